@@ -1,0 +1,35 @@
+/** Another WebSocketAdapter serves the app's gateways, so nothing of the backplane would work. */
+export class ForeignAdapterError extends Error {
+  override readonly name = 'ForeignAdapterError';
+
+  constructor(adapterName: string) {
+    super(
+      `RedisBackplaneModule is imported, but the app uses ${adapterName}. Remove app.useWebSocketAdapter(…), ` +
+        'or give it app.get(RedisBackplaneAdapter): an app has one WebSocketAdapter.',
+    );
+  }
+}
+
+/** The module is imported twice with options of their own. */
+export class DuplicateBackplaneError extends Error {
+  override readonly name = 'DuplicateBackplaneError';
+
+  constructor() {
+    super(
+      'RedisBackplaneModule.forRoot() or forRootAsync() is called twice in this app. Call it once, in the root module: ' +
+        'what it provides is global.',
+    );
+  }
+}
+
+/** Gateways need an HTTP server, and this app has none. */
+export class NoHttpServerError extends Error {
+  override readonly name = 'NoHttpServerError';
+
+  constructor() {
+    super(
+      'This app has a WebSocket gateway but no HTTP server to bind it to: it was made with NestFactory.createMicroservice(). ' +
+        'Use NestFactory.create() and connectMicroservice(), or leave the gateway out and only publish.',
+    );
+  }
+}

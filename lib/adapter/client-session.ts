@@ -1,0 +1,43 @@
+import type { MessageMappingProperties } from '@nestjs/websockets';
+import type { RawData, WebSocket } from 'ws';
+import type { BackplaneConnection } from '../broadcast/backplane-connection.js';
+import type { LocalConnection } from '../routing/local-connection.js';
+
+export type Handlers = ReadonlyMap<unknown, MessageMappingProperties>;
+type DisconnectListener = (closeCode: number) => void;
+
+/** All that belongs to one client while it is connected. */
+export class ClientSession {
+  private readonly handlers = new Map<unknown, MessageMappingProperties>();
+  private readonly disconnectListeners: DisconnectListener[] = [];
+
+  constructor(
+    readonly socket: WebSocket,
+    readonly local: LocalConnection,
+    readonly client: BackplaneConnection,
+  ) {}
+
+  /** Each gateway of the path adds its own; where two handle the same event, the first one does. */
+  addHandlers(handlers: readonly MessageMappingProperties[]): void {
+    for (const handler of handlers)
+      if (!this.handlers.has(handler.message)) this.handlers.set(handler.message, handler);
+  }
+
+  handler(event: unknown): MessageMappingProperties | undefined {
+    return this.handlers.get(event);
+  }
+
+  onDisconnect(listener: DisconnectListener): void {
+    this.disconnectListeners.push(listener);
+  }
+
+  disconnected(closeCode: number): void {
+    for (const listener of this.disconnectListeners) listener(closeCode);
+  }
+}
+
+/** A message's bytes as one Buffer: `ws` gives one for every frame, unless told otherwise. */
+export function toBuffer(data: RawData): Buffer {
+  if (Buffer.isBuffer(data)) return data;
+  return Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data);
+}

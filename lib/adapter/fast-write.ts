@@ -1,0 +1,22 @@
+import type { Duplex } from 'node:stream';
+import type { WebSocket } from 'ws';
+
+/** What is used of a `ws` socket beside its public API; a contract test pins it. */
+interface Internals {
+  readonly _socket?: Pick<Duplex, 'write' | 'writable'>;
+  /** `_state` is 0, and `_queue` empty, while no earlier message is still being compressed or read. */
+  readonly _sender?: { readonly _state: number; readonly _queue: readonly unknown[] };
+}
+
+/**
+ * Writes ready-made frames straight to the TCP socket: many messages in one write(2).
+ *
+ * @returns false, with nothing written, when `ws` may have frames of its own under way, or shall compress them
+ */
+export function writeFrames(socket: WebSocket, wire: Buffer): boolean {
+  const { _socket: stream, _sender: sender } = socket as unknown as Internals;
+  if (!stream?.writable || sender?._state !== 0 || sender._queue.length > 0 || socket.extensions !== '')
+    return false;
+  stream.write(wire);
+  return true;
+}

@@ -1,0 +1,148 @@
+import { createServer, type Server } from 'node:http';
+import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleInit } from '@nestjs/common';
+import { type AbstractHttpAdapter, ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
+import { WsAdapter } from '@nestjs/platform-ws';
+import type { MessageMappingProperties } from '@nestjs/websockets';
+import type { WebSocketServer } from 'ws';
+import { Broadcaster } from '../broadcast/broadcaster.js';
+import type { BackplaneConnection } from '../broadcast/backplane-connection.js';
+import { pathKey } from '../protocol/channel-names.js';
+import { ADAPTER_CONTEXT, type AdapterContext } from './adapter-context.js';
+import { DuplicateBackplaneError, ForeignAdapterError, NoHttpServerError } from './adapter.errors.js';
+import type { ClientSession } from './client-session.js';
+import { type ConnectListener, PathServer } from './path-server.js';
+import { TurnWriter } from './turn-writer.js';
+import { UpgradeListener } from './upgrade-listener.js';
+
+/** A message of more bytes closes its connection with 1009; `maxPayload` of a gateway's options sets another limit. */
+const MAX_PAYLOAD_BYTES = 1024 * 1024;
+
+/**
+ * The WebSocketAdapter of the app. It registers itself when the module is imported;
+ * `app.useWebSocketAdapter(app.get(RedisBackplaneAdapter))` is the explicit form of the same.
+ */
+@Injectable()
+export class RedisBackplaneAdapter extends WsAdapter implements OnModuleInit, OnApplicationBootstrap {
+  private readonly writer = new TurnWriter();
+  private readonly sessions = new WeakMap<BackplaneConnection, ClientSession>();
+  private readonly servers = new Map<object, PathServer>();
+  /** By port; 0 is the app's own HTTP server. */
+  private readonly upgrades = new Map<number, UpgradeListener>();
+
+  constructor(
+    @Inject(ADAPTER_CONTEXT) private readonly context: AdapterContext,
+    private readonly host: HttpAdapterHost,
+    private readonly config: ApplicationConfig,
+  ) {
+    // The app's HTTP server does not exist yet; the host stands in for it until `create` asks.
+    super(host);
+    const registered: unknown = config.getIoAdapter();
+    if (registered instanceof RedisBackplaneAdapter) throw new DuplicateBackplaneError();
+    // Gateways are bound to what is set here before any lifecycle hook runs.
+    config.setIoAdapter(this);
+  }
+
+  onModuleInit(): void {
+    const used: object = this.config.getIoAdapter();
+    if (used !== this) throw new ForeignAdapterError(used.constructor.name);
+  }
+
+  /** Ports of gateways' own are opened only now, when what their handlers need is there. */
+  async onApplicationBootstrap(): Promise<void> {
+    for (const [port, { httpServer }] of this.upgrades) if (port !== 0) await listen(httpServer, port);
+  }
+
+  /** @internal Called by Nest, once per port and path. */
+  override create(port: number, options: Record<string, unknown> & { path?: string } = {}): Broadcaster {
+    const key = pathKey(options.path, port);
+    const upgrades = this.upgradesOf(port);
+    // Port 0 makes WsAdapter give a server without a port, of its own copy of `ws`; both hooks it calls are empty below.
+    const wsServer = super.create(0, {
+      maxPayload: MAX_PAYLOAD_BYTES,
+      clientTracking: false,
+      ...options,
+    }) as WebSocketServer;
+    const { dispatcher, router, protocols, serverId } = this.context;
+    const { writer, sessions } = this;
+    router.open(key);
+    const server = new PathServer(pathKey(options.path), key, wsServer, {
+      serverId,
+      dispatcher,
+      protocols,
+      writer,
+      sessions,
+    });
+    upgrades.add(server);
+    const broadcaster = new Broadcaster(dispatcher, () => key);
+    this.servers.set(broadcaster, server);
+    return broadcaster;
+  }
+
+  /** @internal Called by Nest, once per gateway. */
+  override bindClientConnect(broadcaster: object, listener: ConnectListener): void {
+    this.servers.get(broadcaster)?.onConnect(listener);
+  }
+
+  /** @internal Called by Nest, once per gateway and client. */
+  override bindMessageHandlers(client: BackplaneConnection, handlers: MessageMappingProperties[]): void {
+    this.sessions.get(client)?.addHandlers(handlers);
+  }
+
+  /** @internal Called by Nest, once per gateway and client. */
+  override bindClientDisconnect(client: BackplaneConnection, listener: (reason: number) => void): void {
+    this.sessions.get(client)?.onDisconnect(listener);
+  }
+
+  /** @internal Called by Nest on shutdown, once per path. */
+  override async close(broadcaster: object): Promise<void> {
+    await this.servers.get(broadcaster)?.close();
+    this.servers.delete(broadcaster);
+  }
+
+  /** @internal Called by Nest on shutdown, after every path is closed. */
+  override async dispose(): Promise<void> {
+    for (const [port, upgrades] of this.upgrades) {
+      upgrades.detach();
+      if (port !== 0 && upgrades.httpServer.listening) {
+        await new Promise((resolve) => upgrades.httpServer.close(resolve));
+      }
+    }
+    this.upgrades.clear();
+  }
+
+  protected override ensureHttpServerExists(): undefined {
+    return undefined;
+  }
+
+  protected override addWsServerToRegistry(): void {}
+
+  private upgradesOf(port: number): UpgradeListener {
+    const known = this.upgrades.get(port);
+    if (known) return known;
+    const upgrades = new UpgradeListener(port === 0 ? this.appServer() : createServer(refuseHttp));
+    this.upgrades.set(port, upgrades);
+    return upgrades;
+  }
+
+  private appServer(): Server {
+    // Nest's types do not know the app without an HTTP server.
+    const adapter = this.host.httpAdapter as AbstractHttpAdapter<Server> | undefined;
+    if (!adapter) throw new NoHttpServerError();
+    return adapter.getHttpServer();
+  }
+}
+
+/** A port of a gateway's own speaks WebSocket only. */
+const refuseHttp: Parameters<typeof createServer>[1] = (_request, response) => {
+  response.writeHead(426, { Connection: 'close' }).end('Upgrade Required');
+};
+
+function listen(server: Server, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}

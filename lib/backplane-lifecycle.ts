@@ -1,0 +1,77 @@
+import { Inject, Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import { RedisBackplane } from './broadcast/redis-backplane.js';
+import type { Bus } from './bus/bus.js';
+import type { BackplaneStatus } from './bus/status.js';
+import type { ResolvedOptions } from './options/resolve-options.js';
+import { BUS, RESOLVED_OPTIONS } from './redis-backplane.providers.js';
+import { Router } from './routing/router.js';
+
+/** How long bootstrap waits for Redis; what happens then is up to `abortConnect`. */
+const READY_TIMEOUT_MS = 5000;
+/** Redis that answers again and again with the same error would fill the log. */
+const LOG_INTERVAL_MS = 1000;
+
+/** Bootstrap with `abortConnect: true`, and Redis could not be reached. */
+export class BackplaneConnectError extends Error {
+  override readonly name = 'BackplaneConnectError';
+
+  constructor(status: BackplaneStatus, cause: Error | undefined) {
+    const why = cause ? `: ${cause.message}` : '';
+    super(
+      `Redis could not be reached within ${READY_TIMEOUT_MS} ms (the backplane is ${status.state})${why}. ` +
+        'Check the option connection, or set abortConnect to false to start without Redis.',
+      { cause },
+    );
+  }
+}
+
+/** Starts the backplane when the app starts, lets Redis go as the app's last step, and logs what happens between. */
+@Injectable()
+export class BackplaneLifecycle implements OnModuleInit, OnApplicationShutdown {
+  private readonly logger = new Logger('RedisBackplane');
+  private failure: Error | undefined;
+  private loggedAt = -Infinity;
+
+  constructor(
+    @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
+    @Inject(BUS) private readonly bus: Bus,
+    private readonly router: Router,
+    private readonly backplane: RedisBackplane,
+  ) {}
+
+  async onModuleInit(): Promise<void> {
+    for (const warning of this.options.connection.warnings) this.logger.warn(warning);
+    this.log();
+    await this.bus.start((_origin, kind, body) => this.router.receive(kind, body));
+    if (await this.bus.whenReady(READY_TIMEOUT_MS)) return;
+    if (this.options.abortConnect) {
+      const error = new BackplaneConnectError(this.bus.status, this.failure);
+      await this.onApplicationShutdown();
+      throw error;
+    }
+    this.logger.warn('Redis is not there yet: only this server is served until it is.');
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    this.router.close();
+    await this.bus.close();
+  }
+
+  private log(): void {
+    const { connectionFailed$, connectionRestored$, errors$ } = this.backplane;
+    connectionFailed$.subscribe(({ link, cause }) => {
+      this.failure = cause;
+      this.logger.error(`Connection to Redis failed (${link}): ${cause.message}`);
+    });
+    connectionRestored$.subscribe(({ downMs, channelsRestored }) =>
+      this.logger.log(
+        `Connection to Redis restored after ${downMs} ms, ${channelsRestored} channels subscribed.`,
+      ),
+    );
+    errors$.subscribe((error) => {
+      if (performance.now() - this.loggedAt < LOG_INTERVAL_MS) return;
+      this.loggedAt = performance.now();
+      this.logger.warn(`${error.message}${error.cause instanceof Error ? ` ${error.cause.message}` : ''}`);
+    });
+  }
+}

@@ -1,0 +1,68 @@
+import type { WebSocket } from 'ws';
+import type { Delivery } from '../routing/delivery.js';
+import type { LocalConnection } from '../routing/local-connection.js';
+import { addressOf, type Dispatcher } from './dispatcher.js';
+
+/**
+ * A client, as handlers get it. Not a `ws` socket: that one is `socket`.
+ *
+ * @typeParam Data what `authenticate` found out about the client
+ */
+export class BackplaneConnection<Data = unknown> {
+  /** @internal */
+  constructor(
+    private readonly local: LocalConnection,
+    private readonly dispatcher: Dispatcher,
+    /** The raw socket. What is written to it directly passes by the order of what `emit` sends. */
+    readonly socket: WebSocket,
+    /** What admission found out about the client; the same object for the connection's whole life. */
+    readonly data: Data,
+  ) {}
+
+  /** `<serverId>.<random>`, unique in the farm. */
+  get id(): string {
+    return this.local.id;
+  }
+
+  /** The user that admission recognised. */
+  get userId(): string | undefined {
+    return this.local.userId;
+  }
+
+  /** The groups that the connection is in now: a copy. */
+  get groups(): ReadonlySet<string> {
+    return new Set(this.local.memberships.keys());
+  }
+
+  /**
+   * Joins a group. When it resolves, an emit from any server reaches this connection. Joining twice is joining once.
+   *
+   * @throws NotJoinedError (as a rejection) when the group needs Redis and Redis is not there: it is not joined
+   * @throws InvalidNameError (as a rejection)
+   */
+  async join(group: string): Promise<void> {
+    await this.dispatcher.join(this.local, group);
+  }
+
+  /** Leaves a group. Nothing that is emitted to the group afterwards reaches this connection. */
+  leave(group: string): Promise<void> {
+    this.dispatcher.leave(this.local, group);
+    return Promise.resolve();
+  }
+
+  /** Sends an event to this client alone. */
+  emit(event: string, data?: unknown): Promise<Delivery> {
+    const address = addressOf(this.local.path, this.local.id);
+    return this.dispatcher.emit(address, event, data, { local: true, volatile: false });
+  }
+
+  /**
+   * Closes the connection.
+   *
+   * @param code a WebSocket close code: 1000, or 3000 to 4999 for the app's own
+   * @param reason at most 123 bytes of UTF-8
+   */
+  close(code = 1000, reason = ''): void {
+    this.local.sink.close(code, reason);
+  }
+}

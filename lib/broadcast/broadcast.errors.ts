@@ -1,0 +1,20 @@
+/** An injected broadcaster was asked to emit by itself in an app that has not exactly one path. */
+export class PathRequiredError extends Error {
+  override readonly name = 'PathRequiredError';
+
+  constructor(readonly paths: readonly string[]) {
+    const has = paths.length === 0 ? 'no gateway' : `gateways on ${paths.join(', ')}`;
+    super(
+      `This app has ${has}, so say which path is meant: broadcaster.gateway(ChatGateway) or broadcaster.gateway('/chat').`,
+    );
+  }
+}
+
+/** A class that is no gateway was given where one is needed. */
+export class NotAGatewayError extends TypeError {
+  override readonly name = 'NotAGatewayError';
+
+  constructor(className: string) {
+    super(`${className} is not a gateway: it has no @WebSocketGateway() decorator.`);
+  }
+}

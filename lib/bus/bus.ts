@@ -1,0 +1,85 @@
+import type { Observable } from 'rxjs';
+import type { BackplaneError } from './bus.errors.js';
+import type { BackplaneStatus } from './status.js';
+import type { LinkRole } from './transport.js';
+
+/**
+ * Carries records between the servers of a farm, in the order in which each server published them, each
+ * at most once. The one seam to Redis: no caller asks what carries the bytes.
+ */
+export interface Bus {
+  readonly serverId: string;
+  readonly peers: PeerView;
+  readonly status: BackplaneStatus;
+  /** Replays the current status. Completes when the bus is closed, as the other observables do. */
+  readonly status$: Observable<BackplaneStatus>;
+  readonly connectionFailed$: Observable<ConnectionFailure>;
+  readonly connectionRestored$: Observable<ConnectionRestoration>;
+  readonly errors$: Observable<BackplaneError>;
+  readonly counters: BusCounters;
+
+  /**
+   * Begins to connect, and goes on trying until `close`. `receive` gets what other servers publish, and must
+   * not throw. Does not wait for a connection.
+   *
+   * @throws InvalidOptionsError (as a rejection) when a user's own Redis client cannot serve
+   */
+  start(receive: RecordReceiver): Promise<void>;
+  /** Resolves with true once the status is `ready` (or `degraded`), with false after `timeoutMs` or when closed. */
+  whenReady(timeoutMs: number): Promise<boolean>;
+  /**
+   * Publishes a record once on each of the channels; it counts as received where the first copy arrives.
+   * Records of one tick for the same channels share a publish, and its outcome.
+   *
+   * @throws PublishRefusedError (as a rejection) when Redis certainly has not got it; any other rejection leaves the outcome unknown
+   */
+  publish(channels: readonly string[], record: Buffer): Promise<void>;
+  /**
+   * Wants a channel until `unwant`, through every outage.
+   * Resolves when it is subscribed; rejects when that cannot be now, though the channel stays wanted.
+   *
+   * @throws NotSubscribedError (as a rejection)
+   */
+  want(channel: string): Promise<void>;
+  unwant(channel: string): void;
+  /** Says goodbye to the other servers and lets Redis go. Idempotent. */
+  close(): Promise<void>;
+}
+
+export type RecordReceiver = (origin: string, kind: number, body: Buffer) => void;
+
+/** The other servers, as far as this one knows. */
+export interface PeerView {
+  readonly alive: ReadonlySet<string>;
+  /** Whether this server has listened long enough that a server it does not know is not there. */
+  readonly settled: boolean;
+  /** A server said goodbye, or was silent for longer than the dead-server timeout. */
+  readonly lost$: Observable<string>;
+}
+
+/** Redis was lost: told once per outage. */
+export interface ConnectionFailure {
+  readonly link: LinkRole;
+  readonly cause: Error;
+}
+
+/** This server has heard itself through Redis again. */
+export interface ConnectionRestoration {
+  /** Milliseconds from the failure to the echo. */
+  readonly downMs: number;
+  /** How many channels were subscribed anew. */
+  readonly channelsRestored: number;
+}
+
+export interface BusCounters {
+  /** Envelopes handed to Redis. */
+  readonly published: number;
+  /** Envelopes of other servers that were read. */
+  readonly received: number;
+  /** Further copies of an envelope read already, and envelopes older than one read already. */
+  readonly duplicates: number;
+  /** Messages on our channels that are no envelopes, or damaged ones. */
+  readonly malformed: number;
+  /** Envelopes of a major version that this release does not read. */
+  readonly unknownVersion: number;
+}

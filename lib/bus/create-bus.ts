@@ -1,0 +1,32 @@
+import { ChannelNames } from '../protocol/channel-names.js';
+import { newServerId } from '../protocol/connection-id.js';
+import { InvalidOptionsError } from '../options/invalid-options.error.js';
+import type { ResolvedOptions } from '../options/resolve-options.js';
+import type { Bus } from './bus.js';
+import { MemoryTransport } from './memory-transport.js';
+import { OwnRedisClients, UserRedisClients } from './redis-clients.js';
+import { RedisTransport } from './redis-transport.js';
+import { ServerBus } from './server-bus.js';
+import type { Transport } from './transport.js';
+
+/** A bus that is not started yet, for a server that is new. */
+export function createBus(options: ResolvedOptions, channels: ChannelNames): Bus {
+  const serverId = newServerId();
+  return new ServerBus(serverId, channels, createTransport(options, `backplane:${serverId}`));
+}
+
+function createTransport({ connection, connectionFactory }: ResolvedOptions, name: string): Transport {
+  if (connectionFactory)
+    return new RedisTransport(new UserRedisClients(connectionFactory, connection.redis, name));
+  switch (connection.mode) {
+    case 'memory':
+      return new MemoryTransport(connection.memoryName ?? '');
+    case 'standalone':
+    case 'sentinel':
+      return new RedisTransport(new OwnRedisClients(connection.redis, name));
+    case 'cluster':
+      throw new InvalidOptionsError([
+        'connection: Redis Cluster is not supported yet; name one server, or Sentinel',
+      ]);
+  }
+}

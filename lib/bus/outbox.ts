@@ -1,0 +1,86 @@
+import { encodeEnvelope } from '../protocol/envelope.js';
+import { Deferred } from './deferred.js';
+import { PublishRefusedError, type Transport } from './transport.js';
+
+/** An envelope is not filled further than this: past 64 KiB sharing saves nothing. */
+const SHARED_BYTES = 64 * 1024;
+/** Bytes whose reply is awaited: a Redis that answers no more must not fill this process. */
+const MAX_IN_FLIGHT_BYTES = 32 * 1024 * 1024;
+
+interface Parcel {
+  readonly channels: readonly string[];
+  readonly records: Buffer[];
+  bytes: number;
+  readonly outcome: Deferred;
+}
+
+/**
+ * Numbers what this server publishes, in the order in which it was given. Adjacent records of a tick for
+ * the same channels share an envelope, and its outcome.
+ */
+export class Outbox {
+  private parcels: Parcel[] = [];
+  private inFlightBytes = 0;
+  private number = 0;
+
+  constructor(
+    private readonly serverId: string,
+    private readonly transport: Pick<Transport, 'publish'>,
+    /** The envelope of this number is being handed to Redis. */
+    private readonly onSent: (number: number) => void,
+  ) {}
+
+  publish(channels: readonly string[], record: Buffer): Promise<void> {
+    if (this.inFlightBytes > MAX_IN_FLIGHT_BYTES) {
+      const reason = `Redis has not answered for the last ${this.inFlightBytes} bytes that were published`;
+      return Promise.reject(new PublishRefusedError(reason));
+    }
+    this.inFlightBytes += record.length;
+    const parcel = this.parcelFor(channels, record.length);
+    parcel.records.push(record);
+    parcel.bytes += record.length;
+    return parcel.outcome.promise;
+  }
+
+  /** Sends now what the end of the tick would send. */
+  flush(): void {
+    const { parcels } = this;
+    this.parcels = [];
+    for (const parcel of parcels) void this.send(parcel);
+  }
+
+  private parcelFor(channels: readonly string[], bytes: number): Parcel {
+    const last = this.parcels.at(-1);
+    if (last && last.bytes + bytes <= SHARED_BYTES && sameChannels(last.channels, channels)) return last;
+    if (this.parcels.length === 0) process.nextTick(() => this.flush());
+    const parcel: Parcel = { channels, records: [], bytes: 0, outcome: new Deferred() };
+    this.parcels.push(parcel);
+    return parcel;
+  }
+
+  private async send({ channels, records, bytes, outcome }: Parcel): Promise<void> {
+    const envelope = encodeEnvelope(this.serverId, ++this.number, records);
+    this.onSent(this.number);
+    const results = await Promise.allSettled(
+      channels.map((channel) => this.transport.publish(channel, envelope)),
+    );
+    this.inFlightBytes -= bytes;
+    const failures = results
+      .filter((result) => result.status === 'rejected')
+      .map(({ reason }) => toError(reason));
+    const [failure] = failures;
+    if (!failure) return outcome.resolve();
+    const refused =
+      failures.length === channels.length && failures.every((error) => error instanceof PublishRefusedError);
+    // Refused on one channel and taken, or perhaps taken, on another: some may have it.
+    outcome.reject(refused ? failure : new Error(failure.message, { cause: failure }));
+  }
+}
+
+function toError(reason: unknown): Error {
+  return reason instanceof Error ? reason : new Error(String(reason));
+}
+
+function sameChannels(a: readonly string[], b: readonly string[]): boolean {
+  return a === b || (a.length === b.length && a.every((channel, index) => channel === b[index]));
+}

@@ -1,0 +1,93 @@
+import type { Redis } from 'ioredis';
+import { InvalidOptionsError } from '../options/invalid-options.error.js';
+import { type RedisClients, retryDelay } from './redis-clients.js';
+import { RedisLink } from './redis-link.js';
+import { type LinkRole, PublishRefusedError, type Transport, type TransportEvents } from './transport.js';
+
+/**
+ * One publisher and one subscriber link to one Redis server, found directly or through Sentinel:
+ * together they are a first-in-first-out pipe.
+ */
+export class RedisTransport implements Transport {
+  private publisher: RedisLink | undefined;
+  private subscriber: RedisLink | undefined;
+  private corked: Redis['stream'] | undefined;
+  private factoryTimer: NodeJS.Timeout | undefined;
+  private closed = false;
+
+  constructor(private readonly clients: RedisClients) {}
+
+  async open(events: TransportEvents): Promise<void> {
+    await Promise.all([this.openLink('publisher', events), this.openLink('subscriber', events)]);
+  }
+
+  async publish(channel: string, bytes: Buffer): Promise<void> {
+    if (!this.publisher?.isUp) throw new PublishRefusedError('the publisher link to Redis is down');
+    this.cork(this.publisher.client.stream);
+    try {
+      await this.publisher.client.publish(channel, bytes);
+    } catch (error) {
+      if (isReplyError(error)) throw new PublishRefusedError(error.message, { cause: error });
+      throw error;
+    }
+  }
+
+  async subscribe(channels: readonly string[]): Promise<void> {
+    if (!this.subscriber?.isUp) throw new Error('the subscriber link to Redis is down');
+    await this.subscriber.client.subscribe(...channels);
+  }
+
+  async unsubscribe(channels: readonly string[]): Promise<void> {
+    if (!this.subscriber?.isUp) return;
+    await this.subscriber.client.unsubscribe(...channels);
+  }
+
+  reset(cause: Error): void {
+    this.publisher?.drop(cause);
+    this.subscriber?.drop(cause);
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    clearTimeout(this.factoryTimer);
+    const links = [this.publisher, this.subscriber].filter((link) => link !== undefined);
+    await Promise.all(
+      links.map(async (link) => {
+        await this.clients.close(link.client);
+        link.detach();
+      }),
+    );
+  }
+
+  /** A user's factory may fail as a connection may, and is called again as one; a wrong client is refused. */
+  private async openLink(role: LinkRole, events: TransportEvents, attempt = 1): Promise<void> {
+    try {
+      const link = new RedisLink(role, await this.clients.create(role), events);
+      if (this.closed) return link.detach();
+      this[role] = link;
+      link.connect();
+    } catch (error) {
+      if (error instanceof InvalidOptionsError) throw error;
+      const delayMs = retryDelay(attempt);
+      const cause = error instanceof Error ? error : new Error(String(error));
+      events.retrying(role, attempt, delayMs, cause);
+      this.factoryTimer = setTimeout(() => void this.openLink(role, events, attempt + 1), delayMs);
+    }
+  }
+
+  /** Publishes of one tick leave in one write(2), which is most of what a publish costs. */
+  private cork(stream: Redis['stream']): void {
+    if (this.corked === stream) return;
+    this.corked = stream;
+    stream.cork();
+    process.nextTick(() => {
+      stream.uncork();
+      if (this.corked === stream) this.corked = undefined;
+    });
+  }
+}
+
+/** Redis itself answered with an error, so it did not take the command. */
+export function isReplyError(error: unknown): error is Error {
+  return error instanceof Error && error.name === 'ReplyError';
+}

@@ -1,0 +1,47 @@
+/**
+ * How this server stands with the other servers.
+ *
+ * - `connecting`: no connection to Redis yet
+ * - `subscribing`: connected; channels are being subscribed, and the own echo is waited for
+ * - `ready`: every wanted channel is subscribed, and this server has heard itself through Redis
+ * - `degraded`: it works, but not all of it; `reason` says what does not
+ * - `reconnecting`: Redis was lost, or was never reached; `attempt` counts from 1, `nextDelayMs` is the wait before the next one
+ * - `closed`: the app is shutting down
+ */
+export type BackplaneStatus =
+  | { readonly state: 'connecting' | 'subscribing' | 'ready' | 'closed' }
+  | { readonly state: 'degraded'; readonly reason: string }
+  | { readonly state: 'reconnecting'; readonly attempt: number; readonly nextDelayMs: number };
+
+/** All that the status depends on. */
+export interface StatusFacts {
+  readonly closed: boolean;
+  readonly linksUp: boolean;
+  /** The attempt under way or waited for; `undefined` before the first failure. */
+  readonly retry: { readonly attempt: number; readonly nextDelayMs: number } | undefined;
+  /** Every channel wanted when the links came up is subscribed, or was refused for good. */
+  readonly subscribed: boolean;
+  /** This server has heard itself since then. */
+  readonly echoed: boolean;
+  /** Channels that Redis refuses for want of a permission. */
+  readonly deniedChannels: readonly string[];
+}
+
+/** The one place that decides the status. */
+export function decideStatus(facts: StatusFacts): BackplaneStatus {
+  if (facts.closed) return { state: 'closed' };
+  if (!facts.linksUp)
+    return facts.retry ? { state: 'reconnecting', ...facts.retry } : { state: 'connecting' };
+  if (!facts.subscribed) return { state: 'subscribing' };
+  const [denied] = facts.deniedChannels;
+  if (denied !== undefined) {
+    const others = facts.deniedChannels.length - 1;
+    const more = others > 0 ? ` and ${others} more` : '';
+    return { state: 'degraded', reason: `Redis refuses to let this server subscribe ${denied}${more}` };
+  }
+  return { state: facts.echoed ? 'ready' : 'subscribing' };
+}
+
+export function sameStatus(a: BackplaneStatus, b: BackplaneStatus): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
+}

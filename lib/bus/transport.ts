@@ -1,0 +1,45 @@
+import type { RedisRole } from '../options/redis-backplane-options.js';
+
+/** One Redis connection with one role. */
+export type LinkRole = RedisRole;
+
+/**
+ * What carries a bus's bytes: one object per way to reach the other servers (a Redis, this process's
+ * memory). It connects, and reconnects for ever, but remembers no channel and judges nothing: what is
+ * subscribed, what was heard and what the status is stands in the bus above it.
+ */
+export interface Transport {
+  /**
+   * Begins to connect; `events` tells how it goes. Called once. Does not wait for a connection: a rejection
+   * is something that trying again cannot mend.
+   */
+  open(events: TransportEvents): Promise<void>;
+  /**
+   * Hands the bytes to the publisher link now; promises of one channel settle in order.
+   *
+   * @throws PublishRefusedError (as a rejection) when nothing was written; any other rejection leaves the outcome unknown
+   */
+  publish(channel: string, bytes: Buffer): Promise<void>;
+  /** Resolves when messages of all these channels will be heard. One command, so keep batches moderate. */
+  subscribe(channels: readonly string[]): Promise<void>;
+  unsubscribe(channels: readonly string[]): Promise<void>;
+  /** Drops both links and connects anew, since what they seem to say is not to be trusted. */
+  reset(cause: Error): void;
+  /** Ends both links after what was handed to them is written. Does not throw. */
+  close(): Promise<void>;
+}
+
+export interface TransportEvents {
+  up(link: LinkRole): void;
+  /** Told once for each `up`; `cause` as far as it is known. */
+  down(link: LinkRole, cause: Error): void;
+  /** A connection attempt failed, and another one follows. */
+  retrying(link: LinkRole, attempt: number, delayMs: number, cause: Error): void;
+  /** Bytes from a subscribed channel, in order. They may be a view: copy what is kept. */
+  message(bytes: Buffer): void;
+}
+
+/** A publish that certainly did not reach the other servers. */
+export class PublishRefusedError extends Error {
+  override readonly name = 'PublishRefusedError';
+}

@@ -1,0 +1,33 @@
+export { RedisBackplaneModule } from './redis-backplane.module.js';
+export { BackplaneConnectError } from './backplane-lifecycle.js';
+export type {
+  RedisBackplaneOptions,
+  RedisBackplaneOptionsFactory,
+  RedisRole,
+} from './options/redis-backplane-options.js';
+export { InvalidOptionsError } from './options/invalid-options.error.js';
+
+export { Broadcaster } from './broadcast/broadcaster.js';
+export { Target } from './broadcast/target.js';
+export { BackplaneConnection } from './broadcast/backplane-connection.js';
+export { RedisBackplane } from './broadcast/redis-backplane.js';
+export type { AnyEvents, EventData, EventName } from './broadcast/events.js';
+export { NotAGatewayError, PathRequiredError } from './broadcast/broadcast.errors.js';
+
+export { RedisBackplaneAdapter } from './adapter/redis-backplane.adapter.js';
+export { DuplicateBackplaneError, ForeignAdapterError, NoHttpServerError } from './adapter/adapter.errors.js';
+
+export { Delivery, type BackplaneOutcome } from './routing/delivery.js';
+export {
+  MessageTooLargeError,
+  NotJoinedError,
+  NotPublishedError,
+  PublishOutcomeUnknownError,
+} from './routing/routing.errors.js';
+
+export type { BackplaneStatus } from './bus/status.js';
+export type { BusCounters, ConnectionFailure, ConnectionRestoration } from './bus/bus.js';
+export { BackplaneError, type ErrorStage } from './bus/bus.errors.js';
+
+export { InvalidNameError } from './protocol/channel-names.js';
+export type { ClientProtocolName } from './protocol/client-protocol.js';

@@ -1,0 +1,55 @@
+import type { Redis, RedisOptions } from 'ioredis';
+import type { ClientProtocolName } from '../protocol/client-protocol.js';
+
+/** Which end of the backplane a Redis client serves: one publishes, one subscribes. */
+export type RedisRole = 'publisher' | 'subscriber';
+
+/** What `RedisBackplaneModule.forRoot` takes. A wrong option stops bootstrap with one message that names it. */
+export interface RedisBackplaneOptions {
+  /**
+   * Where Redis is: a URL (`redis://`, `rediss://`, `valkey://`, `unix://`, `redis+sentinel://` …), a
+   * StackExchange.Redis string (`host:6379,password=…,ssl=true`), or `memory:` / `memory:name` for servers
+   * that share one process and need no Redis.
+   *
+   * @default 'redis://127.0.0.1:6379'
+   */
+  connection?: string;
+
+  /** Options of ioredis. They override what `connection` says, but not what the backplane itself must set. */
+  redis?: RedisOptions;
+
+  /**
+   * Makes the Redis clients instead: called once for each role. A client must have the options it is given
+   * as `requiredOptions`, which is checked at bootstrap, and must serve nothing else. It is never closed by
+   * the backplane.
+   */
+  connectionFactory?: (role: RedisRole, requiredOptions: RedisOptions) => Redis | Promise<Redis>;
+
+  /**
+   * Stands before every channel, as `<prefix>:…`. Give each app its own: two apps with the same prefix on the
+   * same Redis receive each other's messages. Letters, digits and `_ . : { } -`.
+   *
+   * @default 'backplane'
+   */
+  channelPrefix?: string;
+
+  /**
+   * Whether bootstrap fails when Redis cannot be reached within 5 seconds. Otherwise the app starts, serves
+   * its local clients, and goes on trying.
+   *
+   * @default false
+   */
+  abortConnect?: boolean;
+
+  /**
+   * The client protocols that this farm's clients may ask for. An emit is encoded once for each of them.
+   *
+   * @default ['json']
+   */
+  protocols?: readonly ClientProtocolName[];
+}
+
+/** Makes the options, for `forRootAsync({ useClass })` and `useExisting`. */
+export interface RedisBackplaneOptionsFactory {
+  createRedisBackplaneOptions(): RedisBackplaneOptions | Promise<RedisBackplaneOptions>;
+}

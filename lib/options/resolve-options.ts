@@ -1,0 +1,78 @@
+import type { RedisOptions } from 'ioredis';
+import { z } from 'zod';
+import type { ClientProtocolName } from '../protocol/client-protocol.js';
+import type { ConnectionPlan } from './connection-plan.js';
+import { ConnectionStringError } from './connection-string.error.js';
+import { parseConnectionString } from './connection-string.js';
+import { InvalidOptionsError } from './invalid-options.error.js';
+import type { RedisBackplaneOptions } from './redis-backplane-options.js';
+
+const DEFAULT_CONNECTION = 'redis://127.0.0.1:6379';
+const DEFAULT_PREFIX = 'backplane';
+
+/** The options with defaults filled in, checked, and what the connection string says worked in. */
+export interface ResolvedOptions {
+  readonly connection: ConnectionPlan;
+  readonly connectionFactory: RedisBackplaneOptions['connectionFactory'];
+  readonly channelPrefix: string;
+  readonly abortConnect: boolean;
+  readonly protocols: readonly ClientProtocolName[];
+}
+
+const isFunction = (value: unknown): boolean => typeof value === 'function';
+
+/** No slash: it tells a path from a prefix. No glob characters: an ACL pattern would read them. */
+const prefix = z.string().regex(/^[\w.:{}-]+$/, 'must be made of letters, digits and _ . : { } -');
+
+const schema = z.strictObject({
+  connection: z.string().min(1).optional(),
+  redis: z.looseObject({ keyPrefix: z.undefined('must not be set: use channelPrefix') }).optional(),
+  connectionFactory: z
+    .custom<RedisBackplaneOptions['connectionFactory']>(isFunction, 'must be a function')
+    .optional(),
+  channelPrefix: prefix.optional(),
+  abortConnect: z.boolean().optional(),
+  protocols: z
+    .array(z.enum(['json', 'msgpack']))
+    .nonempty()
+    .optional(),
+});
+
+/** @throws InvalidOptionsError naming every wrong option, and none of the values */
+export function resolveOptions(options: RedisBackplaneOptions): ResolvedOptions {
+  const checked = schema.safeParse(options, { reportInput: false });
+  if (!checked.success) throw new InvalidOptionsError(checked.error.issues.map(describe));
+  const plan = planConnection(options.connection ?? DEFAULT_CONNECTION, options.redis);
+  return {
+    connection: plan,
+    connectionFactory: options.connectionFactory,
+    channelPrefix: options.channelPrefix ?? checkPrefix(plan.backplane.channelPrefix) ?? DEFAULT_PREFIX,
+    abortConnect: options.abortConnect ?? plan.backplane.abortConnect ?? false,
+    protocols: checked.data.protocols ?? ['json'],
+  };
+}
+
+function planConnection(connection: string, overrides: RedisOptions | undefined): ConnectionPlan {
+  try {
+    const plan = parseConnectionString(connection);
+    return { ...plan, redis: { ...plan.redis, ...overrides } };
+  } catch (error) {
+    if (error instanceof ConnectionStringError)
+      throw new InvalidOptionsError([`connection: ${error.message}`]);
+    throw error;
+  }
+}
+
+function checkPrefix(value: string | undefined): string | undefined {
+  const checked = prefix.optional().safeParse(value);
+  if (!checked.success)
+    throw new InvalidOptionsError([`connection: channelPrefix ${checked.error.issues[0]?.message}`]);
+  return checked.data;
+}
+
+/** Messages of the schema library name types and keys, never what was given. */
+function describe(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'unrecognized_keys')
+    return `there is no option ${issue.keys.map((key) => `'${key}'`).join(', ')}`;
+  return `${issue.path.join('.') || 'options'}: ${issue.message}`;
+}

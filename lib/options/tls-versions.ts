@@ -1,0 +1,29 @@
+import type { SecureVersion } from 'node:tls';
+import type { ConnectionDraft } from './connection-draft.js';
+import { ConnectionStringError } from './connection-string.error.js';
+
+/** .NET's words for the TLS versions that Node.js speaks too, oldest first. */
+const VERSIONS: readonly { readonly word: string; readonly version: SecureVersion }[] = [
+  { word: 'tls', version: 'TLSv1' },
+  { word: 'tls11', version: 'TLSv1.1' },
+  { word: 'tls12', version: 'TLSv1.2' },
+  { word: 'tls13', version: 'TLSv1.3' },
+];
+
+/** Takes `tls12|tls13` and the like; `none` leaves the choice to Node.js. */
+export function limitTlsVersions(draft: ConnectionDraft, value: string, key: string): void {
+  if (value.toLowerCase() === 'none') return;
+  const words = new Set(value.split('|').map((word) => word.trim().toLowerCase()));
+  const asked = VERSIONS.filter(({ word }) => words.has(word));
+  const [first, last] = [asked[0], asked.at(-1)];
+  const span = first && last ? VERSIONS.indexOf(last) - VERSIONS.indexOf(first) + 1 : 0;
+  // Node.js knows a lowest and a highest version: a gap between them would let in what was left out.
+  if (!first || !last || asked.length !== words.size || span !== asked.length) {
+    throw new ConnectionStringError(
+      `"${key}" must be neighbouring versions out of tls, tls11, tls12 and tls13, separated by "|".`,
+      key,
+    );
+  }
+  draft.tlsOptions.minVersion = first.version;
+  draft.tlsOptions.maxVersion = last.version;
+}

@@ -1,0 +1,73 @@
+/** The bytes end before the field does, or the field cannot be. Never leaves `protocol/` and its callers' decoders. */
+export class MalformedBytesError extends Error {
+  override readonly name = 'MalformedBytesError';
+}
+
+const UTF8 = new TextDecoder('utf-8', { fatal: true });
+const MAX_VARINT_BYTES = 7;
+
+/** Reads fields one after the other. Every read is checked against the end. The opposite of {@link ByteWriter}. */
+export class ByteReader {
+  private position = 0;
+
+  constructor(private readonly buffer: Buffer) {}
+
+  get atEnd(): boolean {
+    return this.position >= this.buffer.length;
+  }
+
+  u8(): number {
+    const value = this.buffer[this.position];
+    if (value === undefined) throw new MalformedBytesError('the bytes end early');
+    this.position++;
+    return value;
+  }
+
+  varint(): number {
+    let value = 0;
+    let factor = 1;
+    for (let count = 0; count < MAX_VARINT_BYTES; count++) {
+      const byte = this.u8();
+      value += (byte & 0x7f) * factor;
+      if (byte < 0x80) return value;
+      factor *= 0x80;
+    }
+    throw new MalformedBytesError('an integer is too long');
+  }
+
+  /** A varint used as a count of things that take at least one byte each: never more than bytes are left. */
+  count(): number {
+    const value = this.varint();
+    if (value > this.buffer.length - this.position) throw new MalformedBytesError('a count is too large');
+    return value;
+  }
+
+  string(): string {
+    const bytes = this.bytes();
+    // Names are mostly ASCII and short; latin1 is several times cheaper than the checking decoder.
+    if (isAscii(bytes)) return bytes.toString('latin1');
+    try {
+      return UTF8.decode(bytes);
+    } catch {
+      throw new MalformedBytesError('a string is not UTF-8');
+    }
+  }
+
+  /** A view of the bytes, not a copy. */
+  bytes(): Buffer {
+    return this.raw(this.varint());
+  }
+
+  raw(length: number): Buffer {
+    const end = this.position + length;
+    if (end > this.buffer.length) throw new MalformedBytesError('the bytes end early');
+    const view = this.buffer.subarray(this.position, end);
+    this.position = end;
+    return view;
+  }
+}
+
+function isAscii(bytes: Buffer): boolean {
+  for (let i = 0; i < bytes.length; i++) if ((bytes[i] as number) > 0x7f) return false;
+  return true;
+}

@@ -1,0 +1,62 @@
+const INITIAL_SIZE = 256;
+
+/** Appends fields to a buffer that grows as needed. The opposite of {@link ByteReader}. */
+export class ByteWriter {
+  private buffer: Buffer;
+  private length = 0;
+
+  constructor(sizeHint = INITIAL_SIZE) {
+    this.buffer = Buffer.allocUnsafe(sizeHint);
+  }
+
+  u8(value: number): this {
+    this.reserve(1);
+    this.buffer[this.length++] = value;
+    return this;
+  }
+
+  /** An unsigned LEB128 integer: 7 bits a byte, low bits first. */
+  varint(value: number): this {
+    this.reserve(8);
+    while (value > 0x7f) {
+      this.buffer[this.length++] = (value % 0x80) | 0x80;
+      value = Math.floor(value / 0x80);
+    }
+    this.buffer[this.length++] = value;
+    return this;
+  }
+
+  /** A string: its length in UTF-8 bytes as a varint, then the bytes. */
+  string(value: string): this {
+    const size = Buffer.byteLength(value);
+    this.varint(size);
+    this.reserve(size);
+    this.length += this.buffer.write(value, this.length, size);
+    return this;
+  }
+
+  /** Bytes behind their length as a varint. */
+  bytes(value: Uint8Array): this {
+    return this.varint(value.length).raw(value);
+  }
+
+  /** Bytes without a length: the reader knows where they end. */
+  raw(value: Uint8Array): this {
+    this.reserve(value.length);
+    this.buffer.set(value, this.length);
+    this.length += value.length;
+    return this;
+  }
+
+  finish(): Buffer {
+    return this.buffer.subarray(0, this.length);
+  }
+
+  private reserve(size: number): void {
+    const needed = this.length + size;
+    if (needed <= this.buffer.length) return;
+    const grown = Buffer.allocUnsafe(Math.max(needed, this.buffer.length * 2));
+    this.buffer.copy(grown, 0, 0, this.length);
+    this.buffer = grown;
+  }
+}

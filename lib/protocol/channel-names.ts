@@ -1,0 +1,70 @@
+import type { TargetRef } from './target.js';
+
+/** A name that cannot be a channel's part: empty, too long, or with half a surrogate pair in it. */
+export class InvalidNameError extends TypeError {
+  override readonly name = 'InvalidNameError';
+}
+
+/** Bytes of UTF-8 that a group's name or a user's id may have; Redis itself would take 512 MB. */
+export const MAX_NAME_BYTES = 4096;
+
+/**
+ * The path of a gateway as channels, envelopes and errors name it: `/chat`, or `8081/chat` for a gateway
+ * with a port of its own.
+ */
+export function pathKey(path: string | undefined, port = 0): string {
+  const trimmed = (path ?? '').replace(/\/+$/, '');
+  const rooted = trimmed.startsWith('/') ? trimmed : `/${trimmed}`;
+  return port === 0 ? rooted : `${port}${rooted}`;
+}
+
+/**
+ * Checks what a user gave as the name of a group, or the id of a user.
+ * A half surrogate pair is refused because UTF-8 would turn two different names into one channel.
+ *
+ * @throws InvalidNameError
+ */
+export function checkName(what: string, name: string): void {
+  if (typeof name !== 'string' || name.length === 0) {
+    throw new InvalidNameError(`${what} must be a string of at least one character`);
+  }
+  if (Buffer.byteLength(name) > MAX_NAME_BYTES) {
+    throw new InvalidNameError(`${what} must have at most ${MAX_NAME_BYTES} bytes in UTF-8`);
+  }
+  if (/\p{Surrogate}/u.test(name)) {
+    throw new InvalidNameError(`${what} must be well-formed Unicode: it holds half a surrogate pair`);
+  }
+}
+
+/**
+ * The Redis channels of one app.
+ *
+ *   <prefix>:servers                  heartbeats, roll-calls, goodbyes, and commands for every server
+ *   <prefix>:server:<serverId>        for one server: its connections, its answers
+ *   <prefix>:<path>:all               for all connections of a path
+ *   <prefix>:<path>:group:<name>      for a group
+ *   <prefix>:<path>:user:<id>         for a user
+ *
+ * No two of them meet: a path always holds a slash and a prefix never does, colons in a path are
+ * escaped, and the name stands last. They are only ever subscribed to exactly, never as patterns.
+ */
+export class ChannelNames {
+  readonly servers: string;
+  /** What a Redis user needs the right to, as an ACL writes it behind `&`. */
+  readonly pattern: string;
+
+  constructor(private readonly prefix: string) {
+    this.servers = `${prefix}:servers`;
+    this.pattern = `${prefix}:*`;
+  }
+
+  server(serverId: string): string {
+    return `${this.prefix}:server:${serverId}`;
+  }
+
+  /** The channel of a target other than a connection, whose messages go to its server's channel. */
+  target(path: string, { kind, name }: TargetRef): string {
+    const base = `${this.prefix}:${path.replaceAll('%', '%25').replaceAll(':', '%3A')}`;
+    return kind === 'all' ? `${base}:all` : `${base}:${kind}:${name}`;
+  }
+}

@@ -1,0 +1,50 @@
+/** WebSocket opcodes (RFC 6455, section 5.2), with the FIN bit set. */
+const FIN_TEXT = 0x81;
+const FIN_BINARY = 0x82;
+const MAX_HEADER = 10;
+
+/**
+ * One message for clients, encoded and framed once, however many sockets it goes to: a server's frames
+ * are not masked, so they are the same for all.
+ */
+export class ClientFrame {
+  private constructor(
+    /** The whole WebSocket frame, ready for a socket. */
+    readonly wire: Buffer,
+    /** The frame's payload: a view of `wire`. */
+    readonly payload: Buffer,
+    readonly binary: boolean,
+  ) {}
+
+  static text(text: string): ClientFrame {
+    const size = Buffer.byteLength(text);
+    const [wire, start] = allocate(size, FIN_TEXT);
+    wire.write(text, start, size);
+    return new ClientFrame(wire, wire.subarray(start), false);
+  }
+
+  /** Copies the payload, which may be a view of a much larger buffer. */
+  static of(payload: Uint8Array, binary: boolean): ClientFrame {
+    const [wire, start] = allocate(payload.length, binary ? FIN_BINARY : FIN_TEXT);
+    wire.set(payload, start);
+    return new ClientFrame(wire, wire.subarray(start), binary);
+  }
+}
+
+function allocate(size: number, opcode: number): [wire: Buffer, start: number] {
+  const wide = size > 0xffff;
+  const start = wide ? MAX_HEADER : size > 125 ? 4 : 2;
+  const wire = Buffer.allocUnsafe(start + size);
+  wire[0] = opcode;
+  if (wide) {
+    wire[1] = 127;
+    wire.writeUIntBE(0, 2, 2);
+    wire.writeUIntBE(size, 4, 6);
+  } else if (start === 4) {
+    wire[1] = 126;
+    wire.writeUInt16BE(size, 2);
+  } else {
+    wire[1] = size;
+  }
+  return [wire, start];
+}

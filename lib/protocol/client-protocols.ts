@@ -1,0 +1,14 @@
+import type { ClientProtocol, ClientProtocolName } from './client-protocol.js';
+import { jsonProtocol } from './json-protocol.js';
+import { msgpackProtocol } from './msgpack-protocol.js';
+
+const PROTOCOLS: readonly ClientProtocol[] = [jsonProtocol, msgpackProtocol];
+
+export function clientProtocols(names: readonly ClientProtocolName[]): ClientProtocol[] {
+  return PROTOCOLS.filter(({ name }) => names.includes(name));
+}
+
+/** The protocol of this number in a message record, or `undefined` for one of a later release. */
+export function protocolOfCode(code: number): ClientProtocol | undefined {
+  return PROTOCOLS.find((protocol) => protocol.code === code);
+}

@@ -1,0 +1,12 @@
+import { ClientFrame } from './client-frame.js';
+import type { ClientProtocol } from './client-protocol.js';
+
+/** `{ "event", "data" }` as JSON text, as `@nestjs/platform-ws` has it. */
+export const jsonProtocol: ClientProtocol = {
+  name: 'json',
+  code: 1,
+  subprotocol: undefined,
+  binary: false,
+  encode: (message) => ClientFrame.text(JSON.stringify(message)),
+  decode: (bytes) => JSON.parse(bytes.toString()) as unknown,
+};

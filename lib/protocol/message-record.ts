@@ -1,0 +1,79 @@
+import { ByteReader, MalformedBytesError } from './byte-reader.js';
+import { ByteWriter } from './byte-writer.js';
+import { encodeRecord } from './envelope.js';
+import { RecordKind } from './record-kind.js';
+import type { Address, TargetKind, TargetRef } from './target.js';
+
+/*
+ * The body of a message record: an emit on its way to the connections of other servers.
+ *
+ *   u8      flags: 1 = volatile
+ *   string  path
+ *   count   targets,  each: u8 kind, string name
+ *   count   excluded, each: u8 kind, string name
+ *   count   payloads, each: u8 client protocol, bytes ready for that protocol's clients
+ *
+ * Bytes behind the last payload belong to a later minor version and are passed over.
+ */
+const FLAG_VOLATILE = 1;
+const KIND_CODES: Readonly<Record<TargetKind, number>> = { all: 0, group: 1, user: 2, connection: 3 };
+const KINDS: readonly TargetKind[] = ['all', 'group', 'user', 'connection'];
+
+export interface Payload {
+  /** The wire number of the client protocol: see `ClientProtocol.code`. */
+  readonly protocol: number;
+  readonly bytes: Buffer;
+}
+
+export interface MessageRecord {
+  readonly address: Address;
+  /** May be dropped for a connection that reads too slowly. */
+  readonly volatile: boolean;
+  readonly payloads: readonly Payload[];
+}
+
+export function encodeMessage({ address, volatile, payloads }: MessageRecord): Buffer {
+  const size = payloads.reduce((sum, payload) => sum + payload.bytes.length + 6, 128);
+  const writer = new ByteWriter(size).u8(volatile ? FLAG_VOLATILE : 0);
+  writeAddress(writer, address);
+  writer.varint(payloads.length);
+  for (const { protocol, bytes } of payloads) writer.u8(protocol).bytes(bytes);
+  return encodeRecord(RecordKind.Message, writer.finish());
+}
+
+/** @throws MalformedBytesError */
+export function decodeMessage(body: Buffer): MessageRecord {
+  const reader = new ByteReader(body);
+  const volatile = (reader.u8() & FLAG_VOLATILE) !== 0;
+  const address = readAddress(reader);
+  const payloads: Payload[] = [];
+  for (let left = reader.count(); left > 0; left--) {
+    payloads.push({ protocol: reader.u8(), bytes: reader.bytes() });
+  }
+  return { address, volatile, payloads };
+}
+
+export function writeAddress(writer: ByteWriter, { path, targets, excluded }: Address): void {
+  writer.string(path);
+  writeTargets(writer, targets);
+  writeTargets(writer, excluded);
+}
+
+export function readAddress(reader: ByteReader): Address {
+  return { path: reader.string(), targets: readTargets(reader), excluded: readTargets(reader) };
+}
+
+function writeTargets(writer: ByteWriter, targets: readonly TargetRef[]): void {
+  writer.varint(targets.length);
+  for (const { kind, name } of targets) writer.u8(KIND_CODES[kind]).string(name);
+}
+
+function readTargets(reader: ByteReader): TargetRef[] {
+  const targets: TargetRef[] = [];
+  for (let left = reader.count(); left > 0; left--) {
+    const kind = KINDS[reader.u8()];
+    if (kind === undefined) throw new MalformedBytesError('a target of an unknown kind');
+    targets.push({ kind, name: reader.string() });
+  }
+  return targets;
+}

@@ -1,0 +1,67 @@
+import type { FactoryProvider } from '@nestjs/common';
+import { ADAPTER_CONTEXT, type AdapterContext } from './adapter/adapter-context.js';
+import { Broadcaster } from './broadcast/broadcaster.js';
+import { Dispatcher } from './broadcast/dispatcher.js';
+import { RedisBackplane } from './broadcast/redis-backplane.js';
+import type { Bus } from './bus/bus.js';
+import { createBus } from './bus/create-bus.js';
+import type { RedisBackplaneOptions } from './options/redis-backplane-options.js';
+import { type ResolvedOptions, resolveOptions } from './options/resolve-options.js';
+import { ChannelNames } from './protocol/channel-names.js';
+import { clientProtocols } from './protocol/client-protocols.js';
+import { REDIS_BACKPLANE_OPTIONS } from './redis-backplane.module-definition.js';
+import { Router } from './routing/router.js';
+
+export const RESOLVED_OPTIONS = Symbol('RESOLVED_OPTIONS');
+export const BUS = Symbol('BUS');
+
+/** The rooms, each made of those below it. */
+export const backplaneProviders: FactoryProvider[] = [
+  {
+    provide: RESOLVED_OPTIONS,
+    inject: [REDIS_BACKPLANE_OPTIONS],
+    useFactory: (options: RedisBackplaneOptions): ResolvedOptions => resolveOptions(options),
+  },
+  {
+    provide: ChannelNames,
+    inject: [RESOLVED_OPTIONS],
+    useFactory: (options: ResolvedOptions) => new ChannelNames(options.channelPrefix),
+  },
+  {
+    provide: BUS,
+    inject: [RESOLVED_OPTIONS, ChannelNames],
+    useFactory: (options: ResolvedOptions, channels: ChannelNames): Bus => createBus(options, channels),
+  },
+  {
+    provide: Router,
+    inject: [RESOLVED_OPTIONS, BUS, ChannelNames],
+    useFactory: (options: ResolvedOptions, bus: Bus, channels: ChannelNames) =>
+      new Router(bus, channels, clientProtocols(options.protocols)),
+  },
+  { provide: Dispatcher, inject: [Router], useFactory: (router: Router) => new Dispatcher(router) },
+  {
+    provide: Broadcaster,
+    inject: [Dispatcher],
+    useFactory: (dispatcher: Dispatcher) => new Broadcaster(dispatcher),
+  },
+  {
+    provide: RedisBackplane,
+    inject: [BUS, Router],
+    useFactory: (bus: Bus, router: Router) => new RedisBackplane(bus, router),
+  },
+  {
+    provide: ADAPTER_CONTEXT,
+    inject: [RESOLVED_OPTIONS, BUS, Router, Dispatcher],
+    useFactory: (
+      options: ResolvedOptions,
+      bus: Bus,
+      router: Router,
+      dispatcher: Dispatcher,
+    ): AdapterContext => ({
+      serverId: bus.serverId,
+      protocols: clientProtocols(options.protocols),
+      router,
+      dispatcher,
+    }),
+  },
+];

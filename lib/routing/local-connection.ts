@@ -1,0 +1,34 @@
+import type { ClientFrame } from '../protocol/client-frame.js';
+import type { ClientProtocol } from '../protocol/client-protocol.js';
+
+/** Where a connection's frames go. Implemented by whoever holds the socket. */
+export interface ConnectionSink {
+  /** Puts a frame behind those that wait. Does nothing on a closed socket. `volatile` frames may be dropped when the client reads too slowly. */
+  write(frame: ClientFrame, volatile: boolean): void;
+  /** Hands everything that waits to the socket now. */
+  flush(): void;
+  /** Says goodbye to the client: a WebSocket close code and a reason of at most 123 bytes. */
+  close(code: number, reason: string): void;
+}
+
+/** That a connection is in a group; `pending` until its server is known to hear the group's channel. */
+export interface Membership {
+  pending: Promise<void> | undefined;
+}
+
+/** A client of this server, as routing sees it. */
+export class LocalConnection {
+  readonly memberships = new Map<string, Membership>();
+  /** False once it is disconnected: it joins nothing and receives nothing any more. */
+  open = true;
+  /** The last delivery that reached, or left out, this connection: see deliver.ts. */
+  lastDelivery = 0;
+
+  constructor(
+    readonly id: string,
+    readonly path: string,
+    readonly userId: string | undefined,
+    readonly protocol: ClientProtocol,
+    readonly sink: ConnectionSink,
+  ) {}
+}

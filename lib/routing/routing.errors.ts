@@ -1,0 +1,62 @@
+/** The largest envelope a server publishes: one huge publish can overrun a subscriber's output buffer in Redis, which deafens a farm. */
+export const MAX_MESSAGE_BYTES = 1024 * 1024;
+
+/**
+ * Redis did not take an emit. It was never written, so it is safe to repeat it for the other servers; this
+ * server's own connections have been served.
+ */
+export class NotPublishedError extends Error {
+  override readonly name = 'NotPublishedError';
+
+  constructor(
+    /** To how many of this server's own connections the message was written. */
+    readonly local: number,
+    cause: Error,
+  ) {
+    super(`The message was not published, so no other server has it: ${cause.message}.`, { cause });
+  }
+}
+
+/**
+ * An emit was written to Redis and no reply came: other servers may have it, or get it yet. Repeating it
+ * can deliver it twice. This server's own connections have been served.
+ */
+export class PublishOutcomeUnknownError extends Error {
+  override readonly name = 'PublishOutcomeUnknownError';
+
+  constructor(
+    /** To how many of this server's own connections the message was written. */
+    readonly local: number,
+    cause: Error,
+  ) {
+    super(`Whether the other servers get the message is unknown: ${cause.message}.`, { cause });
+  }
+}
+
+/** An emit that is too large for the backplane. Nobody got it. */
+export class MessageTooLargeError extends RangeError {
+  override readonly name = 'MessageTooLargeError';
+
+  constructor(readonly bytes: number) {
+    super(
+      `A message of ${bytes} bytes is too large: the limit is ${MAX_MESSAGE_BYTES}. Send a reference to the data instead, or split it.`,
+    );
+  }
+}
+
+/** A join needed Redis and could not have it. The connection is not in the group. */
+export class NotJoinedError extends Error {
+  override readonly name = 'NotJoinedError';
+
+  constructor(
+    readonly group: string,
+    cause: Error,
+  ) {
+    super(
+      `The connection did not join '${group}': messages from other servers would not reach it. ${cause.message}`,
+      {
+        cause,
+      },
+    );
+  }
+}

@@ -1,0 +1,91 @@
+import { spawn } from 'node:child_process';
+
+/**
+ * Runs between this process and the one it starts. Its channel to this process closes however this process
+ * ends, SIGKILL included; it then kills what it started and removes its working folder.
+ * It is text because Node cannot run a TypeScript file, and the tests are not compiled.
+ */
+const GUARD = `
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+for (const signal of ['SIGINT', 'SIGHUP', 'SIGTERM']) process.on(signal, () => {});
+
+process.once('message', ({ command, args, env }) => {
+  if (!process.connected) return;
+  const cwd = mkdtempSync(join(tmpdir(), 'guarded-'));
+  const child = spawn(command, args, { cwd, env, stdio: ['ignore', 'inherit', 'inherit'] });
+  const report = (message) => process.send(message, () => {});
+  child.once('spawn', () => report(child.pid));
+  child.once('error', (error) => report(error.message));
+  child.once('close', () => {
+    rmSync(cwd, { recursive: true, force: true });
+    if (process.connected) process.disconnect();
+  });
+  const kill = () => child.kill('SIGKILL');
+  process.once('disconnect', kill);
+  process.once('message', kill);
+});
+`;
+
+const KEPT_OUTPUT = 4_000;
+
+export interface GuardedCommand {
+  command: string;
+  args: readonly string[];
+  env: NodeJS.ProcessEnv;
+}
+
+export interface GuardedProcess {
+  readonly pid: number;
+  /** Resolves when the process is gone and its working folder is removed. */
+  readonly exited: Promise<void>;
+  isRunning(): boolean;
+  /** The last part of what it wrote. */
+  output(): string;
+  onOutput(listener: () => void): void;
+  /** SIGKILL; resolves like `exited`. */
+  kill(): Promise<void>;
+}
+
+/** Starts a process that does not outlive this one. It runs in an empty temporary folder. */
+export async function startGuarded(command: GuardedCommand): Promise<GuardedProcess> {
+  const guard = spawn(process.execPath, ['--input-type=module', '-e', GUARD], {
+    // A group of its own: Ctrl-C must not end the server before its clients.
+    detached: true,
+    stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+    // Options of this process, such as an inspector port, are not meant for the guard.
+    env: { ...process.env, NODE_OPTIONS: '' },
+  });
+  let output = '';
+  for (const stream of [guard.stdout, guard.stderr]) {
+    stream?.setEncoding('utf8').on('data', (text: string) => (output = (output + text).slice(-KEPT_OUTPUT)));
+  }
+  let running = true;
+  const exited = new Promise<void>((resolve) => guard.once('close', () => resolve())).then(() => {
+    running = false;
+  });
+  const pid = await new Promise<number>((resolve, reject) => {
+    guard.once('error', reject);
+    guard.once('close', () => reject(new Error(`The guard process ended too early. ${output}`)));
+    guard.once('message', (reply: unknown) => {
+      if (typeof reply === 'number') resolve(reply);
+      else reject(new Error(`${command.command} cannot be started: ${String(reply)}`));
+    });
+    guard.send(command);
+  });
+  return {
+    pid,
+    exited,
+    isRunning: () => running,
+    output: () => output,
+    onOutput: (listener) => [guard.stdout, guard.stderr].forEach((stream) => stream?.on('data', listener)),
+    kill: () => {
+      // Not disconnect(): after it, Node never reports the end of the guard's output ('close').
+      if (guard.connected) guard.send('kill', () => undefined);
+      return exited;
+    },
+  };
+}

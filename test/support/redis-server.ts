@@ -1,0 +1,176 @@
+import { randomInt } from 'node:crypto';
+import { connect } from 'node:net';
+import { findRedisBinary } from './redis-binary.js';
+import { startGuarded, type GuardedProcess } from './process-guard.js';
+
+const HOST = '127.0.0.1';
+// Below the range from which systems take the ports of outgoing connections: in that range a client that
+// reconnects while the server is down may get the very port of the server, and connect to itself.
+const FIRST_PORT = 20_000;
+const LAST_PORT = 32_000;
+const PORT_ATTEMPTS = 10;
+const START_DEADLINE = 15_000;
+// Written once it holds the port, so it is this server that answers and no other one on the same port.
+const LISTENING = 'Ready to accept connections';
+const PORT_TAKEN = 'Address already in use';
+
+export interface RedisOptions {
+  /** More arguments for redis-server; its log must stay on the standard output. */
+  args?: readonly string[];
+  /** A free one, when it is not given. */
+  port?: number;
+}
+
+export interface AcquiredRedis {
+  url: string;
+  stop: () => Promise<void>;
+  /** Absent when it is the Redis of `REDIS_URL`. */
+  server?: RedisServer;
+}
+
+export class RedisStartError extends Error {
+  override readonly name = 'RedisStartError';
+
+  constructor(
+    problem: string,
+    readonly output: string,
+  ) {
+    super(`${problem} Its output:\n${output.trim() || '(none)'}`);
+  }
+}
+
+/** Keeps this process running until `stop()` or `kill()`; it never outlives this process. */
+export class RedisServer {
+  readonly host = HOST;
+  #launch: Promise<GuardedProcess> | undefined;
+  #process: GuardedProcess | undefined;
+
+  constructor(
+    readonly port: number,
+    private readonly args: readonly string[],
+  ) {}
+
+  get url(): string {
+    return `redis://${this.host}:${this.port}`;
+  }
+
+  /** Of redis-server itself. */
+  get pid(): number {
+    return this.running().pid;
+  }
+
+  /** The first time, and again on the same port after `kill()` or `stop()`. */
+  async start(): Promise<void> {
+    if (this.#launch && this.#process?.isRunning() !== false) {
+      throw new Error(`The Redis server on port ${this.port} is already started.`);
+    }
+    this.#process = undefined;
+    this.#launch = launch(this.port, this.args);
+    try {
+      this.#process = await this.#launch;
+    } catch (error) {
+      this.#launch = undefined;
+      throw error;
+    }
+  }
+
+  /** May be called at any time and more than once. There is nothing to save, so it is not asked politely. */
+  async stop(): Promise<void> {
+    const starting = this.#launch?.catch(() => undefined);
+    await (await starting)?.kill();
+  }
+
+  /** Like a crash: SIGKILL. Resolves when the process is gone. */
+  async kill(): Promise<void> {
+    await this.running().kill();
+  }
+
+  /** Like a hung server: it still accepts connections, through the kernel, and never answers. */
+  freeze(): void {
+    process.kill(this.pid, 'SIGSTOP');
+  }
+
+  resume(): void {
+    process.kill(this.pid, 'SIGCONT');
+  }
+
+  private running(): GuardedProcess {
+    if (!this.#process?.isRunning()) throw new Error(`The Redis server on port ${this.port} is not running.`);
+    return this.#process;
+  }
+}
+
+/** Starts a Redis of its own, empty and without persistence. */
+export async function startRedis({ args = [], port }: RedisOptions = {}): Promise<RedisServer> {
+  for (let attempt = 1; ; attempt++) {
+    const server = new RedisServer(port ?? randomInt(FIRST_PORT, LAST_PORT), args);
+    try {
+      await server.start();
+      return server;
+    } catch (error) {
+      const portTaken = error instanceof RedisStartError && error.output.includes(PORT_TAKEN);
+      if (!portTaken || port !== undefined || attempt === PORT_ATTEMPTS) throw error;
+    }
+  }
+}
+
+/** The Redis of `REDIS_URL`, which is left alone by `stop()`, or else one that is started for the caller. */
+export async function acquireRedis(): Promise<AcquiredRedis> {
+  const url = process.env.REDIS_URL;
+  if (url) return { url, stop: () => Promise.resolve() };
+  const server = await startRedis();
+  return { url: server.url, stop: () => server.stop(), server };
+}
+
+async function launch(port: number, args: readonly string[]): Promise<GuardedProcess> {
+  const { command, env } = await findRedisBinary();
+  const fixed = [
+    '--port',
+    `${port}`,
+    '--bind',
+    HOST,
+    '--save',
+    '',
+    '--appendonly',
+    'no',
+    '--daemonize',
+    'no',
+  ];
+  const redis = await startGuarded({ command, args: [...fixed, ...args], env });
+  try {
+    const deadline = AbortSignal.timeout(START_DEADLINE);
+    await untilListening(redis, deadline);
+    await untilAnswering(port, deadline);
+    return redis;
+  } catch (error) {
+    await redis.kill();
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new RedisStartError(`redis-server does not start on port ${port}: ${reason}`, redis.output());
+  }
+}
+
+function untilListening(redis: GuardedProcess, deadline: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const look = (): void => {
+      if (redis.output().includes(LISTENING)) resolve();
+    };
+    redis.onOutput(look);
+    look();
+    void redis.exited.then(() => reject(new Error('it ended.')));
+    deadline.addEventListener('abort', () => reject(new Error('it is not ready in time.')));
+  });
+}
+
+/** A refusal is an answer too: the arguments may have set a password. */
+function untilAnswering(port: number, deadline: AbortSignal): Promise<void> {
+  return new Promise<void>((resolve, reject) => {
+    const socket = connect({ port, host: HOST, signal: deadline }, () => socket.write('PING\r\n'));
+    socket.setEncoding('utf8').on('data', (reply: string) => {
+      socket.destroy();
+      if (/^(\+PONG|-NOAUTH)/.test(reply)) resolve();
+      else reject(new Error(`it answers PING with ${reply.trim()}.`));
+    });
+    socket.on('error', reject);
+    socket.on('close', () => reject(new Error('it closes the connection.')));
+  });
+}
