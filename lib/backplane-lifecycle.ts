@@ -42,7 +42,7 @@ export class BackplaneLifecycle implements OnModuleInit, OnApplicationShutdown {
   async onModuleInit(): Promise<void> {
     for (const warning of this.options.connection.warnings) this.logger.warn(warning);
     this.log();
-    await this.bus.start((_origin, kind, body) => this.router.receive(kind, body));
+    await this.bus.start((origin, kind, body) => this.router.receive(origin, kind, body));
     if (await this.bus.whenReady(READY_TIMEOUT_MS)) return;
     if (this.options.abortConnect) {
       const error = new BackplaneConnectError(this.bus.status, this.failure);

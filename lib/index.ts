@@ -1,6 +1,8 @@
 export { RedisBackplaneModule } from './redis-backplane.module.js';
 export { BackplaneConnectError } from './backplane-lifecycle.js';
 export type {
+  Admission,
+  Authenticate,
   RedisBackplaneOptions,
   RedisBackplaneOptionsFactory,
   RedisRole,
@@ -12,6 +14,7 @@ export { Target } from './broadcast/target.js';
 export { BackplaneConnection } from './broadcast/backplane-connection.js';
 export { RedisBackplane } from './broadcast/redis-backplane.js';
 export type { AnyEvents, EventData, EventName } from './broadcast/events.js';
+export type { InvokeAllResult, InvokeOptions, InvokeResponse } from './broadcast/invoke.js';
 export { NotAGatewayError, PathRequiredError } from './broadcast/broadcast.errors.js';
 
 export { RedisBackplaneAdapter } from './adapter/redis-backplane.adapter.js';
@@ -24,6 +27,18 @@ export {
   NotPublishedError,
   PublishOutcomeUnknownError,
 } from './routing/routing.errors.js';
+export {
+  ClientResultError,
+  CommandFailedError,
+  CommandTimeoutError,
+  ConnectionClosedError,
+  ConnectionNotFoundError,
+  InvalidResultError,
+  InvokeCanceledError,
+  InvokeTargetError,
+  InvokeTimeoutError,
+  ServerLostError,
+} from './routing/request.errors.js';
 
 export type { BackplaneStatus } from './bus/status.js';
 export type { BusCounters, ConnectionFailure, ConnectionRestoration } from './bus/bus.js';

@@ -36,9 +36,16 @@ export const backplaneProviders: FactoryProvider[] = [
     provide: Router,
     inject: [RESOLVED_OPTIONS, BUS, ChannelNames],
     useFactory: (options: ResolvedOptions, bus: Bus, channels: ChannelNames) =>
-      new Router(bus, channels, clientProtocols(options.protocols)),
+      new Router(bus, channels, {
+        protocols: clientProtocols(options.protocols),
+        commandTimeoutMs: options.commandTimeoutMs,
+      }),
   },
-  { provide: Dispatcher, inject: [Router], useFactory: (router: Router) => new Dispatcher(router) },
+  {
+    provide: Dispatcher,
+    inject: [RESOLVED_OPTIONS, Router],
+    useFactory: (options: ResolvedOptions, router: Router) => new Dispatcher(router, options.invokeTimeoutMs),
+  },
   {
     provide: Broadcaster,
     inject: [Dispatcher],
@@ -51,16 +58,11 @@ export const backplaneProviders: FactoryProvider[] = [
   },
   {
     provide: ADAPTER_CONTEXT,
-    inject: [RESOLVED_OPTIONS, BUS, Router, Dispatcher],
-    useFactory: (
-      options: ResolvedOptions,
-      bus: Bus,
-      router: Router,
-      dispatcher: Dispatcher,
-    ): AdapterContext => ({
+    inject: [RESOLVED_OPTIONS, BUS, Dispatcher],
+    useFactory: (options: ResolvedOptions, bus: Bus, dispatcher: Dispatcher): AdapterContext => ({
       serverId: bus.serverId,
       protocols: clientProtocols(options.protocols),
-      router,
+      authenticate: options.authenticate,
       dispatcher,
     }),
   },

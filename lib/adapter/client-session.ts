@@ -1,9 +1,9 @@
 import type { MessageMappingProperties } from '@nestjs/websockets';
 import type { RawData, WebSocket } from 'ws';
 import type { BackplaneConnection } from '../broadcast/backplane-connection.js';
+import type { Dispatcher } from '../broadcast/dispatcher.js';
 import type { LocalConnection } from '../routing/local-connection.js';
 
-export type Handlers = ReadonlyMap<unknown, MessageMappingProperties>;
 type DisconnectListener = (closeCode: number) => void;
 
 /** All that belongs to one client while it is connected. */
@@ -15,7 +15,13 @@ export class ClientSession {
     readonly socket: WebSocket,
     readonly local: LocalConnection,
     readonly client: BackplaneConnection,
+    private readonly dispatcher: Dispatcher,
   ) {}
+
+  /** @returns false when the client answers what another one was asked */
+  answer(id: string, outcome: 'data' | 'error', value: unknown): boolean {
+    return this.dispatcher.answer(this.local, id, outcome, value);
+  }
 
   /** Each gateway of the path adds its own; where two handle the same event, the first one does. */
   addHandlers(handlers: readonly MessageMappingProperties[]): void {

@@ -1,11 +1,14 @@
-import type { IncomingMessage } from 'node:http';
+import { STATUS_CODES, type IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { Logger } from '@nestjs/common';
 import type { WebSocket, WebSocketServer } from 'ws';
 import { BackplaneConnection } from '../broadcast/backplane-connection.js';
-import type { Dispatcher } from '../broadcast/dispatcher.js';
-import type { ClientProtocol } from '../protocol/client-protocol.js';
+import type { Admission } from '../options/redis-backplane-options.js';
 import { newConnectionId } from '../protocol/connection-id.js';
+import { jsonProtocol } from '../protocol/json-protocol.js';
 import { LocalConnection } from '../routing/local-connection.js';
+import type { AdapterContext } from './adapter-context.js';
+import { admit } from './admission.js';
 import { ClientSession, toBuffer } from './client-session.js';
 import { dispatchMessage } from './message-dispatch.js';
 import { SocketSink } from './socket-sink.js';
@@ -17,17 +20,15 @@ const GOING_AWAY = 1001;
 /** A client that does not answer the close frame is cut off after this. */
 const CLOSE_TIMEOUT_MS = 2000;
 
-/** What a path's server needs of the app. */
-export interface PathServerContext {
-  readonly serverId: string;
-  readonly dispatcher: Dispatcher;
-  readonly protocols: readonly ClientProtocol[];
+/** What a path's server needs of the app and of the adapter. */
+export interface PathServerContext extends AdapterContext {
   readonly writer: TurnWriter;
   readonly sessions: WeakMap<BackplaneConnection, ClientSession>;
 }
 
 /** The connections of one path: takes upgrades, makes sessions, ends them. */
 export class PathServer {
+  private readonly logger = new Logger('RedisBackplaneAdapter');
   private readonly sockets = new Set<WebSocket>();
   private readonly connectListeners: ConnectListener[] = [];
   private closing = false;
@@ -36,7 +37,7 @@ export class PathServer {
     /** The path of the URL, without a port. */
     readonly urlPath: string,
     /** The path as routing names it. */
-    readonly key: string,
+    private readonly key: string,
     private readonly wsServer: WebSocketServer,
     private readonly context: PathServerContext,
   ) {}
@@ -46,12 +47,22 @@ export class PathServer {
     this.connectListeners.push(listener);
   }
 
-  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
-    if (this.closing) {
-      socket.end('HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\n\r\n');
-      return;
+  /** Admission comes first: a client that is refused never has a WebSocket. */
+  async upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    // Until `ws` has the socket, a reset would be an error that nobody listens to.
+    const ignore = (): void => undefined;
+    socket.on('error', ignore);
+    const result = this.closing ? undefined : await admit(this.context.authenticate, request, this.key);
+    if (socket.destroyed) return;
+    if (!result || this.closing) return refuseUpgrade(socket, 503);
+    if (!result.admitted) {
+      if (result.cause) this.logger.warn(`A client of ${this.key} was refused: ${result.cause.message}`);
+      return refuseUpgrade(socket, result.status);
     }
-    this.wsServer.handleUpgrade(request, socket, head, (webSocket) => void this.accept(webSocket, request));
+    socket.off('error', ignore);
+    this.wsServer.handleUpgrade(request, socket, head, (webSocket) => {
+      void this.accept(webSocket, request, result.admission);
+    });
   }
 
   /** Says goodbye to all clients; resolves when every one of them is gone and its bookkeeping done. */
@@ -67,8 +78,8 @@ export class PathServer {
     this.wsServer.close();
   }
 
-  private async accept(socket: WebSocket, request: IncomingMessage): Promise<void> {
-    const session = this.open(socket);
+  private async accept(socket: WebSocket, request: IncomingMessage, admission: Admission): Promise<void> {
+    const session = this.open(socket, admission);
     this.sockets.add(socket);
     // Errors of a socket (a reset, a frame that breaks the protocol) are followed by its close.
     socket.on('error', () => undefined);
@@ -82,18 +93,19 @@ export class PathServer {
     socket.resume();
   }
 
-  private open(socket: WebSocket): ClientSession {
+  private open(socket: WebSocket, { userId, data }: Admission): ClientSession {
     const { serverId, dispatcher, protocols, writer, sessions } = this.context;
-    const protocol = protocols.find(({ subprotocol }) => subprotocol === (socket.protocol || undefined));
+    const asked = socket.protocol && protocols.find(({ subprotocol }) => subprotocol === socket.protocol);
+    const sink = new SocketSink(socket, writer);
     const local = new LocalConnection(
       newConnectionId(serverId),
       this.key,
-      undefined,
-      protocol ?? (protocols[0] as ClientProtocol),
-      new SocketSink(socket, writer),
+      userId,
+      asked || jsonProtocol,
+      sink,
     );
-    const client = new BackplaneConnection(local, dispatcher, socket, undefined);
-    const session = new ClientSession(socket, local, client);
+    const client = new BackplaneConnection(local, dispatcher, socket, data);
+    const session = new ClientSession(socket, local, client, dispatcher);
     sessions.set(client, session);
     return session;
   }
@@ -103,4 +115,11 @@ export class PathServer {
     this.context.dispatcher.dismiss(session.local);
     session.disconnected(code);
   }
+}
+
+/** Answers an upgrade request with an HTTP error and ends the socket. */
+export function refuseUpgrade(socket: Duplex, status: number): void {
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`,
+  );
 }

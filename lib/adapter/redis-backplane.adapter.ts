@@ -6,6 +6,7 @@ import type { MessageMappingProperties } from '@nestjs/websockets';
 import type { WebSocketServer } from 'ws';
 import { Broadcaster } from '../broadcast/broadcaster.js';
 import type { BackplaneConnection } from '../broadcast/backplane-connection.js';
+import type { ClientProtocol } from '../protocol/client-protocol.js';
 import { pathKey } from '../protocol/channel-names.js';
 import { ADAPTER_CONTEXT, type AdapterContext } from './adapter-context.js';
 import { DuplicateBackplaneError, ForeignAdapterError, NoHttpServerError } from './adapter.errors.js';
@@ -60,15 +61,14 @@ export class RedisBackplaneAdapter extends WsAdapter implements OnModuleInit, On
     const wsServer = super.create(0, {
       maxPayload: MAX_PAYLOAD_BYTES,
       clientTracking: false,
+      handleProtocols: (offered: Set<string>) => chooseSubprotocol(offered, this.context.protocols),
       ...options,
     }) as WebSocketServer;
-    const { dispatcher, router, protocols, serverId } = this.context;
+    const { dispatcher } = this.context;
     const { writer, sessions } = this;
-    router.open(key);
+    dispatcher.open(key);
     const server = new PathServer(pathKey(options.path), key, wsServer, {
-      serverId,
-      dispatcher,
-      protocols,
+      ...this.context,
       writer,
       sessions,
     });
@@ -145,4 +145,13 @@ function listen(server: Server, port: number): Promise<void> {
       resolve();
     });
   });
+}
+
+/** Ours where the client offers it; else what `ws` would choose, for clients that carry a token there. */
+function chooseSubprotocol(
+  offered: ReadonlySet<string>,
+  protocols: readonly ClientProtocol[],
+): string | false {
+  const ours = protocols.find(({ subprotocol }) => subprotocol !== undefined && offered.has(subprotocol));
+  return ours?.subprotocol ?? [...offered][0] ?? false;
 }

@@ -1,6 +1,6 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { PathServer } from './path-server.js';
+import { type PathServer, refuseUpgrade } from './path-server.js';
 
 /** Takes the WebSocket upgrades of one HTTP server to the gateways' paths. */
 export class UpgradeListener {
@@ -20,10 +20,10 @@ export class UpgradeListener {
 
   private readonly onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     const server = this.paths.get(urlPath(request.url));
-    if (server) return server.upgrade(request, socket, head);
+    if (server) return void server.upgrade(request, socket, head);
     // Another listener on the same server may serve this path; where there is none, nobody will answer.
     if (this.httpServer.listenerCount('upgrade') === 1) {
-      socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+      refuseUpgrade(socket, 404);
     }
   };
 }

@@ -1,7 +1,11 @@
 import type { WebSocket } from 'ws';
-import type { Delivery } from '../routing/delivery.js';
+import type { Address } from '../protocol/target.js';
+import { Delivery } from '../routing/delivery.js';
 import type { LocalConnection } from '../routing/local-connection.js';
+import { checkClose } from './close-code.js';
 import { addressOf, type Dispatcher } from './dispatcher.js';
+import { frameContext } from './frame-context.js';
+import type { InvokeOptions } from './invoke.js';
 
 /**
  * A client, as handlers get it. Not a `ws` socket: that one is `socket`.
@@ -52,8 +56,21 @@ export class BackplaneConnection<Data = unknown> {
 
   /** Sends an event to this client alone. */
   emit(event: string, data?: unknown): Promise<Delivery> {
-    const address = addressOf(this.local.path, this.local.id);
-    return this.dispatcher.emit(address, event, data, { local: true, volatile: false });
+    const frame = frameContext.getStore();
+    if (event === 'exception' && frame?.connectionId === this.id) {
+      frame.fail(data);
+      return Promise.resolve(new Delivery(1, 'notNeeded'));
+    }
+    return this.dispatcher.emit(this.address, event, data, { local: true, volatile: false });
+  }
+
+  /**
+   * Sends an event to this client and resolves with its answer.
+   *
+   * @throws as `broadcaster.connection(id).invoke(…)` does
+   */
+  invoke<T = unknown>(event: string, data?: unknown, options: InvokeOptions<T> = {}): Promise<T> {
+    return this.dispatcher.invoke({ address: this.address, local: true }, event, data, options);
   }
 
   /**
@@ -61,8 +78,14 @@ export class BackplaneConnection<Data = unknown> {
    *
    * @param code a WebSocket close code: 1000, or 3000 to 4999 for the app's own
    * @param reason at most 123 bytes of UTF-8
+   * @throws RangeError
    */
   close(code = 1000, reason = ''): void {
+    checkClose(code, reason);
     this.local.sink.close(code, reason);
+  }
+
+  private get address(): Address {
+    return addressOf(this.local.path, this.local.id);
   }
 }

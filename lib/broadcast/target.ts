@@ -1,8 +1,10 @@
 import { checkName } from '../protocol/channel-names.js';
 import type { TargetRef } from '../protocol/target.js';
 import type { Delivery } from '../routing/delivery.js';
-import { type Dispatcher, orAll } from './dispatcher.js';
+import { checkClose } from './close-code.js';
+import { type Dispatcher, orAll, type Scope } from './dispatcher.js';
 import type { AnyEvents, EventData, EventName } from './events.js';
+import type { InvokeAllResult, InvokeOptions } from './invoke.js';
 
 /** What a target is made of. It never changes: every call on a target makes a new one. */
 export interface TargetState {
@@ -74,9 +76,85 @@ export class Target<Events extends object = AnyEvents> {
    * @throws TypeError (as a rejection) when the data has no form in a client protocol, such as a circular object
    */
   emit<Name extends EventName<Events>>(event: Name, ...data: EventData<Events, Name>): Promise<Delivery> {
-    const { dispatcher, path, targets, excluded, local, volatile } = this.state;
-    const address = { path: path(), targets: orAll(targets), excluded };
-    return dispatcher.emit(address, event, data[0], { local, volatile });
+    const { dispatcher, local, volatile } = this.state;
+    return dispatcher.emit(this.scope.address, event, data[0], { local, volatile });
+  }
+
+  /**
+   * Sends an event to one connection, wherever it is, and resolves with its client's answer: the client gets
+   * `{ event, data, id }` and sends `{ id, data }`, or `{ id, error }`.
+   *
+   * @throws ConnectionNotFoundError (as a rejection, at once) when no server holds the connection
+   * @throws ConnectionClosedError, ServerLostError (as rejections) when the client, or its server, goes before it answers
+   * @throws ClientResultError (as a rejection) when the client answers with an error
+   * @throws InvalidResultError (as a rejection) when `parse` does not take the answer
+   * @throws InvokeTimeoutError, InvokeCanceledError (as rejections)
+   * @throws NotPublishedError, PublishOutcomeUnknownError, MessageTooLargeError (as rejections): see {@link emit}
+   * @throws InvokeTargetError (as a rejection) when the target is not exactly one connection
+   */
+  async invoke<T = unknown, Name extends EventName<Events> = EventName<Events>>(
+    event: Name,
+    data?: Events[Name],
+    options: InvokeOptions<T> = {},
+  ): Promise<T> {
+    return this.state.dispatcher.invoke(this.scope, event, data, options);
+  }
+
+  /**
+   * Sends an event to every connection of the target and resolves with what their clients answered: when all
+   * have, or cannot any more, or after the timeout. Does not reject because some did not answer.
+   *
+   * @throws InvokeCanceledError, NotPublishedError, PublishOutcomeUnknownError, MessageTooLargeError (as rejections)
+   */
+  async invokeAll<T = unknown, Name extends EventName<Events> = EventName<Events>>(
+    event: Name,
+    data?: Events[Name],
+    options: InvokeOptions<T> = {},
+  ): Promise<InvokeAllResult<T>> {
+    return this.state.dispatcher.invokeAll(this.scope, event, data, options);
+  }
+
+  /**
+   * Lets all connections of the target join a group, on whatever server they are. When it resolves, an emit
+   * from any server reaches them there. Safe to repeat.
+   *
+   * @throws ConnectionNotFoundError (as a rejection, at once) when a connection named by its id is nowhere; the others have joined
+   * @throws ServerLostError (as a rejection) when the server of a connection named by its id died meanwhile
+   * @throws CommandFailedError, NotJoinedError (as rejections) when a server concerned is cut off from Redis
+   * @throws CommandTimeoutError (as a rejection) when a server is alive and does not answer
+   * @throws NotPublishedError (as a rejection) when Redis is not there; this server's own connections have joined
+   */
+  async join(group: string): Promise<void> {
+    checkName("A group's name", group);
+    await this.state.dispatcher.command(this.scope, { name: 'join', group });
+  }
+
+  /**
+   * Lets all connections of the target leave a group, on whatever server they are. Safe to repeat.
+   *
+   * @throws as {@link join} does
+   */
+  async leave(group: string): Promise<void> {
+    checkName("A group's name", group);
+    await this.state.dispatcher.command(this.scope, { name: 'leave', group });
+  }
+
+  /**
+   * Closes all connections of the target, on whatever server they are. What was emitted to them before arrives first.
+   *
+   * @param code a WebSocket close code: 1000, or 3000 to 4999 for the app's own
+   * @param reason at most 123 bytes of UTF-8
+   * @throws RangeError (as a rejection) when code or reason cannot be
+   * @throws as {@link join} does
+   */
+  async disconnect(code = 1000, reason = ''): Promise<void> {
+    checkClose(code, reason);
+    await this.state.dispatcher.command(this.scope, { name: 'disconnect', code, reason });
+  }
+
+  protected get scope(): Scope {
+    const { path, targets, excluded, local } = this.state;
+    return { address: { path: path(), targets: orAll(targets), excluded }, local };
   }
 
   private with(kind: TargetRef['kind'], names: readonly string[]): Target<Events> {

@@ -51,8 +51,8 @@ export type RecordReceiver = (origin: string, kind: number, body: Buffer) => voi
 /** The other servers, as far as this one knows. */
 export interface PeerView {
   readonly alive: ReadonlySet<string>;
-  /** Whether this server has listened long enough that a server it does not know is not there. */
-  readonly settled: boolean;
+  /** Resolves once this server has listened without a break for so long. */
+  whenHeardFor(ms: number): Promise<void>;
   /** A server said goodbye, or was silent for longer than the dead-server timeout. */
   readonly lost$: Observable<string>;
 }

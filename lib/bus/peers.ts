@@ -3,8 +3,6 @@ import type { PeerView } from './bus.js';
 
 /** A server that was silent for so long is dead to the others: four heartbeats. */
 export const DEAD_AFTER_MS = 4000;
-/** Once this server has listened for two heartbeats, a server that it has not heard is not there. */
-const SETTLED_AFTER_MS = 2000;
 /** How long a dead server's last number is kept, so that nothing of it is taken twice when it returns. */
 const FORGOTTEN_AFTER_MS = 10 * 60_000;
 
@@ -18,6 +16,7 @@ export class Peers implements PeerView {
   private readonly known = new Map<string, Peer>();
   private readonly living = new Set<string>();
   private readonly lost = new Subject<string>();
+  private readonly waiters = new Set<{ readonly ms: number; readonly resolve: () => void }>();
   private listeningSince: number | undefined;
 
   constructor(private readonly now: () => number) {}
@@ -28,8 +27,9 @@ export class Peers implements PeerView {
     return this.living;
   }
 
-  get settled(): boolean {
-    return this.listeningSince !== undefined && this.now() - this.listeningSince >= SETTLED_AFTER_MS;
+  whenHeardFor(ms: number): Promise<void> {
+    if (this.hasHeardFor(ms)) return Promise.resolve();
+    return new Promise((resolve) => this.waiters.add({ ms, resolve }));
   }
 
   /** Something of this server was heard. Returns false when it is not newer than what was heard before. */
@@ -75,9 +75,20 @@ export class Peers implements PeerView {
       if (silent > FORGOTTEN_AFTER_MS) this.known.delete(serverId);
       if (silent > DEAD_AFTER_MS) this.left(serverId);
     }
+    for (const waiter of this.waiters) {
+      if (!this.hasHeardFor(waiter.ms)) continue;
+      this.waiters.delete(waiter);
+      waiter.resolve();
+    }
   }
 
   close(): void {
     this.lost.complete();
+    for (const { resolve } of this.waiters) resolve();
+    this.waiters.clear();
+  }
+
+  private hasHeardFor(ms: number): boolean {
+    return this.listeningSince !== undefined && this.now() - this.listeningSince >= ms;
   }
 }

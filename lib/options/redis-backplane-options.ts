@@ -1,5 +1,25 @@
+import type { IncomingMessage } from 'node:http';
 import type { Redis, RedisOptions } from 'ioredis';
 import type { ClientProtocolName } from '../protocol/client-protocol.js';
+
+/** Who a client is, as `authenticate` found out. */
+export interface Admission<Data = unknown> {
+  /** The user that the connection belongs to; a user may have many connections. */
+  userId?: string;
+  /** What handlers find as `client.data`. */
+  data?: Data;
+}
+
+/**
+ * Asks who a client is, before its WebSocket is opened. Returns its admission; `null`, or an exception, refuses it
+ * with 401.
+ *
+ * @param path the gateway's path: `/chat`, or `8081/chat` for one with a port of its own
+ */
+export type Authenticate = (
+  request: IncomingMessage,
+  path: string,
+) => Admission | null | Promise<Admission | null>;
 
 /** Which end of the backplane a Redis client serves: one publishes, one subscribes. */
 export type RedisRole = 'publisher' | 'subscriber';
@@ -47,6 +67,25 @@ export interface RedisBackplaneOptions {
    * @default ['json']
    */
   protocols?: readonly ClientProtocolName[];
+
+  /**
+   * Asks who a client is, before its WebSocket is opened. Without it everyone is admitted, without a user.
+   */
+  authenticate?: Authenticate;
+
+  /**
+   * How long `invoke` and `invokeAll` wait for clients to answer, in milliseconds.
+   *
+   * @default 10000
+   */
+  invokeTimeout?: number;
+
+  /**
+   * How long `join`, `leave` and `disconnect` on a target wait for the servers concerned, in milliseconds.
+   *
+   * @default 5000
+   */
+  commandTimeout?: number;
 }
 
 /** Makes the options, for `forRootAsync({ useClass })` and `useExisting`. */

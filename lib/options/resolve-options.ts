@@ -5,10 +5,13 @@ import type { ConnectionPlan } from './connection-plan.js';
 import { ConnectionStringError } from './connection-string.error.js';
 import { parseConnectionString } from './connection-string.js';
 import { InvalidOptionsError } from './invalid-options.error.js';
-import type { RedisBackplaneOptions } from './redis-backplane-options.js';
+import type { Authenticate, RedisBackplaneOptions } from './redis-backplane-options.js';
 
 const DEFAULT_CONNECTION = 'redis://127.0.0.1:6379';
 const DEFAULT_PREFIX = 'backplane';
+const DEFAULT_INVOKE_TIMEOUT_MS = 10_000;
+/** The reference waits 30 s to 35 s, an age for whoever waits. */
+const DEFAULT_COMMAND_TIMEOUT_MS = 5_000;
 
 /** The options with defaults filled in, checked, and what the connection string says worked in. */
 export interface ResolvedOptions {
@@ -17,12 +20,21 @@ export interface ResolvedOptions {
   readonly channelPrefix: string;
   readonly abortConnect: boolean;
   readonly protocols: readonly ClientProtocolName[];
+  readonly authenticate: Authenticate | undefined;
+  readonly invokeTimeoutMs: number;
+  readonly commandTimeoutMs: number;
 }
 
 const isFunction = (value: unknown): boolean => typeof value === 'function';
 
 /** No slash: it tells a path from a prefix. No glob characters: an ACL pattern would read them. */
 const prefix = z.string().regex(/^[\w.:{}-]+$/, 'must be made of letters, digits and _ . : { } -');
+
+/** Node's timers take no more than 2^31 - 1. */
+const milliseconds = z
+  .int()
+  .min(1)
+  .max(2 ** 31 - 1);
 
 const schema = z.strictObject({
   connection: z.string().min(1).optional(),
@@ -36,6 +48,9 @@ const schema = z.strictObject({
     .array(z.enum(['json', 'msgpack']))
     .nonempty()
     .optional(),
+  authenticate: z.custom<Authenticate>(isFunction, 'must be a function').optional(),
+  invokeTimeout: milliseconds.optional(),
+  commandTimeout: milliseconds.optional(),
 });
 
 /** @throws InvalidOptionsError naming every wrong option, and none of the values */
@@ -49,6 +64,9 @@ export function resolveOptions(options: RedisBackplaneOptions): ResolvedOptions 
     channelPrefix: options.channelPrefix ?? checkPrefix(plan.backplane.channelPrefix) ?? DEFAULT_PREFIX,
     abortConnect: options.abortConnect ?? plan.backplane.abortConnect ?? false,
     protocols: checked.data.protocols ?? ['json'],
+    authenticate: options.authenticate,
+    invokeTimeoutMs: options.invokeTimeout ?? DEFAULT_INVOKE_TIMEOUT_MS,
+    commandTimeoutMs: options.commandTimeout ?? DEFAULT_COMMAND_TIMEOUT_MS,
   };
 }
 

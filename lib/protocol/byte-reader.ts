@@ -53,6 +53,10 @@ export class ByteReader {
     }
   }
 
+  strings(): string[] {
+    return Array.from({ length: this.count() }, () => this.string());
+  }
+
   /** A view of the bytes, not a copy. */
   bytes(): Buffer {
     return this.raw(this.varint());

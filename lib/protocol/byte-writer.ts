@@ -35,6 +35,13 @@ export class ByteWriter {
     return this;
   }
 
+  /** A count, then the strings. */
+  strings(values: readonly string[]): this {
+    this.varint(values.length);
+    for (const value of values) this.string(value);
+    return this;
+  }
+
   /** Bytes behind their length as a varint. */
   bytes(value: Uint8Array): this {
     return this.varint(value.length).raw(value);

@@ -36,8 +36,7 @@ export function encodeMessage({ address, volatile, payloads }: MessageRecord): B
   const size = payloads.reduce((sum, payload) => sum + payload.bytes.length + 6, 128);
   const writer = new ByteWriter(size).u8(volatile ? FLAG_VOLATILE : 0);
   writeAddress(writer, address);
-  writer.varint(payloads.length);
-  for (const { protocol, bytes } of payloads) writer.u8(protocol).bytes(bytes);
+  writePayloads(writer, payloads);
   return encodeRecord(RecordKind.Message, writer.finish());
 }
 
@@ -45,12 +44,7 @@ export function encodeMessage({ address, volatile, payloads }: MessageRecord): B
 export function decodeMessage(body: Buffer): MessageRecord {
   const reader = new ByteReader(body);
   const volatile = (reader.u8() & FLAG_VOLATILE) !== 0;
-  const address = readAddress(reader);
-  const payloads: Payload[] = [];
-  for (let left = reader.count(); left > 0; left--) {
-    payloads.push({ protocol: reader.u8(), bytes: reader.bytes() });
-  }
-  return { address, volatile, payloads };
+  return { volatile, address: readAddress(reader), payloads: readPayloads(reader) };
 }
 
 export function writeAddress(writer: ByteWriter, { path, targets, excluded }: Address): void {
@@ -61,6 +55,15 @@ export function writeAddress(writer: ByteWriter, { path, targets, excluded }: Ad
 
 export function readAddress(reader: ByteReader): Address {
   return { path: reader.string(), targets: readTargets(reader), excluded: readTargets(reader) };
+}
+
+export function writePayloads(writer: ByteWriter, payloads: readonly Payload[]): void {
+  writer.varint(payloads.length);
+  for (const { protocol, bytes } of payloads) writer.u8(protocol).bytes(bytes);
+}
+
+export function readPayloads(reader: ByteReader): Payload[] {
+  return Array.from({ length: reader.count() }, () => ({ protocol: reader.u8(), bytes: reader.bytes() }));
 }
 
 function writeTargets(writer: ByteWriter, targets: readonly TargetRef[]): void {

@@ -8,4 +8,11 @@ export const RecordKind = {
   Goodbye: 3,
   /** An emit: see message-record.ts. */
   Message: 16,
+  /** Join, leave or disconnect: see command-record.ts. */
+  Command: 17,
+  CommandReply: 18,
+  /** An emit that asks its clients for an answer: see ask-record.ts. */
+  Ask: 19,
+  AskReply: 20,
+  Answer: 21,
 } as const;

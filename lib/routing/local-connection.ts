@@ -21,6 +21,8 @@ export class LocalConnection {
   readonly memberships = new Map<string, Membership>();
   /** False once it is disconnected: it joins nothing and receives nothing any more. */
   open = true;
+  /** Ids of asks that this client has not answered yet. */
+  asks: Set<string> | undefined;
   /** The last delivery that reached, or left out, this connection: see deliver.ts. */
   lastDelivery = 0;
 

@@ -1,3 +1,5 @@
+import { PublishRefusedError } from '../bus/transport.js';
+
 /** The largest envelope a server publishes: one huge publish can overrun a subscriber's output buffer in Redis, which deafens a farm. */
 export const MAX_MESSAGE_BYTES = 1024 * 1024;
 
@@ -59,4 +61,17 @@ export class NotJoinedError extends Error {
       },
     );
   }
+}
+
+/** @throws MessageTooLargeError */
+export function checkSize(record: Buffer): void {
+  if (record.length > MAX_MESSAGE_BYTES) throw new MessageTooLargeError(record.length);
+}
+
+/** What a failed publish means to whoever emitted. */
+export function publishError(local: number, cause: unknown): NotPublishedError | PublishOutcomeUnknownError {
+  const error = cause instanceof Error ? cause : new Error(String(cause));
+  return error instanceof PublishRefusedError
+    ? new NotPublishedError(local, error)
+    : new PublishOutcomeUnknownError(local, error);
 }

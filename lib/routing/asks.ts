@@ -1,0 +1,176 @@
+import type { Bus } from '../bus/bus.js';
+import { Deferred } from '../bus/deferred.js';
+import {
+  type AskRecord,
+  decodeAnswer,
+  decodeAsk,
+  decodeAskReply,
+  encodeAnswer,
+  encodeAsk,
+  encodeAskReply,
+} from '../protocol/ask-record.js';
+import type { ChannelNames } from '../protocol/channel-names.js';
+import type { ClientProtocol } from '../protocol/client-protocol.js';
+import { protocolOfCode } from '../protocol/client-protocols.js';
+import { serverOf } from '../protocol/connection-id.js';
+import { MessageFrames } from '../protocol/message-frames.js';
+import { RecordKind } from '../protocol/record-kind.js';
+import type { Address } from '../protocol/target.js';
+import { channelsOf, namedConnections, namesConnectionsOnly } from './addressing.js';
+import { recipients } from './deliver.js';
+import { type Answer, HeldAsks } from './held-asks.js';
+import type { LocalConnection } from './local-connection.js';
+import { PendingAsk } from './pending-ask.js';
+import type { RecordReceiver } from './record-receiver.js';
+import { InvokeCanceledError } from './request.errors.js';
+import type { Roster } from './roster.js';
+import { checkSize, publishError } from './routing.errors.js';
+
+/** "Every server" is meant as of a view that is one heartbeat old: whoever is there has spoken by then. */
+const FARM_VIEW_MS = 1000;
+
+export interface AskOptions {
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal | undefined;
+  readonly local: boolean;
+}
+
+/** Asks clients, wherever they are, and brings their answers back. */
+export class Asks {
+  private number = 0;
+  private readonly pending = new Map<string, PendingAsk>();
+  private readonly held = new HeldAsks();
+
+  constructor(
+    private readonly bus: Bus,
+    private readonly channels: ChannelNames,
+    private readonly protocols: readonly ClientProtocol[],
+    private readonly roster: Roster,
+    receiver: RecordReceiver,
+  ) {
+    receiver.on(RecordKind.Ask, (body, origin) => this.receive(decodeAsk(body), origin));
+    receiver.on(RecordKind.AskReply, (body, origin) => {
+      const { id, asked } = decodeAskReply(body);
+      this.pending.get(id)?.asked(origin, asked);
+    });
+    receiver.on(RecordKind.Answer, (body) => this.receiveAnswer(body));
+  }
+
+  /**
+   * Sends the event to the clients of the address and resolves when all have answered, cannot answer any
+   * more, or the time is over; what came of each is in the result.
+   *
+   * @throws MessageTooLargeError, NotPublishedError, PublishOutcomeUnknownError, InvokeCanceledError (as rejections)
+   */
+  async ask(
+    address: Address,
+    event: string,
+    data: unknown,
+    { timeoutMs, signal, local }: AskOptions,
+  ): Promise<PendingAsk> {
+    const id = `${this.bus.serverId}:${++this.number}`;
+    const frames = MessageFrames.of({ event, data, id });
+    const pending = new PendingAsk(this.bus.peers);
+    const { servers } = pending;
+    const canceled = new Deferred<never>();
+    const cancel = (): void => canceled.reject(new InvokeCanceledError(signal?.reason));
+    if (signal?.aborted) throw new InvokeCanceledError(signal.reason);
+    signal?.addEventListener('abort', cancel, { once: true });
+    const timeout = setTimeout(() => servers.end(), timeoutMs);
+    this.pending.set(id, pending);
+    try {
+      const others = local ? undefined : this.askOthers(id, address, frames, timeoutMs, pending);
+      this.askOwn(id, address, frames, timeoutMs, pending);
+      // A Redis that takes the publish and does not answer holds nobody beyond the time.
+      await Promise.race([others, canceled.promise, servers.done]);
+      servers.expectNoMore();
+      await Promise.race([servers.done, canceled.promise]);
+      return pending;
+    } finally {
+      clearTimeout(timeout);
+      signal?.removeEventListener('abort', cancel);
+      servers.end();
+      this.pending.delete(id);
+    }
+  }
+
+  /** @returns false when the client answers what another one was asked */
+  answer(connection: LocalConnection, id: string, answer: Answer): boolean {
+    return this.held.answer(connection, id, answer);
+  }
+
+  disconnected(connection: LocalConnection): void {
+    this.held.disconnected(connection);
+  }
+
+  close(): void {
+    this.held.close();
+  }
+
+  private askOwn(
+    id: string,
+    address: Address,
+    frames: MessageFrames,
+    timeoutMs: number,
+    pending: PendingAsk,
+  ): void {
+    const connections = this.deliver(address, frames);
+    this.held.hold(id, connections, timeoutMs, (connection, answer) =>
+      pending.answered(connection.id, answer),
+    );
+    pending.asked(
+      this.bus.serverId,
+      connections.map((connection) => connection.id),
+    );
+  }
+
+  private async askOthers(
+    id: string,
+    address: Address,
+    frames: MessageFrames,
+    timeoutMs: number,
+    pending: PendingAsk,
+  ): Promise<void> {
+    const farm = !namesConnectionsOnly(address);
+    const channels = farm ? [this.channels.servers] : channelsOf(address, this.channels, this.bus.serverId);
+    if (channels.length === 0) return;
+    const record = encodeAsk({ id, timeoutMs, address, payloads: frames.payloads(this.protocols) });
+    checkSize(record);
+    for (const connectionId of namedConnections(address)) {
+      const server = serverOf(connectionId);
+      if (server !== undefined && server !== this.bus.serverId) pending.servers.expect(server);
+    }
+    await this.bus.publish(channels, record).catch((cause: unknown) => {
+      throw publishError(0, cause);
+    });
+    if (!farm) return;
+    await Promise.race([this.bus.peers.whenHeardFor(FARM_VIEW_MS), pending.servers.done]);
+    for (const server of this.bus.peers.alive) pending.servers.expect(server);
+  }
+
+  private receive({ id, timeoutMs, address, payloads }: AskRecord, origin: string): void {
+    const connections = this.deliver(address, MessageFrames.received(payloads));
+    const channels = [this.channels.server(origin)];
+    // A reply that is lost is a timeout at the server that asked: an ask is never repeated.
+    const reply = (record: Buffer): void => void this.bus.publish(channels, record).catch(() => undefined);
+    reply(encodeAskReply({ id, asked: connections.map((connection) => connection.id) }));
+    if (connections.length === 0) return;
+    this.held.hold(id, connections, timeoutMs, ({ id: connectionId, protocol }, { outcome, value }) => {
+      const payload = { protocol: protocol.code, bytes: protocol.encode(value).payload };
+      reply(encodeAnswer({ id, connectionId, outcome, payload }));
+    });
+  }
+
+  private receiveAnswer(body: Buffer): void {
+    const { id, connectionId, outcome, payload } = decodeAnswer(body);
+    const value = protocolOfCode(payload.protocol)?.decode(payload.bytes);
+    this.pending.get(id)?.answered(connectionId, { outcome, value });
+  }
+
+  private deliver(address: Address, frames: MessageFrames): LocalConnection[] {
+    const members = this.roster.members(address.path);
+    const connections = members ? [...recipients(members, address)] : [];
+    for (const { sink, protocol } of connections) sink.write(frames.for(protocol), false);
+    return connections;
+  }
+}

@@ -1,0 +1,205 @@
+import type { Bus } from '../bus/bus.js';
+import { PublishRefusedError } from '../bus/transport.js';
+import type { ChannelNames } from '../protocol/channel-names.js';
+import {
+  type CommandAction,
+  type CommandReplyRecord,
+  decodeCommand,
+  decodeCommandReply,
+  encodeCommand,
+  encodeCommandReply,
+} from '../protocol/command-record.js';
+import { serverOf } from '../protocol/connection-id.js';
+import { RecordKind } from '../protocol/record-kind.js';
+import type { Address } from '../protocol/target.js';
+import { channelsOf, namedConnections, namesConnectionsOnly } from './addressing.js';
+import { recipients } from './deliver.js';
+import type { LocalConnection } from './local-connection.js';
+import type { RecordReceiver } from './record-receiver.js';
+import {
+  CommandFailedError,
+  CommandTimeoutError,
+  ConnectionNotFoundError,
+  ServerLostError,
+} from './request.errors.js';
+import { NotPublishedError } from './routing.errors.js';
+import type { Roster } from './roster.js';
+import { ServerReplies } from './server-replies.js';
+
+/** A reply that is not there by then may be lost: the command is sent again, and is not done twice. */
+const REPEAT_MS = 1000;
+/** "Every server" is meant as of a view that is one heartbeat old: whoever is there has spoken by then. */
+const FARM_VIEW_MS = 1000;
+/** No repetition comes so late, whatever timeout another server has; until then its reply is kept. */
+const REMEMBER_MS = 60_000;
+
+interface Done {
+  readonly at: number;
+  readonly reply: Promise<CommandReplyRecord>;
+}
+
+/** Joins, leaves and disconnects connections wherever they are, and tells that it is done. */
+export class Commands {
+  private number = 0;
+  private readonly pending = new Map<number, ServerReplies<CommandReplyRecord>>();
+  /** Commands of other servers by origin and number, oldest first: a repetition gets the same reply. */
+  private readonly done = new Map<string, Done>();
+
+  constructor(
+    private readonly bus: Bus,
+    private readonly channels: ChannelNames,
+    private readonly roster: Roster,
+    receiver: RecordReceiver,
+    /** How long a command waits for the servers concerned, in milliseconds. */
+    private readonly timeoutMs: number,
+  ) {
+    receiver.on(RecordKind.Command, (body, origin) => this.receive(body, origin));
+    receiver.on(RecordKind.CommandReply, (body, origin) => this.receiveReply(body, origin));
+  }
+
+  /**
+   * Resolves when every server concerned has done it.
+   *
+   * @throws ConnectionNotFoundError, ServerLostError, CommandTimeoutError, CommandFailedError, NotJoinedError,
+   * NotPublishedError (as rejections)
+   */
+  async run(address: Address, action: CommandAction, local: boolean): Promise<void> {
+    const own = this.execute(address, action);
+    // The others are asked whatever becomes of this server's own part.
+    const [ownOutcome, others] = await Promise.allSettled([
+      own,
+      local ? undefined : this.askOthers(address, action),
+    ]);
+    if (ownOutcome.status === 'rejected') throw ownOutcome.reason;
+    if (others.status === 'rejected') throw others.reason;
+    const malformed = namedConnections(address).filter((id) => serverOf(id) === undefined);
+    const missing = [...malformed, ...this.notHere(address), ...(others.value ?? [])];
+    if (missing.length > 0) throw new ConnectionNotFoundError(missing);
+  }
+
+  /** @returns ids that the address names and nobody has */
+  private async askOthers(address: Address, action: CommandAction): Promise<string[]> {
+    const farm = !namesConnectionsOnly(address);
+    const channels = farm ? [this.channels.servers] : channelsOf(address, this.channels, this.bus.serverId);
+    if (channels.length === 0) return [];
+    const number = ++this.number;
+    const replies = new ServerReplies<CommandReplyRecord>(this.bus.peers);
+    this.pending.set(number, replies);
+    const record = encodeCommand({ number, address, action });
+    const timeout = setTimeout(() => replies.end(), this.timeoutMs);
+    const repeat = setInterval(() => this.repeat(record, replies.outstanding), REPEAT_MS);
+    try {
+      // A Redis that takes the publish and does not answer holds nobody beyond the time.
+      await Promise.race([this.publish(channels, record), replies.done]);
+      void this.expectReplies(replies, address, farm);
+      await replies.done;
+      return missingOf(address, replies, this.timeoutMs);
+    } finally {
+      clearTimeout(timeout);
+      clearInterval(repeat);
+      this.pending.delete(number);
+      replies.end();
+    }
+  }
+
+  private async expectReplies(
+    replies: ServerReplies<unknown>,
+    address: Address,
+    farm: boolean,
+  ): Promise<void> {
+    for (const id of namedConnections(address)) {
+      const server = serverOf(id);
+      if (server !== undefined && server !== this.bus.serverId) replies.expect(server);
+    }
+    if (farm) {
+      await this.bus.peers.whenHeardFor(FARM_VIEW_MS);
+      for (const server of this.bus.peers.alive) replies.expect(server);
+    }
+    replies.expectNoMore();
+  }
+
+  /** An outcome that is unknown is no failure: the command is repeated. */
+  private async publish(channels: readonly string[], record: Buffer): Promise<void> {
+    try {
+      await this.bus.publish(channels, record);
+    } catch (cause) {
+      if (cause instanceof PublishRefusedError) throw new NotPublishedError(0, cause);
+    }
+  }
+
+  private repeat(record: Buffer, servers: readonly string[]): void {
+    for (const server of servers)
+      this.bus.publish([this.channels.server(server)], record).catch(() => undefined);
+  }
+
+  private receive(body: Buffer, origin: string): void {
+    const command = decodeCommand(body);
+    const key = `${origin} ${command.number}`;
+    this.forgetOld();
+    const known = this.done.get(key);
+    const reply = known?.reply ?? this.obey(command.number, command.address, command.action);
+    if (!known) this.done.set(key, { at: performance.now(), reply });
+    void reply.then((record) =>
+      this.bus.publish([this.channels.server(origin)], encodeCommandReply(record)).catch(() => undefined),
+    );
+  }
+
+  private async obey(number: number, address: Address, action: CommandAction): Promise<CommandReplyRecord> {
+    const missing = this.notHere(address);
+    try {
+      await this.execute(address, action);
+      return { number, error: '', missing };
+    } catch (error) {
+      return { number, error: error instanceof Error ? error.message : String(error), missing };
+    }
+  }
+
+  private receiveReply(body: Buffer, origin: string): void {
+    const reply = decodeCommandReply(body);
+    this.pending.get(reply.number)?.reply(origin, reply);
+  }
+
+  private async execute(address: Address, action: CommandAction): Promise<void> {
+    const members = this.roster.members(address.path);
+    const connections = members ? [...recipients(members, address)] : [];
+    await Promise.all(connections.map((connection) => this.apply(connection, action)));
+  }
+
+  private apply(connection: LocalConnection, action: CommandAction): Promise<void> {
+    if (action.name === 'join') return this.roster.join(connection, action.group);
+    if (action.name === 'disconnect') connection.sink.close(action.code, action.reason);
+    else this.roster.leave(connection, action.group);
+    return Promise.resolve();
+  }
+
+  /** Connections that this server should hold, going by their ids, and does not. */
+  private notHere(address: Address): string[] {
+    const members = this.roster.members(address.path);
+    return namedConnections(address).filter((id) => serverOf(id) === this.bus.serverId && !members?.get(id));
+  }
+
+  private forgetOld(): void {
+    const limit = performance.now() - REMEMBER_MS;
+    for (const [key, { at }] of this.done) {
+      if (at > limit) return;
+      this.done.delete(key);
+    }
+  }
+}
+
+/** What the replies say, as ids of connections that are nowhere; or as the error that they amount to. */
+function missingOf(
+  address: Address,
+  replies: ServerReplies<CommandReplyRecord>,
+  timeoutMs: number,
+): string[] {
+  const { outstanding, lost, absent } = replies;
+  for (const [server, { error }] of replies.replies)
+    if (error !== '') throw new CommandFailedError(server, error);
+  const named = namedConnections(address);
+  const [dead] = lost.filter((server) => named.some((id) => serverOf(id) === server));
+  if (dead !== undefined) throw new ServerLostError(dead);
+  if (outstanding.length > 0) throw new CommandTimeoutError(outstanding, timeoutMs);
+  const gone = named.filter((id) => absent.includes(serverOf(id) ?? ''));
+  return [...gone, ...[...replies.replies.values()].flatMap(({ missing }) => missing)];
+}

@@ -1,0 +1,62 @@
+import type { Bus } from '../bus/bus.js';
+import { BackplaneError } from '../bus/bus.errors.js';
+import type { ChannelNames } from '../protocol/channel-names.js';
+import type { ClientProtocol } from '../protocol/client-protocol.js';
+import { MessageFrames } from '../protocol/message-frames.js';
+import { decodeMessage, encodeMessage } from '../protocol/message-record.js';
+import { RecordKind } from '../protocol/record-kind.js';
+import type { Address } from '../protocol/target.js';
+import { channelsOf } from './addressing.js';
+import { deliver } from './deliver.js';
+import { Delivery } from './delivery.js';
+import type { RecordReceiver } from './record-receiver.js';
+import type { Roster } from './roster.js';
+import { checkSize, publishError } from './routing.errors.js';
+
+export interface EmitOptions {
+  /** This server's own connections only. */
+  readonly local: boolean;
+  /** May be dropped for a client that reads too slowly. */
+  readonly volatile: boolean;
+}
+
+/** Takes messages to this server's connections at once, and through Redis to those of the other servers. */
+export class Emitter {
+  constructor(
+    private readonly bus: Bus,
+    private readonly channels: ChannelNames,
+    /** The client protocols that connections of any server may use. */
+    private readonly protocols: readonly ClientProtocol[],
+    private readonly roster: Roster,
+    private readonly receiver: RecordReceiver,
+  ) {
+    receiver.on(RecordKind.Message, (body) => this.receive(body));
+  }
+
+  /** @throws MessageTooLargeError, NotPublishedError, PublishOutcomeUnknownError (as rejections) */
+  async emit(address: Address, frames: MessageFrames, { local, volatile }: EmitOptions): Promise<Delivery> {
+    const channels = local ? [] : channelsOf(address, this.channels, this.bus.serverId);
+    if (channels.length === 0) return new Delivery(this.deliver(address, frames, volatile), 'notNeeded');
+    const record = encodeMessage({ address, volatile, payloads: frames.payloads(this.protocols) });
+    checkSize(record);
+    const count = this.deliver(address, frames, volatile);
+    try {
+      await this.bus.publish(channels, record);
+      return new Delivery(count, 'accepted');
+    } catch (cause) {
+      const error = publishError(count, cause);
+      this.receiver.report(new BackplaneError('publish', error.message, { cause: error }));
+      throw error;
+    }
+  }
+
+  private deliver(address: Address, frames: MessageFrames, volatile: boolean): number {
+    const members = this.roster.members(address.path);
+    return members ? deliver(members, address, frames, volatile) : 0;
+  }
+
+  private receive(body: Buffer): void {
+    const { address, volatile, payloads } = decodeMessage(body);
+    this.deliver(address, MessageFrames.received(payloads), volatile);
+  }
+}

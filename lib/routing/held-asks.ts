@@ -1,0 +1,57 @@
+import type { AnswerOutcome } from '../protocol/ask-record.js';
+import type { LocalConnection } from './local-connection.js';
+
+/** What a client gave back, or that it cannot give anything any more. */
+export interface Answer {
+  readonly outcome: AnswerOutcome;
+  readonly value: unknown;
+}
+
+export type AnswerSender = (connection: LocalConnection, answer: Answer) => void;
+
+interface HeldAsk {
+  readonly connections: Set<LocalConnection>;
+  readonly send: AnswerSender;
+  readonly timer: NodeJS.Timeout;
+}
+
+/** Asks that this server's own clients have not answered yet, whoever asked. */
+export class HeldAsks {
+  private readonly held = new Map<string, HeldAsk>();
+
+  hold(id: string, connections: readonly LocalConnection[], timeoutMs: number, send: AnswerSender): void {
+    const timer = setTimeout(() => this.held.delete(id), timeoutMs);
+    this.held.set(id, { connections: new Set(connections), send, timer });
+    for (const connection of connections) (connection.asks ??= new Set()).add(id);
+  }
+
+  /**
+   * A client answers.
+   *
+   * @returns false when the ask is one of another connection's; a late answer is no mistake of the client's
+   */
+  answer(connection: LocalConnection, id: string, answer: Answer): boolean {
+    const held = this.held.get(id);
+    if (!held) return true;
+    if (!held.connections.delete(connection)) return false;
+    connection.asks?.delete(id);
+    if (held.connections.size === 0) this.forget(id, held);
+    held.send(connection, answer);
+    return true;
+  }
+
+  /** The connection is closed: whoever waits for it is told. */
+  disconnected(connection: LocalConnection): void {
+    for (const id of connection.asks ?? [])
+      this.answer(connection, id, { outcome: 'disconnected', value: null });
+  }
+
+  close(): void {
+    for (const [id, held] of this.held) this.forget(id, held);
+  }
+
+  private forget(id: string, held: HeldAsk): void {
+    clearTimeout(held.timer);
+    this.held.delete(id);
+  }
+}

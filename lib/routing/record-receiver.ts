@@ -1,0 +1,34 @@
+import { type Observable, Subject } from 'rxjs';
+import { BackplaneError } from '../bus/bus.errors.js';
+
+type RecordHandler = (body: Buffer, origin: string) => void;
+
+/** Takes each record of another server to whoever reads its kind. What goes wrong there ends here, and is reported. */
+export class RecordReceiver {
+  private readonly handlers = new Map<number, RecordHandler>();
+  private readonly errors = new Subject<BackplaneError>();
+
+  readonly errors$: Observable<BackplaneError> = this.errors.asObservable();
+
+  on(kind: number, handler: RecordHandler): void {
+    this.handlers.set(kind, handler);
+  }
+
+  receive(origin: string, kind: number, body: Buffer): void {
+    try {
+      this.handlers.get(kind)?.(body, origin);
+    } catch (cause) {
+      this.report(
+        new BackplaneError('deliver', 'What another server sent could not be delivered.', { cause }),
+      );
+    }
+  }
+
+  report(error: BackplaneError): void {
+    this.errors.next(error);
+  }
+
+  close(): void {
+    this.errors.complete();
+  }
+}

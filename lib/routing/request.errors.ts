@@ -1,0 +1,112 @@
+/** A command or an invoke names connections that no server holds. They may have been closed. */
+export class ConnectionNotFoundError extends Error {
+  override readonly name = 'ConnectionNotFoundError';
+
+  constructor(readonly connectionIds: readonly string[]) {
+    super(`There is no connection ${connectionIds.join(', ')}.`);
+  }
+}
+
+/** The server that holds the connection died before it answered. Its connections are closed. */
+export class ServerLostError extends Error {
+  override readonly name = 'ServerLostError';
+
+  constructor(readonly serverId: string) {
+    super(`The server ${serverId} was lost before it answered.`);
+  }
+}
+
+/** Servers that are alive did not answer a command in time. Whether they did it is unknown; it is safe to repeat. */
+export class CommandTimeoutError extends Error {
+  override readonly name = 'CommandTimeoutError';
+
+  constructor(
+    readonly serverIds: readonly string[],
+    readonly timeoutMs: number,
+  ) {
+    super(
+      `No answer within ${timeoutMs} ms from ${serverIds.join(', ')}. The command may have been done; it is safe to repeat.`,
+    );
+  }
+}
+
+/** Another server could not do what a command asked, such as join a group while it was cut off from Redis. */
+export class CommandFailedError extends Error {
+  override readonly name = 'CommandFailedError';
+
+  constructor(
+    readonly serverId: string,
+    /** What that server says. */
+    readonly reason: string,
+  ) {
+    super(`The server ${serverId} could not do it: ${reason}`);
+  }
+}
+
+/** The client answered an invoke with an error. */
+export class ClientResultError extends Error {
+  override readonly name = 'ClientResultError';
+
+  constructor(
+    readonly connectionId: string,
+    /** What the client sent as `error`. */
+    readonly error: unknown,
+  ) {
+    super(
+      `The client ${connectionId} answered with an error: ${typeof error === 'string' ? error : JSON.stringify(error)}`,
+    );
+  }
+}
+
+/** The client was disconnected before it answered an invoke. */
+export class ConnectionClosedError extends Error {
+  override readonly name = 'ConnectionClosedError';
+
+  constructor(readonly connectionId: string) {
+    super(`The client ${connectionId} was disconnected before it answered.`);
+  }
+}
+
+/** The client did not answer an invoke in time. A late answer is ignored. */
+export class InvokeTimeoutError extends Error {
+  override readonly name = 'InvokeTimeoutError';
+
+  constructor(
+    readonly connectionId: string,
+    readonly timeoutMs: number,
+  ) {
+    super(`The client ${connectionId} did not answer within ${timeoutMs} ms.`);
+  }
+}
+
+/** The caller gave an invoke up through its signal; `cause` is the signal's reason. */
+export class InvokeCanceledError extends Error {
+  override readonly name = 'InvokeCanceledError';
+
+  constructor(cause: unknown) {
+    super('The invoke was canceled by its caller.', { cause });
+  }
+}
+
+/** The client's answer is not what `parse` takes; `cause` is what it threw. */
+export class InvalidResultError extends Error {
+  override readonly name = 'InvalidResultError';
+
+  constructor(
+    readonly connectionId: string,
+    cause: unknown,
+  ) {
+    super(`The client ${connectionId} gave an answer of the wrong form.`, { cause });
+  }
+}
+
+/** `invoke` was called on a target that is not exactly one connection. */
+export class InvokeTargetError extends TypeError {
+  override readonly name = 'InvokeTargetError';
+
+  constructor() {
+    super(
+      'invoke asks exactly one connection: broadcaster.connection(id).invoke(…). To ask several, use invokeAll.',
+    );
+  }
+}

@@ -1,0 +1,71 @@
+import type { Subscription } from 'rxjs';
+import type { PeerView } from '../bus/bus.js';
+import { Deferred } from '../bus/deferred.js';
+
+/** Listening for two heartbeats is enough to know that a server that was not heard is not there. */
+const ABSENT_AFTER_MS = 2000;
+
+/**
+ * Waits for one reply of each of several servers, and for none that cannot come: of a server that is not
+ * there, or that dies meanwhile.
+ */
+export class ServerReplies<Reply> {
+  readonly replies = new Map<string, Reply>();
+  /** Servers that died while their reply was awaited. */
+  readonly lost: string[] = [];
+  /** Servers that were not there at all. */
+  readonly absent: string[] = [];
+  private readonly awaited = new Set<string>();
+  private readonly finished = new Deferred();
+  private readonly subscription: Subscription;
+  private complete = false;
+
+  constructor(private readonly peers: PeerView) {
+    this.subscription = peers.lost$.subscribe((server) => this.give(server, this.lost));
+  }
+
+  /** Settles when nothing is awaited any more, but not before `expectNoMore`. */
+  get done(): Promise<void> {
+    return this.finished.promise;
+  }
+
+  get outstanding(): string[] {
+    return [...this.awaited];
+  }
+
+  expect(server: string): void {
+    if (this.replies.has(server) || this.lost.includes(server)) return;
+    this.awaited.add(server);
+    if (this.peers.alive.has(server)) return;
+    void this.peers.whenHeardFor(ABSENT_AFTER_MS).then(() => {
+      if (!this.peers.alive.has(server)) this.give(server, this.absent);
+    });
+  }
+
+  expectNoMore(): void {
+    this.complete = true;
+    this.settle();
+  }
+
+  reply(server: string, reply: Reply): void {
+    this.replies.set(server, reply);
+    this.awaited.delete(server);
+    this.settle();
+  }
+
+  /** Nothing is waited for any more, whatever is outstanding. */
+  end(): void {
+    this.subscription.unsubscribe();
+    this.finished.resolve();
+  }
+
+  private give(server: string, where: string[]): void {
+    if (!this.awaited.delete(server)) return;
+    where.push(server);
+    this.settle();
+  }
+
+  private settle(): void {
+    if (this.complete && this.awaited.size === 0) this.end();
+  }
+}
