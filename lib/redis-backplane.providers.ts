@@ -1,6 +1,7 @@
 import type { FactoryProvider } from '@nestjs/common';
 import { ADAPTER_CONTEXT, type AdapterContext } from './adapter/adapter-context.js';
 import { Broadcaster } from './broadcast/broadcaster.js';
+import { Connections } from './broadcast/connections.js';
 import { Dispatcher } from './broadcast/dispatcher.js';
 import { RedisBackplane } from './broadcast/redis-backplane.js';
 import type { Bus } from './bus/bus.js';
@@ -46,10 +47,12 @@ export const backplaneProviders: FactoryProvider[] = [
     inject: [RESOLVED_OPTIONS, Router],
     useFactory: (options: ResolvedOptions, router: Router) => new Dispatcher(router, options.invokeTimeoutMs),
   },
+  { provide: Connections, inject: [Router], useFactory: (router: Router) => new Connections(router) },
   {
     provide: Broadcaster,
-    inject: [Dispatcher],
-    useFactory: (dispatcher: Dispatcher) => new Broadcaster(dispatcher),
+    inject: [Dispatcher, Connections],
+    useFactory: (dispatcher: Dispatcher, connections: Connections) =>
+      new Broadcaster(dispatcher, connections),
   },
   {
     provide: RedisBackplane,
@@ -58,12 +61,18 @@ export const backplaneProviders: FactoryProvider[] = [
   },
   {
     provide: ADAPTER_CONTEXT,
-    inject: [RESOLVED_OPTIONS, BUS, Dispatcher],
-    useFactory: (options: ResolvedOptions, bus: Bus, dispatcher: Dispatcher): AdapterContext => ({
+    inject: [RESOLVED_OPTIONS, BUS, Dispatcher, Connections],
+    useFactory: (
+      options: ResolvedOptions,
+      bus: Bus,
+      dispatcher: Dispatcher,
+      connections: Connections,
+    ): AdapterContext => ({
       serverId: bus.serverId,
       protocols: clientProtocols(options.protocols),
       authenticate: options.authenticate,
       dispatcher,
+      connections,
     }),
   },
 ];

@@ -1,4 +1,5 @@
 import type { Authenticate } from '../options/redis-backplane-options.js';
+import type { Connections } from '../broadcast/connections.js';
 import type { Dispatcher } from '../broadcast/dispatcher.js';
 import type { ClientProtocol } from '../protocol/client-protocol.js';
 
@@ -8,6 +9,7 @@ export const ADAPTER_CONTEXT = Symbol('ADAPTER_CONTEXT');
 export interface AdapterContext {
   readonly serverId: string;
   readonly dispatcher: Dispatcher;
+  readonly connections: Connections;
   readonly protocols: readonly ClientProtocol[];
   readonly authenticate: Authenticate | undefined;
 }

@@ -86,7 +86,7 @@ export class PathServer {
     socket.on('close', (code) => this.end(session, code));
     // Nothing is read until the gateways have bound their handlers.
     socket.pause();
-    await this.context.dispatcher.admit(session.local, session.client);
+    await this.context.connections.admit(session.local, session.client);
     if (socket.readyState !== socket.OPEN) return;
     for (const listener of this.connectListeners) listener(session.client, request);
     socket.on('message', (data) => void dispatchMessage(session, toBuffer(data)));
@@ -112,7 +112,7 @@ export class PathServer {
 
   private end(session: ClientSession, code: number): void {
     this.sockets.delete(session.socket);
-    this.context.dispatcher.dismiss(session.local);
+    this.context.connections.dismiss(session.local);
     session.disconnected(code);
   }
 }

@@ -64,16 +64,16 @@ export class RedisBackplaneAdapter extends WsAdapter implements OnModuleInit, On
       handleProtocols: (offered: Set<string>) => chooseSubprotocol(offered, this.context.protocols),
       ...options,
     }) as WebSocketServer;
-    const { dispatcher } = this.context;
+    const { dispatcher, connections } = this.context;
     const { writer, sessions } = this;
-    dispatcher.open(key);
+    connections.open(key);
     const server = new PathServer(pathKey(options.path), key, wsServer, {
       ...this.context,
       writer,
       sessions,
     });
     upgrades.add(server);
-    const broadcaster = new Broadcaster(dispatcher, () => key);
+    const broadcaster = new Broadcaster(dispatcher, connections, () => key);
     this.servers.set(broadcaster, server);
     return broadcaster;
   }

@@ -1,18 +1,22 @@
 import type { ClientFrame } from '../protocol/client-frame.js';
 import { PendingFrames } from './pending-frames.js';
-import type { SocketSink } from './socket-sink.js';
+
+/** What can be written to at the end of a turn. */
+export interface Flushable {
+  flush(): void;
+}
 
 /** Sockets written to before the loop gets a turn: about 10 µs each, so some 5 ms in which Redis is not read. */
 const SOCKETS_PER_TURN = 500;
 
 /** Writes to each socket once per turn of the loop, whatever number of messages the turn brought for it. */
 export class TurnWriter {
-  private waiting: SocketSink[] = [];
+  private waiting: Flushable[] = [];
   private scheduled = false;
   private empty = PendingFrames.empty();
 
   /** The chain that `pending`, or nothing, becomes with this frame; the sink is written to at the end of the turn. */
-  append(sink: SocketSink, pending: PendingFrames | undefined, frame: ClientFrame): PendingFrames {
+  append(sink: Flushable, pending: PendingFrames | undefined, frame: ClientFrame): PendingFrames {
     if (pending) return pending.with(frame);
     this.waiting.push(sink);
     this.schedule();

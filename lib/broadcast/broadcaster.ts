@@ -1,9 +1,10 @@
 import type { Type } from '@nestjs/common';
 import type { BackplaneConnection } from './backplane-connection.js';
+import { PathRequiredError } from './broadcast.errors.js';
+import type { Connections } from './connections.js';
 import type { Dispatcher } from './dispatcher.js';
 import type { AnyEvents } from './events.js';
 import { gatewayPath } from './gateway-path.js';
-import { PathRequiredError } from './broadcast.errors.js';
 import { Target } from './target.js';
 
 /**
@@ -12,28 +13,33 @@ import { Target } from './target.js';
  */
 export class Broadcaster<Events extends object = AnyEvents> extends Target<Events> {
   /** @internal */
-  constructor(dispatcher: Dispatcher, path = () => onlyPath(dispatcher)) {
+  constructor(
+    dispatcher: Dispatcher,
+    private readonly ownConnections: Connections,
+    path = () => onlyPath(ownConnections.paths),
+  ) {
     super({ dispatcher, path, targets: [], excluded: [], local: false, volatile: false });
   }
 
   /** This server's own connections of the path. */
   get connections(): Iterable<BackplaneConnection> {
-    return this.state.dispatcher.connections(this.state.path());
+    return this.ownConnections.of(this.state.path());
   }
 
   /**
    * The broadcaster of another gateway's path, which need not be served by this process.
    *
    * @param gateway the gateway's class, or its path: `/chat`, or `8081/chat` for one with a port of its own
+   * @throws NotAGatewayError
    */
   gateway<Other extends object = AnyEvents>(gateway: Type | string): Broadcaster<Other> {
     const path = gatewayPath(gateway);
-    return new Broadcaster<Other>(this.state.dispatcher, () => path);
+    return new Broadcaster<Other>(this.state.dispatcher, this.ownConnections, () => path);
   }
 }
 
-function onlyPath(dispatcher: Dispatcher): string {
-  const [path, ...others] = dispatcher.openPaths;
-  if (path === undefined || others.length > 0) throw new PathRequiredError(dispatcher.openPaths);
+function onlyPath(paths: readonly string[]): string {
+  const [path, ...others] = paths;
+  if (path === undefined || others.length > 0) throw new PathRequiredError(paths);
   return path;
 }

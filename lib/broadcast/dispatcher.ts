@@ -6,7 +6,6 @@ import type { EmitOptions } from '../routing/emitter.js';
 import type { LocalConnection } from '../routing/local-connection.js';
 import { InvokeTargetError } from '../routing/request.errors.js';
 import type { Router } from '../routing/router.js';
-import type { BackplaneConnection } from './backplane-connection.js';
 import { allResults, type InvokeAllResult, type InvokeOptions, singleResult } from './invoke.js';
 
 /** Whom a call concerns, and whether only this server's own of them. */
@@ -17,16 +16,10 @@ export interface Scope {
 
 /** What targets and connections need of the rooms below. */
 export class Dispatcher {
-  private readonly clients = new Map<LocalConnection, BackplaneConnection>();
-
   constructor(
     private readonly router: Router,
     private readonly invokeTimeoutMs: number,
   ) {}
-
-  get openPaths(): string[] {
-    return this.router.roster.paths;
-  }
 
   emit(address: Address, event: string, data: unknown, options: EmitOptions): Promise<Delivery> {
     const delivery = this.router.emitter.emit(address, MessageFrames.of({ event, data }), options);
@@ -73,29 +66,6 @@ export class Dispatcher {
   /** @returns false when the client answers what another one was asked */
   answer(connection: LocalConnection, id: string, outcome: 'data' | 'error', value: unknown): boolean {
     return this.router.asks.answer(connection, id, { outcome, value });
-  }
-
-  /** A gateway serves this path. Idempotent. */
-  open(path: string): void {
-    this.router.roster.open(path);
-  }
-
-  /** Routing knows the connection from now on; resolves when every server can reach it, as far as Redis is there. */
-  admit(connection: LocalConnection, client: BackplaneConnection): Promise<void> {
-    this.clients.set(connection, client);
-    return this.router.roster.add(connection);
-  }
-
-  dismiss(connection: LocalConnection): void {
-    this.router.remove(connection);
-    this.clients.delete(connection);
-  }
-
-  *connections(path: string): Generator<BackplaneConnection> {
-    for (const connection of this.router.roster.members(path)?.all() ?? []) {
-      const client = this.clients.get(connection);
-      if (client) yield client;
-    }
   }
 }
 
