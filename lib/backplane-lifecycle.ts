@@ -1,4 +1,12 @@
-import { Inject, Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
+import {
+  Inject,
+  Injectable,
+  Logger,
+  type OnApplicationBootstrap,
+  type OnApplicationShutdown,
+  type OnModuleDestroy,
+  type OnModuleInit,
+} from '@nestjs/common';
 import { RedisBackplane } from './broadcast/redis-backplane.js';
 import type { Bus } from './bus/bus.js';
 import type { BackplaneStatus } from './bus/status.js';
@@ -27,7 +35,9 @@ export class BackplaneConnectError extends Error {
 
 /** Starts the backplane when the app starts, lets Redis go as the app's last step, and logs what happens between. */
 @Injectable()
-export class BackplaneLifecycle implements OnModuleInit, OnApplicationShutdown {
+export class BackplaneLifecycle
+  implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy, OnApplicationShutdown
+{
   private readonly logger = new Logger('RedisBackplane');
   private failure: Error | undefined;
   private loggedAt = -Infinity;
@@ -52,16 +62,31 @@ export class BackplaneLifecycle implements OnModuleInit, OnApplicationShutdown {
     this.logger.warn('Redis is not there yet: only this server is served until it is.');
   }
 
+  onApplicationBootstrap(): void {
+    this.backplane.setRunning(true);
+  }
+
+  onModuleDestroy(): void {
+    this.backplane.setRunning(false);
+  }
+
   async onApplicationShutdown(): Promise<void> {
     this.router.close();
     await this.bus.close();
+    this.backplane.close();
   }
 
   private log(): void {
-    const { connectionFailed$, connectionRestored$, errors$ } = this.backplane;
+    const { connectionFailed$, connectionRestored$, errors$, loss$ } = this.backplane;
     connectionFailed$.subscribe(({ link, cause }) => {
       this.failure = cause;
       this.logger.error(`Connection to Redis failed (${link}): ${cause.message}`);
+    });
+    loss$.subscribe(({ path, from, to, certainty, origin }) => {
+      const whose = origin === undefined ? '' : ` of the server ${origin}`;
+      this.logger.warn(
+        `Clients of ${path} ${certainty === 'known' ? '' : 'may '}have missed messages${whose}, sent from ${from.toISOString()} to ${to.toISOString()}.`,
+      );
     });
     connectionRestored$.subscribe(({ downMs, channelsRestored }) =>
       this.logger.log(

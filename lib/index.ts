@@ -3,6 +3,7 @@ export { BackplaneConnectError } from './backplane-lifecycle.js';
 export type {
   Admission,
   Authenticate,
+  OutageOption,
   RedisBackplaneOptions,
   RedisBackplaneOptionsFactory,
   RedisRole,
@@ -13,6 +14,8 @@ export { Broadcaster } from './broadcast/broadcaster.js';
 export { Target } from './broadcast/target.js';
 export { BackplaneConnection } from './broadcast/backplane-connection.js';
 export { RedisBackplane } from './broadcast/redis-backplane.js';
+export type { BackplaneHealth } from './broadcast/health.js';
+export type { Loss } from './broadcast/loss.js';
 export type { AnyEvents, EventData, EventName } from './broadcast/events.js';
 export type { InvokeAllResult, InvokeOptions, InvokeResponse } from './broadcast/invoke.js';
 export { NotAGatewayError, PathRequiredError } from './broadcast/broadcast.errors.js';

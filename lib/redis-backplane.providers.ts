@@ -39,6 +39,7 @@ export const backplaneProviders: FactoryProvider[] = [
     useFactory: (options: ResolvedOptions, bus: Bus, channels: ChannelNames) =>
       new Router(bus, channels, {
         protocols: clientProtocols(options.protocols),
+        outage: options.outage,
         commandTimeoutMs: options.commandTimeoutMs,
       }),
   },
@@ -56,8 +57,9 @@ export const backplaneProviders: FactoryProvider[] = [
   },
   {
     provide: RedisBackplane,
-    inject: [BUS, Router],
-    useFactory: (bus: Bus, router: Router) => new RedisBackplane(bus, router),
+    inject: [BUS, Router, Dispatcher],
+    useFactory: (bus: Bus, router: Router, dispatcher: Dispatcher) =>
+      new RedisBackplane(bus, router, dispatcher),
   },
   {
     provide: ADAPTER_CONTEXT,

@@ -9,6 +9,7 @@ type DisconnectListener = (closeCode: number) => void;
 /** All that belongs to one client while it is connected. */
 export class ClientSession {
   private readonly handlers = new Map<unknown, MessageMappingProperties>();
+  private closeCode: number | undefined;
   private readonly disconnectListeners: DisconnectListener[] = [];
 
   constructor(
@@ -33,11 +34,14 @@ export class ClientSession {
     return this.handlers.get(event);
   }
 
+  /** Called when the client is gone, at once where it is already. */
   onDisconnect(listener: DisconnectListener): void {
-    this.disconnectListeners.push(listener);
+    if (this.closeCode === undefined) this.disconnectListeners.push(listener);
+    else listener(this.closeCode);
   }
 
   disconnected(closeCode: number): void {
+    this.closeCode = closeCode;
     for (const listener of this.disconnectListeners) listener(closeCode);
   }
 }

@@ -23,8 +23,9 @@ export class FrameAnswer {
 
   private send(frame: { readonly id: FrameId; readonly data?: unknown; readonly error?: unknown }): void {
     if (this.sent) return;
+    const encoded = MessageFrames.of(frame).for(this.local.protocol);
     this.sent = true;
-    this.local.sink.write(MessageFrames.of(frame).for(this.local.protocol), false);
+    this.local.sink.write(encoded, false);
   }
 }
 

@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
-import { isObservable, lastValueFrom, type Observable, Subject, takeUntil } from 'rxjs';
-import { frameContext } from '../broadcast/frame-context.js';
+import { isObservable, lastValueFrom, type Observable, ReplaySubject, takeUntil, tap } from 'rxjs';
+import { frameContext, lastException } from '../broadcast/frame-context.js';
 import { type ClientMessage, readClientMessage } from '../protocol/client-message.js';
 import { MessageFrames } from '../protocol/message-frames.js';
 import { Delivery } from '../routing/delivery.js';
@@ -15,15 +15,9 @@ type EventMessage = Extract<ClientMessage, { kind: 'event' }>;
 /** Takes one message of a client to its handler and the handler's result back, or to whoever awaits it. Never rejects. */
 export async function dispatchMessage(session: ClientSession, bytes: Buffer): Promise<void> {
   const message = read(session, bytes);
-  try {
-    if (message.kind === 'event') await handleEvent(session, message);
-    else if (message.kind === 'answer') takeAnswer(session, message);
-    else refuse(session, message.reason);
-  } catch (error) {
-    // An exception filter of the user's that throws itself, or a result that has no form in the client's protocol.
-    logger.error(error);
-    refuse(session, 'Internal server error');
-  }
+  if (message.kind === 'event') await handleEvent(session, message);
+  else if (message.kind === 'answer') takeAnswer(session, message);
+  else refuse(session, message.reason);
 }
 
 function read({ local }: ClientSession, bytes: Buffer): ClientMessage {
@@ -35,10 +29,20 @@ function read({ local }: ClientSession, bytes: Buffer): ClientMessage {
 }
 
 async function handleEvent(session: ClientSession, message: EventMessage): Promise<void> {
-  if (message.id === undefined) return run(session, message, undefined);
+  if (message.id === undefined) return handled(session, () => run(session, message, undefined));
   const answer = new FrameAnswer(session.local, message.id);
   const context = { connectionId: session.client.id, fail: (error: unknown) => answer.error(error) };
-  await frameContext.run(context, () => run(session, message, answer));
+  await frameContext.run(context, () => handled(session, () => run(session, message, answer)));
+}
+
+/** What Nest does not catch: an exception filter that throws itself, a result that has no form in the client's protocol. */
+async function handled(session: ClientSession, call: () => void | Promise<void>): Promise<void> {
+  try {
+    await call();
+  } catch (error) {
+    logger.error(error);
+    refuse(session, 'Internal server error');
+  }
 }
 
 async function run(
@@ -52,7 +56,7 @@ async function run(
   const ack = (result: unknown): void => answer?.result(result);
   const result: unknown = await handler.callback(data, handler.isAckHandledManually ? ack : event);
   if (answer) await answerWith(session, result, answer, handler.isAckHandledManually);
-  else if (isObservable(result)) result.pipe(takeUntil(closed(session))).subscribe(streamTo(session));
+  else if (isObservable(result)) stream(session, result);
   else send(session, result);
 }
 
@@ -63,18 +67,25 @@ async function answerWith(
   answer: FrameAnswer,
   manually: boolean,
 ): Promise<void> {
-  const last = isObservable(result)
-    ? await lastValueFrom(result.pipe(takeUntil(closed(session))), { defaultValue: undefined })
-    : result;
+  const last = isObservable(result) ? await lastOf(session, result, answer) : result;
   if (!manually) answer.result(last);
 }
 
-function streamTo(session: ClientSession) {
-  return {
-    next: (value: unknown) => send(session, value),
+/** Nest ends a stream that fails, after its filter has emitted `exception`: that is the answer then. */
+function lastOf(session: ClientSession, stream$: Observable<unknown>, answer: FrameAnswer): Promise<unknown> {
+  const failedBefore = tap({
+    complete: () => lastException.of(session.client.id, (error) => answer.error(error)),
+  });
+  return lastValueFrom(stream$.pipe(failedBefore, takeUntil(closed(session))), { defaultValue: undefined });
+}
+
+/** Without an id each value of an Observable is a message. */
+function stream(session: ClientSession, result: Observable<unknown>): void {
+  result.pipe(takeUntil(closed(session))).subscribe({
+    next: (value) => void handled(session, () => send(session, value)),
     // Nest has caught what the handler's stream throws: this is an exception filter that throws itself.
     error: (error: unknown) => logger.error(error),
-  };
+  });
 }
 
 /** As in `@nestjs/platform-ws`: a result is sent as it is, and none where there is none. */
@@ -96,7 +107,7 @@ function refuse({ client }: ClientSession, message: string): void {
 }
 
 function closed(session: ClientSession): Observable<void> {
-  const end = new Subject<void>();
+  const end = new ReplaySubject<void>(1);
   session.onDisconnect(() => end.next());
   return end;
 }

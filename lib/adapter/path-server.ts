@@ -9,6 +9,7 @@ import { jsonProtocol } from '../protocol/json-protocol.js';
 import { LocalConnection } from '../routing/local-connection.js';
 import type { AdapterContext } from './adapter-context.js';
 import { admit } from './admission.js';
+import { hooksEnded } from './gateway-hooks.js';
 import { ClientSession, toBuffer } from './client-session.js';
 import { dispatchMessage } from './message-dispatch.js';
 import { SocketSink } from './socket-sink.js';
@@ -29,7 +30,7 @@ export interface PathServerContext extends AdapterContext {
 /** The connections of one path: takes upgrades, makes sessions, ends them. */
 export class PathServer {
   private readonly logger = new Logger('RedisBackplaneAdapter');
-  private readonly sockets = new Set<WebSocket>();
+  private readonly open = new Set<ClientSession>();
   private readonly connectListeners: ConnectListener[] = [];
   private closing = false;
 
@@ -68,19 +69,21 @@ export class PathServer {
   /** Says goodbye to all clients; resolves when every one of them is gone and its bookkeeping done. */
   async close(): Promise<void> {
     this.closing = true;
-    const gone = [...this.sockets].map((socket) => new Promise((resolve) => socket.once('close', resolve)));
-    for (const socket of this.sockets) socket.close(GOING_AWAY, 'The server is shutting down');
+    const open = [...this.open];
+    const gone = open.map(({ socket }) => new Promise((resolve) => socket.once('close', resolve)));
+    for (const { local } of open) local.sink.close(GOING_AWAY, 'The server is shutting down');
     const deadline = setTimeout(() => {
-      for (const socket of this.sockets) socket.terminate();
+      for (const { socket } of open) socket.terminate();
     }, CLOSE_TIMEOUT_MS);
     await Promise.all(gone);
     clearTimeout(deadline);
+    await Promise.all(open.map(({ client }) => hooksEnded(client)));
     this.wsServer.close();
   }
 
   private async accept(socket: WebSocket, request: IncomingMessage, admission: Admission): Promise<void> {
-    const session = this.open(socket, admission);
-    this.sockets.add(socket);
+    const session = this.createSession(socket, admission);
+    this.open.add(session);
     // Errors of a socket (a reset, a frame that breaks the protocol) are followed by its close.
     socket.on('error', () => undefined);
     socket.on('close', (code) => this.end(session, code));
@@ -89,11 +92,12 @@ export class PathServer {
     await this.context.connections.admit(session.local, session.client);
     if (socket.readyState !== socket.OPEN) return;
     for (const listener of this.connectListeners) listener(session.client, request);
+    await hooksEnded(session.client);
     socket.on('message', (data) => void dispatchMessage(session, toBuffer(data)));
     socket.resume();
   }
 
-  private open(socket: WebSocket, { userId, data }: Admission): ClientSession {
+  private createSession(socket: WebSocket, { userId, data }: Admission): ClientSession {
     const { serverId, dispatcher, protocols, writer, sessions } = this.context;
     const asked = socket.protocol && protocols.find(({ subprotocol }) => subprotocol === socket.protocol);
     const sink = new SocketSink(socket, writer);
@@ -111,7 +115,7 @@ export class PathServer {
   }
 
   private end(session: ClientSession, code: number): void {
-    this.sockets.delete(session.socket);
+    this.open.delete(session);
     this.context.connections.dismiss(session.local);
     session.disconnected(code);
   }
@@ -119,6 +123,8 @@ export class PathServer {
 
 /** Answers an upgrade request with an HTTP error and ends the socket. */
 export function refuseUpgrade(socket: Duplex, status: number): void {
+  // A client that resets meanwhile is an error of a socket that nobody else listens to.
+  socket.on('error', () => undefined);
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`,
   );

@@ -1,16 +1,18 @@
 import { createServer, type Server } from 'node:http';
 import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleInit } from '@nestjs/common';
-import { type AbstractHttpAdapter, ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
+import { type AbstractHttpAdapter, ApplicationConfig, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import { WsAdapter } from '@nestjs/platform-ws';
 import type { MessageMappingProperties } from '@nestjs/websockets';
 import type { WebSocketServer } from 'ws';
 import { Broadcaster } from '../broadcast/broadcaster.js';
 import type { BackplaneConnection } from '../broadcast/backplane-connection.js';
 import type { ClientProtocol } from '../protocol/client-protocol.js';
+import { protocolOfSubprotocol } from '../protocol/client-protocols.js';
 import { pathKey } from '../protocol/channel-names.js';
 import { ADAPTER_CONTEXT, type AdapterContext } from './adapter-context.js';
 import { DuplicateBackplaneError, ForeignAdapterError, NoHttpServerError } from './adapter.errors.js';
 import type { ClientSession } from './client-session.js';
+import { guardGatewayHooks } from './gateway-hooks.js';
 import { type ConnectListener, PathServer } from './path-server.js';
 import { TurnWriter } from './turn-writer.js';
 import { UpgradeListener } from './upgrade-listener.js';
@@ -34,6 +36,7 @@ export class RedisBackplaneAdapter extends WsAdapter implements OnModuleInit, On
     @Inject(ADAPTER_CONTEXT) private readonly context: AdapterContext,
     private readonly host: HttpAdapterHost,
     private readonly config: ApplicationConfig,
+    private readonly modules: ModulesContainer,
   ) {
     // The app's HTTP server does not exist yet; the host stands in for it until `create` asks.
     super(host);
@@ -55,6 +58,8 @@ export class RedisBackplaneAdapter extends WsAdapter implements OnModuleInit, On
 
   /** @internal Called by Nest, once per port and path. */
   override create(port: number, options: Record<string, unknown> & { path?: string } = {}): Broadcaster {
+    // Idempotent. Nest reads the hooks of a gateway only after its server exists.
+    guardGatewayHooks(this.modules);
     const key = pathKey(options.path, port);
     const upgrades = this.upgradesOf(port);
     // Port 0 makes WsAdapter give a server without a port, of its own copy of `ws`; both hooks it calls are empty below.
@@ -153,5 +158,6 @@ function chooseSubprotocol(
   protocols: readonly ClientProtocol[],
 ): string | false {
   const ours = protocols.find(({ subprotocol }) => subprotocol !== undefined && offered.has(subprotocol));
-  return ours?.subprotocol ?? [...offered][0] ?? false;
+  const foreign = [...offered].find((name) => !protocolOfSubprotocol(name));
+  return ours?.subprotocol ?? foreign ?? false;
 }

@@ -4,7 +4,7 @@ import { Delivery } from '../routing/delivery.js';
 import type { LocalConnection } from '../routing/local-connection.js';
 import { checkClose } from './close-code.js';
 import { addressOf, type Dispatcher } from './dispatcher.js';
-import { frameContext } from './frame-context.js';
+import { frameContext, lastException } from './frame-context.js';
 import type { InvokeOptions } from './invoke.js';
 
 /**
@@ -61,6 +61,7 @@ export class BackplaneConnection<Data = unknown> {
       frame.fail(data);
       return Promise.resolve(new Delivery(1, 'notNeeded'));
     }
+    if (event === 'exception') lastException.remember(this.id, data);
     return this.dispatcher.emit(this.address, event, data, { local: true, volatile: false });
   }
 

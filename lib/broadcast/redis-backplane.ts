@@ -1,10 +1,18 @@
-import { merge, type Observable } from 'rxjs';
+import { Logger } from '@nestjs/common';
+import { merge, mergeMap, type Observable, Subject } from 'rxjs';
 import type { Bus, BusCounters, ConnectionFailure, ConnectionRestoration } from '../bus/bus.js';
-import type { BackplaneError } from '../bus/bus.errors.js';
+import { BackplaneError } from '../bus/bus.errors.js';
 import type { BackplaneStatus } from '../bus/status.js';
 import type { Router } from '../routing/router.js';
+import type { Dispatcher } from './dispatcher.js';
+import { GuardedObservable } from './guarded-observable.js';
+import type { BackplaneHealth } from './health.js';
+import { type Loss, toLoss } from './loss.js';
 
-/** How this server stands with the other servers. Its observables complete when the app shuts down. */
+/**
+ * How this server stands with the other servers. Its observables complete when the app shuts down. A callback
+ * given to `subscribe` that throws is reported on `errors$`, and harms nobody.
+ */
 export class RedisBackplane {
   /** The status, at once and at each change. */
   readonly status$: Observable<BackplaneStatus>;
@@ -12,18 +20,31 @@ export class RedisBackplane {
   readonly connectionFailed$: Observable<ConnectionFailure>;
   /** This server has heard itself through Redis again: once per outage. */
   readonly connectionRestored$: Observable<ConnectionRestoration>;
-  /** What went wrong and was dealt with: failed publishes, dropped messages, refused subscriptions. */
+  /** Messages that clients of this server may have missed. Silent while all is well. */
+  readonly loss$: Observable<Loss>;
+  /** What went wrong and was dealt with: failed publishes, dropped messages, refused subscriptions, listeners that throw. */
   readonly errors$: Observable<BackplaneError>;
+
+  private readonly logger = new Logger('RedisBackplane');
+  private readonly listenerErrors = new Subject<BackplaneError>();
+  private running = false;
 
   /** @internal */
   constructor(
     private readonly bus: Bus,
     router: Router,
+    dispatcher: Dispatcher,
   ) {
-    this.status$ = bus.status$;
-    this.connectionFailed$ = bus.connectionFailed$;
-    this.connectionRestored$ = bus.connectionRestored$;
-    this.errors$ = merge(bus.errors$, router.errors$);
+    const losses$ = bus.loss$.pipe(
+      mergeMap((loss) => router.concerned(loss).map((routed) => toLoss(routed, dispatcher))),
+    );
+    this.status$ = this.guarded(bus.status$);
+    this.connectionFailed$ = this.guarded(bus.connectionFailed$);
+    this.connectionRestored$ = this.guarded(bus.connectionRestored$);
+    this.loss$ = this.guarded(losses$);
+    // A listener of errors$ that throws is not told to itself.
+    const errors$ = merge(bus.errors$, router.errors$, this.listenerErrors);
+    this.errors$ = new GuardedObservable(errors$, (error) => this.logger.error(error));
   }
 
   get status(): BackplaneStatus {
@@ -38,5 +59,53 @@ export class RedisBackplane {
   /** What was counted since the start: a snapshot. */
   get counters(): BusCounters {
     return this.bus.counters;
+  }
+
+  /**
+   * Whether a balancer shall send clients here: from the end of bootstrap to the beginning of the shutdown. It stays
+   * up while Redis is down, or every server would be taken out although each can serve its own clients.
+   */
+  readiness(): BackplaneHealth {
+    return this.health(this.running ? undefined : 'the app is starting or shutting down');
+  }
+
+  /**
+   * Whether it is proved that messages get through: this server has heard itself through Redis, and it hears other
+   * servers, or knows of none. It is down for a minute after the only other server died without a goodbye: from here
+   * that looks like being on the wrong Redis node.
+   */
+  delivery(): BackplaneHealth {
+    const { status, bus } = this;
+    if (status.state === 'degraded') return this.health(status.reason);
+    if (status.state !== 'ready') return this.health(`the backplane is ${status.state}`);
+    const { alive, silent } = bus.peers;
+    const alone = alive.size === 0 && silent.size > 0;
+    return this.health(alone ? `none of the ${silent.size} other servers is heard any more` : undefined);
+  }
+
+  /** @internal */
+  setRunning(running: boolean): void {
+    this.running = running;
+  }
+
+  /** @internal */
+  close(): void {
+    this.listenerErrors.complete();
+  }
+
+  private health(reason: string | undefined): BackplaneHealth {
+    return {
+      up: reason === undefined,
+      reason,
+      status: this.status.state,
+      servers: this.bus.peers.alive.size,
+    };
+  }
+
+  private guarded<T>(source: Observable<T>): Observable<T> {
+    return new GuardedObservable(source, (cause) => {
+      const message = cause instanceof Error ? cause.message : String(cause);
+      this.listenerErrors.next(new BackplaneError('listener', `A listener threw: ${message}`, { cause }));
+    });
   }
 }

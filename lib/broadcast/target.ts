@@ -3,7 +3,7 @@ import type { TargetRef } from '../protocol/target.js';
 import type { Delivery } from '../routing/delivery.js';
 import { checkClose } from './close-code.js';
 import { type Dispatcher, orAll, type Scope } from './dispatcher.js';
-import type { AnyEvents, EventData, EventName } from './events.js';
+import type { AnyEvents, DataOf, EventData, EventName } from './events.js';
 import type { InvokeAllResult, InvokeOptions } from './invoke.js';
 
 /** What a target is made of. It never changes: every call on a target makes a new one. */
@@ -94,7 +94,7 @@ export class Target<Events extends object = AnyEvents> {
    */
   async invoke<T = unknown, Name extends EventName<Events> = EventName<Events>>(
     event: Name,
-    data?: Events[Name],
+    data?: DataOf<Events, Name>,
     options: InvokeOptions<T> = {},
   ): Promise<T> {
     return this.state.dispatcher.invoke(this.scope, event, data, options);
@@ -108,7 +108,7 @@ export class Target<Events extends object = AnyEvents> {
    */
   async invokeAll<T = unknown, Name extends EventName<Events> = EventName<Events>>(
     event: Name,
-    data?: Events[Name],
+    data?: DataOf<Events, Name>,
     options: InvokeOptions<T> = {},
   ): Promise<InvokeAllResult<T>> {
     return this.state.dispatcher.invokeAll(this.scope, event, data, options);

@@ -16,6 +16,8 @@ export interface Bus {
   readonly connectionFailed$: Observable<ConnectionFailure>;
   readonly connectionRestored$: Observable<ConnectionRestoration>;
   readonly errors$: Observable<BackplaneError>;
+  /** What this server may have missed. */
+  readonly loss$: Observable<BusLoss>;
   readonly counters: BusCounters;
 
   /**
@@ -51,6 +53,8 @@ export type RecordReceiver = (origin: string, kind: number, body: Buffer) => voi
 /** The other servers, as far as this one knows. */
 export interface PeerView {
   readonly alive: ReadonlySet<string>;
+  /** Servers that fell silent within the last minute, and said no goodbye. */
+  readonly silent: ReadonlySet<string>;
   /** Resolves once this server has listened without a break for so long. */
   whenHeardFor(ms: number): Promise<void>;
   /** A server said goodbye, or was silent for longer than the dead-server timeout. */
@@ -69,6 +73,18 @@ export interface ConnectionRestoration {
   readonly downMs: number;
   /** How many channels were subscribed anew. */
   readonly channelsRestored: number;
+}
+
+/** Messages that this server may not have heard. */
+export interface BusLoss {
+  readonly channels: readonly string[] | 'all';
+  /** The server whose messages they are; `undefined` for all. */
+  readonly origin?: string;
+  /** When they were published, as `performance.now()` counts. */
+  readonly from: number;
+  readonly to: number;
+  /** `known`: a message was missed; `possible`: whatever was published then was. */
+  readonly certainty: 'known' | 'possible';
 }
 
 export interface BusCounters {

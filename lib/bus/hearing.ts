@@ -4,6 +4,8 @@ export const HEARTBEAT_MS = 1000;
 const ECHO_DEADLINE_MS = 3000;
 /** How often the deadline is looked at; a look that comes later than this by more than itself was held up. */
 const LOOK_MS = 250;
+/** Send times are kept so finely; a report of deafness begins at most so much too early for it. */
+const SLOT_MS = 20;
 
 export interface HearingEvents {
   /** Publish a heartbeat now. */
@@ -26,13 +28,23 @@ export class Hearing {
   private beatAt = 0;
   private proving = false;
   private heard = false;
-  /** The oldest own message that is waited for, and when it was sent. */
-  private awaited: { readonly number: number; sentAt: number } | undefined;
+  /** Own messages that are waited for: the first of each slot, oldest first. */
+  private awaited: { readonly number: number; readonly sentAt: number }[] = [];
+  private provenUntil: number;
+  /** How long this process stood still while messages were waited for: what came meanwhile is unread yet. */
+  private excusedMs = 0;
 
   constructor(
     private readonly now: () => number,
     private readonly events: HearingEvents,
-  ) {}
+  ) {
+    this.provenUntil = now();
+  }
+
+  /** Whatever Redis took before this time, on channels that were subscribed then, was heard. */
+  get heardUntil(): number {
+    return this.provenUntil;
+  }
 
   start(): void {
     this.lookedAt = this.now();
@@ -46,26 +58,36 @@ export class Hearing {
 
   /** Links are up and channels subscribed: from now on own messages must come back. */
   begin(): void {
+    this.end();
     this.proving = true;
     this.heard = false;
-    this.awaited = undefined;
     this.beat();
   }
 
   /** The links are gone. */
   end(): void {
     this.proving = false;
-    this.awaited = undefined;
+    this.awaited = [];
+    this.excusedMs = 0;
   }
 
   sent(number: number): void {
-    if (this.proving) this.awaited ??= { number, sentAt: this.now() };
+    if (!this.proving) return;
+    const sentAt = this.now();
+    const last = this.awaited.at(-1);
+    if (!last || sentAt - last.sentAt >= SLOT_MS) this.awaited.push({ number, sentAt });
   }
 
   /** An own message came back. */
   echo(number: number): void {
     if (!this.proving) return;
-    if (this.awaited && number >= this.awaited.number) this.awaited = undefined;
+    let oldest = this.awaited[0];
+    while (oldest && number >= oldest.number) {
+      this.provenUntil = oldest.sentAt;
+      this.excusedMs = 0;
+      this.awaited.shift();
+      oldest = this.awaited[0];
+    }
     if (this.heard) return;
     this.heard = true;
     this.events.echoed();
@@ -81,11 +103,11 @@ export class Hearing {
     const late = now - this.lookedAt - LOOK_MS;
     this.lookedAt = now;
     const lateMs = late > LOOK_MS ? late : 0;
-    // What came while this process stood still is unread yet: the timer runs before the sockets are read.
-    if (this.awaited) this.awaited.sentAt += lateMs;
+    this.excusedMs += lateMs;
     this.events.look(lateMs);
     if (!this.proving) return;
-    const silentMs = this.awaited ? now - this.awaited.sentAt : 0;
+    const [oldest] = this.awaited;
+    const silentMs = oldest ? now - oldest.sentAt - this.excusedMs : 0;
     if (silentMs > ECHO_DEADLINE_MS) this.events.deaf(silentMs);
     else if (now - this.beatAt >= HEARTBEAT_MS - LOOK_MS / 2) this.beat();
   }

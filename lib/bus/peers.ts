@@ -1,17 +1,34 @@
 import { type Observable, Subject } from 'rxjs';
 import type { PeerView } from './bus.js';
+import { HEARTBEAT_MS } from './hearing.js';
 
 /** A server that was silent for so long is dead to the others: four heartbeats. */
 export const DEAD_AFTER_MS = 4000;
+/** How long a server that fell silent counts as missed rather than gone. */
+const SILENT_MS = 60_000;
 /** How long a dead server's last number is kept, so that nothing of it is taken twice when it returns. */
 const FORGOTTEN_AFTER_MS = 10 * 60_000;
+/** No server publishes so much between two messages that are heard of it: such a number is not its own. */
+const MAX_JUMP = 1_000_000_000;
+/** What is heard of a server was sent a little earlier: a gap may begin so much before. */
+const TRAVEL_MS = 50;
 
 interface Peer {
   lastNumber: number;
   heardAt: number;
+  /** The last heartbeat, and when it was heard; `undefined` before the first one. */
+  beat: { readonly number: number; readonly heardAt: number } | undefined;
+  /** From the first to the last silence of more than a heartbeat since `beat`. */
+  pause: Gap | undefined;
 }
 
-/** The other servers: which are alive, and the last number heard of each. */
+/** A time in which something of a server may have been missed. */
+export interface Gap {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** The other servers: which are alive, and what was last heard of each. */
 export class Peers implements PeerView {
   private readonly known = new Map<string, Peer>();
   private readonly living = new Set<string>();
@@ -21,10 +38,17 @@ export class Peers implements PeerView {
 
   constructor(private readonly now: () => number) {}
 
+  /** Servers that fell silent, and when that was noticed. */
+  private readonly silentSince = new Map<string, number>();
+
   readonly lost$: Observable<string> = this.lost.asObservable();
 
   get alive(): ReadonlySet<string> {
     return this.living;
+  }
+
+  get silent(): ReadonlySet<string> {
+    return new Set(this.silentSince.keys());
   }
 
   whenHeardFor(ms: number): Promise<void> {
@@ -32,18 +56,36 @@ export class Peers implements PeerView {
     return new Promise((resolve) => this.waiters.add({ ms, resolve }));
   }
 
-  /** Something of this server was heard. Returns false when it is not newer than what was heard before. */
-  heard(serverId: string, number: number): boolean {
+  /** Something of this server was heard. Returns whether it is newer than what was heard before. */
+  heard(serverId: string, number: number): 'new' | 'old' | 'impossible' {
+    const now = this.now();
     const peer = this.known.get(serverId);
-    this.living.add(serverId);
     if (!peer) {
-      this.known.set(serverId, { lastNumber: number, heardAt: this.now() });
-      return true;
+      this.living.add(serverId);
+      this.known.set(serverId, { lastNumber: number, heardAt: now, beat: undefined, pause: undefined });
+      return 'new';
     }
-    peer.heardAt = this.now();
-    if (number <= peer.lastNumber) return false;
+    if (number > peer.lastNumber + MAX_JUMP) return 'impossible';
+    this.living.add(serverId);
+    this.silentSince.delete(serverId);
+    if (now - peer.heardAt > HEARTBEAT_MS) peer.pause = { from: peer.pause?.from ?? peer.heardAt, to: now };
+    peer.heardAt = now;
+    if (number <= peer.lastNumber) return 'old';
     peer.lastNumber = number;
-    return true;
+    return 'new';
+  }
+
+  /** A heartbeat of this server was heard. Where others before it were not, returns when that was. */
+  beat(serverId: string, number: number): Gap | undefined {
+    const peer = this.known.get(serverId);
+    if (!peer) return undefined;
+    const { beat: last, pause } = peer;
+    const now = this.now();
+    peer.beat = { number, heardAt: now };
+    peer.pause = undefined;
+    if (!last || number <= last.number + 1) return undefined;
+    const gap = pause ?? { from: last.heardAt, to: now };
+    return { from: gap.from - TRAVEL_MS, to: gap.to };
   }
 
   /** The server said that it ends. */
@@ -54,7 +96,6 @@ export class Peers implements PeerView {
   /** Hearing begins, or begins anew: whoever is silent from now on is given the whole time to speak. */
   listen(): void {
     this.listeningSince = this.now();
-    for (const peer of this.known.values()) peer.heardAt = Math.max(peer.heardAt, this.listeningSince);
   }
 
   /** This server is deaf: nobody's silence means anything. */
@@ -64,17 +105,24 @@ export class Peers implements PeerView {
 
   /** This process stood still for so long: the others' messages wait unread. */
   excuse(ms: number): void {
-    for (const peer of this.known.values()) peer.heardAt += ms;
+    if (this.listeningSince !== undefined)
+      this.listeningSince = Math.min(this.listeningSince + ms, this.now());
+    for (const peer of this.known.values()) peer.heardAt = Math.min(peer.heardAt + ms, this.now());
   }
 
   sweep(): void {
     if (this.listeningSince === undefined) return;
     const now = this.now();
     for (const [serverId, peer] of this.known) {
-      const silent = now - peer.heardAt;
+      const silent = now - Math.max(peer.heardAt, this.listeningSince);
       if (silent > FORGOTTEN_AFTER_MS) this.known.delete(serverId);
-      if (silent > DEAD_AFTER_MS) this.left(serverId);
+      if (silent > DEAD_AFTER_MS && this.living.has(serverId)) {
+        this.silentSince.set(serverId, now);
+        this.left(serverId);
+      }
     }
+    for (const [serverId, since] of this.silentSince)
+      if (now - since > SILENT_MS) this.silentSince.delete(serverId);
     for (const waiter of this.waiters) {
       if (!this.hasHeardFor(waiter.ms)) continue;
       this.waiters.delete(waiter);

@@ -1,11 +1,14 @@
 import { BehaviorSubject, type Observable, Subject, firstValueFrom, map, race, timer } from 'rxjs';
 import { filter } from 'rxjs/operators';
-import { decodeEnvelope, encodeRecord } from '../protocol/envelope.js';
+import { encodeRecord } from '../protocol/envelope.js';
+import { encodeHeartbeat } from '../protocol/heartbeat-record.js';
 import type { ChannelNames } from '../protocol/channel-names.js';
 import { RecordKind } from '../protocol/record-kind.js';
-import type { Bus, BusCounters, ConnectionFailure, ConnectionRestoration, RecordReceiver } from './bus.js';
+import type { Bus, BusCounters, RecordReceiver } from './bus.js';
 import { BackplaneError } from './bus.errors.js';
 import { Hearing } from './hearing.js';
+import { Inbox } from './inbox.js';
+import { Outage } from './outage.js';
 import { Outbox } from './outbox.js';
 import { Peers } from './peers.js';
 import { type BackplaneStatus, type StatusFacts, decideStatus, sameStatus } from './status.js';
@@ -13,7 +16,6 @@ import { Subscriptions } from './subscriptions.js';
 import type { LinkRole, Transport, TransportEvents } from './transport.js';
 
 const NO_BODY = Buffer.alloc(0);
-const HEARTBEAT = encodeRecord(RecordKind.Heartbeat, NO_BODY);
 const ROLL_CALL = encodeRecord(RecordKind.RollCall, NO_BODY);
 const GOODBYE = encodeRecord(RecordKind.Goodbye, NO_BODY);
 /** A goodbye to a Redis that does not answer is not waited for longer than this. */
@@ -25,20 +27,13 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 export class ServerBus implements Bus {
   private readonly now = (): number => performance.now();
   private readonly statusSubject = new BehaviorSubject<BackplaneStatus>({ state: 'connecting' });
-  private readonly failures = new Subject<ConnectionFailure>();
-  private readonly restorations = new Subject<ConnectionRestoration>();
   private readonly errors = new Subject<BackplaneError>();
   private readonly subscriptions: Subscriptions;
   private readonly outbox: Outbox;
   private readonly hearing: Hearing;
+  private readonly inbox: Inbox;
   private readonly linksUp = new Set<LinkRole>();
-  private readonly count: Mutable<BusCounters> = {
-    published: 0,
-    received: 0,
-    duplicates: 0,
-    malformed: 0,
-    unknownVersion: 0,
-  };
+  private published = 0;
   private receive: RecordReceiver = () => undefined;
   private facts: Mutable<StatusFacts> = {
     closed: false,
@@ -48,13 +43,15 @@ export class ServerBus implements Bus {
     echoed: false,
     deniedChannels: [],
   };
-  private outageSince: number | undefined;
+  private readonly outage = new Outage(this.now);
   private channelsRestored = 0;
+  private beats = 0;
 
   readonly peers = new Peers(this.now);
   readonly status$: Observable<BackplaneStatus> = this.statusSubject.asObservable();
-  readonly connectionFailed$: Observable<ConnectionFailure> = this.failures.asObservable();
-  readonly connectionRestored$: Observable<ConnectionRestoration> = this.restorations.asObservable();
+  readonly connectionFailed$ = this.outage.failed$;
+  readonly connectionRestored$ = this.outage.restored$;
+  readonly loss$ = this.outage.loss$;
   readonly errors$: Observable<BackplaneError> = this.errors.asObservable();
 
   constructor(
@@ -62,15 +59,23 @@ export class ServerBus implements Bus {
     private readonly channels: ChannelNames,
     private readonly transport: Transport,
   ) {
-    this.subscriptions = new Subscriptions(transport, (channel, cause) => this.reportDenied(channel, cause));
+    this.subscriptions = new Subscriptions(transport, {
+      denied: (channel, cause) => this.reportDenied(channel, cause),
+      granted: (channel, deafSince) => this.granted(channel, deafSince),
+    });
     this.hearing = new Hearing(this.now, {
       beat: () => this.beat(),
       echoed: () => this.echoed(),
       deaf: (silentMs) => this.deaf(silentMs),
       look: (lateMs) => this.look(lateMs),
     });
+    this.inbox = new Inbox(serverId, this.now, this.peers, this.hearing, this.outage, {
+      receive: (origin, kind, body) => this.receive(origin, kind, body),
+      rollCall: () => this.beat(),
+      report: (error) => this.report(error),
+    });
     this.outbox = new Outbox(serverId, transport, (number) => {
-      this.count.published++;
+      this.published++;
       this.hearing.sent(number);
     });
   }
@@ -80,7 +85,7 @@ export class ServerBus implements Bus {
   }
 
   get counters(): BusCounters {
-    return { ...this.count };
+    return { published: this.published, ...this.inbox.count };
   }
 
   async start(receive: RecordReceiver): Promise<void> {
@@ -120,9 +125,10 @@ export class ServerBus implements Bus {
     this.hearing.stop();
     this.update({ closed: true });
     await this.transport.close();
-    this.subscriptions.linkLost(new Error('the backplane is closed'));
-    for (const subject of [this.statusSubject, this.failures, this.restorations, this.errors])
-      subject.complete();
+    this.subscriptions.linkLost(new Error('the backplane is closed'), this.now());
+    this.statusSubject.complete();
+    this.errors.complete();
+    this.outage.close();
     this.peers.close();
   }
 
@@ -137,16 +143,19 @@ export class ServerBus implements Bus {
       this.linksUp.delete(link);
       this.hearing.end();
       this.peers.deaf();
-      if (link === 'subscriber') this.subscriptions.linkLost(cause);
-      this.outage(link, cause);
+      if (link === 'subscriber') {
+        this.outage.deaf(this.hearing.heardUntil);
+        this.subscriptions.linkLost(cause, this.hearing.heardUntil);
+      }
+      this.failed(link, cause);
       const subscribed = this.facts.subscribed && link !== 'subscriber';
       this.update({ linksUp: false, echoed: false, subscribed, retry: { attempt: 1, nextDelayMs: 0 } });
     },
     retrying: (link, attempt, nextDelayMs, cause) => {
-      this.outage(link, cause);
+      this.failed(link, cause);
       this.update({ retry: { attempt, nextDelayMs: Math.round(nextDelayMs) } });
     },
-    message: (bytes) => this.read(bytes),
+    message: (bytes) => this.inbox.read(bytes),
   };
 
   private async restore(): Promise<void> {
@@ -158,23 +167,25 @@ export class ServerBus implements Bus {
 
   /** The last step to `ready`: with links up and channels subscribed, this server must hear itself. */
   private prove(): void {
-    if (this.facts.linksUp && this.facts.subscribed) this.hearing.begin();
+    if (!this.facts.linksUp || !this.facts.subscribed) return;
+    this.inbox.expectAnyBeat();
+    this.hearing.begin();
   }
 
   private beat(): void {
-    const records = this.facts.echoed ? HEARTBEAT : Buffer.concat([HEARTBEAT, ROLL_CALL]);
+    const number = ++this.beats;
+    const heartbeat = encodeHeartbeat(number);
+    const records = this.facts.echoed ? heartbeat : Buffer.concat([heartbeat, ROLL_CALL]);
     this.publish([this.channels.servers], records).catch((cause: unknown) => {
+      // Nobody shall miss a heartbeat that was never sent.
+      if (this.beats === number) this.beats--;
       this.report(new BackplaneError('publish', 'A heartbeat could not be published.', { cause }));
     });
   }
 
   private echoed(): void {
     this.peers.listen();
-    if (this.outageSince !== undefined) {
-      const downMs = Math.round(this.now() - this.outageSince);
-      this.outageSince = undefined;
-      this.restorations.next({ downMs, channelsRestored: this.channelsRestored });
-    }
+    this.outage.restored(this.channelsRestored);
     this.update({ echoed: true });
   }
 
@@ -193,31 +204,9 @@ export class ServerBus implements Bus {
     }
   }
 
-  private read(bytes: Buffer): void {
-    const decoded = decodeEnvelope(bytes);
-    if (!decoded.ok) {
-      if (decoded.reason === 'version') this.count.unknownVersion++;
-      else this.count.malformed++;
-      const what =
-        decoded.reason === 'version'
-          ? `an envelope of version ${decoded.version}`
-          : `a ${decoded.reason} message`;
-      return this.report(new BackplaneError('decode', `Dropped ${what} of ${bytes.length} bytes.`));
-    }
-    const { origin, number, records } = decoded.envelope;
-    if (origin === this.serverId) return this.hearing.echo(number);
-    if (!this.peers.heard(origin, number)) {
-      this.count.duplicates++;
-      return;
-    }
-    this.count.received++;
-    for (const { kind, body } of records) this.dispatch(origin, kind, body);
-  }
-
-  private dispatch(origin: string, kind: number, body: Buffer): void {
-    if (kind === RecordKind.Goodbye) this.peers.left(origin);
-    else if (kind === RecordKind.RollCall) this.beat();
-    else if (kind !== RecordKind.Heartbeat) this.receive(origin, kind, body);
+  private granted(channel: string, deafSince: number): void {
+    this.update({ deniedChannels: this.subscriptions.denied });
+    this.outage.missed({ channels: [channel], from: deafSince, to: this.now(), certainty: 'possible' });
   }
 
   private reportDenied(channel: string, cause: Error): void {
@@ -226,11 +215,8 @@ export class ServerBus implements Bus {
     this.report(new BackplaneError('subscribe', message, { cause }));
   }
 
-  /** Told once per outage, however many links and attempts fail in it. */
-  private outage(link: LinkRole, cause: Error): void {
-    if (this.outageSince !== undefined || this.facts.closed) return;
-    this.outageSince = this.now();
-    this.failures.next({ link, cause });
+  private failed(link: LinkRole, cause: Error): void {
+    if (!this.facts.closed) this.outage.failed(link, cause);
   }
 
   private report(error: BackplaneError): void {

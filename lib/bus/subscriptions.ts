@@ -10,6 +10,17 @@ interface Wanted {
   state: 'idle' | 'pending' | 'subscribed' | 'denied';
   /** Settles with the subscription under way; `undefined` where none is. */
   pending: Deferred | undefined;
+  /** Redis has refused it since it was last subscribed. */
+  refused: boolean;
+  /** Since when nothing of it is heard, though it was subscribed once and is wanted still. */
+  deafSince: number | undefined;
+}
+
+export interface SubscriptionEvents {
+  /** Redis refuses the channel. */
+  denied(channel: string, cause: Error): void;
+  /** A channel that was subscribed once, and then refused, is subscribed again. */
+  granted(channel: string, deafSince: number): void;
 }
 
 /** What one command asks for: settled only while the entry is still the one that asked. */
@@ -30,7 +41,7 @@ export class Subscriptions {
 
   constructor(
     private readonly transport: Pick<Transport, 'subscribe' | 'unsubscribe'>,
-    private readonly onDenied: (channel: string, cause: Error) => void,
+    private readonly events: SubscriptionEvents,
   ) {}
 
   get size(): number {
@@ -44,7 +55,11 @@ export class Subscriptions {
   async want(channel: string): Promise<void> {
     let entry = this.wanted.get(channel);
     if (entry?.state === 'subscribed') return;
-    if (!entry) this.wanted.set(channel, (entry = { state: 'idle', pending: undefined }));
+    if (!entry)
+      this.wanted.set(
+        channel,
+        (entry = { state: 'idle', pending: undefined, deafSince: undefined, refused: false }),
+      );
     if (entry.pending) return entry.pending.promise;
     if (!this.linkUp) throw new NotSubscribedError(channel);
     return this.request(channel, entry);
@@ -80,12 +95,13 @@ export class Subscriptions {
   }
 
   /** The subscriber link is gone: nobody waits for it, and nothing is subscribed. */
-  linkLost(cause: Error): void {
+  linkLost(cause: Error, heardUntil: number): void {
     this.linkUp = false;
     this.generation++;
     this.joining.clear();
     this.leaving.clear();
     for (const [channel, entry] of this.wanted) {
+      if (entry.state === 'subscribed') entry.deafSince ??= heardUntil;
       entry.state = 'idle';
       entry.pending?.reject(new NotSubscribedError(channel, { cause }));
       entry.pending = undefined;
@@ -145,12 +161,19 @@ export class Subscriptions {
 
   private settle([channel, entry]: Request, generation: number, state: Wanted['state'], cause?: Error): void {
     if (generation !== this.generation || this.wanted.get(channel) !== entry) return;
-    const { pending } = entry;
+    const { pending, deafSince, refused } = entry;
     entry.state = state;
     entry.pending = undefined;
-    if (!cause) return pending?.resolve();
+    if (!cause) {
+      entry.deafSince = undefined;
+      entry.refused = false;
+      if (refused && deafSince !== undefined) this.events.granted(channel, deafSince);
+      return pending?.resolve();
+    }
     pending?.reject(new NotSubscribedError(channel, { cause }));
-    if (state === 'denied') this.onDenied(channel, cause);
+    if (state !== 'denied' || refused) return;
+    entry.refused = true;
+    this.events.denied(channel, cause);
   }
 }
 

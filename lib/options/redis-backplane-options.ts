@@ -21,6 +21,10 @@ export type Authenticate = (
   path: string,
 ) => Admission | null | Promise<Admission | null>;
 
+/** What happens while Redis is not there: see {@link RedisBackplaneOptions.outage}. */
+export type OutageOption =
+  'reject' | 'local' | { readonly buffer: { readonly messages?: number; readonly age?: number } };
+
 /** Which end of the backplane a Redis client serves: one publishes, one subscribes. */
 export type RedisRole = 'publisher' | 'subscriber';
 
@@ -60,6 +64,18 @@ export interface RedisBackplaneOptions {
    * @default false
    */
   abortConnect?: boolean;
+
+  /**
+   * What happens to emits and joins while Redis is not there. This server's own clients are served in any case.
+   *
+   * - `'reject'`: the promise rejects; a join is undone
+   * - `'local'`: the promise resolves, marked `skipped`; memberships are kept, and heard of again before `ready`
+   * - `{ buffer }`: as `'local'`, but what Redis certainly did not take waits, marked `buffered`, and is published
+   *   in order when Redis is back; `messages` (default 1000) and `age` in milliseconds (default 30000) limit it
+   *
+   * @default 'reject'
+   */
+  outage?: OutageOption;
 
   /**
    * The client protocols that this farm's clients may ask for. An emit is encoded once for each of them.

@@ -5,10 +5,12 @@ import type { ConnectionPlan } from './connection-plan.js';
 import { ConnectionStringError } from './connection-string.error.js';
 import { parseConnectionString } from './connection-string.js';
 import { InvalidOptionsError } from './invalid-options.error.js';
-import type { Authenticate, RedisBackplaneOptions } from './redis-backplane-options.js';
+import type { Authenticate, OutageOption, RedisBackplaneOptions } from './redis-backplane-options.js';
 
 const DEFAULT_CONNECTION = 'redis://127.0.0.1:6379';
 const DEFAULT_PREFIX = 'backplane';
+const DEFAULT_BUFFERED_MESSAGES = 1000;
+const DEFAULT_BUFFERED_AGE_MS = 30_000;
 const DEFAULT_INVOKE_TIMEOUT_MS = 10_000;
 /** The reference waits 30 s to 35 s, an age for whoever waits. */
 const DEFAULT_COMMAND_TIMEOUT_MS = 5_000;
@@ -20,10 +22,15 @@ export interface ResolvedOptions {
   readonly channelPrefix: string;
   readonly abortConnect: boolean;
   readonly protocols: readonly ClientProtocolName[];
+  readonly outage: ResolvedOutage;
   readonly authenticate: Authenticate | undefined;
   readonly invokeTimeoutMs: number;
   readonly commandTimeoutMs: number;
 }
+
+export type ResolvedOutage =
+  | { readonly policy: 'reject' | 'local' }
+  | { readonly policy: 'buffer'; readonly maxMessages: number; readonly maxAgeMs: number };
 
 const isFunction = (value: unknown): boolean => typeof value === 'function';
 
@@ -48,6 +55,14 @@ const schema = z.strictObject({
     .array(z.enum(['json', 'msgpack']))
     .nonempty()
     .optional(),
+  outage: z
+    .union([
+      z.enum(['reject', 'local']),
+      z.strictObject({
+        buffer: z.strictObject({ messages: z.int().min(1).optional(), age: milliseconds.optional() }),
+      }),
+    ])
+    .optional(),
   authenticate: z.custom<Authenticate>(isFunction, 'must be a function').optional(),
   invokeTimeout: milliseconds.optional(),
   commandTimeout: milliseconds.optional(),
@@ -64,10 +79,17 @@ export function resolveOptions(options: RedisBackplaneOptions): ResolvedOptions 
     channelPrefix: options.channelPrefix ?? checkPrefix(plan.backplane.channelPrefix) ?? DEFAULT_PREFIX,
     abortConnect: options.abortConnect ?? plan.backplane.abortConnect ?? false,
     protocols: checked.data.protocols ?? ['json'],
+    outage: resolveOutage(options.outage),
     authenticate: options.authenticate,
     invokeTimeoutMs: options.invokeTimeout ?? DEFAULT_INVOKE_TIMEOUT_MS,
     commandTimeoutMs: options.commandTimeout ?? DEFAULT_COMMAND_TIMEOUT_MS,
   };
+}
+
+function resolveOutage(outage: OutageOption = 'reject'): ResolvedOutage {
+  if (typeof outage === 'string') return { policy: outage };
+  const { messages = DEFAULT_BUFFERED_MESSAGES, age = DEFAULT_BUFFERED_AGE_MS } = outage.buffer;
+  return { policy: 'buffer', maxMessages: messages, maxAgeMs: age };
 }
 
 function planConnection(connection: string, overrides: RedisOptions | undefined): ConnectionPlan {

@@ -1,9 +1,18 @@
 import type { Bus } from '../bus/bus.js';
+import type { ChannelNames } from '../protocol/channel-names.js';
+import type { TargetRef } from '../protocol/target.js';
 
 /** How long a channel stays subscribed after its last member left: a page that reloads is back within it. */
 const LINGER_MS = 1000;
 
+/** What a channel is for: a target of a path. */
+export interface PathTarget {
+  readonly path: string;
+  readonly target: TargetRef;
+}
+
 interface Interest {
+  readonly of: PathTarget;
   holders: number;
   linger: NodeJS.Timeout | undefined;
 }
@@ -12,25 +21,34 @@ interface Interest {
 export class ChannelInterest {
   private readonly interests = new Map<string, Interest>();
 
-  constructor(private readonly bus: Pick<Bus, 'want' | 'unwant'>) {}
+  constructor(
+    private readonly bus: Pick<Bus, 'want' | 'unwant'>,
+    private readonly channels: ChannelNames,
+  ) {}
+
+  targetOf(channel: string): PathTarget | undefined {
+    return this.interests.get(channel)?.of;
+  }
 
   /**
-   * Resolves when the channel is heard. It is held from now on, even when this rejects, until `release`.
+   * Resolves when the target's channel is heard. It is held from now on, even when this rejects, until `release`.
    *
    * @throws NotSubscribedError (as a rejection)
    */
-  acquire(channel: string): Promise<void> {
+  acquire(of: PathTarget): Promise<void> {
+    const channel = this.channels.target(of.path, of.target);
     const interest = this.interests.get(channel);
     if (interest) {
       interest.holders++;
       clearTimeout(interest.linger);
     } else {
-      this.interests.set(channel, { holders: 1, linger: undefined });
+      this.interests.set(channel, { of, holders: 1, linger: undefined });
     }
     return this.bus.want(channel);
   }
 
-  release(channel: string): void {
+  release({ path, target }: PathTarget): void {
+    const channel = this.channels.target(path, target);
     const interest = this.interests.get(channel);
     if (!interest || --interest.holders > 0) return;
     interest.linger = setTimeout(() => {

@@ -9,6 +9,7 @@ import type { Address } from '../protocol/target.js';
 import { channelsOf } from './addressing.js';
 import { deliver } from './deliver.js';
 import { Delivery } from './delivery.js';
+import type { OutagePolicy } from './outage/outage-policy.js';
 import type { RecordReceiver } from './record-receiver.js';
 import type { Roster } from './roster.js';
 import { checkSize, publishError } from './routing.errors.js';
@@ -28,25 +29,37 @@ export class Emitter {
     /** The client protocols that connections of any server may use. */
     private readonly protocols: readonly ClientProtocol[],
     private readonly roster: Roster,
+    private readonly policy: OutagePolicy,
     private readonly receiver: RecordReceiver,
   ) {
     receiver.on(RecordKind.Message, (body) => this.receive(body));
   }
 
   /** @throws MessageTooLargeError, NotPublishedError, PublishOutcomeUnknownError (as rejections) */
-  async emit(address: Address, frames: MessageFrames, { local, volatile }: EmitOptions): Promise<Delivery> {
+  async emit(address: Address, frames: MessageFrames, options: EmitOptions): Promise<Delivery> {
+    try {
+      return await this.send(address, frames, options);
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error);
+      this.receiver.report(new BackplaneError('publish', message, { cause: error }));
+      throw error;
+    }
+  }
+
+  private async send(
+    address: Address,
+    frames: MessageFrames,
+    { local, volatile }: EmitOptions,
+  ): Promise<Delivery> {
     const channels = local ? [] : channelsOf(address, this.channels, this.bus.serverId);
     if (channels.length === 0) return new Delivery(this.deliver(address, frames, volatile), 'notNeeded');
     const record = encodeMessage({ address, volatile, payloads: frames.payloads(this.protocols) });
     checkSize(record);
     const count = this.deliver(address, frames, volatile);
     try {
-      await this.bus.publish(channels, record);
-      return new Delivery(count, 'accepted');
+      return new Delivery(count, await this.policy.publish({ channels, record, volatile }));
     } catch (cause) {
-      const error = publishError(count, cause);
-      this.receiver.report(new BackplaneError('publish', error.message, { cause: error }));
-      throw error;
+      throw publishError(count, cause);
     }
   }
 

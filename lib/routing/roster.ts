@@ -1,7 +1,7 @@
 import type { Bus } from '../bus/bus.js';
 import { type ChannelNames, checkName } from '../protocol/channel-names.js';
 import { ALL } from '../protocol/target.js';
-import { ChannelInterest } from './channel-interest.js';
+import { ChannelInterest, type PathTarget } from './channel-interest.js';
 import type { LocalConnection, Membership } from './local-connection.js';
 import { PathMembers } from './path-members.js';
 import { NotJoinedError } from './routing.errors.js';
@@ -13,9 +13,10 @@ export class Roster {
 
   constructor(
     bus: Bus,
-    private readonly channels: ChannelNames,
+    channels: ChannelNames,
+    private readonly keepsMemberships: boolean,
   ) {
-    this.interest = new ChannelInterest(bus);
+    this.interest = new ChannelInterest(bus, channels);
   }
 
   get paths(): string[] {
@@ -29,7 +30,7 @@ export class Roster {
     const members = new PathMembers();
     this.byPath.set(path, members);
     // Wanted until the bus closes: where Redis is not there yet, the bus subscribes it before `ready`.
-    this.interest.acquire(this.channels.target(path, ALL)).catch(() => undefined);
+    this.interest.acquire({ path, target: ALL }).catch(() => undefined);
     return members;
   }
 
@@ -41,15 +42,14 @@ export class Roster {
   async add(connection: LocalConnection): Promise<void> {
     this.open(connection.path).add(connection);
     if (connection.userId === undefined) return;
-    await this.interest.acquire(this.userChannel(connection)).catch(() => undefined);
+    await this.interest.acquire(userOf(connection)).catch(() => undefined);
   }
 
   remove(connection: LocalConnection): void {
     if (!connection.open) return;
     connection.open = false;
-    for (const group of connection.memberships.keys())
-      this.interest.release(this.groupChannel(connection, group));
-    if (connection.userId !== undefined) this.interest.release(this.userChannel(connection));
+    for (const group of connection.memberships.keys()) this.interest.release(groupOf(connection, group));
+    if (connection.userId !== undefined) this.interest.release(userOf(connection));
     this.byPath.get(connection.path)?.remove(connection);
   }
 
@@ -73,8 +73,13 @@ export class Roster {
   leave(connection: LocalConnection, group: string): void {
     if (!connection.memberships.has(group)) return;
     this.byPath.get(connection.path)?.leave(connection, group);
-    this.interest.release(this.groupChannel(connection, group));
+    this.interest.release(groupOf(connection, group));
     connection.sink.flush();
+  }
+
+  /** Whom a channel of this server's is for; `undefined` for channels that are for servers. */
+  targetOf(channel: string): PathTarget | undefined {
+    return this.interest.targetOf(channel);
   }
 
   close(): void {
@@ -83,8 +88,9 @@ export class Roster {
 
   private async hear(connection: LocalConnection, group: string, membership: Membership): Promise<void> {
     try {
-      await this.interest.acquire(this.groupChannel(connection, group));
+      await this.interest.acquire(groupOf(connection, group));
     } catch (cause) {
+      if (this.keepsMemberships) return;
       // Left and joined again meanwhile: that membership is another one's to undo.
       if (connection.memberships.get(group) === membership) this.leave(connection, group);
       throw new NotJoinedError(group, cause instanceof Error ? cause : new Error(String(cause)));
@@ -92,12 +98,12 @@ export class Roster {
       membership.pending = undefined;
     }
   }
+}
 
-  private groupChannel({ path }: LocalConnection, name: string): string {
-    return this.channels.target(path, { kind: 'group', name });
-  }
+function groupOf({ path }: LocalConnection, name: string): PathTarget {
+  return { path, target: { kind: 'group', name } };
+}
 
-  private userChannel({ path, userId = '' }: LocalConnection): string {
-    return this.channels.target(path, { kind: 'user', name: userId });
-  }
+function userOf({ path, userId = '' }: LocalConnection): PathTarget {
+  return { path, target: { kind: 'user', name: userId } };
 }

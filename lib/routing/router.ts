@@ -1,11 +1,15 @@
 import type { Observable } from 'rxjs';
-import type { Bus } from '../bus/bus.js';
-import type { BackplaneError } from '../bus/bus.errors.js';
+import type { Bus, BusLoss } from '../bus/bus.js';
+import { BackplaneError } from '../bus/bus.errors.js';
 import type { ChannelNames } from '../protocol/channel-names.js';
 import type { ClientProtocol } from '../protocol/client-protocol.js';
+import type { ResolvedOutage } from '../options/resolve-options.js';
+import { createOutagePolicy } from './outage/create-outage-policy.js';
+import type { OutagePolicy } from './outage/outage-policy.js';
 import { Asks } from './asks.js';
 import { Commands } from './commands.js';
 import { Emitter } from './emitter.js';
+import { lossesOf, type RoutedLoss } from './losses.js';
 import type { LocalConnection } from './local-connection.js';
 import { RecordReceiver } from './record-receiver.js';
 import { Roster } from './roster.js';
@@ -13,6 +17,7 @@ import { Roster } from './roster.js';
 export interface RouterOptions {
   /** The client protocols that connections of any server may use. */
   readonly protocols: readonly ClientProtocol[];
+  readonly outage: ResolvedOutage;
   readonly commandTimeoutMs: number;
 }
 
@@ -22,13 +27,17 @@ export class Router {
   readonly emitter: Emitter;
   readonly commands: Commands;
   readonly asks: Asks;
+  private readonly policy: OutagePolicy;
   private readonly receiver = new RecordReceiver();
 
   readonly errors$: Observable<BackplaneError> = this.receiver.errors$;
 
-  constructor(bus: Bus, channels: ChannelNames, { protocols, commandTimeoutMs }: RouterOptions) {
-    this.roster = new Roster(bus, channels);
-    this.emitter = new Emitter(bus, channels, protocols, this.roster, this.receiver);
+  constructor(bus: Bus, channels: ChannelNames, { protocols, outage, commandTimeoutMs }: RouterOptions) {
+    this.policy = createOutagePolicy(outage, bus, (count) => {
+      this.receiver.report(new BackplaneError('publish', `Gave up ${count} messages that waited for Redis.`));
+    });
+    this.roster = new Roster(bus, channels, this.policy.keepsMemberships);
+    this.emitter = new Emitter(bus, channels, protocols, this.roster, this.policy, this.receiver);
     this.commands = new Commands(bus, channels, this.roster, this.receiver, commandTimeoutMs);
     this.asks = new Asks(bus, channels, protocols, this.roster, this.receiver);
   }
@@ -38,12 +47,18 @@ export class Router {
     this.receiver.receive(origin, kind, body);
   }
 
+  /** What the bus may have missed, as far as it concerns connections of this server. */
+  concerned(loss: BusLoss): RoutedLoss[] {
+    return lossesOf(loss, this.roster);
+  }
+
   remove(connection: LocalConnection): void {
     this.roster.remove(connection);
     this.asks.disconnected(connection);
   }
 
   close(): void {
+    this.policy.close();
     this.roster.close();
     this.asks.close();
     this.receiver.close();

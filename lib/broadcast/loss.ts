@@ -1,0 +1,45 @@
+import type { TargetRef } from '../protocol/target.js';
+import type { RoutedLoss } from '../routing/losses.js';
+import type { Dispatcher } from './dispatcher.js';
+import { Target } from './target.js';
+
+/** Messages that clients of this server may have missed. */
+export interface Loss {
+  /** The gateway's path: `/chat`, or `8081/chat` for one with a port of its own. */
+  readonly path: string;
+  /** Whom the messages were for: all of the path, or certain groups or users. */
+  readonly targets: readonly TargetRef[];
+  /** When they were sent. The window is at most two seconds wider than the time in which nothing was heard. */
+  readonly from: Date;
+  readonly to: Date;
+  /** `known`: there was such a message; `possible`: whatever was sent then was missed. */
+  readonly certainty: 'known' | 'possible';
+  /** The server whose messages they are; `undefined` for all servers. */
+  readonly origin: string | undefined;
+  /** This server's connections concerned: `loss.affected.emit('reload')`. */
+  readonly affected: Target;
+}
+
+export function toLoss(loss: RoutedLoss, dispatcher: Dispatcher): Loss {
+  const { path, targets, certainty, origin } = loss;
+  return {
+    path,
+    targets,
+    from: toDate(loss.from),
+    to: toDate(loss.to),
+    certainty,
+    origin,
+    affected: new Target({
+      dispatcher,
+      path: () => path,
+      targets,
+      excluded: [],
+      local: true,
+      volatile: false,
+    }),
+  };
+}
+
+function toDate(time: number): Date {
+  return new Date(performance.timeOrigin + time);
+}

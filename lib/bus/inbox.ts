@@ -1,0 +1,104 @@
+import { MalformedBytesError } from '../protocol/byte-reader.js';
+import { type DecodedEnvelope, decodeEnvelope, type Envelope } from '../protocol/envelope.js';
+import { decodeHeartbeat } from '../protocol/heartbeat-record.js';
+import { RecordKind } from '../protocol/record-kind.js';
+import type { RecordReceiver } from './bus.js';
+import { BackplaneError } from './bus.errors.js';
+import type { Hearing } from './hearing.js';
+import type { Outage } from './outage.js';
+import type { Peers } from './peers.js';
+
+type Unreadable = Extract<DecodedEnvelope, { ok: false }>;
+
+export interface InboxEvents {
+  readonly receive: RecordReceiver;
+  /** Another server asks who is there. */
+  rollCall(): void;
+  report(error: BackplaneError): void;
+}
+
+/** Reads what arrives: what is new goes on, and what is missing is told. */
+export class Inbox {
+  readonly count = { received: 0, duplicates: 0, malformed: 0, unknownVersion: 0 };
+  /** The last own heartbeat that came back; `undefined` when the next one may be any. */
+  private ownBeat: number | undefined;
+
+  constructor(
+    private readonly serverId: string,
+    private readonly now: () => number,
+    private readonly peers: Peers,
+    private readonly hearing: Hearing,
+    private readonly outage: Outage,
+    private readonly events: InboxEvents,
+  ) {}
+
+  /** The links are new: own heartbeats that were under way on the old ones are not missed. */
+  expectAnyBeat(): void {
+    this.ownBeat = undefined;
+  }
+
+  /** Never throws: whatever comes, the next message is read. */
+  read(bytes: Buffer): void {
+    const decoded = decodeEnvelope(bytes);
+    if (!decoded.ok) return this.drop(decoded, bytes.length);
+    try {
+      if (decoded.envelope.origin === this.serverId) this.readOwn(decoded.envelope);
+      else this.readOther(decoded.envelope, bytes.length);
+    } catch (error) {
+      if (!(error instanceof MalformedBytesError)) throw error;
+      this.drop({ ok: false, reason: 'malformed' }, bytes.length);
+    }
+  }
+
+  private readOwn({ number, records }: Envelope): void {
+    const { heardUntil } = this.hearing;
+    this.hearing.echo(number);
+    for (const { kind, body } of records) {
+      if (kind !== RecordKind.Heartbeat) continue;
+      const beat = decodeHeartbeat(body);
+      const skipped = this.ownBeat !== undefined && beat > this.ownBeat + 1;
+      this.ownBeat = beat;
+      // Redis took a heartbeat, and did not bring it here.
+      if (skipped)
+        this.outage.missed({ channels: 'all', from: heardUntil, to: this.now(), certainty: 'possible' });
+    }
+  }
+
+  private readOther({ origin, number, records }: Envelope, length: number): void {
+    const news = this.peers.heard(origin, number);
+    if (news === 'impossible') return this.drop({ ok: false, reason: 'malformed' }, length);
+    if (news === 'old') {
+      this.count.duplicates++;
+      return;
+    }
+    this.count.received++;
+    for (const { kind, body } of records) this.dispatch(origin, kind, body);
+  }
+
+  private dispatch(origin: string, kind: number, body: Buffer): void {
+    if (kind === RecordKind.Goodbye) this.peers.left(origin);
+    else if (kind === RecordKind.RollCall) this.events.rollCall();
+    else if (kind === RecordKind.Heartbeat) this.readBeat(origin, body);
+    else this.events.receive(origin, kind, body);
+  }
+
+  private readBeat(origin: string, body: Buffer): void {
+    const gap = this.peers.beat(origin, decodeHeartbeat(body));
+    if (gap) this.outage.missed({ channels: 'all', origin, ...gap, certainty: 'possible' });
+  }
+
+  private drop(why: Unreadable, length: number): void {
+    if (why.reason !== 'version') {
+      this.count.malformed++;
+      return this.events.report(
+        new BackplaneError('decode', `Dropped a ${why.reason} message of ${length} bytes.`),
+      );
+    }
+    this.count.unknownVersion++;
+    const now = this.now();
+    // Someone sent a message, and this server cannot tell to whom.
+    this.outage.missed({ channels: 'all', from: now, to: now, certainty: 'known' });
+    const message = `Dropped an envelope of version ${why.version}: servers of different releases share this prefix.`;
+    this.events.report(new BackplaneError('decode', message));
+  }
+}

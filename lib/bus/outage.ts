@@ -1,0 +1,57 @@
+import { type Observable, Subject } from 'rxjs';
+import type { BusLoss, ConnectionFailure, ConnectionRestoration } from './bus.js';
+import type { LinkRole } from './transport.js';
+
+/** What is told of outages: one failure, one restoration, and the time in which this server was deaf. */
+export class Outage {
+  private readonly failures = new Subject<ConnectionFailure>();
+  private readonly restorations = new Subject<ConnectionRestoration>();
+  private readonly losses = new Subject<BusLoss>();
+  private failedAt: number | undefined;
+  private deafSince: number | undefined;
+
+  readonly failed$: Observable<ConnectionFailure> = this.failures.asObservable();
+  readonly restored$: Observable<ConnectionRestoration> = this.restorations.asObservable();
+  readonly loss$: Observable<BusLoss> = this.losses.asObservable();
+
+  constructor(private readonly now: () => number) {
+    // Whoever connects before this server hears has missed what others sent.
+    this.deafSince = now();
+  }
+
+  /** Told once per outage, however many links and attempts fail in it. */
+  failed(link: LinkRole, cause: Error): void {
+    if (this.failedAt !== undefined) return;
+    this.failedAt = this.now();
+    this.failures.next({ link, cause });
+  }
+
+  /** The subscriber link is gone. @param heardUntil the last moment that is proved to have been heard */
+  deaf(heardUntil: number): void {
+    this.deafSince ??= heardUntil;
+  }
+
+  /** This server has heard itself: on channels that are subscribed, nothing is missed from now on. */
+  restored(channelsRestored: number): void {
+    const now = this.now();
+    if (this.failedAt !== undefined) {
+      const downMs = Math.round(now - this.failedAt);
+      this.failedAt = undefined;
+      this.restorations.next({ downMs, channelsRestored });
+    }
+    if (this.deafSince === undefined) return;
+    const from = this.deafSince;
+    this.deafSince = undefined;
+    this.missed({ channels: 'all', from, to: now, certainty: 'possible' });
+  }
+
+  missed(loss: BusLoss): void {
+    this.losses.next(loss);
+  }
+
+  close(): void {
+    this.failures.complete();
+    this.restorations.complete();
+    this.losses.complete();
+  }
+}

@@ -1,0 +1,1 @@
+export { RedisBackplaneHealthIndicator } from './redis-backplane.health.js';
