@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
-import { isObservable, lastValueFrom, type Observable, ReplaySubject, takeUntil, tap } from 'rxjs';
-import { frameContext, lastException } from '../broadcast/frame-context.js';
+import { finalize, isObservable, lastValueFrom, type Observable, ReplaySubject, takeUntil, tap } from 'rxjs';
+import { frameContext, pendingStreams } from '../broadcast/frame-context.js';
 import { type ClientMessage, readClientMessage } from '../protocol/client-message.js';
 import { MessageFrames } from '../protocol/message-frames.js';
 import { Delivery } from '../routing/delivery.js';
@@ -73,10 +73,18 @@ async function answerWith(
 
 /** Nest ends a stream that fails, after its filter has emitted `exception`: that is the answer then. */
 function lastOf(session: ClientSession, stream$: Observable<unknown>, answer: FrameAnswer): Promise<unknown> {
-  const failedBefore = tap({
-    complete: () => lastException.of(session.client.id, (error) => answer.error(error)),
-  });
-  return lastValueFrom(stream$.pipe(failedBefore, takeUntil(closed(session))), { defaultValue: undefined });
+  const { id } = session.client;
+  pendingStreams.opened(id);
+  const complete = (): void => {
+    const failure = pendingStreams.claim(id);
+    if (failure) answer.error(failure.error);
+  };
+  const watched$ = stream$.pipe(
+    tap({ complete }),
+    takeUntil(closed(session)),
+    finalize(() => pendingStreams.closed(id)),
+  );
+  return lastValueFrom(watched$, { defaultValue: undefined });
 }
 
 /** Without an id each value of an Observable is a message. */

@@ -4,7 +4,7 @@ import { Delivery } from '../routing/delivery.js';
 import type { LocalConnection } from '../routing/local-connection.js';
 import { checkClose } from './close-code.js';
 import { addressOf, type Dispatcher } from './dispatcher.js';
-import { frameContext, lastException } from './frame-context.js';
+import { frameContext, pendingStreams } from './frame-context.js';
 import type { InvokeOptions } from './invoke.js';
 
 /**
@@ -56,13 +56,9 @@ export class BackplaneConnection<Data = unknown> {
 
   /** Sends an event to this client alone. */
   emit(event: string, data?: unknown): Promise<Delivery> {
-    const frame = frameContext.getStore();
-    if (event === 'exception' && frame?.connectionId === this.id) {
-      frame.fail(data);
+    if (event === 'exception' && this.answersFrame(data))
       return Promise.resolve(new Delivery(1, 'notNeeded'));
-    }
-    if (event === 'exception') lastException.remember(this.id, data);
-    return this.dispatcher.emit(this.address, event, data, { local: true, volatile: false });
+    return this.send(event, data);
   }
 
   /**
@@ -84,6 +80,20 @@ export class BackplaneConnection<Data = unknown> {
   close(code = 1000, reason = ''): void {
     checkClose(code, reason);
     this.local.sink.close(code, reason);
+  }
+
+  /** An exception may be the answer to a frame with an `id`, rather than a message of its own. */
+  private answersFrame(error: unknown): boolean {
+    const frame = frameContext.getStore();
+    if (frame?.connectionId !== this.id) {
+      return pendingStreams.offer(this.id, error, () => void this.send('exception', error));
+    }
+    frame.fail(error);
+    return true;
+  }
+
+  private send(event: string, data: unknown): Promise<Delivery> {
+    return this.dispatcher.emit(this.address, event, data, { local: true, volatile: false });
   }
 
   private get address(): Address {

@@ -14,20 +14,44 @@ export interface FrameContext {
 export const frameContext = new AsyncLocalStorage<FrameContext>();
 
 /**
- * The `exception` that was emitted last outside of any frame's context, until the end of the tick. A handler's
- * stream may fail where the context is another's: Nest then emits the exception and, in the same tick, ends the stream.
+ * Streams that handlers returned for a frame with an `id`. One may fail where the context is another's, such as
+ * that of a shared subject: Nest's filter then emits `exception` to the client and, in the same tick, ends the
+ * stream. That exception is the answer to the frame.
  */
-class LastException {
-  private last: { readonly connectionId: string; readonly error: unknown } | undefined;
+class PendingStreams {
+  private readonly counts = new Map<string, number>();
+  private offered: { readonly connectionId: string; readonly error: unknown } | undefined;
 
-  remember(connectionId: string, error: unknown): void {
-    this.last = { connectionId, error };
-    queueMicrotask(() => (this.last = undefined));
+  opened(connectionId: string): void {
+    this.counts.set(connectionId, (this.counts.get(connectionId) ?? 0) + 1);
   }
 
-  of(connectionId: string, then: (error: unknown) => void): void {
-    if (this.last?.connectionId === connectionId) then(this.last.error);
+  closed(connectionId: string): void {
+    const left = (this.counts.get(connectionId) ?? 0) - 1;
+    if (left > 0) this.counts.set(connectionId, left);
+    else this.counts.delete(connectionId);
+  }
+
+  /** An exception outside of any frame's context. @returns false when no stream can have caused it */
+  offer(connectionId: string, error: unknown, unclaimed: () => void): boolean {
+    if (!this.counts.has(connectionId)) return false;
+    const offer = { connectionId, error };
+    this.offered = offer;
+    queueMicrotask(() => {
+      if (this.offered !== offer) return;
+      this.offered = undefined;
+      unclaimed();
+    });
+    return true;
+  }
+
+  /** A stream of this connection ends. @returns the exception that it ended with */
+  claim(connectionId: string): { readonly error: unknown } | undefined {
+    if (this.offered?.connectionId !== connectionId) return undefined;
+    const { offered } = this;
+    this.offered = undefined;
+    return offered;
   }
 }
 
-export const lastException = new LastException();
+export const pendingStreams = new PendingStreams();
