@@ -188,18 +188,22 @@ async function extract(packages: string[], folder: string, root: string, apt: st
 
 async function installedPackages(): Promise<Set<string>> {
   const list = await run('dpkg-query', ['-W', '-f', '${db:Status-Abbrev}${Package}\n']);
-  return new Set([...list.matchAll(/^ii +(\S+)$/gm)].map(([, name]) => name));
+  return new Set(names(list, /^ii +(\S+)$/gm));
 }
 
 async function dependencies(packages: string[], apt: string[]): Promise<string[]> {
   const list = await run('apt-cache', [...apt, 'depends', ...packages]);
-  return [...new Set([...list.matchAll(/^[ |]+Depends: ([^<\s]+)$/gm)].map(([, name]) => name))];
+  return [...new Set(names(list, /^[ |]+Depends: ([^<\s]+)$/gm))];
 }
 
 async function missingLibraries(root: string): Promise<string[]> {
   const { command, env } = await binaryIn(root);
   const list = await run('ldd', [command], root, env);
-  return [...list.matchAll(/^\s*(\S+) => not found$/gm)].map(([, name]) => name);
+  return names(list, /^\s*(\S+) => not found$/gm);
+}
+
+function names(list: string, pattern: RegExp): string[] {
+  return [...list.matchAll(pattern)].flatMap(([, name]) => name ?? []);
 }
 
 async function run(command: string, args: string[], cwd?: string, env = process.env): Promise<string> {

@@ -235,7 +235,7 @@ async function startOwner(script = ''): Promise<Owner> {
   });
   cleanups.push(() => child.kill('SIGKILL'));
   const output = await once(child.stdout, 'data');
-  const [pid, port] = output.join('').split(' ').map(Number);
+  const [pid = NaN, port = NaN] = output.join('').split(' ').map(Number);
   return { child, group: child.pid ?? NaN, redis: { pid, port }, temp };
 }
 

@@ -1,0 +1,132 @@
+import { SubscribeMessage, WebSocketGateway, WebSocketServer } from '@nestjs/websockets';
+import { describe, expect, it } from 'vitest';
+import { Broadcaster } from '../../lib/broadcast/broadcaster.js';
+import type { BackplaneError } from '../../lib/bus/bus.errors.js';
+import { Delivery } from '../../lib/routing/delivery.js';
+import { MessageTooLargeError } from '../../lib/routing/routing.errors.js';
+import type { ChatServer } from '../support/chat-app.js';
+import { delivered, idOf, join, onlyConnection, turn, useTestFarm } from '../support/test-farm.js';
+
+const farm = useTestFarm();
+const pair = async (): Promise<[ChatServer, ChatServer]> => [await farm.server(), await farm.server()];
+
+describe('the Delivery of an emit', () => {
+  it('counts the local connections that it was written to', async () => {
+    const [near, far] = await pair();
+    const [one, two] = [await farm.client(near), await farm.client(near)];
+    await farm.client(far);
+    await join(one, 'g');
+    await join(two, 'g');
+    const id = await idOf(one);
+
+    expect(await near.broadcaster.emit('x')).toEqual(new Delivery(2, 'accepted'));
+    expect(await far.broadcaster.emit('x')).toEqual(new Delivery(1, 'accepted'));
+    expect(await near.broadcaster.group('g').emit('x')).toEqual(new Delivery(2, 'accepted'));
+    expect(await near.broadcaster.group('g').except(id).emit('x')).toEqual(new Delivery(1, 'accepted'));
+    expect(await near.broadcaster.group('nobody').emit('x')).toEqual(new Delivery(0, 'accepted'));
+  });
+
+  it('is notNeeded where all addressed are this server’s own, and accepted where one is not', async () => {
+    const [near, far] = await pair();
+    const [own, other] = [await idOf(await farm.client(near)), await idOf(await farm.client(far))];
+
+    expect(await near.broadcaster.connection(own).emit('x')).toEqual(new Delivery(1, 'notNeeded'));
+    expect(await near.broadcaster.connection(own, other).emit('x')).toEqual(new Delivery(1, 'accepted'));
+    expect(await near.broadcaster.connection(other).emit('x')).toEqual(new Delivery(0, 'accepted'));
+    expect(await onlyConnection(near).emit('x')).toEqual(new Delivery(1, 'notNeeded'));
+    expect(await near.broadcaster.local.emit('x')).toEqual(new Delivery(1, 'notNeeded'));
+  });
+
+  it('is notNeeded for an id that is none: nobody can have it', async () => {
+    const [near] = await pair();
+    const own = `${near.backplane.serverId}.AAAAAAAAAAAA`;
+    expect(await near.broadcaster.connection('none', own).emit('x')).toEqual(new Delivery(0, 'notNeeded'));
+  });
+});
+
+describe('a handler', () => {
+  @WebSocketGateway({ path: '/chat' })
+  class DeliveringGateway {
+    @WebSocketServer() private readonly server!: Broadcaster;
+
+    @SubscribeMessage('returns')
+    returns() {
+      return this.server.connection('nobody').emit('x');
+    }
+
+    @SubscribeMessage('awaits')
+    async awaits() {
+      return await this.server.connection('nobody').emit('x');
+    }
+  }
+
+  it('that returns a Delivery sends nothing to its client', async () => {
+    const server = await farm.server(farm.options(), {}, DeliveringGateway);
+    const client = await farm.client(server);
+    client.send('returns');
+    client.send('awaits');
+    client.send('unknown');
+    await client.next('exception');
+    await delivered(server, client);
+    expect(client.received).toHaveLength(2);
+  });
+});
+
+describe('an emit that cannot be', () => {
+  const circular: Record<string, unknown> = {};
+  circular.self = circular;
+  const MEBIBYTE = 1024 * 1024;
+
+  it('rejects with MessageTooLargeError above 1 MiB, and nobody got it', async () => {
+    const [near, far] = await pair();
+    const clients = [await farm.client(near), await farm.client(far)];
+
+    const emit = near.broadcaster.emit('big', 'x'.repeat(MEBIBYTE));
+
+    await expect(emit).rejects.toThrow(MessageTooLargeError);
+    await expect(emit).rejects.toThrow(/1048576/);
+    await delivered(near, ...clients);
+    for (const client of clients) expect(client.dataOf('big')).toEqual([]);
+  });
+
+  it('just below 1 MiB arrives', async () => {
+    const [near, far] = await pair();
+    const clients = [await farm.client(near), await farm.client(far)];
+    const data = 'x'.repeat(MEBIBYTE - 200);
+
+    await near.broadcaster.emit('big', data);
+
+    for (const client of clients) expect((await client.next('big')).data === data).toBe(true);
+  });
+
+  it.each([
+    ['circular', circular],
+    ['a bigint', 1n],
+  ])('rejects when its data is %s, and nobody got it', async (_name, data) => {
+    const [near, far] = await pair();
+    const clients = [await farm.client(near), await farm.client(far)];
+
+    await expect(near.broadcaster.emit('x', data)).rejects.toThrow(TypeError);
+    await expect(near.broadcaster.local.emit('x', data)).rejects.toThrow(TypeError);
+    await expect(onlyConnection(near).emit('x', data)).rejects.toThrow(TypeError);
+
+    await delivered(near, ...clients);
+    for (const client of clients) expect(client.dataOf('x')).toEqual([]);
+  });
+
+  it.each([
+    ['circular', circular],
+    ['too large', 'x'.repeat(MEBIBYTE)],
+  ])('and is not awaited is no unhandled rejection, but is on errors$: %s data', async (_name, data) => {
+    const server = await farm.server();
+    const escaped = farm.escapes();
+    const errors: BackplaneError[] = [];
+    server.backplane.errors$.subscribe((error) => errors.push(error));
+
+    void server.broadcaster.emit('x', data);
+
+    await turn();
+    expect(escaped).toEqual([]);
+    expect(errors).toHaveLength(1);
+  });
+});

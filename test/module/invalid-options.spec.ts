@@ -1,0 +1,88 @@
+import { describe, expect, it } from 'vitest';
+import { InvalidOptionsError } from '../../lib/options/invalid-options.error.js';
+import { RedisBackplaneModule } from '../../lib/redis-backplane.module.js';
+import { useTestFarm } from '../support/test-farm.js';
+
+const farm = useTestFarm();
+const SECRET = 'hunter2-hunter2';
+
+/** What a user may write who does not use TypeScript, or reads options from elsewhere. */
+async function refusal(options: unknown): Promise<InvalidOptionsError> {
+  const module = RedisBackplaneModule.forRootAsync({ useFactory: () => options as object });
+  const error: unknown = await farm.app({ imports: [module] }).then(
+    () => undefined,
+    (reason: unknown) => reason,
+  );
+  if (error instanceof InvalidOptionsError) return error;
+  throw new Error('The options are not refused.', { cause: error });
+}
+
+describe('wrong options stop bootstrap with a message that names', () => {
+  it.each<[name: string, options: unknown, message: RegExp]>([
+    ['an unknown option', { conection: 'redis://h' }, /there is no option 'conection'/],
+    ['every unknown option', { urls: [], host: 'h' }, /no option 'urls', 'host'/],
+    ['a connection that is no string', { connection: 6379 }, /connection: .*string/],
+    ['an empty connection', { connection: '' }, /connection: /],
+    ['a connection of an unknown scheme', { connection: 'http://h' }, /connection: /],
+    ['an unknown key of a connection string', { connection: 'h:6379,sll=true' }, /connection: .*sll/],
+    ['a prefix with a slash', { channelPrefix: 'my/app' }, /channelPrefix: must be made of/],
+    ['a prefix with a star', { channelPrefix: 'my*' }, /channelPrefix: must be made of/],
+    ['an empty prefix', { channelPrefix: '' }, /channelPrefix: must be made of/],
+    ['a prefix with a line break', { channelPrefix: 'a\n' }, /channelPrefix: must be made of/],
+    [
+      'a bad prefix in the connection string',
+      { connection: 'redis://h?channelPrefix=a/b' },
+      /connection: channelPrefix must/,
+    ],
+    ['a key prefix of ioredis', { redis: { keyPrefix: 'p:' } }, /redis\.keyPrefix: .*channelPrefix/],
+    ['redis options that are no object', { redis: 'redis://h' }, /redis: .*object/],
+    ['abortConnect that is no boolean', { abortConnect: 'yes' }, /abortConnect: .*boolean/],
+    ['no protocols', { protocols: [] }, /protocols: /],
+    ['an unknown protocol', { protocols: ['json', 'xml'] }, /protocols\.1: .*json/],
+    [
+      'a connectionFactory that is no function',
+      { connectionFactory: {} },
+      /connectionFactory: must be a function/,
+    ],
+    ['a cluster', { connection: 'redis://a:1,b:2' }, /connection: /],
+    ['no options at all', undefined, /options: /],
+  ])('%s', async (_name, options, message) => {
+    expect((await refusal(options)).message).toMatch(message);
+  });
+
+  it('each of several at once', async () => {
+    const { message, problems } = await refusal({
+      channelPrefix: '/',
+      abortConnect: 1,
+      protocols: [],
+      redis: { keyPrefix: 'p' },
+      x: 1,
+    });
+    expect(problems).toHaveLength(5);
+    for (const name of ['channelPrefix', 'abortConnect', 'protocols', 'keyPrefix', "'x'"])
+      expect(message).toContain(name);
+    expect(message).not.toContain('\n');
+  });
+});
+
+describe('the message, and all of the error, shows no secret of', () => {
+  it.each<[name: string, options: unknown]>([
+    ['a URL', { connection: `redis://user:${SECRET}@h:0x/`, x: 1 }],
+    ['a URL with a wrong parameter', { connection: `redis://user:${SECRET}@h?nope=${SECRET}` }],
+    ['a URL whose password is not escaped', { connection: `redis://:a?${SECRET}@h` }],
+    ['a connection string with a wrong key', { connection: `h:6379,pasword=${SECRET}` }],
+    ['a connection string with a wrong value', { connection: `h:6379,password=${SECRET},ssl=${SECRET}` }],
+    ['an unknown scheme', { connection: `htpp://:${SECRET}@h` }],
+    [
+      'redis options',
+      { redis: { password: SECRET, keyPrefix: SECRET }, abortConnect: SECRET, channelPrefix: `/${SECRET}` },
+    ],
+    ['a protocol', { protocols: [SECRET], connection: [SECRET] }],
+    ['a connection string in the place of all options', `redis://:${SECRET}@h`],
+  ])('%s', async (_name, options) => {
+    const error = await refusal(options);
+    const shown = [error.message, error.stack, JSON.stringify(error), String(error.cause)].join();
+    expect(shown).not.toContain(SECRET);
+    expect(shown).not.toContain('hunter2');
+  });
+});

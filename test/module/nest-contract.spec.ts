@@ -1,0 +1,145 @@
+import { createServer, type Server } from 'node:http';
+import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { AbstractHttpAdapter, ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
+import { WsAdapter } from '@nestjs/platform-ws';
+import { WebSocketGateway, WebSocketServer } from '@nestjs/websockets';
+import { GATEWAY_METADATA, GATEWAY_OPTIONS, PORT_METADATA } from '@nestjs/websockets/internal';
+import { WebSocketServer as WsServer } from 'ws';
+import { describe, expect, it } from 'vitest';
+import { gatewayPath } from '../../lib/broadcast/gateway-path.js';
+import { useTestFarm } from '../support/test-farm.js';
+
+// What the library relies on and Nest does not promise: a new version of Nest that changes it fails here first.
+
+const farm = useTestFarm();
+
+describe('@WebSocketGateway() leaves on its class', () => {
+  @WebSocketGateway(8081, { path: '/own' })
+  class WithPort {}
+  @WebSocketGateway({ path: '/chat' })
+  class WithPath {}
+  @WebSocketGateway()
+  class Plain {}
+
+  it('that it is a gateway, its port and its options', () => {
+    const read = (gateway: object): unknown[] =>
+      [GATEWAY_METADATA, PORT_METADATA, GATEWAY_OPTIONS].map(
+        (key) => Reflect.getMetadata(key, gateway) as unknown,
+      );
+    expect(read(WithPort)).toEqual([true, 8081, { path: '/own' }]);
+    expect(read(WithPath)).toEqual([true, 0, { path: '/chat' }]);
+    expect(read(Plain)).toEqual([true, 0, {}]);
+    expect(read(HttpAdapterHost)).toEqual([undefined, undefined, undefined]);
+  });
+
+  it('what makes its path', () => {
+    expect([WithPort, WithPath, Plain].map(gatewayPath)).toEqual(['8081/own', '/chat', '/']);
+  });
+});
+
+describe('ApplicationConfig', () => {
+  it('keeps the adapter that it is given', () => {
+    const config = new ApplicationConfig();
+    const adapter = new WsAdapter();
+    expect(config.getIoAdapter()).toBeFalsy();
+    config.setIoAdapter(adapter);
+    expect(config.getIoAdapter()).toBe(adapter);
+  });
+});
+
+/** An adapter that is set by its own constructor, and notes what Nest asks of it. */
+@Injectable()
+class NotingAdapter extends WsAdapter implements OnModuleInit {
+  readonly calls: string[] = [];
+  readonly facade = { isAFacade: true };
+
+  constructor(
+    readonly host: HttpAdapterHost,
+    config: ApplicationConfig,
+  ) {
+    super(host);
+    config.setIoAdapter(this);
+  }
+
+  onModuleInit(): void {
+    this.calls.push('onModuleInit');
+  }
+
+  override create(port: number, options: object): unknown {
+    const adapter = this.host.httpAdapter as AbstractHttpAdapter<Server>;
+    const hasServer = adapter.getHttpServer() instanceof Object;
+    this.calls.push(`create ${port} ${JSON.stringify(options)} ${hasServer}`);
+    return this.facade;
+  }
+
+  override bindClientConnect(server: unknown): void {
+    this.calls.push(`bindClientConnect ${server === this.facade}`);
+  }
+
+  override close(server: unknown): Promise<void> {
+    this.calls.push(`close ${server === this.facade}`);
+    return Promise.resolve();
+  }
+
+  override dispose(): Promise<void> {
+    this.calls.push('dispose');
+    return Promise.resolve();
+  }
+}
+
+describe('Nest', () => {
+  it('uses the adapter set in a constructor, with the HTTP server made, before any hook runs', async () => {
+    @WebSocketGateway({ path: '/chat' })
+    class Gateway {
+      @WebSocketServer() readonly server!: unknown;
+    }
+    const app = await farm.app({ providers: [NotingAdapter, Gateway] });
+    const { calls, facade } = app.get(NotingAdapter);
+
+    await app.init();
+    expect(app.get(Gateway).server).toBe(facade);
+    await app.close();
+
+    expect(calls).toEqual([
+      'create 0 {"path":"/chat"} true',
+      'bindClientConnect true',
+      'onModuleInit',
+      'close true',
+      'dispose',
+    ]);
+  });
+});
+
+describe('WsAdapter', () => {
+  class HookedAdapter extends WsAdapter {
+    readonly calls: unknown[][] = [];
+
+    protected override ensureHttpServerExists(...args: unknown[]): undefined {
+      this.calls.push(['ensureHttpServerExists', ...args]);
+    }
+
+    protected override addWsServerToRegistry(...args: unknown[]): void {
+      this.calls.push(['addWsServerToRegistry', ...args]);
+    }
+  }
+
+  it('makes a server of ws for port 0, without a port, by two hooks that can be emptied', () => {
+    const host = { standsIn: 'for the HTTP server' };
+    const adapter = new HookedAdapter(host);
+
+    const server = adapter.create(0, { path: '/chat', maxPayload: 7 } as never) as unknown as WsServer;
+
+    expect(adapter.calls).toEqual([
+      ['ensureHttpServerExists', 0, host],
+      ['addWsServerToRegistry', server, 0, '/chat'],
+    ]);
+    expect(server.options).toMatchObject({ noServer: true, maxPayload: 7 });
+    expect(typeof server.handleUpgrade).toBe('function');
+  });
+
+  it('adds no listener to an HTTP server then', () => {
+    const httpServer = createServer();
+    new HookedAdapter(httpServer).create(0, { path: '/chat' } as never);
+    expect(httpServer.listenerCount('upgrade')).toBe(0);
+  });
+});

@@ -1,0 +1,57 @@
+import { describe, it, type onTestFinished } from 'vitest';
+import { BackplaneConnectError } from '../../lib/backplane-lifecycle.js';
+import { RedisBackplane } from '../../lib/broadcast/redis-backplane.js';
+import { RedisBackplaneModule } from '../../lib/redis-backplane.module.js';
+import { NotPublishedError } from '../../lib/routing/routing.errors.js';
+import { ChatGateway } from '../support/chat.gateway.js';
+import { TestFarm } from '../support/test-farm.js';
+
+/** Nothing listens on port 1. */
+const NOWHERE = 'redis://:hunter2@127.0.0.1:1';
+
+/** Not one for the file: each of these tests takes the 5 s that bootstrap waits, so they take them together. */
+function ownFarm(onFinished: typeof onTestFinished): TestFarm {
+  const farm = new TestFarm();
+  onFinished(() => farm.end());
+  return farm;
+}
+
+describe.concurrent('an app whose Redis is not there', () => {
+  it('does not start with abortConnect: true, and says why without the password', async ({
+    expect,
+    onTestFinished,
+  }) => {
+    const farm = ownFarm(onTestFinished);
+    const options = { ...farm.options(NOWHERE), abortConnect: true };
+    const app = await farm.app({
+      imports: [RedisBackplaneModule.forRoot(options)],
+      providers: [ChatGateway],
+    });
+
+    const error: unknown = await app.init().catch((reason: unknown) => reason);
+
+    expect(error).toBeInstanceOf(BackplaneConnectError);
+    const { message } = error as BackplaneConnectError;
+    expect(message).toMatch(/within 5000 ms.*ECONNREFUSED.*abortConnect/);
+    expect(message).not.toContain('hunter2');
+    expect(app.get(RedisBackplane).status).toEqual({ state: 'closed' });
+  });
+
+  it('starts without abortConnect, is degraded, and serves its local clients', async ({
+    expect,
+    onTestFinished,
+  }) => {
+    const farm = ownFarm(onTestFinished);
+    const server = await farm.server(farm.options(NOWHERE));
+    expect(server.backplane.status.state).toBe('reconnecting');
+    const [one, two] = [await farm.client(server), await farm.client(server)];
+
+    await expect(server.broadcaster.emit('hi')).rejects.toMatchObject({
+      name: NotPublishedError.name,
+      local: 2,
+    });
+    one.send('id');
+
+    await Promise.all([one.next('hi'), two.next('hi'), one.next('id')]);
+  });
+});

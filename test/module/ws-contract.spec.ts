@@ -1,0 +1,100 @@
+import { once } from 'node:events';
+import { type AddressInfo, Socket } from 'node:net';
+import { WebSocket, WebSocketServer } from 'ws';
+import { afterEach, describe, expect, it } from 'vitest';
+import { writeFrames } from '../../lib/adapter/fast-write.js';
+import { ClientFrame } from '../../lib/protocol/client-frame.js';
+
+// The private members of ws that fast-write.ts uses: a new version of ws that changes them fails here first.
+
+interface Internals {
+  readonly _socket: unknown;
+  readonly _sender: { readonly _state: unknown; readonly _queue: unknown };
+}
+
+const internals = (socket: WebSocket): Internals => socket as unknown as Internals;
+
+let server: WebSocketServer | undefined;
+
+afterEach(async () => {
+  for (const socket of server?.clients ?? []) socket.terminate();
+  await new Promise((resolve) => (server ? server.close(resolve) : resolve(undefined)));
+});
+
+/** Both ends of one connection. */
+async function pair(perMessageDeflate: boolean | object): Promise<[ours: WebSocket, theirs: WebSocket]> {
+  server = new WebSocketServer({ host: '127.0.0.1', port: 0, perMessageDeflate });
+  await once(server, 'listening');
+  const theirs = new WebSocket(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`);
+  const [connection] = await Promise.all([once(server, 'connection'), once(theirs, 'open')]);
+  return [(connection as [WebSocket])[0], theirs];
+}
+
+/** The next messages that arrive, as text. */
+function messages(socket: WebSocket, count: number): Promise<string[]> {
+  const texts: string[] = [];
+  return new Promise((resolve) => {
+    socket.on('message', (bytes: Buffer) => {
+      texts.push(bytes.toString());
+      if (texts.length === count) resolve(texts);
+    });
+  });
+}
+
+const wire = (...texts: string[]): Buffer => Buffer.concat(texts.map((text) => ClientFrame.text(text).wire));
+
+describe('an idle socket of ws', () => {
+  it('has its TCP socket in _socket, and a sender with state 0 and an empty queue', async () => {
+    const [ours] = await pair(false);
+    expect(internals(ours)._socket).toBeInstanceOf(Socket);
+    expect(internals(ours)._sender).toMatchObject({ _state: 0, _queue: [] });
+    expect(ours.extensions).toBe('');
+  });
+
+  it('takes ready-made frames, many at once, among its own messages and in order', async () => {
+    const [ours, theirs] = await pair(false);
+    const received = messages(theirs, 5);
+    ours.send('1');
+    expect(writeFrames(ours, wire('2', '3'))).toBe(true);
+    ours.send('4');
+    expect(writeFrames(ours, wire('5'))).toBe(true);
+    expect(await received).toEqual(['1', '2', '3', '4', '5']);
+  });
+});
+
+describe('ready-made frames are refused, with nothing written,', () => {
+  it('where the connection compresses', async () => {
+    const [ours, theirs] = await pair(true);
+    expect(ours.extensions).toContain('permessage-deflate');
+    const received = messages(theirs, 1);
+    expect(writeFrames(ours, wire('not this'))).toBe(false);
+    ours.send('this');
+    expect(await received).toEqual(['this']);
+  });
+
+  it('while ws compresses a message: then its state is not 0, and what follows is in its queue', async () => {
+    const [ours] = await pair({ threshold: 0 });
+    ours.send('x'.repeat(10_000));
+    ours.send('y');
+    expect(internals(ours)._sender._state).not.toBe(0);
+    expect(internals(ours)._sender._queue).toHaveLength(1);
+    expect(writeFrames(ours, wire('not this'))).toBe(false);
+  });
+
+  it('while ws reads a Blob: then its state is not 0', async () => {
+    const [ours, theirs] = await pair(false);
+    const received = messages(theirs, 2);
+    ours.send(new Blob(['1']));
+    expect(internals(ours)._sender._state).not.toBe(0);
+    expect(writeFrames(ours, wire('not this'))).toBe(false);
+    ours.send('2');
+    expect(await received).toEqual(['1', '2']);
+  });
+
+  it('once the socket is gone', async () => {
+    const [ours, theirs] = await pair(false);
+    theirs.terminate();
+    await once(ours, 'close');
+    expect(writeFrames(ours, wire('not this'))).toBe(false);
+  });
+});

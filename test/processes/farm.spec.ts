@@ -1,0 +1,118 @@
+import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { type FarmProcess, startFarmProcess } from '../servers/farm-process.js';
+import { acquireRedis, type AcquiredRedis } from '../support/redis-server.js';
+import { useTestFarm } from '../support/test-farm.js';
+import { WsClient } from '../support/ws-client.js';
+
+const compiled = (name: string): string =>
+  fileURLToPath(new URL(`../../.build/test/servers/${name}.js`, import.meta.url));
+
+const farm = useTestFarm();
+let redis: AcquiredRedis;
+
+beforeAll(async () => {
+  if (!existsSync(compiled('farm-server')))
+    throw new Error('The servers are not compiled: npm run build:sample');
+  redis = await acquireRedis();
+});
+afterAll(() => redis.stop());
+
+async function startServers(): Promise<FarmProcess[]> {
+  const prefix = randomUUID();
+  return Promise.all(
+    [0, 1, 2].map(async () => {
+      const server = await startFarmProcess(compiled('farm-server'), redis.url, prefix);
+      farm.onEnd(() => server.stop());
+      return server;
+    }),
+  );
+}
+
+/** Node ends a process with a code other than 0 for a rejection that nobody handles. */
+async function expectCleanEnd(servers: FarmProcess[]): Promise<void> {
+  expect(await Promise.all(servers.map((server) => server.stop()))).toEqual([0, 0, 0]);
+}
+
+describe('three server processes on one Redis', () => {
+  it('10,000 emits of each at the same time arrive at a client of each once, and in order of their sender', async () => {
+    const COUNT = 10_000;
+    const servers = await startServers();
+    const clients = await Promise.all(servers.map((server) => farm.client(server, '/farm')));
+
+    for (const [sender, client] of clients.entries()) client.send('flood', { sender, count: COUNT });
+
+    await Promise.all(clients.map((client) => client.count('flooded', servers.length)));
+    const numbers = Array.from({ length: COUNT }, (_, number) => number);
+    for (const client of clients) {
+      const received = client.dataOf('number') as [sender: number, number: number][];
+      for (const sender of servers.keys()) {
+        expect(received.filter(([from]) => from === sender).map(([, number]) => number)).toEqual(numbers);
+      }
+      expect(received).toHaveLength(servers.length * COUNT);
+    }
+    await expectCleanEnd(servers);
+  }, 60_000);
+
+  it('a join, then an emit of another server: it arrives 1,000 times of 1,000, with no time between', async () => {
+    const [LANES, ROUNDS] = [10, 100];
+    const servers = await startServers();
+    const openAt = (index: number): Promise<WsClient> =>
+      farm.client(servers[index % servers.length] as FarmProcess, '/farm');
+    let arrived = 0;
+
+    await Promise.all(
+      Array.from({ length: LANES }, async (_, lane) => {
+        const [member, teller] = [await openAt(lane), await openAt(lane + 1)];
+        for (let round = 0; round < ROUNDS; round++) {
+          const group = `${lane}/${round}`;
+          member.send('join', group);
+          await member.next('joined');
+          teller.send('tell', { group, text: group });
+          if ((await member.next('told')).data === group) arrived++;
+        }
+      }),
+    );
+
+    expect(arrived).toBe(LANES * ROUNDS);
+    await expectCleanEnd(servers);
+  }, 60_000);
+});
+
+describe('a test runner that is killed', () => {
+  it.each<[name: string, kill: (pid: number) => void]>([
+    ['by SIGKILL', (pid) => process.kill(pid, 'SIGKILL')],
+    ['by SIGINT to its process group, as Ctrl-C does it', (pid) => process.kill(-pid, 'SIGINT')],
+  ])('%s leaves no server and no Redis behind', async (_name, kill) => {
+    const owner = spawn(process.execPath, [compiled('farm-owner')], {
+      // A group of its own, that this process is not in.
+      detached: true,
+      stdio: ['pipe', 'pipe', 'inherit'],
+      env: { ...process.env, NODE_OPTIONS: '' },
+    });
+    farm.onEnd(() => owner.kill('SIGKILL'));
+    const said = JSON.parse((await once(owner.stdout, 'data')).join('')) as { redis: number; port: number };
+    const client = await farm.client(said, '/farm');
+    // The server writes to the same pipe, which ends when both are gone.
+    const bothGone = once(owner.stdout, 'end');
+
+    kill(owner.pid ?? NaN);
+
+    await bothGone;
+    await client.closed;
+    await expect(farm.client(said, '/farm')).rejects.toThrow('ECONNREFUSED');
+    await vi.waitFor(() => expect(isAlive(said.redis)).toBe(false), { timeout: 10_000, interval: 20 });
+  });
+});
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}

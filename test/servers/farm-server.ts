@@ -1,0 +1,72 @@
+import 'reflect-metadata';
+import type { AddressInfo } from 'node:net';
+import { Logger, Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import {
+  ConnectedSocket,
+  MessageBody,
+  SubscribeMessage,
+  WebSocketGateway,
+  WebSocketServer,
+} from '@nestjs/websockets';
+import { BackplaneConnection, Broadcaster, RedisBackplaneModule } from 'nestjs-redis-backplane';
+
+/** Emits of one turn: enough that they share envelopes, few enough that the others' emits come between. */
+const EMITS_PER_TURN = 50;
+
+@WebSocketGateway({ path: '/farm' })
+class FarmGateway {
+  @WebSocketServer() private readonly server!: Broadcaster;
+
+  @SubscribeMessage('join')
+  async join(@ConnectedSocket() client: BackplaneConnection, @MessageBody() group: string) {
+    await client.join(group);
+    return { event: 'joined', data: group };
+  }
+
+  @SubscribeMessage('tell')
+  tell(@MessageBody() { group, text }: { group: string; text: string }) {
+    return this.server.group(group).emit('told', text);
+  }
+
+  /** Emits the numbers from 0 to all, then tells all that they were it. */
+  @SubscribeMessage('flood')
+  async flood(@MessageBody() { sender, count }: { sender: number; count: number }) {
+    const emits: Promise<unknown>[] = [];
+    for (let number = 0; number < count; number++) {
+      emits.push(this.server.emit('number', [sender, number]));
+      if (number % EMITS_PER_TURN === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+    await Promise.all(emits);
+    await this.server.emit('flooded', sender);
+  }
+}
+
+@Module({
+  imports: [
+    RedisBackplaneModule.forRoot({
+      connection: process.env.FARM_CONNECTION ?? '',
+      channelPrefix: process.env.FARM_PREFIX ?? '',
+    }),
+  ],
+  providers: [FarmGateway],
+})
+class FarmModule {}
+
+// A server does not outlive whoever started it, however that one ends.
+const end = (): never => process.exit();
+process.on('disconnect', end);
+if (!process.connected) end();
+
+Logger.overrideLogger(['error']);
+const app = await NestFactory.create(FarmModule);
+await app.listen(0, '127.0.0.1');
+process.send?.((app.getHttpServer() as { address(): AddressInfo }).address().port);
+
+process.once('message', () => {
+  void app.close().then(() => {
+    // From here on nothing may keep the process: it ends by itself or the test sees that it does not.
+    process.off('disconnect', end);
+    process.disconnect();
+  });
+});
