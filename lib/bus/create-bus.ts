@@ -12,7 +12,8 @@ import type { Transport } from './transport.js';
 /** A bus that is not started yet, for a server that is new. */
 export function createBus(options: ResolvedOptions, channels: ChannelNames): Bus {
   const serverId = newServerId();
-  return new ServerBus(serverId, channels, createTransport(options, `backplane:${serverId}`));
+  const transport = createTransport(options, `backplane:${serverId}`);
+  return new ServerBus(serverId, channels, transport, options.publishTimeoutMs);
 }
 
 function createTransport({ connection, connectionFactory }: ResolvedOptions, name: string): Transport {

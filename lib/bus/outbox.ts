@@ -12,6 +12,7 @@ interface Parcel {
   readonly records: Buffer[];
   bytes: number;
   readonly outcome: Deferred;
+  sentAt: number;
 }
 
 /**
@@ -20,12 +21,17 @@ interface Parcel {
  */
 export class Outbox {
   private parcels: Parcel[] = [];
+  /** Sent, and not answered: oldest first. */
+  private readonly inFlight = new Set<Parcel>();
   private inFlightBytes = 0;
   private number = 0;
 
   constructor(
     private readonly serverId: string,
     private readonly transport: Pick<Transport, 'publish'>,
+    private readonly now: () => number,
+    /** How long a reply is waited for, in milliseconds. */
+    private readonly timeoutMs: number,
     /** The envelope of this number is being handed to Redis. */
     private readonly onSent: (number: number) => void,
   ) {}
@@ -49,21 +55,34 @@ export class Outbox {
     for (const parcel of parcels) void this.send(parcel);
   }
 
+  /** Gives up what Redis should have answered by now: whether it was published is unknown. */
+  timeOut(): void {
+    const limit = this.now() - this.timeoutMs;
+    for (const { sentAt, outcome } of this.inFlight) {
+      if (sentAt > limit) return;
+      outcome.reject(new Error(`Redis did not answer within ${this.timeoutMs} ms`));
+    }
+  }
+
   private parcelFor(channels: readonly string[], bytes: number): Parcel {
     const last = this.parcels.at(-1);
     if (last && last.bytes + bytes <= SHARED_BYTES && sameChannels(last.channels, channels)) return last;
     if (this.parcels.length === 0) process.nextTick(() => this.flush());
-    const parcel: Parcel = { channels, records: [], bytes: 0, outcome: new Deferred() };
+    const parcel: Parcel = { channels, records: [], bytes: 0, outcome: new Deferred(), sentAt: 0 };
     this.parcels.push(parcel);
     return parcel;
   }
 
-  private async send({ channels, records, bytes, outcome }: Parcel): Promise<void> {
+  private async send(parcel: Parcel): Promise<void> {
+    const { channels, records, bytes, outcome } = parcel;
+    parcel.sentAt = this.now();
+    this.inFlight.add(parcel);
     const envelope = encodeEnvelope(this.serverId, ++this.number, records);
     this.onSent(this.number);
     const results = await Promise.allSettled(
       channels.map((channel) => this.transport.publish(channel, envelope)),
     );
+    this.inFlight.delete(parcel);
     this.inFlightBytes -= bytes;
     const failures = results
       .filter((result) => result.status === 'rejected')

@@ -19,7 +19,6 @@ export const REQUIRED_OPTIONS = {
   maxRetriesPerRequest: 0,
   autoResubscribe: false,
   autoResendUnfulfilledCommands: true,
-  enableReadyCheck: true,
   keyPrefix: '',
 } as const satisfies RedisOptions;
 
@@ -89,6 +88,7 @@ function clientOptions(options: RedisOptions, connectionName: string): RedisOpti
   return {
     connectTimeout: CONNECT_TIMEOUT_MS,
     keepAlive: 15_000,
+    enableReadyCheck: true,
     noDelay: true,
     connectionName,
     retryStrategy: retryDelay,

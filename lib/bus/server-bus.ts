@@ -58,6 +58,7 @@ export class ServerBus implements Bus {
     readonly serverId: string,
     private readonly channels: ChannelNames,
     private readonly transport: Transport,
+    publishTimeoutMs: number,
   ) {
     this.subscriptions = new Subscriptions(transport, {
       denied: (channel, cause) => this.reportDenied(channel, cause),
@@ -74,7 +75,7 @@ export class ServerBus implements Bus {
       rollCall: () => this.beat(),
       report: (error) => this.report(error),
     });
-    this.outbox = new Outbox(serverId, transport, (number) => {
+    this.outbox = new Outbox(serverId, transport, this.now, publishTimeoutMs, (number) => {
       this.published++;
       this.hearing.sent(number);
     });
@@ -197,6 +198,7 @@ export class ServerBus implements Bus {
 
   private look(lateMs: number): void {
     if (lateMs > 0) this.peers.excuse(lateMs);
+    this.outbox.timeOut();
     this.peers.sweep();
     if (this.facts.deniedChannels.length > 0) {
       this.subscriptions.retryDenied();

@@ -12,8 +12,6 @@ export interface BackplaneSettings {
   channelPrefix?: string;
   /** Whether bootstrap fails when Redis cannot be reached. */
   abortConnect?: boolean;
-  /** Time between two probes of an idle connection, in milliseconds. */
-  echoIntervalMs?: number;
   /** How long a publish waits for its reply, in milliseconds. */
   publishTimeoutMs?: number;
 }

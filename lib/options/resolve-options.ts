@@ -9,6 +9,7 @@ import type { Authenticate, OutageOption, RedisBackplaneOptions } from './redis-
 
 const DEFAULT_CONNECTION = 'redis://127.0.0.1:6379';
 const DEFAULT_PREFIX = 'backplane';
+const DEFAULT_PUBLISH_TIMEOUT_MS = 5_000;
 const DEFAULT_BUFFERED_MESSAGES = 1000;
 const DEFAULT_BUFFERED_AGE_MS = 30_000;
 const DEFAULT_INVOKE_TIMEOUT_MS = 10_000;
@@ -23,6 +24,8 @@ export interface ResolvedOptions {
   readonly abortConnect: boolean;
   readonly protocols: readonly ClientProtocolName[];
   readonly outage: ResolvedOutage;
+  /** How long a publish waits for its reply; the echo deadline ends it after about 3 s in any case. */
+  readonly publishTimeoutMs: number;
   readonly authenticate: Authenticate | undefined;
   readonly invokeTimeoutMs: number;
   readonly commandTimeoutMs: number;
@@ -79,6 +82,7 @@ export function resolveOptions(options: RedisBackplaneOptions): ResolvedOptions 
     channelPrefix: options.channelPrefix ?? checkPrefix(plan.backplane.channelPrefix) ?? DEFAULT_PREFIX,
     abortConnect: options.abortConnect ?? plan.backplane.abortConnect ?? false,
     protocols: checked.data.protocols ?? ['json'],
+    publishTimeoutMs: plan.backplane.publishTimeoutMs ?? DEFAULT_PUBLISH_TIMEOUT_MS,
     outage: resolveOutage(options.outage),
     authenticate: options.authenticate,
     invokeTimeoutMs: options.invokeTimeout ?? DEFAULT_INVOKE_TIMEOUT_MS,

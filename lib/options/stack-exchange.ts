@@ -25,9 +25,9 @@ const KEYS = rules.keyTable({
   defaultDatabase: rules.whole(rules.DATABASES, rules.redisOption('db')),
   highIntegrity: rules.ignoredIfTrue('replies are not checked one by one; envelopes carry a checksum.'),
   highPriorityThreads: rules.ignored(),
-  // Seconds, and about messages on an idle connection: not ioredis' keepAlive. Zero and less ask for the default.
+  // An idle link never is one here, for the backplane's own heartbeat passes each second: what is left to set is TCP's.
   keepAlive: rules.whole(rules.SECONDS, (draft, seconds) => {
-    if (seconds > 0) draft.backplane.echoIntervalMs = seconds * 1000;
+    if (seconds > 0 && !('keepAlive' in draft.redis)) draft.redis.keepAlive = seconds * 1000;
   }),
   name: rules.text(rules.redisOption('connectionName')),
   password: rules.text(rules.redisOption('password')),

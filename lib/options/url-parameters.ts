@@ -21,7 +21,6 @@ const PARAMETERS = rules.keyTable({
   connectTimeout: rules.whole(rules.MILLISECONDS, rules.redisOption('connectTimeout')),
   db: rules.whole(rules.DATABASES, rules.redisOption('db')),
   disableClientInfo: rules.flag(rules.redisOption('disableClientInfo')),
-  echoIntervalMs: rules.whole(rules.MILLISECONDS, rules.backplaneSetting('echoIntervalMs')),
   enableReadyCheck: rules.flag(rules.redisOption('enableReadyCheck')),
   family: rules.choice(
     '4, 6 or 0 (either)',

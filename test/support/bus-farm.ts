@@ -1,0 +1,102 @@
+import { randomUUID } from 'node:crypto';
+import { ReplaySubject, firstValueFrom, take, timeout, toArray } from 'rxjs';
+import type { Bus } from '../../lib/bus/bus.js';
+import { createBus } from '../../lib/bus/create-bus.js';
+import type { RedisBackplaneOptions } from '../../lib/options/redis-backplane-options.js';
+import { resolveOptions } from '../../lib/options/resolve-options.js';
+import { ChannelNames } from '../../lib/protocol/channel-names.js';
+import { encodeRecord } from '../../lib/protocol/envelope.js';
+import { next } from './observe.js';
+
+/** No kind of the bus's own: such records are handed to whoever receives. */
+export const TEST_KIND = 200;
+const DEADLINE_MS = 10_000;
+
+export interface Heard {
+  readonly origin: string;
+  readonly kind: number;
+  readonly text: string;
+}
+
+export function record(text: string): Buffer {
+  return encodeRecord(TEST_KIND, Buffer.from(text));
+}
+
+/** A bus that keeps what it hears, and can wait for it. */
+export class BusServer {
+  readonly heard: Heard[] = [];
+  private readonly heard$ = new ReplaySubject<Heard>();
+
+  constructor(readonly bus: Bus) {}
+
+  start(): Promise<void> {
+    return this.bus.start((origin, kind, body) => {
+      const heard = { origin, kind, text: body.toString() };
+      this.heard.push(heard);
+      this.heard$.next(heard);
+    });
+  }
+
+  async ready(): Promise<this> {
+    if (!(await this.bus.whenReady(DEADLINE_MS))) throw new Error(`is ${JSON.stringify(this.bus.status)}`);
+    return this;
+  }
+
+  publish(channel: string, text: string): Promise<void> {
+    return this.bus.publish([channel], record(text));
+  }
+
+  /** The first so many that it hears after its start. */
+  async hears(count: number): Promise<string[]> {
+    const first = this.heard$.pipe(take(count), toArray(), timeout(DEADLINE_MS));
+    return (await firstValueFrom(first)).map(({ text }) => text);
+  }
+
+  /**
+   * All that this server has heard before a message which `from` sends now, on a channel that this server
+   * wants now: commands and messages keep their order, so what is not among it does not come any more.
+   */
+  async heardFrom(from: BusServer): Promise<string[]> {
+    const last = `last:${randomUUID()}`;
+    await this.bus.want(last);
+    await from.publish(last, last);
+    await next(this.heard$, ({ text }) => text === last);
+    this.bus.unwant(last);
+    return this.heard.map(({ text }) => text).filter((text) => !text.startsWith('last:'));
+  }
+}
+
+/** Servers that share a Redis, or a name in memory, and a channel prefix of their own. */
+export class BusFarm {
+  private readonly servers: BusServer[] = [];
+
+  constructor(
+    private readonly options: RedisBackplaneOptions,
+    readonly prefix = `test-${randomUUID()}`,
+  ) {}
+
+  get channels(): ChannelNames {
+    return new ChannelNames(this.prefix);
+  }
+
+  /** A new one, not started. */
+  server(options: RedisBackplaneOptions = {}): BusServer {
+    const server = new BusServer(createBus(resolveOptions({ ...this.options, ...options }), this.channels));
+    this.servers.push(server);
+    return server;
+  }
+
+  async ready(options?: RedisBackplaneOptions): Promise<BusServer> {
+    const server = this.server(options);
+    await server.start();
+    return server.ready();
+  }
+
+  async pair(): Promise<[BusServer, BusServer]> {
+    return [await this.ready(), await this.ready()];
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.servers.map(({ bus }) => bus.close()));
+  }
+}
