@@ -66,8 +66,10 @@ export class BackplaneLifecycle
     this.backplane.setRunning(true);
   }
 
-  onModuleDestroy(): void {
+  /** The first step of the shutdown, before any client is sent away. */
+  async onModuleDestroy(): Promise<void> {
     this.backplane.setRunning(false);
+    await this.bus.sayGoodbye();
   }
 
   async onApplicationShutdown(): Promise<void> {

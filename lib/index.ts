@@ -1,19 +1,18 @@
 export { RedisBackplaneModule } from './redis-backplane.module.js';
 export { BackplaneConnectError } from './backplane-lifecycle.js';
 export type {
-  Admission,
-  Authenticate,
   OutageOption,
   RedisBackplaneOptions,
   RedisBackplaneOptionsFactory,
   RedisRole,
 } from './options/redis-backplane-options.js';
+export type { Admission, Authenticate, EdgeOptions } from './options/edge-options.js';
 export { InvalidOptionsError } from './options/invalid-options.error.js';
 
 export { Broadcaster } from './broadcast/broadcaster.js';
 export { Target } from './broadcast/target.js';
 export { BackplaneConnection } from './broadcast/backplane-connection.js';
-export { RedisBackplane } from './broadcast/redis-backplane.js';
+export { type BackplaneCounters, RedisBackplane } from './broadcast/redis-backplane.js';
 export type { BackplaneHealth } from './broadcast/health.js';
 export type { Loss } from './broadcast/loss.js';
 export type { AnyEvents, EventData, EventName } from './broadcast/events.js';
@@ -44,7 +43,7 @@ export {
 } from './routing/request.errors.js';
 
 export type { BackplaneStatus } from './bus/status.js';
-export type { BusCounters, ConnectionFailure, ConnectionRestoration } from './bus/bus.js';
+export type { ConnectionFailure, ConnectionRestoration } from './bus/bus.js';
 export { BackplaneError, type ErrorStage } from './bus/bus.errors.js';
 
 export { InvalidNameError } from './protocol/channel-names.js';

@@ -3,6 +3,7 @@ import { ADAPTER_CONTEXT, type AdapterContext } from './adapter/adapter-context.
 import { Broadcaster } from './broadcast/broadcaster.js';
 import { Connections } from './broadcast/connections.js';
 import { Dispatcher } from './broadcast/dispatcher.js';
+import { type EdgeCounters, noEdgeCounts } from './broadcast/edge-counters.js';
 import { RedisBackplane } from './broadcast/redis-backplane.js';
 import type { Bus } from './bus/bus.js';
 import { createBus } from './bus/create-bus.js';
@@ -15,6 +16,7 @@ import { Router } from './routing/router.js';
 
 export const RESOLVED_OPTIONS = Symbol('RESOLVED_OPTIONS');
 export const BUS = Symbol('BUS');
+const EDGE_COUNTERS = Symbol('EDGE_COUNTERS');
 
 /** The rooms, each made of those below it. */
 export const backplaneProviders: FactoryProvider[] = [
@@ -55,24 +57,27 @@ export const backplaneProviders: FactoryProvider[] = [
     useFactory: (dispatcher: Dispatcher, connections: Connections) =>
       new Broadcaster(dispatcher, connections),
   },
+  { provide: EDGE_COUNTERS, inject: [], useFactory: noEdgeCounts },
   {
     provide: RedisBackplane,
-    inject: [BUS, Router, Dispatcher],
-    useFactory: (bus: Bus, router: Router, dispatcher: Dispatcher) =>
-      new RedisBackplane(bus, router, dispatcher),
+    inject: [BUS, Router, Dispatcher, EDGE_COUNTERS],
+    useFactory: (bus: Bus, router: Router, dispatcher: Dispatcher, counters: EdgeCounters) =>
+      new RedisBackplane(bus, router, dispatcher, counters),
   },
   {
     provide: ADAPTER_CONTEXT,
-    inject: [RESOLVED_OPTIONS, BUS, Dispatcher, Connections],
+    inject: [RESOLVED_OPTIONS, BUS, Dispatcher, Connections, EDGE_COUNTERS],
     useFactory: (
       options: ResolvedOptions,
       bus: Bus,
       dispatcher: Dispatcher,
       connections: Connections,
+      counters: EdgeCounters,
     ): AdapterContext => ({
       serverId: bus.serverId,
       protocols: clientProtocols(options.protocols),
-      authenticate: options.authenticate,
+      edge: options.edge,
+      counters,
       dispatcher,
       connections,
     }),

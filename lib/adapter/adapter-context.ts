@@ -1,4 +1,5 @@
-import type { Authenticate } from '../options/redis-backplane-options.js';
+import type { ResolvedEdge } from '../options/edge-options.js';
+import type { EdgeCounters } from '../broadcast/edge-counters.js';
 import type { Connections } from '../broadcast/connections.js';
 import type { Dispatcher } from '../broadcast/dispatcher.js';
 import type { ClientProtocol } from '../protocol/client-protocol.js';
@@ -11,5 +12,6 @@ export interface AdapterContext {
   readonly dispatcher: Dispatcher;
   readonly connections: Connections;
   readonly protocols: readonly ClientProtocol[];
-  readonly authenticate: Authenticate | undefined;
+  readonly edge: ResolvedEdge;
+  readonly counters: EdgeCounters;
 }

@@ -1,30 +1,50 @@
 import type { IncomingMessage } from 'node:http';
+import { HttpException } from '@nestjs/common';
+import type { Admission, ResolvedEdge } from '../options/edge-options.js';
 import { checkName } from '../protocol/channel-names.js';
-import type { Admission, Authenticate } from '../options/redis-backplane-options.js';
 
 export type AdmissionResult =
   | { readonly admitted: true; readonly admission: Admission }
   | { readonly admitted: false; readonly status: number; readonly cause: Error | undefined };
 
 const UNAUTHORIZED = 401;
+const FORBIDDEN = 403;
 
 /** Asks the app whether the client may come in, and as whom. Never rejects. */
 export async function admit(
-  authenticate: Authenticate | undefined,
+  { authenticate, allowedOrigins, admissionTimeMs }: ResolvedEdge,
   request: IncomingMessage,
   path: string,
 ): Promise<AdmissionResult> {
+  const { origin } = request.headers;
+  if (origin !== undefined && allowedOrigins && !allowedOrigins.has(origin)) {
+    return refused(FORBIDDEN, new Error(`the origin ${origin} is not allowed`));
+  }
   if (!authenticate) return { admitted: true, admission: {} };
   try {
-    const admission = await authenticate(request, path);
-    if (!admission) return { admitted: false, status: UNAUTHORIZED, cause: undefined };
+    const admission = await within(admissionTimeMs, authenticate(request, path));
+    if (!admission) return refused(UNAUTHORIZED, undefined);
     if (admission.userId !== undefined) checkName("A user's id", admission.userId);
     return { admitted: true, admission };
-  } catch (cause) {
-    return {
-      admitted: false,
-      status: UNAUTHORIZED,
-      cause: cause instanceof Error ? cause : new Error(String(cause)),
-    };
+  } catch (error) {
+    const cause = error instanceof Error ? error : new Error(String(error));
+    const status = cause instanceof HttpException ? cause.getStatus() : UNAUTHORIZED;
+    return refused(status >= 400 ? status : UNAUTHORIZED, cause);
   }
+}
+
+async function within<T>(ms: number, result: T | Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`authenticate took longer than ${ms} ms`)), ms);
+  });
+  try {
+    return await Promise.race([result, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function refused(status: number, cause: Error | undefined): AdmissionResult {
+  return { admitted: false, status, cause };
 }

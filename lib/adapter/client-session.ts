@@ -1,23 +1,47 @@
 import type { MessageMappingProperties } from '@nestjs/websockets';
-import type { RawData, WebSocket } from 'ws';
+import type { WebSocket } from 'ws';
 import type { BackplaneConnection } from '../broadcast/backplane-connection.js';
 import type { Dispatcher } from '../broadcast/dispatcher.js';
+import type { EdgeCounters } from '../broadcast/edge-counters.js';
+import type { ClientMessage } from '../protocol/client-message.js';
 import type { LocalConnection } from '../routing/local-connection.js';
+import { bytesRead } from './fast-write.js';
+import { type InboundLimits, InboundQueue } from './inbound-queue.js';
 
 type DisconnectListener = (closeCode: number) => void;
+
+const POLICY_VIOLATION = 1008;
 
 /** All that belongs to one client while it is connected. */
 export class ClientSession {
   private readonly handlers = new Map<unknown, MessageMappingProperties>();
-  private closeCode: number | undefined;
   private readonly disconnectListeners: DisconnectListener[] = [];
+  private inbound: InboundQueue<ClientMessage> | undefined;
+  private closeCode: number | undefined;
 
   constructor(
     readonly socket: WebSocket,
     readonly local: LocalConnection,
     readonly client: BackplaneConnection,
     private readonly dispatcher: Dispatcher,
+    private readonly limits: InboundLimits,
+    private readonly counters: EdgeCounters,
   ) {}
+
+  get isOpen(): boolean {
+    return this.socket.readyState === this.socket.OPEN;
+  }
+
+  /** Bytes that the client has sent so far, of whatever kind. */
+  get bytesRead(): number {
+    return bytesRead(this.socket);
+  }
+
+  /** Takes a message to `handle`, now or when those before it have ended. Made when it is first used: most clients listen. */
+  enqueue(message: ClientMessage, handle: (message: ClientMessage) => Promise<void>): void {
+    this.inbound ??= new InboundQueue(this.limits, handle, (reason) => this.tooMany(reason));
+    this.inbound.push(message);
+  }
 
   /** @returns false when the client answers what another one was asked */
   answer(id: string, outcome: 'data' | 'error', value: unknown): boolean {
@@ -26,8 +50,9 @@ export class ClientSession {
 
   /** Each gateway of the path adds its own; where two handle the same event, the first one does. */
   addHandlers(handlers: readonly MessageMappingProperties[]): void {
-    for (const handler of handlers)
+    for (const handler of handlers) {
       if (!this.handlers.has(handler.message)) this.handlers.set(handler.message, handler);
+    }
   }
 
   handler(event: unknown): MessageMappingProperties | undefined {
@@ -42,12 +67,13 @@ export class ClientSession {
 
   disconnected(closeCode: number): void {
     this.closeCode = closeCode;
+    this.client.renew(null);
     for (const listener of this.disconnectListeners) listener(closeCode);
   }
-}
 
-/** A message's bytes as one Buffer: `ws` gives one for every frame, unless told otherwise. */
-export function toBuffer(data: RawData): Buffer {
-  if (Buffer.isBuffer(data)) return data;
-  return Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data);
+  private tooMany(reason: string): void {
+    if (!this.isOpen) return;
+    this.counters.tooMany++;
+    this.local.sink.close(POLICY_VIOLATION, reason);
+  }
 }

@@ -1,9 +1,9 @@
-import type { Duplex } from 'node:stream';
+import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
 
 /** What is used of a `ws` socket beside its public API; a contract test pins it. */
 interface Internals {
-  readonly _socket?: Pick<Duplex, 'write' | 'writable'>;
+  readonly _socket?: Pick<Socket, 'write' | 'writable' | 'bytesRead'>;
   /** `_state` is 0, and `_queue` empty, while no earlier message is still being compressed or read. */
   readonly _sender?: { readonly _state: number; readonly _queue: readonly unknown[] };
 }
@@ -19,4 +19,10 @@ export function writeFrames(socket: WebSocket, wire: Buffer): boolean {
     return false;
   stream.write(wire);
   return true;
+}
+
+/** Bytes that came over the TCP connection so far, pongs and all. Zero where `ws` does not say. */
+export function bytesRead(socket: WebSocket): number {
+  const { _socket: stream } = socket as unknown as Internals;
+  return stream?.bytesRead ?? 0;
 }

@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { finalize, isObservable, lastValueFrom, type Observable, ReplaySubject, takeUntil, tap } from 'rxjs';
+import type { RawData } from 'ws';
 import { frameContext, pendingStreams } from '../broadcast/frame-context.js';
 import { type ClientMessage, readClientMessage } from '../protocol/client-message.js';
 import { MessageFrames } from '../protocol/message-frames.js';
@@ -12,12 +13,17 @@ const SHOWN_EVENT_CHARACTERS = 100;
 
 type EventMessage = Extract<ClientMessage, { kind: 'event' }>;
 
-/** Takes one message of a client to its handler and the handler's result back, or to whoever awaits it. Never rejects. */
-export async function dispatchMessage(session: ClientSession, bytes: Buffer): Promise<void> {
-  const message = read(session, bytes);
+/** Takes one message of a client to its handler and the handler's result back, or to whoever awaits it. Never throws. */
+export function receiveMessage(session: ClientSession, data: RawData): void {
+  const message = read(session, toBuffer(data));
+  // A handler may be waiting for just this answer: it never queues.
+  if (message.kind === 'answer') takeAnswer(session, message);
+  else session.enqueue(message, (next) => handleMessage(session, next));
+}
+
+async function handleMessage(session: ClientSession, message: ClientMessage): Promise<void> {
   if (message.kind === 'event') await handleEvent(session, message);
-  else if (message.kind === 'answer') takeAnswer(session, message);
-  else refuse(session, message.reason);
+  else if (message.kind === 'invalid') refuse(session, message.reason);
 }
 
 function read({ local }: ClientSession, bytes: Buffer): ClientMessage {
@@ -51,6 +57,7 @@ async function run(
   answer: FrameAnswer | undefined,
 ): Promise<void> {
   const handler = session.handler(event);
+  if (!handler && event === 'ping') return pong(session, answer);
   if (!handler) return refuse(session, `There is no handler for the event '${shown(event)}'.`);
   // What a handler throws ends in Nest's exception filter, which emits `exception` to the client.
   const ack = (result: unknown): void => answer?.result(result);
@@ -118,6 +125,18 @@ function closed(session: ClientSession): Observable<void> {
   const end = new ReplaySubject<void>(1);
   session.onDisconnect(() => end.next());
   return end;
+}
+
+/** Browsers cannot see the ping frames of WebSocket: this is one that they can send, unless a gateway handles `ping`. */
+function pong(session: ClientSession, answer: FrameAnswer | undefined): void {
+  if (answer) answer.result('pong');
+  else send(session, { event: 'pong' });
+}
+
+/** A message's bytes as one Buffer: `ws` gives one for every frame, unless told otherwise. */
+function toBuffer(data: RawData): Buffer {
+  if (Buffer.isBuffer(data)) return data;
+  return Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data);
 }
 
 function shown(event: unknown): string {

@@ -1,30 +1,37 @@
-import { STATUS_CODES, type IncomingMessage } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
-import type { WebSocket, WebSocketServer } from 'ws';
+import type { RawData, WebSocket, WebSocketServer } from 'ws';
 import { BackplaneConnection } from '../broadcast/backplane-connection.js';
-import type { Admission } from '../options/redis-backplane-options.js';
+import type { Admission } from '../options/edge-options.js';
 import { newConnectionId } from '../protocol/connection-id.js';
 import { jsonProtocol } from '../protocol/json-protocol.js';
 import { LocalConnection } from '../routing/local-connection.js';
 import type { AdapterContext } from './adapter-context.js';
-import { admit } from './admission.js';
+import { type AdmissionResult, admit } from './admission.js';
+import { ClientSession } from './client-session.js';
+import type { ConnectionHeartbeat } from './connection-heartbeat.js';
 import { hooksEnded } from './gateway-hooks.js';
-import { ClientSession, toBuffer } from './client-session.js';
-import { dispatchMessage } from './message-dispatch.js';
+import { receiveMessage } from './message-dispatch.js';
 import { SocketSink } from './socket-sink.js';
 import type { TurnWriter } from './turn-writer.js';
+import { refuseUpgrade, WaitingSocket } from './waiting-socket.js';
 
 export type ConnectListener = (client: BackplaneConnection, request: IncomingMessage) => void;
 
 const GOING_AWAY = 1001;
-/** A client that does not answer the close frame is cut off after this. */
-const CLOSE_TIMEOUT_MS = 2000;
+const POLICY_VIOLATION = 1008;
+const UNAVAILABLE = 503;
+/** Goodbyes in one turn of the loop; a whole server's at once would bring all its clients to the others at once. */
+const GOODBYES_PER_TURN = 200;
+const GOODBYE_PAUSE_MS = 20;
 
 /** What a path's server needs of the app and of the adapter. */
 export interface PathServerContext extends AdapterContext {
   readonly writer: TurnWriter;
   readonly sessions: WeakMap<BackplaneConnection, ClientSession>;
+  readonly heartbeat: ConnectionHeartbeat | undefined;
 }
 
 /** The connections of one path: takes upgrades, makes sessions, ends them. */
@@ -48,22 +55,26 @@ export class PathServer {
     this.connectListeners.push(listener);
   }
 
-  /** Admission comes first: a client that is refused never has a WebSocket. */
+  /** Admission comes first: a client that is refused never reaches a gateway. */
   async upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
-    // Until `ws` has the socket, a reset would be an error that nobody listens to.
-    const ignore = (): void => undefined;
-    socket.on('error', ignore);
-    const result = this.closing ? undefined : await admit(this.context.authenticate, request, this.key);
-    if (socket.destroyed) return;
-    if (!result || this.closing) return refuseUpgrade(socket, 503);
-    if (!result.admitted) {
-      if (result.cause) this.logger.warn(`A client of ${this.key} was refused: ${result.cause.message}`);
-      return refuseUpgrade(socket, result.status);
+    const { counters, edge } = this.context;
+    if (this.closing || counters.connections >= edge.maxConnections) {
+      counters.refused++;
+      return refuseUpgrade(socket, UNAVAILABLE);
     }
-    socket.off('error', ignore);
-    this.wsServer.handleUpgrade(request, socket, head, (webSocket) => {
-      void this.accept(webSocket, request, result.admission);
-    });
+    counters.connections++;
+    const waiting = new WaitingSocket(socket, head);
+    const result = await admit(edge, request, this.key);
+    if (this.isTaken(waiting, result)) {
+      const early = waiting.release();
+      this.wsServer.handleUpgrade(request, socket, early, (webSocket) =>
+        this.opened(webSocket, request, result),
+      );
+      // `ws` refuses what is no WebSocket handshake by itself.
+      if (socket.writableEnded) counters.connections--;
+    } else {
+      counters.connections--;
+    }
   }
 
   /** Says goodbye to all clients; resolves when every one of them is gone and its bookkeeping done. */
@@ -71,61 +82,76 @@ export class PathServer {
     this.closing = true;
     const open = [...this.open];
     const gone = open.map(({ socket }) => new Promise((resolve) => socket.once('close', resolve)));
-    for (const { local } of open) local.sink.close(GOING_AWAY, 'The server is shutting down');
     const deadline = setTimeout(() => {
       for (const { socket } of open) socket.terminate();
-    }, CLOSE_TIMEOUT_MS);
+    }, this.context.edge.shutdownTimeoutMs);
+    for (const [index, { local }] of open.entries()) {
+      local.sink.close(GOING_AWAY, 'The server is shutting down');
+      if (index % GOODBYES_PER_TURN === GOODBYES_PER_TURN - 1) await delay(Math.random() * GOODBYE_PAUSE_MS);
+    }
     await Promise.all(gone);
     clearTimeout(deadline);
     await Promise.all(open.map(({ client }) => hooksEnded(client)));
     this.wsServer.close();
   }
 
+  /** Whether the upgrade is completed: for a client that is admitted, or that shall be told why not by a close code. */
+  private isTaken(waiting: WaitingSocket, result: AdmissionResult): boolean {
+    const { counters, edge } = this.context;
+    if (waiting.gone) return false;
+    if (this.closing) {
+      waiting.refuse(UNAVAILABLE);
+      return false;
+    }
+    if (result.admitted) return true;
+    counters.refused++;
+    if (result.cause) this.logger.warn(`A client of ${this.key} was refused: ${result.cause.message}`);
+    if (edge.refusal === 'closeCode') return true;
+    waiting.refuse(result.status);
+    return false;
+  }
+
+  private opened(socket: WebSocket, request: IncomingMessage, result: AdmissionResult): void {
+    // Errors of a socket (a reset, a frame that breaks the protocol) are followed by its close.
+    socket.on('error', () => undefined);
+    if (result.admitted) return void this.accept(socket, request, result.admission);
+    socket.on('close', () => this.context.counters.connections--);
+    socket.close(POLICY_VIOLATION, 'Refused');
+  }
+
   private async accept(socket: WebSocket, request: IncomingMessage, admission: Admission): Promise<void> {
     const session = this.createSession(socket, admission);
     this.open.add(session);
-    // Errors of a socket (a reset, a frame that breaks the protocol) are followed by its close.
-    socket.on('error', () => undefined);
+    this.context.heartbeat?.add(session);
     socket.on('close', (code) => this.end(session, code));
-    // Nothing is read until the gateways have bound their handlers.
+    // Nothing is read until the gateways have bound their handlers, and their hooks have ended.
     socket.pause();
     await this.context.connections.admit(session.local, session.client);
-    if (socket.readyState !== socket.OPEN) return;
+    if (!session.isOpen) return;
     for (const listener of this.connectListeners) listener(session.client, request);
     await hooksEnded(session.client);
-    socket.on('message', (data) => void dispatchMessage(session, toBuffer(data)));
+    socket.on('message', (data: RawData) => receiveMessage(session, data));
     socket.resume();
   }
 
-  private createSession(socket: WebSocket, { userId, data }: Admission): ClientSession {
-    const { serverId, dispatcher, protocols, writer, sessions } = this.context;
+  private createSession(socket: WebSocket, { userId, data, expiresAt }: Admission): ClientSession {
+    const { serverId, dispatcher, protocols, writer, sessions, edge, counters } = this.context;
     const asked = socket.protocol && protocols.find(({ subprotocol }) => subprotocol === socket.protocol);
-    const sink = new SocketSink(socket, writer);
-    const local = new LocalConnection(
-      newConnectionId(serverId),
-      this.key,
-      userId,
-      asked || jsonProtocol,
-      sink,
-    );
+    const sink = new SocketSink(socket, writer, edge.maxBufferedBytes, counters);
+    const id = newConnectionId(serverId);
+    const local = new LocalConnection(id, this.key, userId, asked || jsonProtocol, sink);
     const client = new BackplaneConnection(local, dispatcher, socket, data);
-    const session = new ClientSession(socket, local, client, dispatcher);
+    const session = new ClientSession(socket, local, client, dispatcher, edge, counters);
     sessions.set(client, session);
+    if (expiresAt) client.renew(expiresAt);
     return session;
   }
 
   private end(session: ClientSession, code: number): void {
     this.open.delete(session);
+    this.context.counters.connections--;
+    this.context.heartbeat?.remove(session);
     this.context.connections.dismiss(session.local);
     session.disconnected(code);
   }
-}
-
-/** Answers an upgrade request with an HTTP error and ends the socket. */
-export function refuseUpgrade(socket: Duplex, status: number): void {
-  // A client that resets meanwhile is an error of a socket that nobody else listens to.
-  socket.on('error', () => undefined);
-  socket.end(
-    `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`,
-  );
 }

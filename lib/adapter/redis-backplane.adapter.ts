@@ -12,13 +12,14 @@ import { pathKey } from '../protocol/channel-names.js';
 import { ADAPTER_CONTEXT, type AdapterContext } from './adapter-context.js';
 import { DuplicateBackplaneError, ForeignAdapterError, NoHttpServerError } from './adapter.errors.js';
 import type { ClientSession } from './client-session.js';
+import { ConnectionHeartbeat } from './connection-heartbeat.js';
 import { guardGatewayHooks } from './gateway-hooks.js';
 import { type ConnectListener, PathServer } from './path-server.js';
 import { TurnWriter } from './turn-writer.js';
 import { UpgradeListener } from './upgrade-listener.js';
 
-/** A message of more bytes closes its connection with 1009; `maxPayload` of a gateway's options sets another limit. */
-const MAX_PAYLOAD_BYTES = 1024 * 1024;
+/** A client that does not answer the close frame is cut off after this. */
+const CLOSE_TIMEOUT_MS = 2000;
 
 /**
  * The WebSocketAdapter of the app. It registers itself when the module is imported;
@@ -29,6 +30,7 @@ export class RedisBackplaneAdapter extends WsAdapter implements OnModuleInit, On
   private readonly writer = new TurnWriter();
   private readonly sessions = new WeakMap<BackplaneConnection, ClientSession>();
   private readonly servers = new Map<object, PathServer>();
+  private heartbeat: ConnectionHeartbeat | undefined;
   /** By port; 0 is the app's own HTTP server. */
   private readonly upgrades = new Map<number, UpgradeListener>();
 
@@ -64,18 +66,22 @@ export class RedisBackplaneAdapter extends WsAdapter implements OnModuleInit, On
     const upgrades = this.upgradesOf(port);
     // Port 0 makes WsAdapter give a server without a port, of its own copy of `ws`; both hooks it calls are empty below.
     const wsServer = super.create(0, {
-      maxPayload: MAX_PAYLOAD_BYTES,
+      maxPayload: this.context.edge.maxPayloadBytes,
+      closeTimeout: CLOSE_TIMEOUT_MS,
       clientTracking: false,
       handleProtocols: (offered: Set<string>) => chooseSubprotocol(offered, this.context.protocols),
       ...options,
     }) as WebSocketServer;
     const { dispatcher, connections } = this.context;
     const { writer, sessions } = this;
+    this.heartbeat ??= createHeartbeat(this.context);
+    const { heartbeat } = this;
     connections.open(key);
     const server = new PathServer(pathKey(options.path), key, wsServer, {
       ...this.context,
       writer,
       sessions,
+      heartbeat,
     });
     upgrades.add(server);
     const broadcaster = new Broadcaster(dispatcher, connections, () => key);
@@ -106,6 +112,7 @@ export class RedisBackplaneAdapter extends WsAdapter implements OnModuleInit, On
 
   /** @internal Called by Nest on shutdown, after every path is closed. */
   override async dispose(): Promise<void> {
+    this.heartbeat?.close();
     for (const [port, upgrades] of this.upgrades) {
       upgrades.detach();
       if (port !== 0 && upgrades.httpServer.listening) {
@@ -135,6 +142,15 @@ export class RedisBackplaneAdapter extends WsAdapter implements OnModuleInit, On
     if (!adapter) throw new NoHttpServerError();
     return adapter.getHttpServer();
   }
+}
+
+function createHeartbeat({ edge, counters }: AdapterContext): ConnectionHeartbeat | undefined {
+  if (!edge.heartbeat) return undefined;
+  const { intervalMs, timeoutMs } = edge.heartbeat;
+  return new ConnectionHeartbeat(intervalMs, timeoutMs, ({ socket }) => {
+    counters.vanished++;
+    socket.terminate();
+  });
 }
 
 /** A port of a gateway's own speaks WebSocket only. */

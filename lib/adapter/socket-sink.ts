@@ -1,12 +1,15 @@
 import type { WebSocket } from 'ws';
 import type { ClientFrame } from '../protocol/client-frame.js';
 import type { ConnectionSink } from '../routing/local-connection.js';
+import type { EdgeCounters } from '../broadcast/edge-counters.js';
 import { writeFrames } from './fast-write.js';
 import type { PendingFrames } from './pending-frames.js';
 import type { TurnWriter } from './turn-writer.js';
 
 /** A socket with so many bytes unsent is slow enough to go without volatile messages. */
 const VOLATILE_LIMIT_BYTES = 64 * 1024;
+
+const TRY_AGAIN_LATER = 1013;
 
 /** The writing end of one socket. */
 export class SocketSink implements ConnectionSink {
@@ -15,11 +18,18 @@ export class SocketSink implements ConnectionSink {
   constructor(
     private readonly socket: WebSocket,
     private readonly writer: TurnWriter,
+    private readonly maxBufferedBytes: number,
+    private readonly counters: EdgeCounters,
   ) {}
 
   write(frame: ClientFrame, volatile: boolean): void {
     if (this.socket.readyState !== this.socket.OPEN) return;
-    if (volatile && this.socket.bufferedAmount > VOLATILE_LIMIT_BYTES) return;
+    if (volatile && this.socket.bufferedAmount > VOLATILE_LIMIT_BYTES) {
+      this.counters.volatileDropped++;
+      return;
+    }
+    if (this.socket.bufferedAmount + (this.pending?.bytes ?? 0) > this.maxBufferedBytes)
+      return this.tooSlow();
     this.pending = this.writer.append(this, this.pending, frame);
   }
 
@@ -29,6 +39,13 @@ export class SocketSink implements ConnectionSink {
     if (!pending || socket.readyState !== socket.OPEN) return;
     if (writeFrames(socket, pending.wire)) return;
     for (const { payload, binary } of pending.list()) socket.send(payload, { binary });
+  }
+
+  private tooSlow(): void {
+    this.counters.tooSlow++;
+    // What waits is dropped: the client would not read it either.
+    this.pending = undefined;
+    this.socket.close(TRY_AGAIN_LATER, 'Too slow');
   }
 
   close(code: number, reason: string): void {

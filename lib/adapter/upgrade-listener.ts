@@ -1,6 +1,7 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { type PathServer, refuseUpgrade } from './path-server.js';
+import type { PathServer } from './path-server.js';
+import { refuseUpgrade } from './waiting-socket.js';
 
 /** Takes the WebSocket upgrades of one HTTP server to the gateways' paths. */
 export class UpgradeListener {

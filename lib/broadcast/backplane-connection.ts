@@ -7,12 +7,17 @@ import { addressOf, type Dispatcher } from './dispatcher.js';
 import { frameContext, pendingStreams } from './frame-context.js';
 import type { InvokeOptions } from './invoke.js';
 
+const POLICY_VIOLATION = 1008;
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
 /**
  * A client, as handlers get it. Not a `ws` socket: that one is `socket`.
  *
  * @typeParam Data what `authenticate` found out about the client
  */
 export class BackplaneConnection<Data = unknown> {
+  private expiry: NodeJS.Timeout | undefined;
+
   /** @internal */
   constructor(
     private readonly local: LocalConnection,
@@ -68,6 +73,21 @@ export class BackplaneConnection<Data = unknown> {
    */
   invoke<T = unknown>(event: string, data?: unknown, options: InvokeOptions<T> = {}): Promise<T> {
     return this.dispatcher.invoke({ address: this.address, local: true }, event, data, options);
+  }
+
+  /**
+   * Sets when the connection is closed with 1008, instead of when its admission said.
+   *
+   * @param expiresAt a time; `null` for never
+   */
+  renew(expiresAt: Date | null): void {
+    clearTimeout(this.expiry);
+    if (!expiresAt) return;
+    const left = Math.max(0, expiresAt.getTime() - Date.now());
+    // What lies beyond a timer's reach is looked at again when the timer ends.
+    const expire = (): void =>
+      left > MAX_TIMER_MS ? this.renew(expiresAt) : this.close(POLICY_VIOLATION, 'Expired');
+    this.expiry = setTimeout(expire, Math.min(left, MAX_TIMER_MS));
   }
 
   /**

@@ -5,9 +5,13 @@ import { BackplaneError } from '../bus/bus.errors.js';
 import type { BackplaneStatus } from '../bus/status.js';
 import type { Router } from '../routing/router.js';
 import type { Dispatcher } from './dispatcher.js';
+import type { EdgeCounters } from './edge-counters.js';
 import { GuardedObservable } from './guarded-observable.js';
 import type { BackplaneHealth } from './health.js';
 import { type Loss, toLoss } from './loss.js';
+
+/** Everything that is counted, since the start of the process. */
+export type BackplaneCounters = Readonly<BusCounters & EdgeCounters>;
 
 /**
  * How this server stands with the other servers. Its observables complete when the app shuts down. A callback
@@ -34,6 +38,7 @@ export class RedisBackplane {
     private readonly bus: Bus,
     router: Router,
     dispatcher: Dispatcher,
+    private readonly edgeCounters: EdgeCounters,
   ) {
     const losses$ = bus.loss$.pipe(
       mergeMap((loss) => router.concerned(loss).map((routed) => toLoss(routed, dispatcher))),
@@ -57,8 +62,8 @@ export class RedisBackplane {
   }
 
   /** What was counted since the start: a snapshot. */
-  get counters(): BusCounters {
-    return this.bus.counters;
+  get counters(): BackplaneCounters {
+    return { ...this.bus.counters, ...this.edgeCounters };
   }
 
   /**

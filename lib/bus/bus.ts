@@ -44,7 +44,9 @@ export interface Bus {
    */
   want(channel: string): Promise<void>;
   unwant(channel: string): void;
-  /** Says goodbye to the other servers and lets Redis go. Idempotent. */
+  /** Tells the other servers that this one ends: nobody asks it any more. It goes on to publish and to hear until `close`. */
+  sayGoodbye(): Promise<void>;
+  /** Says goodbye, where that was not done, and lets Redis go. Idempotent. */
   close(): Promise<void>;
 }
 

@@ -15,6 +15,8 @@ const TRAVEL_MS = 50;
 
 interface Peer {
   lastNumber: number;
+  /** It said goodbye. */
+  left: boolean;
   heardAt: number;
   /** The last heartbeat, and when it was heard; `undefined` before the first one. */
   beat: { readonly number: number; readonly heardAt: number } | undefined;
@@ -62,11 +64,17 @@ export class Peers implements PeerView {
     const peer = this.known.get(serverId);
     if (!peer) {
       this.living.add(serverId);
-      this.known.set(serverId, { lastNumber: number, heardAt: now, beat: undefined, pause: undefined });
+      this.known.set(serverId, {
+        lastNumber: number,
+        left: false,
+        heardAt: now,
+        beat: undefined,
+        pause: undefined,
+      });
       return 'new';
     }
     if (number > peer.lastNumber + MAX_JUMP) return 'impossible';
-    this.living.add(serverId);
+    if (!peer.left) this.living.add(serverId);
     this.silentSince.delete(serverId);
     if (now - peer.heardAt > HEARTBEAT_MS) peer.pause = { from: peer.pause?.from ?? peer.heardAt, to: now };
     peer.heardAt = now;
@@ -88,9 +96,11 @@ export class Peers implements PeerView {
     return { from: gap.from - TRAVEL_MS, to: gap.to };
   }
 
-  /** The server said that it ends. */
+  /** The server said that it ends. What it publishes until then is heard, but nobody counts on it. */
   left(serverId: string): void {
-    if (this.living.delete(serverId)) this.lost.next(serverId);
+    const peer = this.known.get(serverId);
+    if (peer) peer.left = true;
+    this.dead(serverId);
   }
 
   /** Hearing begins, or begins anew: whoever is silent from now on is given the whole time to speak. */
@@ -118,7 +128,7 @@ export class Peers implements PeerView {
       if (silent > FORGOTTEN_AFTER_MS) this.known.delete(serverId);
       if (silent > DEAD_AFTER_MS && this.living.has(serverId)) {
         this.silentSince.set(serverId, now);
-        this.left(serverId);
+        this.dead(serverId);
       }
     }
     for (const [serverId, since] of this.silentSince)
@@ -134,6 +144,10 @@ export class Peers implements PeerView {
     this.lost.complete();
     for (const { resolve } of this.waiters) resolve();
     this.waiters.clear();
+  }
+
+  private dead(serverId: string): void {
+    if (this.living.delete(serverId)) this.lost.next(serverId);
   }
 
   private hasHeardFor(ms: number): boolean {

@@ -45,6 +45,7 @@ export class ServerBus implements Bus {
   };
   private readonly outage = new Outage(this.now);
   private channelsRestored = 0;
+  private ending = false;
   private beats = 0;
 
   readonly peers = new Peers(this.now);
@@ -119,11 +120,18 @@ export class ServerBus implements Bus {
     this.subscriptions.unwant(channel);
   }
 
-  async close(): Promise<void> {
-    if (this.facts.closed) return;
+  async sayGoodbye(): Promise<void> {
+    if (this.ending) return;
+    this.ending = true;
+    // A heartbeat after it would say the opposite.
+    this.hearing.stop();
     const goodbye = this.publish([this.channels.servers], GOODBYE).catch(() => undefined);
     if (this.facts.linksUp) await firstValueFrom(race(goodbye, timer(GOODBYE_TIMEOUT_MS)));
-    this.hearing.stop();
+  }
+
+  async close(): Promise<void> {
+    if (this.facts.closed) return;
+    await this.sayGoodbye();
     this.update({ closed: true });
     await this.transport.close();
     this.subscriptions.linkLost(new Error('the backplane is closed'), this.now());
@@ -168,12 +176,13 @@ export class ServerBus implements Bus {
 
   /** The last step to `ready`: with links up and channels subscribed, this server must hear itself. */
   private prove(): void {
-    if (!this.facts.linksUp || !this.facts.subscribed) return;
+    if (!this.facts.linksUp || !this.facts.subscribed || this.ending) return;
     this.inbox.expectAnyBeat();
     this.hearing.begin();
   }
 
   private beat(): void {
+    if (this.ending) return;
     const number = ++this.beats;
     const heartbeat = encodeHeartbeat(number);
     const records = this.facts.echoed ? heartbeat : Buffer.concat([heartbeat, ROLL_CALL]);

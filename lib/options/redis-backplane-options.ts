@@ -1,25 +1,6 @@
-import type { IncomingMessage } from 'node:http';
 import type { Redis, RedisOptions } from 'ioredis';
 import type { ClientProtocolName } from '../protocol/client-protocol.js';
-
-/** Who a client is, as `authenticate` found out. */
-export interface Admission<Data = unknown> {
-  /** The user that the connection belongs to; a user may have many connections. */
-  userId?: string;
-  /** What handlers find as `client.data`. */
-  data?: Data;
-}
-
-/**
- * Asks who a client is, before its WebSocket is opened. Returns its admission; `null`, or an exception, refuses it
- * with 401.
- *
- * @param path the gateway's path: `/chat`, or `8081/chat` for one with a port of its own
- */
-export type Authenticate = (
-  request: IncomingMessage,
-  path: string,
-) => Admission | null | Promise<Admission | null>;
+import type { EdgeOptions } from './edge-options.js';
 
 /** What happens while Redis is not there: see {@link RedisBackplaneOptions.outage}. */
 export type OutageOption =
@@ -29,7 +10,7 @@ export type OutageOption =
 export type RedisRole = 'publisher' | 'subscriber';
 
 /** What `RedisBackplaneModule.forRoot` takes. A wrong option stops bootstrap with one message that names it. */
-export interface RedisBackplaneOptions {
+export interface RedisBackplaneOptions extends EdgeOptions {
   /**
    * Where Redis is: a URL (`redis://`, `rediss://`, `valkey://`, `unix://`, `redis+sentinel://` …), a
    * StackExchange.Redis string (`host:6379,password=…,ssl=true`), or `memory:` / `memory:name` for servers
@@ -83,11 +64,6 @@ export interface RedisBackplaneOptions {
    * @default ['json']
    */
   protocols?: readonly ClientProtocolName[];
-
-  /**
-   * Asks who a client is, before its WebSocket is opened. Without it everyone is admitted, without a user.
-   */
-  authenticate?: Authenticate;
 
   /**
    * How long `invoke` and `invokeAll` wait for clients to answer, in milliseconds.

@@ -4,8 +4,9 @@ import type { ClientProtocolName } from '../protocol/client-protocol.js';
 import type { ConnectionPlan } from './connection-plan.js';
 import { ConnectionStringError } from './connection-string.error.js';
 import { parseConnectionString } from './connection-string.js';
+import { edgeSchema, milliseconds, type ResolvedEdge, resolveEdge } from './edge-options.js';
 import { InvalidOptionsError } from './invalid-options.error.js';
-import type { Authenticate, OutageOption, RedisBackplaneOptions } from './redis-backplane-options.js';
+import type { OutageOption, RedisBackplaneOptions } from './redis-backplane-options.js';
 
 const DEFAULT_CONNECTION = 'redis://127.0.0.1:6379';
 const DEFAULT_PREFIX = 'backplane';
@@ -26,7 +27,7 @@ export interface ResolvedOptions {
   readonly outage: ResolvedOutage;
   /** How long a publish waits for its reply; the echo deadline ends it after about 3 s in any case. */
   readonly publishTimeoutMs: number;
-  readonly authenticate: Authenticate | undefined;
+  readonly edge: ResolvedEdge;
   readonly invokeTimeoutMs: number;
   readonly commandTimeoutMs: number;
 }
@@ -39,12 +40,6 @@ const isFunction = (value: unknown): boolean => typeof value === 'function';
 
 /** No slash: it tells a path from a prefix. No glob characters: an ACL pattern would read them. */
 const prefix = z.string().regex(/^[\w.:{}-]+$/, 'must be made of letters, digits and _ . : { } -');
-
-/** Node's timers take no more than 2^31 - 1. */
-const milliseconds = z
-  .int()
-  .min(1)
-  .max(2 ** 31 - 1);
 
 const schema = z.strictObject({
   connection: z.string().min(1).optional(),
@@ -66,7 +61,7 @@ const schema = z.strictObject({
       }),
     ])
     .optional(),
-  authenticate: z.custom<Authenticate>(isFunction, 'must be a function').optional(),
+  ...edgeSchema,
   invokeTimeout: milliseconds.optional(),
   commandTimeout: milliseconds.optional(),
 });
@@ -84,7 +79,7 @@ export function resolveOptions(options: RedisBackplaneOptions): ResolvedOptions 
     protocols: checked.data.protocols ?? ['json'],
     publishTimeoutMs: plan.backplane.publishTimeoutMs ?? DEFAULT_PUBLISH_TIMEOUT_MS,
     outage: resolveOutage(options.outage),
-    authenticate: options.authenticate,
+    edge: resolveEdge(options),
     invokeTimeoutMs: options.invokeTimeout ?? DEFAULT_INVOKE_TIMEOUT_MS,
     commandTimeoutMs: options.commandTimeout ?? DEFAULT_COMMAND_TIMEOUT_MS,
   };

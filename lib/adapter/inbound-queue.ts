@@ -1,0 +1,50 @@
+/** What a connection may send, and how much of it is handled at once. */
+export interface InboundLimits {
+  readonly parallelInvocations: number;
+  readonly maxPendingMessages: number;
+  readonly maxMessagesPerSecond: number;
+}
+
+/**
+ * The messages of one connection on their way to handlers. Answers to our own questions do not pass through here:
+ * a handler may await one.
+ */
+export class InboundQueue<Message> {
+  private readonly waiting: Message[] = [];
+  private running = 0;
+  private secondBegan = 0;
+  private inSecond = 0;
+
+  constructor(
+    private readonly limits: InboundLimits,
+    private readonly handle: (message: Message) => Promise<void>,
+    private readonly onTooMany: (reason: string) => void,
+  ) {}
+
+  push(message: Message): void {
+    if (this.isTooFast()) return this.onTooMany('Too many messages in a second');
+    if (this.running + this.waiting.length >= this.limits.maxPendingMessages) {
+      return this.onTooMany('Too many messages are pending');
+    }
+    this.waiting.push(message);
+    if (this.running < this.limits.parallelInvocations) void this.run();
+  }
+
+  private async run(): Promise<void> {
+    this.running++;
+    for (let next = this.waiting.shift(); next !== undefined; next = this.waiting.shift())
+      await this.handle(next);
+    this.running--;
+  }
+
+  private isTooFast(): boolean {
+    const { maxMessagesPerSecond } = this.limits;
+    if (maxMessagesPerSecond === Infinity) return false;
+    const now = performance.now();
+    if (now - this.secondBegan >= 1000) {
+      this.secondBegan = now;
+      this.inSecond = 0;
+    }
+    return ++this.inSecond > maxMessagesPerSecond;
+  }
+}

@@ -1,0 +1,178 @@
+import type { IncomingMessage } from 'node:http';
+import { z } from 'zod';
+
+/** Who a client is, as `authenticate` found out. */
+export interface Admission<Data = unknown> {
+  /** The user that the connection belongs to; a user may have many connections. */
+  userId?: string;
+  /** What handlers find as `client.data`. */
+  data?: Data;
+  /** When the connection is closed with 1008, unless `client.renew()` has set a later time. */
+  expiresAt?: Date;
+}
+
+/**
+ * Asks who a client is, before its WebSocket is opened. Returns its admission. `null`, or an exception, refuses it with
+ * 401; an exception of Nest's with a status of its own, such as `ForbiddenException`, with that.
+ *
+ * @param path the gateway's path: `/chat`, or `8081/chat` for one with a port of its own
+ */
+export type Authenticate = (
+  request: IncomingMessage,
+  path: string,
+) => Admission | null | Promise<Admission | null>;
+
+/** What concerns clients and their sockets. */
+export interface EdgeOptions {
+  /** Asks who a client is, before its WebSocket is opened. Without it everyone is admitted, without a user. */
+  authenticate?: Authenticate;
+
+  /**
+   * The origins from which a browser may connect, such as `https://example.com`. A browser sends cookies to wherever a
+   * page tells it to: without this, a foreign page can ride on them. Clients that send no origin are no browsers, and
+   * are not refused by it.
+   *
+   * @default every origin
+   */
+  allowedOrigins?: readonly string[];
+
+  /**
+   * How a client is refused: with an HTTP status instead of the upgrade, or by opening the WebSocket and closing it
+   * with 1008 at once, since a browser cannot read the status.
+   *
+   * @default 'status'
+   */
+  refusal?: 'status' | 'closeCode';
+
+  /** Limits that keep one client, or many, from harming the others. */
+  limits?: {
+    /**
+     * Connections of this server, those that wait for admission included; more are refused with 503.
+     *
+     * @default 50000, at which a broadcast already takes a core about half a second
+     */
+    connections?: number;
+    /**
+     * Bytes of a client's message; a larger one closes its connection with 1009. A gateway's own `maxPayload` outweighs it.
+     *
+     * @default 1048576
+     */
+    payloadBytes?: number;
+    /**
+     * Milliseconds that admission may take; then the client is refused.
+     *
+     * @default 10000
+     */
+    admissionTime?: number;
+    /**
+     * Messages of one connection whose handlers have not ended; one more closes it with 1008.
+     *
+     * @default 1000
+     */
+    pendingMessages?: number;
+    /**
+     * Messages of one connection in a second; one more closes it with 1008.
+     *
+     * @default no limit
+     */
+    messagesPerSecond?: number;
+    /**
+     * Bytes that wait for a client which does not read them. One more message closes its connection with 1013, or is
+     * dropped where it is volatile.
+     *
+     * @default 4194304
+     */
+    bufferedBytes?: number;
+  };
+
+  /**
+   * How clients that vanished are found: one that has sent nothing for `interval` milliseconds is pinged, and cut off when
+   * it sends nothing for `timeout` more. `false` pings nobody.
+   *
+   * @default { interval: 25000, timeout: 20000 }
+   */
+  heartbeat?: false | { interval?: number; timeout?: number };
+
+  /**
+   * How many messages of one connection are handled at the same time. With 1 they are handled in the order in which
+   * they came, each after the one before has ended. Answers to `invoke` never wait.
+   *
+   * @default no limit
+   */
+  parallelInvocations?: number;
+
+  /**
+   * How long clients have to say goodbye when the app shuts down, in milliseconds; then they are cut off.
+   *
+   * @default 5000
+   */
+  shutdownTimeout?: number;
+}
+
+export interface ResolvedEdge {
+  readonly authenticate: Authenticate | undefined;
+  readonly allowedOrigins: ReadonlySet<string> | undefined;
+  readonly refusal: 'status' | 'closeCode';
+  readonly maxConnections: number;
+  readonly maxPayloadBytes: number;
+  readonly admissionTimeMs: number;
+  readonly maxPendingMessages: number;
+  readonly maxMessagesPerSecond: number;
+  readonly maxBufferedBytes: number;
+  readonly heartbeat: { readonly intervalMs: number; readonly timeoutMs: number } | undefined;
+  readonly parallelInvocations: number;
+  readonly shutdownTimeoutMs: number;
+}
+
+/** Node's timers take no more than 2^31 - 1. */
+export const milliseconds = z
+  .int()
+  .min(1)
+  .max(2 ** 31 - 1);
+const count = z.int().min(1);
+
+export const edgeSchema = {
+  authenticate: z
+    .custom<Authenticate>((value) => typeof value === 'function', 'must be a function')
+    .optional(),
+  allowedOrigins: z.array(z.url('must be origins such as https://example.com')).optional(),
+  refusal: z.enum(['status', 'closeCode']).optional(),
+  limits: z
+    .strictObject({
+      connections: count.optional(),
+      payloadBytes: count.optional(),
+      admissionTime: milliseconds.optional(),
+      pendingMessages: count.optional(),
+      messagesPerSecond: count.optional(),
+      bufferedBytes: count.optional(),
+    })
+    .optional(),
+  heartbeat: z
+    .union([
+      z.literal(false),
+      z.strictObject({ interval: milliseconds.optional(), timeout: milliseconds.optional() }),
+    ])
+    .optional(),
+  parallelInvocations: count.optional(),
+  shutdownTimeout: milliseconds.optional(),
+};
+
+export function resolveEdge(options: EdgeOptions): ResolvedEdge {
+  const { limits = {}, heartbeat = {}, allowedOrigins } = options;
+  return {
+    authenticate: options.authenticate,
+    allowedOrigins: allowedOrigins && new Set(allowedOrigins.map((origin) => new URL(origin).origin)),
+    refusal: options.refusal ?? 'status',
+    maxConnections: limits.connections ?? 50_000,
+    maxPayloadBytes: limits.payloadBytes ?? 1024 * 1024,
+    admissionTimeMs: limits.admissionTime ?? 10_000,
+    maxPendingMessages: limits.pendingMessages ?? 1000,
+    maxMessagesPerSecond: limits.messagesPerSecond ?? Infinity,
+    maxBufferedBytes: limits.bufferedBytes ?? 4 * 1024 * 1024,
+    heartbeat: heartbeat
+      ? { intervalMs: heartbeat.interval ?? 25_000, timeoutMs: heartbeat.timeout ?? 20_000 }
+      : undefined,
+    parallelInvocations: options.parallelInvocations ?? Infinity,
+    shutdownTimeoutMs: options.shutdownTimeout ?? 5000,
+  };
+}
