@@ -28,6 +28,8 @@ export class Hearing {
   private beatAt = 0;
   private proving = false;
   private heard = false;
+  /** The first own message since `begin`; `undefined` when nothing is to be proved. */
+  private firstNumber: number | undefined;
   /** Own messages that are waited for: the first of each slot, oldest first. */
   private awaited: { readonly number: number; readonly sentAt: number }[] = [];
   private provenUntil: number;
@@ -67,12 +69,14 @@ export class Hearing {
   /** The links are gone. */
   end(): void {
     this.proving = false;
+    this.firstNumber = undefined;
     this.awaited = [];
     this.excusedMs = 0;
   }
 
   sent(number: number): void {
     if (!this.proving) return;
+    this.firstNumber ??= number;
     const sentAt = this.now();
     const last = this.awaited.at(-1);
     if (!last || sentAt - last.sentAt >= SLOT_MS) this.awaited.push({ number, sentAt });
@@ -80,7 +84,8 @@ export class Hearing {
 
   /** An own message came back. */
   echo(number: number): void {
-    if (!this.proving) return;
+    // What was sent on links that are gone proves nothing of the new ones.
+    if (this.firstNumber === undefined || number < this.firstNumber) return;
     let oldest = this.awaited[0];
     while (oldest && number >= oldest.number) {
       this.provenUntil = oldest.sentAt;
@@ -103,7 +108,7 @@ export class Hearing {
     const late = now - this.lookedAt - LOOK_MS;
     this.lookedAt = now;
     const lateMs = late > LOOK_MS ? late : 0;
-    this.excusedMs += lateMs;
+    if (this.awaited.length > 0) this.excusedMs += lateMs;
     this.events.look(lateMs);
     if (!this.proving) return;
     const [oldest] = this.awaited;

@@ -17,6 +17,7 @@ export class MemoryTransport implements Transport {
     const hub = hubs.get(this.name) ?? new Set();
     hubs.set(this.name, hub.add(this));
     setImmediate(() => {
+      if (!hubs.get(this.name)?.has(this)) return;
       this.events = events;
       events.up('subscriber');
       events.up('publisher');

@@ -34,6 +34,8 @@ export class Outbox {
     private readonly timeoutMs: number,
     /** The envelope of this number is being handed to Redis. */
     private readonly onSent: (number: number) => void,
+    /** It was certainly not taken. */
+    private readonly onRefused: () => void,
   ) {}
 
   publish(channels: readonly string[], record: Buffer): Promise<void> {
@@ -92,6 +94,7 @@ export class Outbox {
     const refused =
       failures.length === channels.length && failures.every((error) => error instanceof PublishRefusedError);
     // Refused on one channel and taken, or perhaps taken, on another: some may have it.
+    if (refused) this.onRefused();
     outcome.reject(refused ? failure : new Error(failure.message, { cause: failure }));
   }
 }

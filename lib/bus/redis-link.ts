@@ -29,7 +29,7 @@ export class RedisLink {
   }
 
   get isUp(): boolean {
-    return this.up && this.client.status === 'ready';
+    return this.up && this.client.status === 'ready' && this.client.stream.writable;
   }
 
   connect(): void {

@@ -12,7 +12,7 @@ export class RedisTransport implements Transport {
   private publisher: RedisLink | undefined;
   private subscriber: RedisLink | undefined;
   private corked: Redis['stream'] | undefined;
-  private factoryTimer: NodeJS.Timeout | undefined;
+  private readonly factoryTimers = new Map<LinkRole, NodeJS.Timeout>();
   private closed = false;
 
   constructor(private readonly clients: RedisClients) {}
@@ -49,7 +49,7 @@ export class RedisTransport implements Transport {
 
   async close(): Promise<void> {
     this.closed = true;
-    clearTimeout(this.factoryTimer);
+    for (const timer of this.factoryTimers.values()) clearTimeout(timer);
     const links = [this.publisher, this.subscriber].filter((link) => link !== undefined);
     await Promise.all(
       links.map(async (link) => {
@@ -67,11 +67,16 @@ export class RedisTransport implements Transport {
       this[role] = link;
       link.connect();
     } catch (error) {
-      if (error instanceof InvalidOptionsError) throw error;
-      const delayMs = retryDelay(attempt);
       const cause = error instanceof Error ? error : new Error(String(error));
+      if (this.closed) return;
+      // At bootstrap a wrong client stops it; one that comes later is a failure like any other.
+      if (cause instanceof InvalidOptionsError && attempt === 1) throw cause;
+      const delayMs = retryDelay(attempt);
       events.retrying(role, attempt, delayMs, cause);
-      this.factoryTimer = setTimeout(() => void this.openLink(role, events, attempt + 1), delayMs);
+      this.factoryTimers.set(
+        role,
+        setTimeout(() => void this.openLink(role, events, attempt + 1), delayMs),
+      );
     }
   }
 

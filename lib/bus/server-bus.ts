@@ -13,7 +13,7 @@ import { Outbox } from './outbox.js';
 import { Peers } from './peers.js';
 import { type BackplaneStatus, type StatusFacts, decideStatus, sameStatus } from './status.js';
 import { Subscriptions } from './subscriptions.js';
-import type { LinkRole, Transport, TransportEvents } from './transport.js';
+import { type LinkRole, PublishRefusedError, type Transport, type TransportEvents } from './transport.js';
 
 const NO_BODY = Buffer.alloc(0);
 const ROLL_CALL = encodeRecord(RecordKind.RollCall, NO_BODY);
@@ -45,7 +45,9 @@ export class ServerBus implements Bus {
   };
   private readonly outage = new Outage(this.now);
   private channelsRestored = 0;
-  private ending = false;
+  private goodbye: Promise<void> | undefined;
+  private closing: Promise<void> | undefined;
+  private answeringRollCall = false;
   private beats = 0;
 
   readonly peers = new Peers(this.now);
@@ -66,20 +68,21 @@ export class ServerBus implements Bus {
       granted: (channel, deafSince) => this.granted(channel, deafSince),
     });
     this.hearing = new Hearing(this.now, {
-      beat: () => this.beat(),
+      beat: () => this.beat(!this.facts.echoed),
       echoed: () => this.echoed(),
       deaf: (silentMs) => this.deaf(silentMs),
       look: (lateMs) => this.look(lateMs),
     });
     this.inbox = new Inbox(serverId, this.now, this.peers, this.hearing, this.outage, {
       receive: (origin, kind, body) => this.receive(origin, kind, body),
-      rollCall: () => this.beat(),
+      rollCall: () => this.answerRollCall(),
       report: (error) => this.report(error),
     });
-    this.outbox = new Outbox(serverId, transport, this.now, publishTimeoutMs, (number) => {
+    const onSent = (number: number): void => {
       this.published++;
       this.hearing.sent(number);
-    });
+    };
+    this.outbox = new Outbox(serverId, transport, this.now, publishTimeoutMs, onSent, () => this.published--);
   }
 
   get status(): BackplaneStatus {
@@ -109,6 +112,7 @@ export class ServerBus implements Bus {
   }
 
   publish(channels: readonly string[], record: Buffer): Promise<void> {
+    if (this.facts.closed) return Promise.reject(new PublishRefusedError('the backplane is closed'));
     return this.outbox.publish(channels, record);
   }
 
@@ -120,17 +124,22 @@ export class ServerBus implements Bus {
     this.subscriptions.unwant(channel);
   }
 
-  async sayGoodbye(): Promise<void> {
-    if (this.ending) return;
-    this.ending = true;
-    // A heartbeat after it would say the opposite.
+  sayGoodbye(): Promise<void> {
+    return (this.goodbye ??= this.endHearing());
+  }
+
+  close(): Promise<void> {
+    return (this.closing ??= this.end());
+  }
+
+  private async endHearing(): Promise<void> {
+    // A heartbeat after the goodbye would say the opposite.
     this.hearing.stop();
     const goodbye = this.publish([this.channels.servers], GOODBYE).catch(() => undefined);
     if (this.facts.linksUp) await firstValueFrom(race(goodbye, timer(GOODBYE_TIMEOUT_MS)));
   }
 
-  async close(): Promise<void> {
-    if (this.facts.closed) return;
+  private async end(): Promise<void> {
     await this.sayGoodbye();
     this.update({ closed: true });
     await this.transport.close();
@@ -145,7 +154,8 @@ export class ServerBus implements Bus {
     up: (link) => {
       this.linksUp.add(link);
       if (link === 'subscriber') void this.restore();
-      this.update({ linksUp: this.linksUp.size === 2, retry: undefined });
+      const linksUp = this.linksUp.size === 2;
+      this.update({ linksUp, retry: linksUp ? undefined : this.facts.retry });
       this.prove();
     },
     down: (link, cause) => {
@@ -176,26 +186,38 @@ export class ServerBus implements Bus {
 
   /** The last step to `ready`: with links up and channels subscribed, this server must hear itself. */
   private prove(): void {
-    if (!this.facts.linksUp || !this.facts.subscribed || this.ending) return;
+    if (!this.facts.linksUp || !this.facts.subscribed || this.goodbye) return;
     this.inbox.expectAnyBeat();
     this.hearing.begin();
   }
 
-  private beat(): void {
-    if (this.ending) return;
+  private beat(asking: boolean): void {
+    if (this.goodbye) return;
     const number = ++this.beats;
     const heartbeat = encodeHeartbeat(number);
-    const records = this.facts.echoed ? heartbeat : Buffer.concat([heartbeat, ROLL_CALL]);
-    this.publish([this.channels.servers], records).catch((cause: unknown) => {
-      // Nobody shall miss a heartbeat that was never sent.
-      if (this.beats === number) this.beats--;
-      this.report(new BackplaneError('publish', 'A heartbeat could not be published.', { cause }));
+    this.publish([this.channels.servers], asking ? Buffer.concat([heartbeat, ROLL_CALL]) : heartbeat).catch(
+      (cause: unknown) => {
+        // Nobody shall miss a heartbeat that was never sent.
+        this.beats = Math.min(this.beats, number - 1);
+        this.report(new BackplaneError('publish', 'A heartbeat could not be published.', { cause }));
+      },
+    );
+  }
+
+  /** Once, however many ask in a turn: a farm that starts as one asks as often as it has servers. */
+  private answerRollCall(): void {
+    if (this.answeringRollCall) return;
+    this.answeringRollCall = true;
+    setImmediate(() => {
+      this.answeringRollCall = false;
+      this.beat(false);
     });
   }
 
   private echoed(): void {
     this.peers.listen();
     this.outage.restored(this.channelsRestored);
+    this.channelsRestored = 0;
     this.update({ echoed: true });
   }
 

@@ -34,6 +34,8 @@ export class Subscriptions {
   private readonly wanted = new Map<string, Wanted>();
   private readonly joining = new Map<string, Wanted>();
   private readonly leaving = new Set<string>();
+  /** What Redis may have subscribed for this link. */
+  private readonly held = new Set<string>();
   private scheduled = false;
   private linkUp = false;
   /** Counts the links: what a command of an earlier one says is void. */
@@ -49,7 +51,7 @@ export class Subscriptions {
   }
 
   get denied(): string[] {
-    return [...this.wanted].filter(([, { state }]) => state === 'denied').map(([channel]) => channel);
+    return [...this.wanted].filter(([, { refused }]) => refused).map(([channel]) => channel);
   }
 
   async want(channel: string): Promise<void> {
@@ -71,11 +73,10 @@ export class Subscriptions {
     this.wanted.delete(channel);
     // Whoever still waits wanted it when it was asked for; what it wants now is settled.
     entry.pending?.resolve();
-    if (entry.state === 'idle' || !this.linkUp) return;
-    if (!this.joining.delete(channel)) {
-      this.leaving.add(channel);
-      this.schedule();
-    }
+    this.joining.delete(channel);
+    if (!this.held.has(channel)) return;
+    this.leaving.add(channel);
+    this.schedule();
   }
 
   /** The subscriber link is new, and Redis knows no channel of it: resolves when all are subscribed or refused, with their number. */
@@ -100,6 +101,7 @@ export class Subscriptions {
     this.generation++;
     this.joining.clear();
     this.leaving.clear();
+    this.held.clear();
     for (const [channel, entry] of this.wanted) {
       if (entry.state === 'subscribed') entry.deafSince ??= heardUntil;
       entry.state = 'idle';
@@ -134,6 +136,8 @@ export class Subscriptions {
     const joining = [...this.joining];
     this.leaving.clear();
     this.joining.clear();
+    for (const channel of leaving) this.held.delete(channel);
+    for (const [channel] of joining) this.held.add(channel);
     // A lost UNSUBSCRIBE is a lost link, and with it the subscription.
     for (const batch of batches(leaving)) this.transport.unsubscribe(batch).catch(() => undefined);
     for (const batch of batches(joining)) void this.subscribe(batch, this.generation);
@@ -147,11 +151,11 @@ export class Subscriptions {
     } catch (error) {
       const cause = error instanceof Error ? error : new Error(String(error));
       if (isReplyError(cause) && requests.length > 1) {
-        const middle = requests.length >> 1;
-        await Promise.all([
-          this.subscribe(requests.slice(0, middle), generation),
-          this.subscribe(requests.slice(middle), generation),
-        ]);
+        // What is unwanted by now must not be subscribed again.
+        const current = requests.filter((request) => this.isCurrent(request, generation));
+        const middle = Math.ceil(current.length / 2);
+        const halves = [current.slice(0, middle), current.slice(middle)].filter(({ length }) => length > 0);
+        await Promise.all(halves.map((half) => this.subscribe(half, generation)));
       } else {
         for (const request of requests)
           this.settle(request, generation, isReplyError(cause) ? 'denied' : 'idle', cause);
@@ -159,8 +163,12 @@ export class Subscriptions {
     }
   }
 
+  private isCurrent([channel, entry]: Request, generation: number): boolean {
+    return generation === this.generation && this.wanted.get(channel) === entry;
+  }
+
   private settle([channel, entry]: Request, generation: number, state: Wanted['state'], cause?: Error): void {
-    if (generation !== this.generation || this.wanted.get(channel) !== entry) return;
+    if (!this.isCurrent([channel, entry], generation)) return;
     const { pending, deafSince, refused } = entry;
     entry.state = state;
     entry.pending = undefined;

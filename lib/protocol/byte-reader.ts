@@ -3,7 +3,7 @@ export class MalformedBytesError extends Error {
   override readonly name = 'MalformedBytesError';
 }
 
-const UTF8 = new TextDecoder('utf-8', { fatal: true });
+const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const MAX_VARINT_BYTES = 7;
 
 /** Reads fields one after the other. Every read is checked against the end. The opposite of {@link ByteWriter}. */

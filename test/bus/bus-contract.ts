@@ -1,0 +1,199 @@
+import { randomUUID } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import type { RedisBackplaneOptions } from '../../lib/options/redis-backplane-options.js';
+import { encodeEnvelope } from '../../lib/protocol/envelope.js';
+import { BusFarm, TEST_KIND, record } from '../support/bus-farm.js';
+import { bitFlipped, ofVersion } from '../support/envelopes.js';
+import { collect } from '../support/observe.js';
+import { describeBusLifecycle } from './bus-lifecycle-contract.js';
+
+/** A way for the servers of a farm to reach each other. */
+export interface BusForm {
+  readonly options: RedisBackplaneOptions;
+  /** Publishes bytes as somebody else may who has the right to. */
+  publishForeign(channel: string, bytes: Buffer): Promise<unknown>;
+  close(): Promise<void>;
+}
+
+const texts = (count: number): string[] => Array.from({ length: count }, (_, index) => `${index}`);
+
+/** What every form of the bus promises. */
+export function describeBus(name: string, open: () => Promise<BusForm>): void {
+  describe(`the bus ${name}`, () => {
+    let form: BusForm;
+    let farm: BusFarm;
+    let channel: string;
+
+    beforeAll(async () => {
+      form = await open();
+    });
+    afterAll(() => form.close());
+    beforeEach(() => {
+      farm = new BusFarm(form.options);
+      channel = farm.channels.target('/chat', { kind: 'group', name: randomUUID() });
+    });
+    afterEach(() => farm.close());
+
+    describeBusLifecycle((prefix) => new BusFarm(form.options, prefix));
+
+    describe('messages', () => {
+      it('of another server are received in order, exactly once, with origin, kind and body', async () => {
+        const [a, b] = await farm.pair();
+        await b.bus.want(channel);
+        for (const text of texts(500)) void a.publish(channel, text);
+        for (const text of texts(500)) await a.publish(channel, text);
+        expect(await b.heardFrom(a)).toEqual([...texts(500), ...texts(500)]);
+        expect(b.heard[0]).toEqual({ origin: a.bus.serverId, kind: TEST_KIND, text: '0' });
+      });
+
+      it('keep their order over different channels', async () => {
+        const [a, b] = await farm.pair();
+        const channels = texts(7).map((index) => `${channel}:${index}`);
+        await Promise.all(channels.map((each) => b.bus.want(each)));
+        const sent = texts(700);
+        await Promise.all(sent.map((text, index) => a.publish(channels[index % 7] ?? channel, text)));
+        expect(await b.heardFrom(a)).toEqual(sent);
+      });
+
+      it('of its own are not received back', async () => {
+        const [a, b] = await farm.pair();
+        await a.bus.want(channel);
+        await a.publish(channel, 'own');
+        await b.publish(channel, "another's");
+        expect(await a.heardFrom(b)).toEqual(["another's"]);
+      });
+
+      it('on several wanted channels are received once, and the copies counted', async () => {
+        const [a, b] = await farm.pair();
+        const channels = [`${channel}:1`, `${channel}:2`, `${channel}:3`];
+        await Promise.all(channels.map((each) => b.bus.want(each)));
+        await a.bus.publish(channels, record('once'));
+        expect(await b.heardFrom(a)).toEqual(['once']);
+        expect(b.bus.counters.duplicates).toBe(2);
+      });
+
+      it('of one tick for the same channel share a publish', async () => {
+        const [a, b] = await farm.pair();
+        await b.bus.want(channel);
+        const before = a.bus.counters.published;
+        const published = texts(10).map((text) => a.publish(channel, text));
+        // The bus publishes at the end of this tick.
+        await new Promise((resolve) => process.nextTick(resolve));
+        expect(a.bus.counters.published).toBe(before + 1);
+        await Promise.all(published);
+        expect(await b.heardFrom(a)).toEqual(texts(10));
+      });
+
+      it('are counted by envelope where they are received', async () => {
+        const [a, b] = await farm.pair();
+        await b.bus.want(channel);
+        const before = b.bus.counters.received;
+        await Promise.all([
+          a.publish(channel, '1'),
+          a.publish(`${channel}:unheard`, ''),
+          a.publish(channel, '2'),
+        ]);
+        expect(await b.heardFrom(a)).toEqual(['1', '2']);
+        expect(b.bus.counters.received).toBeGreaterThanOrEqual(before + 3);
+        expect(b.bus.counters).toMatchObject({ duplicates: 0, malformed: 0, unknownVersion: 0 });
+      });
+
+      it('of another prefix are never heard, not even those of a longer one', async () => {
+        const other = new BusFarm(form.options, `${farm.prefix}:more`);
+        try {
+          const [a, b] = await farm.pair();
+          const [x, y] = await other.pair();
+          const target = { kind: 'all', name: '' } as const;
+          for (const server of [a, b]) await server.bus.want(farm.channels.target('/chat', target));
+          for (const server of [x, y]) await server.bus.want(other.channels.target('/chat', target));
+          await a.publish(farm.channels.target('/chat', target), 'short');
+          await x.publish(other.channels.target('/chat', target), 'long');
+          expect(await b.heardFrom(a)).toEqual(['short']);
+          expect(await y.heardFrom(x)).toEqual(['long']);
+          expect([...a.bus.peers.alive]).toEqual([b.bus.serverId]);
+          expect([...x.bus.peers.alive]).toEqual([y.bus.serverId]);
+        } finally {
+          await other.close();
+        }
+      });
+    });
+
+    describe('a channel', () => {
+      it('is heard from the moment when want() resolves, 1,000 times', async () => {
+        const [a, b] = await farm.pair();
+        for (const text of texts(1000)) {
+          await b.bus.want(`${channel}:${text}`);
+          void a.publish(`${channel}:${text}`, text);
+        }
+        expect(await b.heardFrom(a)).toEqual(texts(1000));
+      });
+
+      it('is heard when 1,000 are wanted at once', async () => {
+        const [a, b] = await farm.pair();
+        await Promise.all(texts(1000).map((text) => b.bus.want(`${channel}:${text}`)));
+        await Promise.all(texts(1000).map((text) => a.publish(`${channel}:${text}`, text)));
+        expect(await b.heardFrom(a)).toEqual(texts(1000));
+      });
+
+      it('is not heard any more once it is unwanted', async () => {
+        const [a, b] = await farm.pair();
+        await b.bus.want(channel);
+        await a.publish(channel, 'wanted');
+        expect(await b.heardFrom(a)).toEqual(['wanted']);
+        b.bus.unwant(channel);
+        await b.bus.want(`${channel}:later`);
+        await a.publish(channel, 'unwanted');
+        expect(await b.heardFrom(a)).toEqual(['wanted']);
+      });
+
+      it('ends as the last wish has it, however quickly the wishes change', async () => {
+        const [a, b] = await farm.pair();
+        const [wanted, unwanted] = [`${channel}:wanted`, `${channel}:unwanted`];
+        await b.bus.want(unwanted);
+        for (let run = 0; run < 50; run++) {
+          void b.bus.want(wanted);
+          b.bus.unwant(wanted);
+          b.bus.unwant(unwanted);
+          void b.bus.want(unwanted);
+          if (run % 3 === 0) await new Promise((resolve) => setImmediate(resolve));
+        }
+        b.bus.unwant(unwanted);
+        await b.bus.want(wanted);
+        await a.publish(unwanted, 'unwanted');
+        await a.publish(wanted, 'wanted');
+        expect(await b.heardFrom(a)).toEqual(['wanted']);
+      });
+
+      it('named like a pattern is only a name', async () => {
+        const [a, b] = await farm.pair();
+        const group = (name: string) => farm.channels.target('/chat', { kind: 'group', name });
+        for (const name of ['*', '?', '[ab]']) await b.bus.want(group(name));
+        for (const name of ['a', 'room', '*', '?', '[ab]', '**']) await a.publish(group(name), name);
+        expect(await b.heardFrom(a)).toEqual(['*', '?', '[ab]']);
+      });
+    });
+
+    it('drops what is foreign, damaged or of another version, counts and reports it, and goes on', async () => {
+      const [a, b] = await farm.pair();
+      await b.bus.want(channel);
+      const errors = collect(b.bus.errors$);
+      const envelope = encodeEnvelope('AbCdEfGhIj-_', 1, [record('forged')]);
+      const foreign = [
+        Buffer.alloc(0),
+        Buffer.from('{"event":"x"}'),
+        bitFlipped(envelope, 100),
+        envelope.subarray(9),
+      ];
+      for (const bytes of [...foreign, ofVersion(envelope, 2)]) await form.publishForeign(channel, bytes);
+      await form.publishForeign(farm.channels.servers, Buffer.from('garbage'));
+      await a.publish(channel, 'later');
+      expect(await b.heardFrom(a)).toEqual(['later']);
+      expect(b.bus.counters).toMatchObject({ malformed: foreign.length + 1, unknownVersion: 1 });
+      expect(errors.values.map(({ stage }) => stage)).toEqual(Array(foreign.length + 2).fill('decode'));
+      expect(errors.values.map(({ message }) => message)).toContainEqual(
+        expect.stringContaining('version 2'),
+      );
+      expect(b.bus.status.state).toBe('ready');
+    });
+  });
+}

@@ -1,0 +1,220 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Hearing } from '../../lib/bus/hearing.js';
+
+let stoodStill: number;
+let number: number;
+let log: string[];
+let looks: number[];
+let hearing: Hearing;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  stoodStill = 0;
+  number = 0;
+  log = [];
+  looks = [];
+  const start = Date.now();
+  hearing = new Hearing(() => Date.now() - start + stoodStill, {
+    beat: () => {
+      log.push('beat');
+      hearing.sent(++number);
+    },
+    echoed: () => log.push('echoed'),
+    deaf: (silentMs) => log.push(`deaf ${silentMs}`),
+    look: (lateMs) => looks.push(lateMs),
+  });
+  hearing.start();
+});
+
+afterEach(() => {
+  hearing.stop();
+  vi.useRealTimers();
+});
+
+/** Time in which everything sent comes back at once. */
+function passHearing(ms: number): void {
+  for (let passed = 0; passed < ms; passed += 250) {
+    vi.advanceTimersByTime(250);
+    hearing.echo(number);
+  }
+}
+
+const count = (entry: string): number => log.filter((each) => each === entry).length;
+
+describe('a heartbeat', () => {
+  it('is published at once when hearing begins, and not before', () => {
+    vi.advanceTimersByTime(10_000);
+    expect(log).toEqual([]);
+    hearing.begin();
+    expect(log).toEqual(['beat']);
+  });
+
+  it('is published once a second from then on', () => {
+    hearing.begin();
+    hearing.echo(number);
+    passHearing(10_000);
+    expect(count('beat')).toBe(11);
+  });
+
+  it('is published for others also while nothing comes back, up to the deadline', () => {
+    hearing.begin();
+    vi.advanceTimersByTime(3000);
+    expect(log).toEqual(['beat', 'beat', 'beat', 'beat']);
+  });
+});
+
+describe('the echo', () => {
+  it('is told once, when it comes for the first time', () => {
+    hearing.begin();
+    hearing.echo(1);
+    hearing.echo(2);
+    expect(log).toEqual(['beat', 'echoed']);
+  });
+
+  it('is told again after hearing has begun anew', () => {
+    hearing.begin();
+    hearing.echo(number);
+    hearing.end();
+    hearing.begin();
+    expect(count('echoed')).toBe(1);
+    hearing.echo(number);
+    expect(count('echoed')).toBe(2);
+  });
+
+  it('is no proof while the links are gone', () => {
+    hearing.echo(1);
+    hearing.begin();
+    hearing.end();
+    hearing.echo(1);
+    expect(count('echoed')).toBe(0);
+  });
+});
+
+describe('deafness', () => {
+  it('is told when nothing came back for more than three seconds, not earlier', () => {
+    hearing.begin();
+    vi.advanceTimersByTime(3000);
+    expect(log).not.toContainEqual(expect.stringMatching('deaf'));
+    vi.advanceTimersByTime(250);
+    expect(log.at(-1)).toBe('deaf 3250');
+  });
+
+  it('is never told while own messages come back, however many are under way', () => {
+    hearing.begin();
+    for (let second = 0; second < 60; second++) {
+      for (let message = 0; message < 10; message++) hearing.sent(++number);
+      vi.advanceTimersByTime(1000);
+      // Two seconds late, but they come.
+      hearing.echo(number - 20);
+    }
+    expect(log).not.toContainEqual(expect.stringMatching('deaf'));
+  });
+
+  it('is not put off by an echo older than what is waited for', () => {
+    hearing.begin();
+    hearing.echo(number);
+    hearing.sent(100);
+    vi.advanceTimersByTime(2000);
+    hearing.echo(50);
+    vi.advanceTimersByTime(1250);
+    expect(log.at(-1)).toBe('deaf 3250');
+  });
+
+  it('is put off by the echo of a later message, for a message may go to channels not heard here', () => {
+    hearing.begin();
+    hearing.echo(number);
+    hearing.sent(100);
+    vi.advanceTimersByTime(2900);
+    hearing.echo(101);
+    vi.advanceTimersByTime(2500);
+    expect(log).not.toContainEqual(expect.stringMatching('deaf'));
+  });
+
+  it('is not told while there are no links', () => {
+    hearing.begin();
+    hearing.end();
+    hearing.sent(++number);
+    vi.advanceTimersByTime(60_000);
+    expect(log).toEqual(['beat']);
+  });
+
+  it('is counted anew when hearing begins anew', () => {
+    hearing.begin();
+    vi.advanceTimersByTime(2500);
+    hearing.end();
+    hearing.begin();
+    vi.advanceTimersByTime(3000);
+    expect(log).not.toContainEqual(expect.stringMatching('deaf'));
+  });
+});
+
+describe('heardUntil', () => {
+  it('is when the newest message was sent that has come back, to some hundredths of a second', () => {
+    hearing.begin();
+    hearing.echo(number);
+    for (let message = 0; message < 10; message++) {
+      vi.advanceTimersByTime(37);
+      hearing.sent(++number);
+    }
+    const first = number - 9;
+    hearing.echo(first + 4);
+    expect(hearing.heardUntil).toBeLessThanOrEqual(37 * 5);
+    expect(hearing.heardUntil).toBeGreaterThan(37 * 5 - 20);
+  });
+
+  it('does not move while nothing comes back, nor by an end and a new beginning', () => {
+    hearing.begin();
+    hearing.echo(number);
+    const { heardUntil } = hearing;
+    vi.advanceTimersByTime(2000);
+    hearing.end();
+    hearing.begin();
+    vi.advanceTimersByTime(2000);
+    expect(hearing.heardUntil).toBe(heardUntil);
+  });
+});
+
+describe('the look', () => {
+  it('comes four times a second, also without links, and is not late', () => {
+    vi.advanceTimersByTime(10_000);
+    expect(looks).toEqual(Array(40).fill(0));
+  });
+
+  it('tells how long this process stood still, which is not taken for deafness', () => {
+    hearing.begin();
+    vi.advanceTimersByTime(1000);
+    stoodStill = 20_000;
+    vi.advanceTimersByTime(250);
+    expect(looks.at(-1)).toBe(20_000);
+    expect(log).not.toContainEqual(expect.stringMatching('deaf'));
+    vi.advanceTimersByTime(1750);
+    expect(log).not.toContainEqual(expect.stringMatching('deaf'));
+    vi.advanceTimersByTime(250);
+    expect(log.at(-1)).toMatch('deaf');
+  });
+
+  it('does not excuse later deafness by a time in which nothing was waited for', () => {
+    hearing.begin();
+    hearing.echo(number);
+    stoodStill = 20_000;
+    vi.advanceTimersByTime(250);
+    expect(log.at(-1)).toBe('beat');
+    vi.advanceTimersByTime(3250);
+    expect(log.at(-1)).toMatch('deaf');
+  });
+
+  it('takes no notice of a timer that is a little late', () => {
+    stoodStill = 200;
+    vi.advanceTimersByTime(250);
+    expect(looks).toEqual([0]);
+  });
+});
+
+it('after stop nothing is told any more', () => {
+  hearing.begin();
+  hearing.stop();
+  vi.advanceTimersByTime(60_000);
+  expect(log).toEqual(['beat']);
+  expect(looks).toEqual([]);
+  expect(vi.getTimerCount()).toBe(0);
+});

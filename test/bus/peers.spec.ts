@@ -1,0 +1,266 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { DEAD_AFTER_MS, Peers } from '../../lib/bus/peers.js';
+import { settled, stateOf } from '../support/fake-transport.js';
+import { collect } from '../support/observe.js';
+
+const HEARTBEAT_MS = 1000;
+const TEN_MINUTES = 600_000;
+
+let clock: number;
+let peers: Peers;
+let lost: { readonly values: string[]; readonly completed: boolean };
+
+beforeEach(() => {
+  clock = 5_000_000;
+  peers = new Peers(() => clock);
+  lost = collect(peers.lost$);
+  peers.listen();
+});
+
+/** Time goes by, looked at four times a second as the bus does; each of these servers beats once a second. */
+function pass(ms: number, beating: Record<string, number> = {}): void {
+  for (const end = clock + ms; clock < end;) {
+    clock += 250;
+    if (clock % HEARTBEAT_MS === 0) {
+      for (const [serverId, number] of Object.entries(beating)) {
+        peers.heard(serverId, number);
+        beating[serverId] = number + 1;
+      }
+    }
+    peers.sweep();
+  }
+}
+
+describe('a server that is heard', () => {
+  it('is alive from its first message on, and stays so while it beats', () => {
+    expect([...peers.alive]).toEqual([]);
+    pass(60_000, { a: 1, b: 1 });
+    expect([...peers.alive]).toEqual(['a', 'b']);
+    expect(lost.values).toEqual([]);
+  });
+
+  it('is read once for each number, in rising order', () => {
+    const read = [5, 5, 4, 6, 9, 7, 9, 10].map((number) => peers.heard('a', number));
+    expect(read).toEqual(['new', 'old', 'old', 'new', 'new', 'old', 'old', 'new']);
+  });
+
+  it('has numbers of its own', () => {
+    expect(peers.heard('a', 100)).toBe('new');
+    expect(peers.heard('b', 1)).toBe('new');
+  });
+});
+
+describe('a number that no server reaches', () => {
+  it('is impossible, and neither proves life nor hides what comes after it', () => {
+    peers.heard('a', 7);
+    pass(3000);
+    expect(peers.heard('a', 7 + 1_000_000_001)).toBe('impossible');
+    expect(peers.heard('a', 8)).toBe('new');
+    pass(3000);
+    expect(peers.heard('a', 2 ** 48 - 1)).toBe('impossible');
+    pass(DEAD_AFTER_MS - 3000 + 250);
+    expect(lost.values).toEqual(['a']);
+    expect(peers.heard('a', 2 ** 48 - 1)).toBe('impossible');
+    expect([...peers.alive]).toEqual([]);
+  });
+});
+
+describe('a server that falls silent', () => {
+  it('is lost after four heartbeats, not before, and told once', () => {
+    peers.heard('a', 1);
+    pass(DEAD_AFTER_MS);
+    expect([...peers.alive]).toEqual(['a']);
+    pass(250);
+    expect([...peers.alive]).toEqual([]);
+    pass(20_000);
+    expect(lost.values).toEqual(['a']);
+  });
+
+  it('is lost although others still beat', () => {
+    peers.heard('a', 1);
+    pass(6000, { b: 1 });
+    expect(lost.values).toEqual(['a']);
+    expect([...peers.alive]).toEqual(['b']);
+  });
+
+  it('is alive again when it returns, and nothing old of it is read twice', () => {
+    peers.heard('a', 7);
+    pass(5000);
+    expect(peers.heard('a', 7)).toBe('old');
+    expect(peers.heard('a', 8)).toBe('new');
+    expect([...peers.alive]).toEqual(['a']);
+    pass(5000);
+    expect(lost.values).toEqual(['a', 'a']);
+  });
+
+  it('is remembered by its number for ten minutes, and then forgotten', () => {
+    peers.heard('a', 7);
+    pass(TEN_MINUTES);
+    expect(peers.heard('a', 7)).toBe('old');
+    pass(TEN_MINUTES + 250);
+    expect(peers.heard('a', 7)).toBe('new');
+  });
+});
+
+describe('silent', () => {
+  it('names a server for a minute after it fell silent', () => {
+    peers.heard('a', 1);
+    pass(DEAD_AFTER_MS);
+    expect([...peers.silent]).toEqual([]);
+    pass(250);
+    expect([...peers.silent]).toEqual(['a']);
+    pass(60_000);
+    expect([...peers.silent]).toEqual(['a']);
+    pass(250);
+    expect([...peers.silent]).toEqual([]);
+  });
+
+  it('does not name a server that said goodbye, or is heard again', () => {
+    peers.heard('a', 1);
+    peers.heard('b', 1);
+    peers.left('a');
+    pass(5000);
+    expect([...peers.silent]).toEqual(['b']);
+    peers.heard('b', 2);
+    expect([...peers.silent]).toEqual([]);
+  });
+});
+
+describe('a heartbeat', () => {
+  it('that follows the one before tells of no gap, nor does the first one', () => {
+    peers.heard('a', 10);
+    expect(peers.beat('a', 5)).toBeUndefined();
+    for (const number of [6, 7, 8]) {
+      pass(1000);
+      peers.heard('a', 10 + number);
+      expect(peers.beat('a', number)).toBeUndefined();
+    }
+  });
+
+  it('that skips another one tells the time from the last message to the next', () => {
+    peers.heard('a', 1);
+    peers.beat('a', 1);
+    pass(250);
+    peers.heard('a', 2);
+    const from = clock;
+    pass(1750);
+    peers.heard('a', 9);
+    const gap = peers.beat('a', 3);
+    expect(gap?.to).toBe(clock);
+    expect(gap?.from).toBeLessThanOrEqual(from);
+    expect(gap?.from).toBeGreaterThan(from - 250);
+  });
+
+  it('that skips another one tells the pause, though messages came again before it', () => {
+    peers.heard('a', 1);
+    peers.beat('a', 1);
+    const from = clock;
+    pass(2500);
+    peers.heard('a', 8);
+    const to = clock;
+    pass(500);
+    peers.heard('a', 9);
+    const gap = peers.beat('a', 4);
+    expect(gap?.to).toBe(to);
+    expect(gap?.from).toBeLessThanOrEqual(from);
+    expect(gap?.from).toBeGreaterThan(from - 250);
+    pass(1000);
+    peers.heard('a', 10);
+    expect(peers.beat('a', 5)).toBeUndefined();
+  });
+});
+
+describe('a server that says goodbye', () => {
+  it('is lost at once, and told once', () => {
+    peers.heard('a', 1);
+    peers.left('a');
+    peers.left('a');
+    expect(lost.values).toEqual(['a']);
+    pass(20_000);
+    expect(lost.values).toEqual(['a']);
+  });
+
+  it('is nobody to lose when it was not known', () => {
+    peers.left('a');
+    expect(lost.values).toEqual([]);
+  });
+});
+
+describe('silence means nothing', () => {
+  it('while this server is deaf, however long', () => {
+    peers.heard('a', 1);
+    peers.deaf();
+    pass(60_000);
+    expect([...peers.alive]).toEqual(['a']);
+    expect(lost.values).toEqual([]);
+  });
+
+  it('for the whole time from the moment when it hears again', () => {
+    peers.heard('a', 1);
+    peers.deaf();
+    pass(60_000);
+    peers.listen();
+    pass(DEAD_AFTER_MS);
+    expect(lost.values).toEqual([]);
+    pass(250);
+    expect(lost.values).toEqual(['a']);
+  });
+
+  it('for as long as this process stood still', () => {
+    peers.heard('a', 1);
+    clock += 30_000;
+    peers.excuse(30_000);
+    peers.sweep();
+    expect(lost.values).toEqual([]);
+    pass(DEAD_AFTER_MS + 250);
+    expect(lost.values).toEqual(['a']);
+  });
+});
+
+describe('whenHeardFor', () => {
+  const heardFor = async (state: () => string): Promise<string> => {
+    await settled();
+    return state();
+  };
+
+  it('resolves once this server has listened for so long, not before', async () => {
+    const state = stateOf(peers.whenHeardFor(2000));
+    pass(1750);
+    expect(await heardFor(state)).toBe('pending');
+    pass(250);
+    expect(await heardFor(state)).toBe('resolved');
+  });
+
+  it('resolves at once where it has listened for longer', async () => {
+    pass(5000);
+    expect(await heardFor(stateOf(peers.whenHeardFor(5000)))).toBe('resolved');
+    expect(await heardFor(stateOf(peers.whenHeardFor(5001)))).toBe('pending');
+  });
+
+  it('begins anew after a break', async () => {
+    pass(1750);
+    const state = stateOf(peers.whenHeardFor(2000));
+    peers.deaf();
+    pass(60_000);
+    expect(await heardFor(state)).toBe('pending');
+    peers.listen();
+    pass(1750);
+    expect(await heardFor(state)).toBe('pending');
+    pass(250);
+    expect(await heardFor(state)).toBe('resolved');
+  });
+
+  it('waits where hearing has never begun', async () => {
+    expect(await heardFor(stateOf(new Peers(() => clock).whenHeardFor(0)))).toBe('pending');
+  });
+});
+
+describe('at the end', () => {
+  it('lost$ completes, and nobody waits any more', async () => {
+    const waiting = peers.whenHeardFor(60_000);
+    expect(lost.completed).toBe(false);
+    peers.close();
+    expect(lost.completed).toBe(true);
+    await waiting;
+  });
+});

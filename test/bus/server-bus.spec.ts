@@ -1,0 +1,175 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { Deferred } from '../../lib/bus/deferred.js';
+import { ServerBus } from '../../lib/bus/server-bus.js';
+import type { Transport, TransportEvents } from '../../lib/bus/transport.js';
+import { ChannelNames } from '../../lib/protocol/channel-names.js';
+import { decodeEnvelope, encodeEnvelope, encodeRecord } from '../../lib/protocol/envelope.js';
+import { RecordKind } from '../../lib/protocol/record-kind.js';
+import { settled } from '../support/fake-transport.js';
+import { collect } from '../support/observe.js';
+
+const SERVER_ID = 'AbCdEfGhIj-_';
+const OTHER_ID = 'ZyXwVuTsRq-_';
+const CAUSE = new Error('refused');
+const ROLL_CALL = encodeRecord(RecordKind.RollCall, Buffer.alloc(0));
+
+/** Takes everything, and lets the test say what Redis says, and when. */
+class ScriptedTransport implements Transport {
+  readonly published: Buffer[] = [];
+  closed = 0;
+  /** While it is set, publishes wait for it. */
+  held: Deferred | undefined;
+  private events: TransportEvents | undefined;
+
+  open(events: TransportEvents): Promise<void> {
+    this.events = events;
+    return Promise.resolve();
+  }
+
+  publish(_channel: string, bytes: Buffer): Promise<void> {
+    this.published.push(bytes);
+    return this.held?.promise ?? Promise.resolve();
+  }
+
+  subscribe = (): Promise<void> => Promise.resolve();
+  unsubscribe = (): Promise<void> => Promise.resolve();
+  reset = (): void => undefined;
+
+  close(): Promise<void> {
+    this.closed++;
+    return Promise.resolve();
+  }
+
+  get says(): TransportEvents {
+    if (!this.events) throw new Error('is not open');
+    return this.events;
+  }
+
+  /** The kinds of the records in each envelope from now on; what was published before is forgotten. */
+  take(): number[][] {
+    return this.published.splice(0).map((bytes) => {
+      const decoded = decodeEnvelope(bytes);
+      if (!decoded.ok) throw new Error(`is ${decoded.reason}`);
+      return decoded.envelope.records.map(({ kind }) => kind);
+    });
+  }
+}
+
+let transport: ScriptedTransport;
+let bus: ServerBus;
+let number: number;
+
+beforeEach(async () => {
+  transport = new ScriptedTransport();
+  number = 0;
+  bus = new ServerBus(SERVER_ID, new ChannelNames('app'), transport, 5000);
+  await bus.start(() => undefined);
+  return () => {
+    transport.held?.resolve();
+    return bus.close();
+  };
+});
+
+async function linksUp(): Promise<void> {
+  transport.says.up('subscriber');
+  transport.says.up('publisher');
+  await settled();
+}
+
+/** Its own heartbeat, on the way back. */
+function echo(): void {
+  const own = transport.published.at(-1);
+  if (own) transport.says.message(own);
+}
+
+function rollCalls(count: number): void {
+  for (let call = 0; call < count; call++) {
+    transport.says.message(encodeEnvelope(OTHER_ID, ++number, [ROLL_CALL, ROLL_CALL]));
+  }
+}
+
+describe('a roll-call', () => {
+  it('is made by the first heartbeat, and not by later ones', async () => {
+    await linksUp();
+    echo();
+    expect(bus.status.state).toBe('ready');
+    expect(transport.take()).toEqual([[RecordKind.Heartbeat, RecordKind.RollCall]]);
+    rollCalls(1);
+    await settled();
+    await settled();
+    expect(transport.take().flat()).not.toContain(RecordKind.RollCall);
+  });
+
+  it('is answered once, however many came together, so that a farm that starts at once stays calm', async () => {
+    await linksUp();
+    echo();
+    transport.take();
+    rollCalls(10);
+    await settled();
+    await settled();
+    expect(transport.take()).toEqual([[RecordKind.Heartbeat]]);
+  });
+
+  it('is not answered with a roll-call, also by a server that has not heard itself yet', async () => {
+    await linksUp();
+    transport.take();
+    rollCalls(1);
+    await settled();
+    await settled();
+    expect(new Set(transport.take().flat())).toEqual(new Set([RecordKind.Heartbeat]));
+  });
+});
+
+describe('the goodbye', () => {
+  it('is the last that is published, whatever the others ask meanwhile', async () => {
+    await linksUp();
+    echo();
+    transport.take();
+    transport.held = new Deferred();
+    const closing = bus.close();
+    await settled();
+    rollCalls(1);
+    await settled();
+    await settled();
+    expect(transport.take()).toEqual([[RecordKind.Goodbye]]);
+    transport.held.resolve();
+    await closing;
+  });
+
+  it('is said once, and the transport closed once, when close comes twice at once', async () => {
+    await linksUp();
+    echo();
+    transport.take();
+    await Promise.all([bus.close(), bus.close()]);
+    expect(transport.take()).toEqual([[RecordKind.Goodbye]]);
+    expect(transport.closed).toBe(1);
+  });
+});
+
+describe('the status', () => {
+  it('stays reconnecting while one of two lost links is back', async () => {
+    await linksUp();
+    echo();
+    for (const link of ['publisher', 'subscriber'] as const) transport.says.down(link, CAUSE);
+    const { values } = collect(bus.status$);
+    transport.says.up('publisher');
+    transport.says.retrying('subscriber', 4, 300, CAUSE);
+    transport.says.up('subscriber');
+    await settled();
+    echo();
+    const states = values.map(({ state }) => state);
+    expect(new Set(states)).toEqual(new Set(['reconnecting', 'subscribing', 'ready']));
+  });
+
+  it('is ready only after the echo that follows the subscriptions', async () => {
+    transport.says.up('subscriber');
+    await settled();
+    transport.says.up('publisher');
+    await settled();
+    expect(bus.status.state).toBe('subscribing');
+    transport.says.message(encodeEnvelope(OTHER_ID, ++number, []));
+    expect(bus.status.state).toBe('subscribing');
+    echo();
+    expect(bus.status.state).toBe('ready');
+  });
+});

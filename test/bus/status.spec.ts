@@ -1,0 +1,63 @@
+import { describe, expect, it } from 'vitest';
+import { type StatusFacts, decideStatus, sameStatus } from '../../lib/bus/status.js';
+
+const READY: StatusFacts = {
+  closed: false,
+  linksUp: true,
+  retry: undefined,
+  subscribed: true,
+  echoed: true,
+  deniedChannels: [],
+};
+const retry = { attempt: 3, nextDelayMs: 200 };
+
+describe('the status', () => {
+  it.each<[status: object, when: string, facts: Partial<StatusFacts>]>([
+    [{ state: 'ready' }, 'links, subscriptions and echo are there', {}],
+    [{ state: 'subscribing' }, 'channels are being subscribed', { subscribed: false, echoed: false }],
+    [{ state: 'subscribing' }, 'an old echo says nothing', { subscribed: false }],
+    [{ state: 'subscribing' }, 'the echo is waited for', { echoed: false }],
+    [{ state: 'connecting' }, 'no link was ever up and no attempt has failed', { linksUp: false }],
+    [{ state: 'reconnecting', ...retry }, 'a link is down', { linksUp: false, retry }],
+    [
+      { state: 'reconnecting', ...retry },
+      'a link is down, whatever else was true',
+      { linksUp: false, retry, deniedChannels: ['x'] },
+    ],
+    [{ state: 'closed' }, 'it is closed', { closed: true }],
+    [
+      { state: 'closed' },
+      'it is closed in the midst of an outage',
+      { closed: true, linksUp: false, retry, deniedChannels: ['x'] },
+    ],
+    [
+      { state: 'degraded', reason: 'Redis refuses to let this server subscribe x' },
+      'Redis refuses a channel',
+      { deniedChannels: ['x'] },
+    ],
+    [
+      { state: 'degraded', reason: 'Redis refuses to let this server subscribe x and 2 more' },
+      'Redis refuses several',
+      { deniedChannels: ['x', 'y', 'z'] },
+    ],
+    [{ state: 'subscribing' }, 'more is to come', { deniedChannels: ['x'], subscribed: false }],
+  ])('is %j when %s', (status, _when, facts) => {
+    expect(decideStatus({ ...READY, ...facts })).toEqual(status);
+  });
+
+  it('is degraded and not waiting when the refused channel is the one that carries the echo', () => {
+    const facts = { ...READY, echoed: false, deniedChannels: ['app:servers'] };
+    expect(decideStatus(facts).state).toBe('degraded');
+  });
+});
+
+describe('sameStatus', () => {
+  it('compares what is told, not the objects', () => {
+    expect(sameStatus({ state: 'ready' }, { state: 'ready' })).toBe(true);
+    expect(sameStatus({ state: 'ready' }, { state: 'closed' })).toBe(false);
+    const first = { state: 'reconnecting', attempt: 1, nextDelayMs: 5 } as const;
+    expect(sameStatus(first, { ...first })).toBe(true);
+    expect(sameStatus(first, { ...first, attempt: 2 })).toBe(false);
+    expect(sameStatus({ state: 'degraded', reason: 'a' }, { state: 'degraded', reason: 'b' })).toBe(false);
+  });
+});

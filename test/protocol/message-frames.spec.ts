@@ -1,0 +1,121 @@
+import { decode } from '@msgpack/msgpack';
+import { describe, expect, it, vi } from 'vitest';
+import type { ClientProtocol } from '../../lib/protocol/client-protocol.js';
+import { clientProtocols, protocolOfCode } from '../../lib/protocol/client-protocols.js';
+import { jsonProtocol } from '../../lib/protocol/json-protocol.js';
+import { MessageFrames } from '../../lib/protocol/message-frames.js';
+import { msgpackProtocol } from '../../lib/protocol/msgpack-protocol.js';
+
+const MESSAGE = { event: 'größe', data: { list: [1, -2, 3.5, null, true], text: '😀' } };
+const JSON_TEXT = JSON.stringify(MESSAGE);
+const UNKNOWN = { protocol: 200, bytes: Buffer.from('?') };
+
+function counting(protocol: ClientProtocol) {
+  return {
+    ...protocol,
+    encode: vi.fn((message: unknown) => protocol.encode(message)),
+    decode: vi.fn((bytes: Buffer) => protocol.decode(bytes)),
+  };
+}
+
+describe('the client protocols', () => {
+  it('have numbers and subprotocols that never change', () => {
+    expect(protocolOfCode(1)).toBe(jsonProtocol);
+    expect(protocolOfCode(2)).toBe(msgpackProtocol);
+    expect(protocolOfCode(0)).toBeUndefined();
+    expect(protocolOfCode(200)).toBeUndefined();
+    expect(jsonProtocol.subprotocol).toBeUndefined();
+    expect(msgpackProtocol.subprotocol).toBe('backplane.msgpack.v1');
+  });
+
+  it('are picked by their names', () => {
+    expect(clientProtocols(['json'])).toEqual([jsonProtocol]);
+    expect(clientProtocols(['msgpack', 'json'])).toEqual([jsonProtocol, msgpackProtocol]);
+  });
+
+  it.each([jsonProtocol, msgpackProtocol])('$name gives back what it was given', (protocol) => {
+    const frame = protocol.encode(MESSAGE);
+    expect(frame.binary).toBe(protocol.binary);
+    expect(protocol.decode(frame.payload)).toEqual(MESSAGE);
+  });
+
+  it.each([jsonProtocol, msgpackProtocol])('$name leaves out a property that is undefined', (protocol) => {
+    const { payload } = protocol.encode({ event: 'e', data: undefined });
+    expect(Object.keys(protocol.decode(payload) as object)).toEqual(['event']);
+  });
+
+  it.each([jsonProtocol, msgpackProtocol])(
+    '$name throws for a circular value and for garbage',
+    (protocol) => {
+      const circular: { self?: unknown } = {};
+      circular.self = circular;
+      expect(() => protocol.encode(circular)).toThrow();
+      expect(() => protocol.decode(Buffer.from([0xc1, 0xff]))).toThrow();
+    },
+  );
+});
+
+describe('a message of this server', () => {
+  it('is encoded once for each protocol, and only when it is needed', () => {
+    const json = counting(jsonProtocol);
+    const msgpack = counting(msgpackProtocol);
+    const frames = MessageFrames.of(MESSAGE);
+    expect(json.encode).not.toHaveBeenCalled();
+    const frame = frames.for(json);
+    expect(frames.for(json)).toBe(frame);
+    frames.payloads([json]);
+    expect(json.encode).toHaveBeenCalledTimes(1);
+    expect(msgpack.encode).not.toHaveBeenCalled();
+  });
+
+  it('gives other servers the same bytes that its own clients get', () => {
+    const frames = MessageFrames.of(MESSAGE);
+    const payloads = frames.payloads([jsonProtocol, msgpackProtocol]);
+    expect(payloads.map(({ protocol }) => protocol)).toEqual([1, 2]);
+    expect(payloads[0]?.bytes).toBe(frames.for(jsonProtocol).payload);
+    expect(payloads[0]?.bytes.toString()).toBe(JSON_TEXT);
+    expect(decode(payloads[1]?.bytes ?? Buffer.alloc(0))).toEqual(MESSAGE);
+  });
+
+  it('throws what the protocol throws', () => {
+    expect(() => MessageFrames.of({ data: 1n }).for(jsonProtocol)).toThrow(TypeError);
+  });
+});
+
+describe('a message of another server', () => {
+  it('goes to clients of the same protocol as it came, unparsed', () => {
+    const json = counting(jsonProtocol);
+    const frames = MessageFrames.received([{ protocol: 1, bytes: Buffer.from('not even JSON') }]);
+    expect(frames.for(json).payload.toString()).toBe('not even JSON');
+    expect(frames.for(json)).toBe(frames.for(json));
+    expect(frames.for(json).binary).toBe(false);
+    expect(json.encode).not.toHaveBeenCalled();
+    expect(json.decode).not.toHaveBeenCalled();
+  });
+
+  it('may come in a view of bytes that are used again later', () => {
+    const bytes = Buffer.from(JSON_TEXT);
+    const frame = MessageFrames.received([{ protocol: 1, bytes }]).for(jsonProtocol);
+    bytes.fill(0);
+    expect(frame.payload.toString()).toBe(JSON_TEXT);
+  });
+
+  it('is made again for clients of a protocol that its sender did not have, once', () => {
+    const msgpack = counting(msgpackProtocol);
+    const frames = MessageFrames.received([UNKNOWN, { protocol: 1, bytes: Buffer.from(JSON_TEXT) }]);
+    expect(decode(frames.for(msgpack).payload)).toEqual(MESSAGE);
+    expect(frames.for(msgpack).binary).toBe(true);
+    expect(msgpack.encode).toHaveBeenCalledTimes(1);
+  });
+
+  it('is made again the other way round too', () => {
+    const { payload } = msgpackProtocol.encode(MESSAGE);
+    const frame = MessageFrames.received([{ protocol: 2, bytes: payload }]).for(jsonProtocol);
+    expect(frame.payload.toString()).toBe(JSON_TEXT);
+    expect(frame.binary).toBe(false);
+  });
+
+  it.each([[[]], [[UNKNOWN]]])('in no protocol that this release knows throws (%#)', (payloads) => {
+    expect(() => MessageFrames.received(payloads).for(jsonProtocol)).toThrow(TypeError);
+  });
+});
