@@ -50,6 +50,7 @@ export class Subscriptions {
     return this.wanted.size;
   }
 
+  /** Also while it is asked for again: until Redis grants it. */
   get denied(): string[] {
     return [...this.wanted].filter(([, { refused }]) => refused).map(([channel]) => channel);
   }
