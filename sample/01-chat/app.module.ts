@@ -1,0 +1,21 @@
+import { Module } from '@nestjs/common';
+import { ConfigModule, ConfigService } from '@nestjs/config';
+import { RedisBackplaneModule } from 'nestjs-redis-backplane';
+import { ChatGateway } from './chat.gateway.js';
+import { PageController } from './page.controller.js';
+
+@Module({
+  imports: [
+    ConfigModule.forRoot({ isGlobal: true }),
+    RedisBackplaneModule.forRootAsync({
+      inject: [ConfigService],
+      useFactory: (config: ConfigService) => ({
+        connection: config.getOrThrow<string>('REDIS_URL'),
+        channelPrefix: config.get('CHANNEL_PREFIX', 'chat'),
+      }),
+    }),
+  ],
+  controllers: [PageController],
+  providers: [ChatGateway],
+})
+export class AppModule {}
