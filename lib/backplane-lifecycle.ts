@@ -59,6 +59,7 @@ export class BackplaneLifecycle
       await this.onApplicationShutdown();
       throw error;
     }
+    if (this.bus.status.state === 'closed') return;
     this.logger.warn('Redis is not there yet: only this server is served until it is.');
   }
 
@@ -98,7 +99,12 @@ export class BackplaneLifecycle
     errors$.subscribe((error) => {
       if (performance.now() - this.loggedAt < LOG_INTERVAL_MS) return;
       this.loggedAt = performance.now();
-      this.logger.warn(`${error.message}${error.cause instanceof Error ? ` ${error.cause.message}` : ''}`);
+      this.logger.warn(describe(error));
     });
   }
+}
+
+/** The message, and that of the cause where it says more. */
+function describe({ message, cause }: Error): string {
+  return cause instanceof Error && !message.includes(cause.message) ? `${message} ${cause.message}` : message;
 }

@@ -140,7 +140,7 @@ export class PathServer {
     const sink = new SocketSink(socket, writer, edge.maxBufferedBytes, counters);
     const id = newConnectionId(serverId);
     const local = new LocalConnection(id, this.key, userId, asked || jsonProtocol, sink);
-    const client = new BackplaneConnection(local, dispatcher, socket, data);
+    const client = new BackplaneConnection(local, dispatcher, socket, data ?? {});
     const session = new ClientSession(socket, local, client, dispatcher, edge, counters);
     sessions.set(client, session);
     if (expiresAt) client.renew(expiresAt);

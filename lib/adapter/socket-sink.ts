@@ -37,8 +37,13 @@ export class SocketSink implements ConnectionSink {
     const { pending, socket } = this;
     this.pending = undefined;
     if (!pending || socket.readyState !== socket.OPEN) return;
-    if (writeFrames(socket, pending.wire)) return;
-    for (const { payload, binary } of pending.list()) socket.send(payload, { binary });
+    try {
+      if (writeFrames(socket, pending.wire)) return;
+      for (const { payload, binary } of pending.list()) socket.send(payload, { binary });
+    } catch {
+      // A socket that cannot even be written to is of no use to its client, and must not keep the others from theirs.
+      socket.terminate();
+    }
   }
 
   private tooSlow(): void {

@@ -1,7 +1,7 @@
 import type { ClientFrame } from '../protocol/client-frame.js';
 import { PendingFrames } from './pending-frames.js';
 
-/** What can be written to at the end of a turn. */
+/** What can be written to at the end of a turn; must not throw. */
 export interface Flushable {
   flush(): void;
 }
@@ -34,7 +34,7 @@ export class TurnWriter {
     const now = this.waiting.splice(0, SOCKETS_PER_TURN);
     // What is joined in this turn is not kept for the next one.
     this.empty = PendingFrames.empty();
-    for (const sink of now) sink.flush();
     if (this.waiting.length > 0) this.schedule();
+    for (const sink of now) sink.flush();
   }
 }

@@ -24,7 +24,7 @@ export class BackplaneConnection<Data = unknown> {
     private readonly dispatcher: Dispatcher,
     /** The raw socket. What is written to it directly passes by the order of what `emit` sends. */
     readonly socket: WebSocket,
-    /** What admission found out about the client; the same object for the connection's whole life. */
+    /** What admission found out about the client, else an empty object; the same for the connection's whole life. */
     readonly data: Data,
   ) {}
 

@@ -12,19 +12,23 @@ import type { Transport } from './transport.js';
 /** A bus that is not started yet, for a server that is new. */
 export function createBus(options: ResolvedOptions, channels: ChannelNames): Bus {
   const serverId = newServerId();
-  const transport = createTransport(options, `backplane:${serverId}`);
+  const transport = createTransport(options, `backplane:${serverId}`, channels.pattern);
   return new ServerBus(serverId, channels, transport, options.publishTimeoutMs);
 }
 
-function createTransport({ connection, connectionFactory }: ResolvedOptions, name: string): Transport {
+function createTransport(
+  { connection, connectionFactory }: ResolvedOptions,
+  name: string,
+  pattern: string,
+): Transport {
   if (connectionFactory)
-    return new RedisTransport(new UserRedisClients(connectionFactory, connection.redis, name));
+    return new RedisTransport(new UserRedisClients(connectionFactory, connection.redis, name), pattern);
   switch (connection.mode) {
     case 'memory':
       return new MemoryTransport(connection.memoryName ?? '');
     case 'standalone':
     case 'sentinel':
-      return new RedisTransport(new OwnRedisClients(connection.redis, name));
+      return new RedisTransport(new OwnRedisClients(connection.redis, name), pattern);
     case 'cluster':
       throw new InvalidOptionsError([
         'connection: Redis Cluster is not supported yet; name one server, or Sentinel',

@@ -15,7 +15,11 @@ export class RedisTransport implements Transport {
   private readonly factoryTimers = new Map<LinkRole, NodeJS.Timeout>();
   private closed = false;
 
-  constructor(private readonly clients: RedisClients) {}
+  constructor(
+    private readonly clients: RedisClients,
+    /** What the Redis user needs the right to, as an ACL writes it behind `&`. */
+    private readonly pattern: string,
+  ) {}
 
   async open(events: TransportEvents): Promise<void> {
     await Promise.all([this.openLink('publisher', events), this.openLink('subscriber', events)]);
@@ -27,7 +31,7 @@ export class RedisTransport implements Transport {
     try {
       await this.publisher.client.publish(channel, bytes);
     } catch (error) {
-      if (isReplyError(error)) throw new PublishRefusedError(error.message, { cause: error });
+      if (isReplyError(error)) throw new PublishRefusedError(this.explain(error), { cause: error });
       throw error;
     }
   }
@@ -78,6 +82,11 @@ export class RedisTransport implements Transport {
         setTimeout(() => void this.openLink(role, events, attempt + 1), delayMs),
       );
     }
+  }
+
+  private explain({ message }: Error): string {
+    if (!message.startsWith('NOPERM')) return message;
+    return `${message}. Grant the Redis user the channels "&${this.pattern}" and +publish`;
   }
 
   /** Publishes of one tick leave in one write(2), which is most of what a publish costs. */

@@ -5,7 +5,7 @@ import { z } from 'zod';
 export interface Admission<Data = unknown> {
   /** The user that the connection belongs to; a user may have many connections. */
   userId?: string;
-  /** What handlers find as `client.data`. */
+  /** What handlers find as `client.data`; an empty object where it is left out. */
   data?: Data;
   /** When the connection is closed with 1008, unless `client.renew()` has set a later time. */
   expiresAt?: Date;

@@ -43,7 +43,9 @@ const prefix = z.string().regex(/^[\w.:{}-]+$/, 'must be made of letters, digits
 
 const schema = z.strictObject({
   connection: z.string().min(1).optional(),
-  redis: z.looseObject({ keyPrefix: z.undefined('must not be set: use channelPrefix') }).optional(),
+  redis: z
+    .looseObject({ keyPrefix: z.undefined('must not be set: use channelPrefix').optional() })
+    .optional(),
   connectionFactory: z
     .custom<RedisBackplaneOptions['connectionFactory']>(isFunction, 'must be a function')
     .optional(),

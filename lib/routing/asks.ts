@@ -35,6 +35,20 @@ export interface AskOptions {
   readonly local: boolean;
 }
 
+interface Question {
+  readonly id: string;
+  readonly address: Address;
+  readonly timeoutMs: number;
+  readonly frames: MessageFrames;
+}
+
+/** A question on its way to other servers: all of them, or those of the connections it names. */
+interface Parcel {
+  readonly farm: boolean;
+  readonly channels: readonly string[];
+  readonly record: Buffer;
+}
+
 /** Asks clients, wherever they are, and brings their answers back. */
 export class Asks {
   private number = 0;
@@ -68,19 +82,21 @@ export class Asks {
     data: unknown,
     { timeoutMs, signal, local }: AskOptions,
   ): Promise<PendingAsk> {
+    if (signal?.aborted) throw new InvokeCanceledError(signal.reason);
     const id = `${this.bus.serverId}:${++this.number}`;
-    const frames = MessageFrames.of({ event, data, id });
+    const question: Question = { id, address, timeoutMs, frames: MessageFrames.of({ event, data, id }) };
+    // What cannot be sent is refused before anybody is asked.
+    const parcel = local ? undefined : this.wrap(question);
     const pending = new PendingAsk(this.bus.peers);
     const { servers } = pending;
     const canceled = new Deferred<never>();
     const cancel = (): void => canceled.reject(new InvokeCanceledError(signal?.reason));
-    if (signal?.aborted) throw new InvokeCanceledError(signal.reason);
     signal?.addEventListener('abort', cancel, { once: true });
     const timeout = setTimeout(() => servers.end(), timeoutMs);
     this.pending.set(id, pending);
     try {
-      const others = local ? undefined : this.askOthers(id, address, frames, timeoutMs, pending);
-      this.askOwn(id, address, frames, timeoutMs, pending);
+      this.askOwn(question, pending);
+      const others = parcel && this.askOthers(question, parcel, pending);
       // A Redis that takes the publish and does not answer holds nobody beyond the time.
       await Promise.race([others, canceled.promise, servers.done]);
       servers.expectNoMore();
@@ -107,13 +123,17 @@ export class Asks {
     this.held.close();
   }
 
-  private askOwn(
-    id: string,
-    address: Address,
-    frames: MessageFrames,
-    timeoutMs: number,
-    pending: PendingAsk,
-  ): void {
+  /** @returns what the other servers concerned are sent; `undefined` when there are none */
+  private wrap({ id, address, frames, timeoutMs }: Question): Parcel | undefined {
+    const farm = !namesConnectionsOnly(address);
+    const channels = farm ? [this.channels.servers] : channelsOf(address, this.channels, this.bus.serverId);
+    if (channels.length === 0) return undefined;
+    const record = encodeAsk({ id, timeoutMs, address, payloads: frames.payloads(this.protocols) });
+    checkSize(record);
+    return { farm, channels, record };
+  }
+
+  private askOwn({ id, address, frames, timeoutMs }: Question, pending: PendingAsk): void {
     const connections = this.deliver(address, frames);
     this.held.hold(id, connections, timeoutMs, (connection, answer) =>
       pending.answered(connection.id, answer),
@@ -125,27 +145,20 @@ export class Asks {
   }
 
   private async askOthers(
-    id: string,
-    address: Address,
-    frames: MessageFrames,
-    timeoutMs: number,
-    pending: PendingAsk,
+    { address }: Question,
+    { farm, channels, record }: Parcel,
+    { servers }: PendingAsk,
   ): Promise<void> {
-    const farm = !namesConnectionsOnly(address);
-    const channels = farm ? [this.channels.servers] : channelsOf(address, this.channels, this.bus.serverId);
-    if (channels.length === 0) return;
-    const record = encodeAsk({ id, timeoutMs, address, payloads: frames.payloads(this.protocols) });
-    checkSize(record);
     for (const connectionId of namedConnections(address)) {
       const server = serverOf(connectionId);
-      if (server !== undefined && server !== this.bus.serverId) pending.servers.expect(server);
+      if (server !== undefined && server !== this.bus.serverId) servers.expect(server);
     }
     await this.bus.publish(channels, record).catch((cause: unknown) => {
       throw publishError(0, cause);
     });
     if (!farm) return;
-    await Promise.race([this.bus.peers.whenHeardFor(FARM_VIEW_MS), pending.servers.done]);
-    for (const server of this.bus.peers.alive) pending.servers.expect(server);
+    await Promise.race([this.bus.peers.whenHeardFor(FARM_VIEW_MS), servers.done]);
+    for (const server of this.bus.peers.alive) servers.expect(server);
   }
 
   private receive({ id, timeoutMs, address, payloads }: AskRecord, origin: string): void {

@@ -20,8 +20,13 @@ export class HeldAsks {
   private readonly held = new Map<string, HeldAsk>();
 
   hold(id: string, connections: readonly LocalConnection[], timeoutMs: number, send: AnswerSender): void {
-    const timer = setTimeout(() => this.held.delete(id), timeoutMs);
-    this.held.set(id, { connections: new Set(connections), send, timer });
+    if (connections.length === 0) return;
+    const held: HeldAsk = {
+      connections: new Set(connections),
+      send,
+      timer: setTimeout(() => this.forget(id, held), timeoutMs),
+    };
+    this.held.set(id, held);
     for (const connection of connections) (connection.asks ??= new Set()).add(id);
   }
 
@@ -53,5 +58,6 @@ export class HeldAsks {
   private forget(id: string, held: HeldAsk): void {
     clearTimeout(held.timer);
     this.held.delete(id);
+    for (const connection of held.connections) connection.asks?.delete(id);
   }
 }

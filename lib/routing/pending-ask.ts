@@ -28,6 +28,7 @@ export class PendingAsk {
 
   asked(server: string, connectionIds: readonly string[]): void {
     this.unanswered.set(server, new Set(connectionIds));
+    this.servers.hold(server);
     this.replyWhenAll(server);
   }
 

@@ -34,12 +34,17 @@ export class ServerReplies<Reply> {
   }
 
   expect(server: string): void {
-    if (this.replies.has(server) || this.lost.includes(server)) return;
+    if (this.replies.has(server) || this.awaited.has(server) || this.lost.includes(server)) return;
     this.awaited.add(server);
     if (this.peers.alive.has(server)) return;
     void this.peers.whenHeardFor(ABSENT_AFTER_MS).then(() => {
       if (!this.peers.alive.has(server)) this.give(server, this.absent);
     });
+  }
+
+  /** This server has begun to reply, so it is there. */
+  hold(server: string): void {
+    if (!this.replies.has(server)) this.awaited.add(server);
   }
 
   expectNoMore(): void {

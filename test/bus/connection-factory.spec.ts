@@ -26,7 +26,7 @@ afterEach(() => {
 });
 
 const transportOf = (factory: Factory): RedisTransport =>
-  new RedisTransport(new UserRedisClients(factory, {}, 'test'));
+  new RedisTransport(new UserRedisClients(factory, {}, 'test'), 'test:*');
 
 const failing = (): Redis => {
   throw new Error('no credentials yet');

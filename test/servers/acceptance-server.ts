@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import type { AddressInfo } from 'node:net';
-import { Module } from '@nestjs/common';
+import { Logger, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import {
   ConnectedSocket,
@@ -69,7 +69,8 @@ const end = (): never => process.exit();
 process.on('disconnect', end);
 if (!process.connected) end();
 
-const app = await NestFactory.create(AcceptanceModule, { logger: ['error'] });
+Logger.overrideLogger(['error']);
+const app = await NestFactory.create(AcceptanceModule);
 await app.listen(0, '127.0.0.1');
 process.send?.((app.getHttpServer() as { address(): AddressInfo }).address().port);
 

@@ -1,0 +1,94 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { connectMember, type Member, serverPair, useRedis } from '../support/acceptance.js';
+import type { ChatServer } from '../support/chat-app.js';
+import { delivered, useTestFarm } from '../support/test-farm.js';
+
+const farm = useTestFarm();
+const redis = useRedis();
+
+let near: ChatServer;
+let far: ChatServer;
+/** Two clients of one server, one of the other. */
+let members: [one: Member, two: Member, three: Member];
+
+beforeEach(async () => {
+  [near, far] = await serverPair(farm, redis.url);
+  members = [
+    await connectMember(farm, near),
+    await connectMember(farm, near),
+    await connectMember(farm, far),
+  ];
+});
+
+/** Who gets an emit to the group now, from either server, with no time between. */
+async function reachedIn(group: string): Promise<boolean[]> {
+  const clients = members.map(({ client }) => client);
+  await near.broadcaster.group(group).emit(`near to ${group}`);
+  await far.broadcaster.group(group).emit(`far to ${group}`);
+  await delivered(near, ...clients);
+  await delivered(far, ...clients);
+  return clients.map((client) => {
+    const both = [client.dataOf(`near to ${group}`).length, client.dataOf(`far to ${group}`).length];
+    expect(both).toEqual([both[0], both[0]]);
+    return both[0] === 1;
+  });
+}
+
+const joinDirectly = async (group: string, ...joining: Member[]): Promise<void> => {
+  await Promise.all(joining.map(({ connection }) => connection.join(group)));
+};
+
+describe('join on a target', () => {
+  it('[IO-12] lets all connections of all servers join', async () => {
+    await near.broadcaster.join('room1');
+    expect(await reachedIn('room1')).toEqual([true, true, true]);
+  });
+
+  it('[IO-13] lets those join that match: in a group, and not in another one', async () => {
+    const [one, two, three] = members;
+    await joinDirectly('room1', one, three);
+    await joinDirectly('room2', two, three);
+    await near.broadcaster.group('room1').exceptGroup('room2').join('room3');
+    expect(await reachedIn('room3')).toEqual([true, false, false]);
+  });
+
+  it('[IO-14] lets the one with an id join', async () => {
+    const [, , three] = members;
+    await near.broadcaster.connection(three.id).join('room3');
+    expect(await reachedIn('room3')).toEqual([false, false, true]);
+  });
+});
+
+describe('leave on a target', () => {
+  it('[IO-15] lets all connections of all servers leave', async () => {
+    await joinDirectly('room1', ...members);
+    await near.broadcaster.leave('room1');
+    expect(await reachedIn('room1')).toEqual([false, false, false]);
+  });
+
+  it('[IO-16] lets those leave that match: in a group, and not in another one', async () => {
+    const [one, two, three] = members;
+    await joinDirectly('room1', one, three);
+    await joinDirectly('room2', two, three);
+    await near.broadcaster.group('room1').exceptGroup('room2').leave('room1');
+    expect(await reachedIn('room1')).toEqual([false, false, true]);
+  });
+
+  it('[IO-17] lets the one with an id leave', async () => {
+    const [, , three] = members;
+    await joinDirectly('room1', ...members);
+    await near.broadcaster.connection(three.id).leave('room1');
+    expect(await reachedIn('room1')).toEqual([true, true, false]);
+  });
+});
+
+describe('disconnect on a target', () => {
+  it('[IO-18] closes all connections of all servers, after what was emitted to them before', async () => {
+    void near.broadcaster.emit('bye', 1);
+    await near.broadcaster.disconnect(4001, 'over');
+    for (const { client } of members) {
+      expect(await client.closed).toEqual({ code: 4001, reason: 'over' });
+      expect(client.dataOf('bye')).toEqual([1]);
+    }
+  });
+});

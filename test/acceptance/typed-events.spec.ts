@@ -1,0 +1,119 @@
+import { describe, expect, expectTypeOf, it } from 'vitest';
+import type { BackplaneConnection } from '../../lib/broadcast/backplane-connection.js';
+import type { Broadcaster } from '../../lib/broadcast/broadcaster.js';
+import type { InvokeAllResult } from '../../lib/broadcast/invoke.js';
+import type { Target } from '../../lib/broadcast/target.js';
+import type { Delivery } from '../../lib/routing/delivery.js';
+
+// An interface, as users write it: it has no index signature.
+interface ChatEvents {
+  said: { text: string; group?: string };
+  joined: { id: string };
+  typing: undefined;
+  counted: number | undefined;
+}
+
+interface Visitor {
+  name: string;
+}
+
+/** What is written in it is compiled, by `tsc -p test`, and never run. */
+function compiled(check: (subject: never) => unknown): void {
+  expect(check).toBeTypeOf('function');
+}
+
+describe('Broadcaster<Events>', () => {
+  it('takes the events declared, with their data', () => {
+    compiled((broadcaster: Broadcaster<ChatEvents>) => {
+      expectTypeOf(broadcaster.emit('said', { text: 'x' })).toEqualTypeOf<Promise<Delivery>>();
+      void broadcaster.group('g').user('u').except('c').emit('joined', { id: '1' });
+      void broadcaster.local.volatile.all.exceptGroup('g').emit('said', { text: 'x', group: 'g' });
+      void broadcaster.connection('c').emit('typing');
+      void broadcaster.emit('typing', undefined);
+      void broadcaster.emit('counted');
+      void broadcaster.emit('counted', 1);
+    });
+  });
+
+  it('refuses names that are not declared, and data that is not theirs', () => {
+    compiled((broadcaster: Broadcaster<ChatEvents>) => {
+      // @ts-expect-error no such event
+      void broadcaster.emit('shouted', {});
+      // @ts-expect-error data of another event
+      void broadcaster.emit('said', { id: '1' });
+      // @ts-expect-error its data is missing
+      void broadcaster.emit('said');
+      // @ts-expect-error data of the wrong type
+      void broadcaster.group('g').emit('joined', { id: 1 });
+      // @ts-expect-error data for an event that has none
+      void broadcaster.all.emit('typing', 1);
+      // @ts-expect-error no such event
+      void broadcaster.connection('c').invoke('shouted');
+      // @ts-expect-error data of the wrong type
+      void broadcaster.group('g').invokeAll('joined', { id: 1 });
+    });
+  });
+
+  it('keeps its events through every target', () => {
+    compiled((broadcaster: Broadcaster<ChatEvents>) => {
+      const { all, local, volatile } = broadcaster;
+      for (const target of [all, local, volatile]) expectTypeOf(target).toEqualTypeOf<Target<ChatEvents>>();
+      for (const method of ['connection', 'group', 'user', 'except', 'exceptGroup'] as const)
+        expectTypeOf(broadcaster[method]('x')).toEqualTypeOf<Target<ChatEvents>>();
+    });
+  });
+
+  it('gives answers the type that the caller vouches for, or that `parse` makes', () => {
+    compiled((broadcaster: Broadcaster<ChatEvents>) => {
+      const one = broadcaster.connection('c');
+      expectTypeOf(one.invoke('typing')).toEqualTypeOf<Promise<unknown>>();
+      expectTypeOf(one.invoke<number>('said', { text: 'x' })).toEqualTypeOf<Promise<number>>();
+      expectTypeOf(one.invoke('typing', undefined, { parse: Number })).toEqualTypeOf<Promise<number>>();
+      expectTypeOf(one.invokeAll('typing', undefined, { parse: String })).toEqualTypeOf<
+        Promise<InvokeAllResult<string>>
+      >();
+      // @ts-expect-error `parse` makes something else
+      void one.invoke<string>('typing', undefined, { parse: Number });
+    });
+  });
+
+  it('of another gateway has that gateway’s events', () => {
+    compiled((broadcaster: Broadcaster) => {
+      expectTypeOf(broadcaster.gateway<ChatEvents>('/chat')).toEqualTypeOf<Broadcaster<ChatEvents>>();
+      // @ts-expect-error no such event
+      void broadcaster.gateway<ChatEvents>('/chat').emit('shouted');
+    });
+  });
+
+  it('without events takes any name, with any data or none', () => {
+    compiled((broadcaster: Broadcaster) => {
+      void broadcaster.emit('anything');
+      void broadcaster.group('g').emit('anything', { at: 'all' });
+      // @ts-expect-error a name is a text
+      void broadcaster.emit(1);
+    });
+  });
+});
+
+describe('BackplaneConnection<Data>', () => {
+  it('has the data that admission found, and cannot be given others', () => {
+    compiled((connection: BackplaneConnection<Visitor>) => {
+      expectTypeOf(connection.data).toEqualTypeOf<Visitor>();
+      expectTypeOf(connection.id).toEqualTypeOf<string>();
+      expectTypeOf(connection.userId).toEqualTypeOf<string | undefined>();
+      expectTypeOf(connection.groups).toEqualTypeOf<ReadonlySet<string>>();
+      expectTypeOf(connection.data).not.toHaveProperty('surname');
+      // @ts-expect-error it is admission's
+      connection.data = { name: 'x' };
+      expectTypeOf(connection.groups).not.toHaveProperty('add');
+    });
+  });
+
+  it('without a type says nothing about its data', () => {
+    compiled((connection: BackplaneConnection) => {
+      expectTypeOf(connection.data).toBeUnknown();
+      expectTypeOf(connection.invoke('question')).toEqualTypeOf<Promise<unknown>>();
+      expectTypeOf(connection.invoke('q', 1, { parse: Number })).toEqualTypeOf<Promise<number>>();
+    });
+  });
+});

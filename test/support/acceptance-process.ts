@@ -1,0 +1,36 @@
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { type FarmProcess, startFarmProcess } from '../servers/farm-process.js';
+import { CodecClient, type CodecName } from './codec-client.js';
+import type { TestFarm } from './test-farm.js';
+
+const SCRIPT = fileURLToPath(new URL('../../.build/test/servers/acceptance-server.js', import.meta.url));
+
+/** The compiled acceptance-server in a process of its own; it ends with the test. */
+export async function startAcceptanceProcess(
+  farm: TestFarm,
+  connection: string,
+  prefix: string,
+): Promise<FarmProcess> {
+  if (!existsSync(SCRIPT)) throw new Error('The servers are not compiled: npm run build:sample');
+  const server = await startFarmProcess(SCRIPT, connection, prefix);
+  farm.onEnd(() => server.stop());
+  return server;
+}
+
+export async function openClient(
+  farm: TestFarm,
+  { port }: FarmProcess,
+  codec: CodecName,
+  user?: string,
+): Promise<CodecClient> {
+  const query = user === undefined ? '' : `?user=${encodeURIComponent(user)}`;
+  const client = await CodecClient.open(`ws://127.0.0.1:${port}/farm${query}`, codec);
+  farm.onEnd(() => client.socket.terminate());
+  return client;
+}
+
+/** The client's connection id, and the process that holds it. */
+export async function whoIs(client: CodecClient): Promise<{ id: string; pid: number }> {
+  return (await client.ask('who', undefined, 'who')).data as { id: string; pid: number };
+}
