@@ -27,6 +27,8 @@ export async function openClient(
   const query = user === undefined ? '' : `?user=${encodeURIComponent(user)}`;
   const client = await CodecClient.open(`ws://127.0.0.1:${port}/farm${query}`, codec);
   farm.onEnd(() => client.socket.terminate());
+  // A socket opens before its server has subscribed the user's channel; its messages are handled after that.
+  await whoIs(client);
   return client;
 }
 
