@@ -13,6 +13,8 @@ export default tseslint.config(
       // Nest's modules are classes that hold nothing but their decorator.
       '@typescript-eslint/no-extraneous-class': ['error', { allowWithDecorator: true }],
       '@typescript-eslint/no-confusing-void-expression': 'off',
+      // Nest types its options as classes, and everybody gives literals.
+      '@typescript-eslint/no-unsafe-class-instance-assignment': 'off',
     },
   },
 );

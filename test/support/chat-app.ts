@@ -33,7 +33,7 @@ export async function startChatServer(
   const { port } = (app.getHttpServer() as { address(): AddressInfo }).address();
   return {
     app,
-    gateway: app.get(gateway) as ChatGateway,
+    gateway: app.get<ChatGateway>(gateway),
     broadcaster: app.get(Broadcaster),
     backplane: app.get(RedisBackplane),
     port,
