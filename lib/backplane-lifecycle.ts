@@ -40,7 +40,7 @@ export class BackplaneLifecycle
 {
   private readonly logger = new Logger('RedisBackplane');
   private failure: Error | undefined;
-  private loggedAt = -Infinity;
+  private readonly warnedAt = new Map<string, number>();
 
   constructor(
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
@@ -87,7 +87,8 @@ export class BackplaneLifecycle
     });
     loss$.subscribe(({ path, from, to, certainty, origin }) => {
       const whose = origin === undefined ? '' : ` of the server ${origin}`;
-      this.logger.warn(
+      this.warn(
+        'loss',
         `Clients of ${path} ${certainty === 'known' ? '' : 'may '}have missed messages${whose}, sent from ${from.toISOString()} to ${to.toISOString()}.`,
       );
     });
@@ -96,11 +97,15 @@ export class BackplaneLifecycle
         `Connection to Redis restored after ${downMs} ms, ${channelsRestored} channels subscribed.`,
       ),
     );
-    errors$.subscribe((error) => {
-      if (performance.now() - this.loggedAt < LOG_INTERVAL_MS) return;
-      this.loggedAt = performance.now();
-      this.logger.warn(describe(error));
-    });
+    errors$.subscribe((error) => this.warn('error', describe(error)));
+  }
+
+  /** Once a second of each kind: what is left out here is on the observables. */
+  private warn(kind: 'loss' | 'error', message: string): void {
+    const now = performance.now();
+    if (now - (this.warnedAt.get(kind) ?? -Infinity) < LOG_INTERVAL_MS) return;
+    this.warnedAt.set(kind, now);
+    this.logger.warn(message);
   }
 }
 

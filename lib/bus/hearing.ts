@@ -33,6 +33,8 @@ export class Hearing {
   /** Own messages that are waited for: the first of each slot, oldest first. */
   private awaited: { readonly number: number; readonly sentAt: number }[] = [];
   private provenUntil: number;
+  /** How long the last own message took to come back: nothing that is read now was sent much longer ago. */
+  private echoLagMs = 0;
   /** How long this process stood still while messages were waited for: what came meanwhile is unread yet. */
   private excusedMs = 0;
 
@@ -46,6 +48,19 @@ export class Hearing {
   /** Whatever Redis took before this time, on channels that were subscribed then, was heard. */
   get heardUntil(): number {
     return this.provenUntil;
+  }
+
+  /** How old what is read now may be. */
+  get lagMs(): number {
+    return this.echoLagMs;
+  }
+
+  /**
+   * A peer's heartbeat of this time was heard, and so was what Redis took before it. Where only the way to Redis is
+   * broken, the own echo stays away although everything is heard: the report shall not begin before it must.
+   */
+  witness(sentAt: number): void {
+    if (this.proving) this.prove(sentAt - this.echoLagMs);
   }
 
   start(): void {
@@ -88,7 +103,8 @@ export class Hearing {
     if (this.firstNumber === undefined || number < this.firstNumber) return;
     let oldest = this.awaited[0];
     while (oldest && number >= oldest.number) {
-      this.provenUntil = oldest.sentAt;
+      this.prove(oldest.sentAt);
+      this.echoLagMs = this.now() - oldest.sentAt;
       this.excusedMs = 0;
       this.awaited.shift();
       oldest = this.awaited[0];
@@ -96,6 +112,10 @@ export class Hearing {
     if (this.heard) return;
     this.heard = true;
     this.events.echoed();
+  }
+
+  private prove(until: number): void {
+    this.provenUntil = Math.max(this.provenUntil, until);
   }
 
   private beat(): void {

@@ -55,7 +55,7 @@ export class Inbox {
     this.hearing.echo(number);
     for (const { kind, body } of records) {
       if (kind !== RecordKind.Heartbeat) continue;
-      const beat = decodeHeartbeat(body);
+      const { number: beat } = decodeHeartbeat(body);
       const skipped = this.ownBeat !== undefined && beat > this.ownBeat + 1;
       this.ownBeat = beat;
       // Redis took a heartbeat, and did not bring it here.
@@ -83,7 +83,10 @@ export class Inbox {
   }
 
   private readBeat(origin: string, body: Buffer): void {
-    const gap = this.peers.beat(origin, decodeHeartbeat(body));
+    const { number, sentAt } = decodeHeartbeat(body);
+    const witnessed = this.peers.sentAt(origin, sentAt);
+    if (witnessed !== undefined) this.hearing.witness(witnessed);
+    const gap = this.peers.beat(origin, number, this.hearing.lagMs);
     if (gap) this.outage.missed({ channels: 'all', origin, ...gap, certainty: 'possible' });
   }
 

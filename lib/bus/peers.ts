@@ -1,6 +1,7 @@
 import { type Observable, Subject } from 'rxjs';
 import type { PeerView } from './bus.js';
 import { HEARTBEAT_MS } from './hearing.js';
+import { PeerClock } from './peer-clock.js';
 
 /** A server that was silent for so long is dead to the others: four heartbeats. */
 export const DEAD_AFTER_MS = 4000;
@@ -14,10 +15,13 @@ const MAX_JUMP = 1_000_000_000;
 const TRAVEL_MS = 50;
 
 interface Peer {
+  readonly clock: PeerClock;
   lastNumber: number;
   /** It said goodbye. */
   left: boolean;
   heardAt: number;
+  /** As `heardAt`, and later by the time for which this process has stood still since. */
+  excusedAt: number;
   /** The last heartbeat, and when it was heard; `undefined` before the first one. */
   beat: { readonly number: number; readonly heardAt: number } | undefined;
   /** From the first to the last silence of more than a heartbeat since `beat`. */
@@ -65,9 +69,11 @@ export class Peers implements PeerView {
     if (!peer) {
       this.living.add(serverId);
       this.known.set(serverId, {
+        clock: new PeerClock(),
         lastNumber: number,
         left: false,
         heardAt: now,
+        excusedAt: now,
         beat: undefined,
         pause: undefined,
       });
@@ -78,13 +84,19 @@ export class Peers implements PeerView {
     this.silentSince.delete(serverId);
     if (now - peer.heardAt > HEARTBEAT_MS) peer.pause = { from: peer.pause?.from ?? peer.heardAt, to: now };
     peer.heardAt = now;
+    peer.excusedAt = now;
     if (number <= peer.lastNumber) return 'old';
     peer.lastNumber = number;
     return 'new';
   }
 
-  /** A heartbeat of this server was heard. Where others before it were not, returns when that was. */
-  beat(serverId: string, number: number): Gap | undefined {
+  /**
+   * A heartbeat of this server was heard.
+   *
+   * @param lagMs how old what is heard may be
+   * @returns when others before it were not heard, if so
+   */
+  beat(serverId: string, number: number, lagMs: number): Gap | undefined {
     const peer = this.known.get(serverId);
     if (!peer) return undefined;
     const { beat: last, pause } = peer;
@@ -93,7 +105,12 @@ export class Peers implements PeerView {
     peer.pause = undefined;
     if (!last || number <= last.number + 1) return undefined;
     const gap = pause ?? { from: last.heardAt, to: now };
-    return { from: gap.from - TRAVEL_MS, to: gap.to };
+    return { from: gap.from - lagMs - TRAVEL_MS, to: gap.to };
+  }
+
+  /** When a heartbeat of this server was sent, on our clock; `undefined` while too little is known of its clock. */
+  sentAt(serverId: string, sentAt: number): number | undefined {
+    return this.known.get(serverId)?.clock.heard(sentAt, this.now());
   }
 
   /** The server said that it ends. What it publishes until then is heard, but nobody counts on it. */
@@ -117,14 +134,14 @@ export class Peers implements PeerView {
   excuse(ms: number): void {
     if (this.listeningSince !== undefined)
       this.listeningSince = Math.min(this.listeningSince + ms, this.now());
-    for (const peer of this.known.values()) peer.heardAt = Math.min(peer.heardAt + ms, this.now());
+    for (const peer of this.known.values()) peer.excusedAt = Math.min(peer.excusedAt + ms, this.now());
   }
 
   sweep(): void {
     if (this.listeningSince === undefined) return;
     const now = this.now();
     for (const [serverId, peer] of this.known) {
-      const silent = now - Math.max(peer.heardAt, this.listeningSince);
+      const silent = now - Math.max(peer.excusedAt, this.listeningSince);
       if (silent > FORGOTTEN_AFTER_MS) this.known.delete(serverId);
       if (silent > DEAD_AFTER_MS && this.living.has(serverId)) {
         this.silentSince.set(serverId, now);

@@ -194,7 +194,7 @@ export class ServerBus implements Bus {
   private beat(asking: boolean): void {
     if (this.goodbye) return;
     const number = ++this.beats;
-    const heartbeat = encodeHeartbeat(number);
+    const heartbeat = encodeHeartbeat({ number, sentAt: this.now() });
     this.publish([this.channels.servers], asking ? Buffer.concat([heartbeat, ROLL_CALL]) : heartbeat).catch(
       (cause: unknown) => {
         // Nobody shall miss a heartbeat that was never sent.

@@ -7,13 +7,22 @@ import { RecordKind } from './record-kind.js';
  * A heartbeat:
  *
  *   varint   number: one more than the heartbeat before, so that whoever hears them knows of one that it missed
+ *   varint   when it was sent: milliseconds on the sender's own clock, which only differences are taken of
  */
+export interface Heartbeat {
+  readonly number: number;
+  readonly sentAt: number;
+}
 
-export function encodeHeartbeat(number: number): Buffer {
-  return encodeRecord(RecordKind.Heartbeat, new ByteWriter(8).varint(number).finish());
+export function encodeHeartbeat({ number, sentAt }: Heartbeat): Buffer {
+  return encodeRecord(
+    RecordKind.Heartbeat,
+    new ByteWriter(16).varint(number).varint(Math.floor(sentAt)).finish(),
+  );
 }
 
 /** @throws MalformedBytesError */
-export function decodeHeartbeat(body: Buffer): number {
-  return new ByteReader(body).varint();
+export function decodeHeartbeat(body: Buffer): Heartbeat {
+  const reader = new ByteReader(body);
+  return { number: reader.varint(), sentAt: reader.varint() };
 }

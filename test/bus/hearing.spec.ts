@@ -218,3 +218,33 @@ it('after stop nothing is told any more', () => {
   expect(looks).toEqual([]);
   expect(vi.getTimerCount()).toBe(0);
 });
+
+describe('the last moment that was heard', () => {
+  it('is when the last own message was sent that came back', () => {
+    hearing.begin();
+    hearing.echo(number);
+    passHearing(1000);
+    const proven = hearing.heardUntil;
+    vi.advanceTimersByTime(2000);
+    expect(hearing.heardUntil).toBe(proven);
+  });
+
+  it('is later when a heartbeat of a peer was heard that was sent later, and never earlier', () => {
+    hearing.begin();
+    hearing.echo(number);
+    const proven = hearing.heardUntil;
+    hearing.witness(proven + 1500);
+    expect(hearing.heardUntil).toBe(proven + 1500);
+    hearing.witness(proven + 500);
+    expect(hearing.heardUntil).toBe(proven + 1500);
+  });
+
+  it('is told by nobody while there are no links', () => {
+    hearing.begin();
+    hearing.echo(number);
+    const proven = hearing.heardUntil;
+    hearing.end();
+    hearing.witness(proven + 1500);
+    expect(hearing.heardUntil).toBe(proven);
+  });
+});

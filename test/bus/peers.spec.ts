@@ -129,23 +129,23 @@ describe('silent', () => {
 describe('a heartbeat', () => {
   it('that follows the one before tells of no gap, nor does the first one', () => {
     peers.heard('a', 10);
-    expect(peers.beat('a', 5)).toBeUndefined();
+    expect(peers.beat('a', 5, 0)).toBeUndefined();
     for (const number of [6, 7, 8]) {
       pass(1000);
       peers.heard('a', 10 + number);
-      expect(peers.beat('a', number)).toBeUndefined();
+      expect(peers.beat('a', number, 0)).toBeUndefined();
     }
   });
 
   it('that skips another one tells the time from the last message to the next', () => {
     peers.heard('a', 1);
-    peers.beat('a', 1);
+    peers.beat('a', 1, 0);
     pass(250);
     peers.heard('a', 2);
     const from = clock;
     pass(1750);
     peers.heard('a', 9);
-    const gap = peers.beat('a', 3);
+    const gap = peers.beat('a', 3, 0);
     expect(gap?.to).toBe(clock);
     expect(gap?.from).toBeLessThanOrEqual(from);
     expect(gap?.from).toBeGreaterThan(from - 250);
@@ -153,20 +153,42 @@ describe('a heartbeat', () => {
 
   it('that skips another one tells the pause, though messages came again before it', () => {
     peers.heard('a', 1);
-    peers.beat('a', 1);
+    peers.beat('a', 1, 0);
     const from = clock;
     pass(2500);
     peers.heard('a', 8);
     const to = clock;
     pass(500);
     peers.heard('a', 9);
-    const gap = peers.beat('a', 4);
+    const gap = peers.beat('a', 4, 0);
     expect(gap?.to).toBe(to);
     expect(gap?.from).toBeLessThanOrEqual(from);
     expect(gap?.from).toBeGreaterThan(from - 250);
     pass(1000);
     peers.heard('a', 10);
-    expect(peers.beat('a', 5)).toBeUndefined();
+    expect(peers.beat('a', 5, 0)).toBeUndefined();
+  });
+});
+
+describe('a gap', () => {
+  it('begins where the server was last heard, however long this process stood still since', () => {
+    peers.heard('a', 1);
+    peers.beat('a', 1, 0);
+    const from = clock;
+    pass(900);
+    peers.excuse(900);
+    pass(1100);
+    peers.heard('a', 9);
+    expect(peers.beat('a', 3, 0)?.from).toBeLessThanOrEqual(from);
+  });
+
+  it('begins earlier by as much as what is heard may be old', () => {
+    peers.heard('a', 1);
+    peers.beat('a', 1, 0);
+    const from = clock;
+    pass(2000);
+    peers.heard('a', 9);
+    expect(peers.beat('a', 3, 400)?.from).toBeLessThanOrEqual(from - 400);
   });
 });
 

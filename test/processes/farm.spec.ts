@@ -17,7 +17,7 @@ let redis: AcquiredRedis;
 
 beforeAll(async () => {
   if (!existsSync(compiled('farm-server')))
-    throw new Error('The servers are not compiled: npm run build:sample');
+    throw new Error('The servers are not compiled: npm run build:test');
   redis = await acquireRedis();
 });
 afterAll(() => redis.stop());

@@ -12,7 +12,7 @@ export async function startAcceptanceProcess(
   connection: string,
   prefix: string,
 ): Promise<FarmProcess> {
-  if (!existsSync(SCRIPT)) throw new Error('The servers are not compiled: npm run build:sample');
+  if (!existsSync(SCRIPT)) throw new Error('The servers are not compiled: npm run build:test');
   const server = await startFarmProcess(SCRIPT, connection, prefix);
   farm.onEnd(() => server.stop());
   return server;

@@ -1,0 +1,51 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { now } from './clock.js';
+import type { Facts } from './facts.js';
+import { Farm, type FarmOptions } from './farm.js';
+import type { Fault, Form } from './fault.js';
+import { FAULTS, type FaultName } from './faults.js';
+import { judge, misses, type Row } from './judge.js';
+import type { Mechanism } from './switched-off.js';
+
+interface Pace extends Pick<FarmOptions, 'rate' | 'clientsPerServer'> {
+  readonly beforeMs: number;
+  /** After recovery: late reports and late messages are seen in it. */
+  readonly afterMs: number;
+}
+
+const PACE: Readonly<Record<Form, Pace>> = {
+  short: { rate: 300, clientsPerServer: 4, beforeMs: 300, afterMs: 700 },
+  full: { rate: 1000, clientsPerServer: 8, beforeMs: 2000, afterMs: 12_000 },
+};
+const RECOVERY_DEADLINE_MS = 4000;
+
+export interface Result {
+  readonly fault: FaultName;
+  readonly row: Row;
+  /** What misses its target. */
+  readonly missed: readonly string[];
+  readonly facts: Facts;
+}
+
+/** A farm as the fault needs it. Its caller ends it. */
+export function startFarm(name: FaultName, form: Form, without: readonly Mechanism[] = []): Promise<Farm> {
+  const fault: Fault = FAULTS[name];
+  return Farm.start({ wiring: 'direct', absent: false, ...PACE[form], ...fault.farm, without });
+}
+
+/** Takes a farm through a fault; others may have come before. */
+export async function runFault(farm: Farm, name: FaultName, form: Form): Promise<Result> {
+  const fault: Fault = FAULTS[name];
+  const { beforeMs, afterMs } = PACE[form];
+  farm.load();
+  await wait(beforeMs);
+  const begin = farm.options.absent ? farm.startedAt : now();
+  await fault.run(farm, fault.lasts[form], form);
+  const end = now();
+  await farm.untilReady(RECOVERY_DEADLINE_MS);
+  await wait(afterMs);
+  await farm.halt();
+  const facts = farm.facts(begin, end);
+  const row = judge(facts, fault);
+  return { fault: name, row, missed: misses(row, fault), facts };
+}

@@ -1,0 +1,298 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { Redis } from 'ioredis';
+import { type RedisServer, startRedis } from '../support/redis-server.js';
+import { BenchClient } from './bench-client.js';
+import { BenchServer } from './bench-server.js';
+import { now } from './clock.js';
+import type { Check, Facts, Mark } from './facts.js';
+import type { ConnectionTarget, EmitTarget, LoadPlan } from './load.js';
+import { factsOf } from './merge-facts.js';
+import type { ServerSettings } from './messages.js';
+import { Proxy } from './proxy.js';
+import type { Mechanism } from './switched-off.js';
+import { GROUPS, mixOf, RESTLESS_GROUP, userIdOf } from './traffic.js';
+
+export const SERVERS = [0, 1, 2] as const;
+const PREFIX = 'bench';
+const RESTLESS_MS = 300;
+/** Where nothing came for so long, nothing is under way. */
+const QUIET_MS = 3000;
+const HALT_DEADLINE_MS = 20_000;
+const LOOK_MS = 20;
+
+export interface FarmOptions {
+  readonly clientsPerServer: number;
+  /** Emits per second of all servers. */
+  readonly rate: number;
+  /** `proxied`: each server has a proxy of its own before Redis; `links`: its subscriber link another one, to a replica. */
+  readonly wiring: 'direct' | 'proxied' | 'links';
+  /** Redis is not there yet. */
+  readonly absent: boolean;
+  readonly without: readonly Mechanism[];
+}
+
+/** Three servers in processes of their own, their clients, and their Redis. */
+export class Farm {
+  readonly servers: BenchServer[] = [];
+  readonly clients: BenchClient[] = [];
+  /** One for each server, and behind them one for each subscriber link that has its own. */
+  readonly proxies: Proxy[] = [];
+  marks: Mark[] = [];
+  checks: Check[] = [];
+  unreadable: number[] = [];
+  readonly startedAt = now();
+  absence: Facts['absence'];
+  private restless: Promise<void>[] = [];
+  private loadedAt = 0;
+  private resting = false;
+  private targets: readonly (EmitTarget | ConnectionTarget)[] = [];
+
+  private constructor(
+    readonly options: FarmOptions,
+    readonly redis: RedisServer,
+    /** Another node: a replica of `redis` where links are wired apart. */
+    readonly spare: RedisServer | undefined,
+  ) {}
+
+  static async start(options: FarmOptions): Promise<Farm> {
+    const redis = await startRedis({ args: users() });
+    const replica = [
+      ...users(),
+      '--replicaof',
+      redis.host,
+      `${redis.port}`,
+      '--repl-diskless-sync-delay',
+      '0',
+    ];
+    const args = options.wiring === 'links' ? replica : users();
+    const farm = new Farm(
+      options,
+      redis,
+      options.wiring === 'direct' ? undefined : await startRedis({ args }),
+    );
+    try {
+      await farm.open();
+    } catch (error) {
+      await farm.end();
+      throw error;
+    }
+    return farm;
+  }
+
+  get all(): number[] {
+    return [...SERVERS];
+  }
+
+  /** The servers that are alive. */
+  get alive(): BenchServer[] {
+    return this.servers.filter((server) => !server.hasExited);
+  }
+
+  server(index: number): BenchServer {
+    return at(this.servers, index);
+  }
+
+  proxy(index: number): Proxy {
+    return at(this.proxies, index);
+  }
+
+  channel(rest: string): string {
+    return `${PREFIX}:${rest}`;
+  }
+
+  mark(what: Mark['what'], servers: readonly number[] = this.all): void {
+    this.marks.push({ what, servers, at: now() });
+  }
+
+  check(name: string, passed: boolean): void {
+    this.checks.push({ name, passed });
+  }
+
+  /** Something done with a connection of one's own to Redis. */
+  async admin<T>(use: (redis: Redis) => Promise<T>, port = this.redis.port): Promise<T> {
+    const redis = new Redis({ port, protocol: 2, retryStrategy: () => null, maxRetriesPerRequest: 0 });
+    redis.on('error', () => undefined);
+    try {
+      return await use(redis);
+    } finally {
+      redis.disconnect();
+    }
+  }
+
+  /** Adds a server that is not one of the three. */
+  extraServer(settings: Partial<ServerSettings>): BenchServer {
+    const server = new BenchServer({ ...this.settings(SERVERS.length), ...settings });
+    server.mayExit = true;
+    this.servers.push(server);
+    return server;
+  }
+
+  /** What a server has told so far. */
+  standingOf(index: number): { readonly state: string; readonly peers: number } | undefined {
+    return this.server(index)
+      .facts.flatMap(({ standings }) => standings)
+      .at(-1);
+  }
+
+  /** Resolves when it is so, or after the deadline, with whether it is. */
+  async until(holds: () => boolean, deadlineMs: number): Promise<boolean> {
+    const deadline = now() + deadlineMs;
+    while (!holds()) {
+      if (now() > deadline) return false;
+      await wait(LOOK_MS);
+    }
+    return true;
+  }
+
+  untilReady(deadlineMs: number): Promise<boolean> {
+    const ready = ({ settings: { index } }: BenchServer): boolean =>
+      this.standingOf(index)?.state === 'ready';
+    return this.until(() => this.alive.every(ready), deadlineMs);
+  }
+
+  /** Every client joins its groups; those that it is in already stay. */
+  async join(): Promise<void> {
+    await Promise.all(
+      this.clients.flatMap((client, index) =>
+        [index, index + 1, index * 2].map((group) => client.join(at(GROUPS, group % GROUPS.length))),
+      ),
+    );
+  }
+
+  /** Begins the load, and with it another run. */
+  load(): void {
+    [this.marks, this.checks, this.unreadable, this.restless] = [[], [], [], []];
+    this.resting = false;
+    this.loadedAt = now();
+    for (const client of this.clients) client.forget();
+    const connections = this.clients.map(({ connectionId: id }, client): ConnectionTarget => ({
+      kind: 'connection',
+      client,
+      id,
+    }));
+    this.targets = [...mixOf(this.options.clientsPerServer), ...connections.slice(0, 4)];
+    const plan: LoadPlan = { rate: this.options.rate / SERVERS.length, targets: this.targets };
+    for (const server of this.servers) server.order({ order: 'load', plan });
+    for (const client of this.clients.slice(0, SERVERS.length)) {
+      this.roam(client, () => RESTLESS_GROUP, RESTLESS_MS);
+    }
+  }
+
+  /** Lets a client join and leave groups until the end. */
+  roam(client: BenchClient, group: () => string, pauseMs: number): void {
+    const roaming = async (): Promise<void> => {
+      while (!this.resting && client.isOpen) {
+        const name = group();
+        if (await client.join(name)) {
+          await wait(pauseMs * (0.5 + Math.random()));
+          await client.leave(name);
+        }
+        await wait(pauseMs * Math.random());
+      }
+    };
+    this.restless.push(roaming());
+  }
+
+  /** Ends the load. Resolves when everything that was emitted has arrived, or is taken for lost. */
+  async halt(): Promise<void> {
+    this.resting = true;
+    await Promise.all(this.restless);
+    const { alive } = this;
+    for (const server of alive) server.order({ order: 'halt' });
+    const clients = this.clients.filter(({ isOpen }) => isOpen);
+    const over = (client: BenchClient): boolean =>
+      alive.every(({ settings }) => client.hasHeardTheLastOf(settings.index));
+    const quiet = (): boolean => clients.every(({ arrivedAt }) => now() - arrivedAt > QUIET_MS);
+    await this.until(() => clients.every(over) || quiet(), HALT_DEADLINE_MS);
+    await Promise.all(alive.map((server) => server.tell()));
+  }
+
+  facts(begin: number, end: number): Facts {
+    return factsOf(this, { begin, end, targets: this.targets, since: this.loadedAt });
+  }
+
+  async end(): Promise<void> {
+    this.resting = true;
+    for (const client of this.clients) client.end();
+    await Promise.all(this.servers.map((server) => server.end()));
+    await Promise.all(this.proxies.map((proxy) => proxy.close()));
+    await this.redis.stop();
+    await this.spare?.stop();
+  }
+
+  async openClient(server: number): Promise<BenchClient> {
+    const user = userIdOf(this.clients.length);
+    const query = `client=${this.clients.length}&user=${user}`;
+    const url = `ws://127.0.0.1:${this.server(server).port}/fault?${query}`;
+    const client = await BenchClient.open(url, { server, user });
+    this.clients.push(client);
+    return client;
+  }
+
+  private async open(): Promise<void> {
+    if (this.options.absent) await this.redis.kill();
+    const ports = this.options.wiring === 'direct' ? [] : await this.openProxies();
+    for (const index of SERVERS) {
+      const port = ports[index] ?? this.redis.port;
+      this.servers.push(
+        new BenchServer({
+          ...this.settings(index),
+          publisherPort: port,
+          subscriberPort: ports[SERVERS.length + index] ?? port,
+        }),
+      );
+    }
+    await Promise.all(this.servers.map((server) => server.listening()));
+    if (!this.options.absent && !(await this.untilReady(10_000)))
+      throw new Error('The servers are not ready.');
+    for (let client = 0; client < this.options.clientsPerServer * SERVERS.length; client++)
+      await this.openClient(client % SERVERS.length);
+    await this.join();
+  }
+
+  private async openProxies(): Promise<number[]> {
+    while (this.proxies.length < SERVERS.length) this.proxies.push(await Proxy.open(this.redis.port));
+    // Only the last server's subscriber link is apart.
+    if (this.options.wiring === 'links' && this.spare) {
+      const ports = this.proxies.map(({ port }) => port);
+      this.proxies.push(await Proxy.open(this.spare.port));
+      return [...ports, at(ports, 0), at(ports, 1), at(this.proxies, SERVERS.length).port];
+    }
+    return this.proxies.map(({ port }) => port);
+  }
+
+  private settings(index: number): ServerSettings {
+    return {
+      index,
+      prefix: PREFIX,
+      publisherPort: this.redis.port,
+      subscriberPort: this.redis.port,
+      username: userOf(index),
+      abortConnect: false,
+      without: this.options.without,
+    };
+  }
+}
+
+/** A Redis user for each server, so that a permission can be taken from one. */
+export function userOf(server: number): string {
+  return `bench${server}`;
+}
+
+function users(): string[] {
+  return [...SERVERS, SERVERS.length].flatMap((server) => [
+    '--user',
+    userOf(server),
+    'on',
+    'nopass',
+    '~*',
+    '&*',
+    '+@all',
+  ]);
+}
+
+function at<T>(items: readonly T[], index: number): T {
+  const item = items[index];
+  if (item === undefined) throw new Error(`There is no ${index} among ${items.length}.`);
+  return item;
+}

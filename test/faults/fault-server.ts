@@ -1,0 +1,96 @@
+import 'reflect-metadata';
+import type { AddressInfo } from 'node:net';
+import { Module, type NestApplicationOptions } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { ConnectedSocket, MessageBody, SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
+import { Redis } from 'ioredis';
+import {
+  BackplaneConnection,
+  Broadcaster,
+  type RedisBackplaneOptions,
+  RedisBackplaneModule,
+} from 'nestjs-redis-backplane';
+import { now } from './clock.js';
+import type { Order, ServerSettings } from './messages.js';
+import { switchOff } from './switched-off.js';
+import { Witness } from './witness.js';
+
+// A server of the bench, for Farm. Its clients say with `?client=&user=` who they are.
+
+// It does not outlive whoever started it, however that one ends.
+process.on('disconnect', () => process.exit());
+if (!process.connected) process.exit();
+
+const settings = JSON.parse(process.env.FAULT_SERVER ?? '') as ServerSettings;
+const witness = new Witness(settings.index);
+
+interface Who {
+  readonly client: number;
+}
+
+@WebSocketGateway({ path: '/fault' })
+class FaultGateway {
+  @SubscribeMessage('join')
+  async join(@ConnectedSocket() client: BackplaneConnection<Who>, @MessageBody() group: string) {
+    try {
+      await client.join(group);
+    } catch {
+      return false;
+    }
+    witness.step({ client: client.data.client, group, at: now(), what: 'joined' });
+    return true;
+  }
+
+  @SubscribeMessage('leave')
+  async leave(@ConnectedSocket() client: BackplaneConnection<Who>, @MessageBody() group: string) {
+    witness.step({ client: client.data.client, group, at: now(), what: 'leaving' });
+    await client.leave(group);
+    return true;
+  }
+
+  @SubscribeMessage('id')
+  id(@ConnectedSocket() { id }: BackplaneConnection) {
+    return id;
+  }
+}
+
+@Module({ imports: [RedisBackplaneModule.forRoot(options(settings))], providers: [FaultGateway] })
+class FaultModule {}
+
+function options(server: ServerSettings): RedisBackplaneOptions {
+  const { publisherPort, subscriberPort, username, prefix, abortConnect } = server;
+  const links: Pick<RedisBackplaneOptions, 'connectionFactory'> = {
+    connectionFactory: (role, required) =>
+      new Redis({ ...required, port: role === 'publisher' ? publisherPort : subscriberPort }),
+  };
+  return {
+    connection: `redis://${username}:any@127.0.0.1:${publisherPort}`,
+    ...(publisherPort === subscriberPort ? {} : links),
+    channelPrefix: prefix,
+    abortConnect,
+    // Longer than a dead server is waited for: whoever is told before was told of the death.
+    commandTimeout: 20_000,
+    invokeTimeout: 20_000,
+    authenticate: ({ url = '/' }) => {
+      const query = new URL(url, 'ws://server').searchParams;
+      return { userId: query.get('user') ?? '', data: { client: Number(query.get('client')) } };
+    },
+  };
+}
+
+await switchOff(settings.without);
+// Nest declares these options as a class, though nobody makes an instance of it.
+// eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment
+const quiet: NestApplicationOptions = { logger: false, abortOnError: false };
+const app = await NestFactory.create(FaultModule, quiet).catch(refuse);
+await app.listen(0, '127.0.0.1').catch(refuse);
+witness.watch(app.get(Broadcaster), app);
+process.on('message', (order: Order) => witness.obey(order));
+const { port } = (app.getHttpServer() as { address(): AddressInfo }).address();
+witness.listening(port);
+
+/** Says why on the standard error, as a server does whose bootstrap fails. */
+function refuse(error: unknown): never {
+  console.error(error);
+  process.exit(1);
+}

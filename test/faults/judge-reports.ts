@@ -1,0 +1,76 @@
+import type { Facts, Report } from './facts.js';
+import type { Missed } from './judge-deliveries.js';
+
+/** A Date has whole milliseconds: a window ends up to so much later than it says. */
+const ROUNDING_MS = 1;
+/** What an outage leaves behind is told within this time after it. */
+const AFTERMATH_MS = 10_000;
+/** How long a message may travel: the report of one that was unreadable names when it arrived. */
+const TRAVEL_MS = 500;
+
+export interface JudgedReports {
+  readonly uncovered: number;
+  readonly covered: number;
+  readonly widthMs: number;
+  readonly falseReports: number;
+}
+
+/** Holds the reports against what was missed. */
+export function judgeReports(facts: Facts, missed: readonly Missed[]): JudgedReports {
+  const accepted = missed.filter(({ emit }) => emit.outcome === 'accepted');
+  const covered = accepted.filter((one) => facts.reports.some((report) => covers(report, one))).length;
+  const widths = facts.reports.map((report) => excessMs(report, facts, missed));
+  return {
+    covered,
+    uncovered: accepted.length - covered,
+    widthMs: Math.round(Math.max(0, ...widths)),
+    falseReports: facts.reports.filter((report) => isFalse(report, facts, missed)).length,
+  };
+}
+
+function covers(report: Report, { emit, server, groups }: Missed): boolean {
+  return (
+    concerns(report, { emit, server }) &&
+    report.targets.some(
+      ({ kind, name }) => kind === 'all' || (kind === 'group' && groups.includes(name)) || kind === 'user',
+    )
+  );
+}
+
+/** The window contains a moment at which the message may have been sent. */
+function concerns(report: Report, { emit, server }: Pick<Missed, 'emit' | 'server'>): boolean {
+  const { from, to, origin } = report;
+  return (
+    report.server === server &&
+    (origin === undefined || origin === emit.sender) &&
+    from <= emit.settle &&
+    emit.call <= to + ROUNDING_MS
+  );
+}
+
+/** The window's length beyond the time from the first to the last message in it that did not come. */
+function excessMs(report: Report, { absence }: Facts, missed: readonly Missed[]): number {
+  const { from, to } = report;
+  const deaf = missed.filter((one) => concerns(report, one)).map(({ emit }) => emit.call);
+  if (absence) deaf.push(absence.from, absence.to);
+  if (deaf.length === 0) return to - from;
+  const clipped = deaf.map((at) => Math.min(Math.max(at, from), to));
+  return to - from - (maximum(clipped) - minimum(clipped));
+}
+
+function isFalse(report: Report, { begin, end, unreadable }: Facts, missed: readonly Missed[]): boolean {
+  if (report.at < begin || report.at > end + AFTERMATH_MS) return true;
+  if (report.certainty === 'possible') return false;
+  const { from, to } = report;
+  if (unreadable.some((at) => at <= to + ROUNDING_MS && from <= at + TRAVEL_MS)) return false;
+  return !missed.some((one) => covers(report, one));
+}
+
+// Not Math.min(...values): a run misses more messages than a call may have arguments.
+function minimum(values: readonly number[]): number {
+  return values.reduce((a, b) => Math.min(a, b));
+}
+
+function maximum(values: readonly number[]): number {
+  return values.reduce((a, b) => Math.max(a, b));
+}

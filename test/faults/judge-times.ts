@@ -1,0 +1,52 @@
+import type { Facts, Mark, Time } from './facts.js';
+
+type Sign = 'socket' | 'silence' | 'peers';
+
+/** From the fault's begin until the last of the servers concerned noticed; Infinity when one never did. */
+export function noticeMs(facts: Facts, sign: Sign): number {
+  return longest(facts, 'begin', (server, at) => noticedAt(facts, sign, server, at));
+}
+
+/** From Redis being reachable again until the last of the servers concerned was ready. */
+export function readyMs(facts: Facts): number | undefined {
+  if (!facts.marks.some(({ what }) => what === 'reachable')) return undefined;
+  return longest(facts, 'reachable', (server, at) => readyAt(facts, server, at));
+}
+
+function longest(facts: Facts, what: Mark['what'], timeOf: (server: number, at: Time) => Time): number {
+  const durations = facts.marks
+    .filter((mark) => mark.what === what)
+    .flatMap(({ servers, at }) => servers.map((server) => timeOf(server, at) - at));
+  return Math.round(Math.max(0, ...durations));
+}
+
+function noticedAt(facts: Facts, sign: Sign, server: number, begin: Time): Time {
+  const before = lastStanding(facts, server, begin);
+  const own = facts.standings.filter((standing) => standing.server === server && standing.at >= begin);
+  if (sign === 'peers')
+    return Math.min(Infinity, ...own.filter(({ peers }) => peers < (before?.peers ?? 0)).map(({ at }) => at));
+  // It is out of an earlier outage only when it is ready.
+  if (before?.state !== 'ready') return begin;
+  const failures = facts.failures.filter((failure) => failure.server === server && failure.at >= begin);
+  const unready = own.filter(({ state }) => state !== 'ready');
+  return Math.min(Infinity, ...[...failures, ...unready].map(({ at }) => at));
+}
+
+/** A server that has not noticed yet is not ready again, whatever it says. */
+function readyAt(facts: Facts, server: number, reachable: Time): Time {
+  const begin = Math.max(
+    ...facts.marks
+      .filter(({ what, at, servers }) => what === 'begin' && at <= reachable && servers.includes(server))
+      .map(({ at }) => at),
+  );
+  const after = Math.max(reachable, noticedAt(facts, 'silence', server, begin));
+  if (lastStanding(facts, server, after)?.state === 'ready') return after;
+  const ready = facts.standings.filter(
+    (standing) => standing.server === server && standing.at > after && standing.state === 'ready',
+  );
+  return Math.min(Infinity, ...ready.map(({ at }) => at));
+}
+
+function lastStanding(facts: Facts, server: number, at: Time): Facts['standings'][number] | undefined {
+  return facts.standings.findLast((standing) => standing.server === server && standing.at <= at);
+}

@@ -1,0 +1,237 @@
+import { describe, expect, it } from 'vitest';
+import type { ClientFacts, Emit, Facts, Report } from './facts.js';
+import { type Expectation, judge, misses, type Row } from './judge.js';
+
+// Two servers; a client of each, both in the group `g`. The fault lasts from 1000 to 2000.
+
+const SOCKET: Expectation = { notice: 'socket' };
+const ALL = 0;
+const GROUP = 1;
+const ONE = 2;
+
+function emit(change: Partial<Emit> = {}): Emit {
+  return { sender: 0, number: 1, target: ALL, call: 1500, settle: 1510, outcome: 'accepted', ...change };
+}
+
+function report(change: Partial<Report> = {}): Report {
+  return {
+    server: 1,
+    at: 2000,
+    from: 1400,
+    to: 1900,
+    certainty: 'possible',
+    origin: undefined,
+    targets: [{ kind: 'all', name: '' }],
+    ...change,
+  };
+}
+
+function client(
+  server: number,
+  numbers: readonly number[] = [],
+  change: Partial<ClientFacts> = {},
+): ClientFacts {
+  const received = numbers.map((number) => ({ sender: 0, number }));
+  return { server, user: `u${server}`, opened: 0, closed: undefined, received, ...change };
+}
+
+/** All is well, and one message has arrived everywhere. */
+function facts(change: Partial<Facts> = {}): Facts {
+  return {
+    begin: 1000,
+    end: 2000,
+    targets: [{ kind: 'all' }, { kind: 'groups', names: ['g'] }, { kind: 'connection', client: 1, id: 'c' }],
+    emits: [emit()],
+    steps: [0, 1].map((index) => ({ client: index, group: 'g', at: 100, what: 'joined' })),
+    clients: [client(0, [1]), client(1, [1])],
+    reports: [],
+    standings: [0, 1].map((server) => ({ server, at: 500, state: 'ready', peers: 1 })),
+    failures: [],
+    marks: [],
+    checks: [],
+    exits: 0,
+    unhandled: [],
+    unreadable: [],
+    absence: undefined,
+    stallsMs: [0, 0],
+    ...change,
+  };
+}
+
+function rowOf(change: Partial<Facts>, expectation = SOCKET): Row {
+  return judge(facts(change), expectation);
+}
+
+/** The last message did not come to the client of the other server. */
+const MISSED = { clients: [client(0, [1]), client(1)] };
+
+describe('the judge of the fault bench', () => {
+  it('finds nothing where all is well', () => {
+    const row = judge(facts(), { notice: 'nothing' });
+    expect(misses(row, { notice: 'nothing' })).toEqual([]);
+  });
+
+  it.each<[column: keyof Row, change: Partial<Facts>]>([
+    ['exits', { exits: 1 }],
+    ['unhandled', { unhandled: ['an error'] }],
+    ['duplicates', { clients: [client(0, [1]), client(1, [1, 1])] }],
+    ['disorder', { clients: [client(0, [1]), client(1, [2, 1])] }],
+    ['undelivered', { clients: [client(0), client(1, [1])] }],
+    ['uncovered', MISSED],
+    ['belied', { emits: [emit({ outcome: 'refused' })] }],
+    ['falseReports', { reports: [report({ certainty: 'known' })] }],
+    ['falseReports', { reports: [report({ at: 500 })] }],
+    ['falseReports', { reports: [report({ at: 12_001 })] }],
+  ])('counts one of %s, and says that it misses its target', (column, change) => {
+    const row = rowOf(change);
+    expect(row[column]).toBe(1);
+    expect(misses(row, SOCKET)).toContain(`${column} 1`);
+  });
+
+  it('says which check failed, and that a run without messages proves nothing', () => {
+    const checks = [
+      { name: 'good', passed: true },
+      { name: 'bad', passed: false },
+    ];
+    const row = rowOf({ checks, emits: [] });
+    expect(misses(row, SOCKET)).toEqual(['no load', 'bad']);
+  });
+});
+
+describe('a message that was missed', () => {
+  it.each<[why: string, covering: Report]>([
+    ['of all', report()],
+    ['of its sender', report({ origin: 0 })],
+    ['of a window that it only touches with its settling', report({ from: 1505, to: 1600 })],
+    ['of a window that ends within the millisecond of its call', report({ to: 1499.5 })],
+  ])('is covered by a report %s', (_why, covering) => {
+    expect(rowOf({ ...MISSED, reports: [covering] })).toMatchObject({ covered: 1, uncovered: 0 });
+  });
+
+  it.each<[why: string, other: Report]>([
+    ['of another server', report({ server: 0 })],
+    ['of another sender', report({ origin: 1 })],
+    ['of an earlier window', report({ from: 1000, to: 1400 })],
+    ['of a later window', report({ from: 1511, to: 1900 })],
+    ['of a group only', report({ targets: [{ kind: 'group', name: 'g' }] })],
+  ])('is not covered by a report %s', (_why, other) => {
+    expect(rowOf({ ...MISSED, reports: [other] })).toMatchObject({ covered: 0, uncovered: 1 });
+  });
+
+  it('of a group is covered by a report of that group', () => {
+    const reports = [report({ targets: [{ kind: 'group', name: 'g' }] })];
+    const row = rowOf({ ...MISSED, emits: [emit({ target: GROUP })], reports });
+    expect(row).toMatchObject({ covered: 1, uncovered: 0 });
+  });
+
+  it.each(['refused', 'unknown', 'skipped', 'pending', 'failed'] as const)(
+    'counts for nothing when its sender was told that it is %s',
+    (outcome) => {
+      const row = rowOf({ ...MISSED, emits: [emit({ outcome })] });
+      expect(row).toMatchObject({ covered: 0, uncovered: 0 });
+    },
+  );
+
+  it('is one only for whom it addressed', () => {
+    const clients = [client(0, [1]), client(1), client(1)];
+    const emits = [emit({ target: ONE })];
+    expect(rowOf({ clients, emits }).uncovered).toBe(1);
+  });
+
+  it.each<[when: string, missed: number, steps: Facts['steps']]>([
+    ['joined later', 0, [{ client: 1, group: 'g', at: 1501, what: 'joined' }]],
+    [
+      'left meanwhile',
+      0,
+      [
+        { client: 1, group: 'g', at: 100, what: 'joined' },
+        { client: 1, group: 'g', at: 1600, what: 'leaving' },
+      ],
+    ],
+    [
+      'left long after',
+      1,
+      [
+        { client: 1, group: 'g', at: 100, what: 'joined' },
+        { client: 1, group: 'g', at: 4000, what: 'leaving' },
+      ],
+    ],
+  ])('of a group that the client %s counts %i', (_when, missed, steps) => {
+    expect(rowOf({ ...MISSED, emits: [emit({ target: GROUP })], steps }).uncovered).toBe(missed);
+  });
+});
+
+it('a server that stood still reads the leaving of a client before what was sent to it long before', () => {
+  const steps: Facts['steps'] = [
+    { client: 1, group: 'g', at: 100, what: 'joined' },
+    { client: 1, group: 'g', at: 4000, what: 'leaving' },
+  ];
+  const run = { ...MISSED, emits: [emit({ target: GROUP })], steps };
+  expect(rowOf({ ...run, stallsMs: [2000, 0] }).uncovered).toBe(1);
+  expect(rowOf({ ...run, stallsMs: [0, 2000] }).uncovered).toBe(0);
+});
+
+describe('a report', () => {
+  it('is as wide as it exceeds the time from the first to the last message that was missed', () => {
+    const emits = [emit({ call: 1500, settle: 1501 }), emit({ number: 2, call: 1700, settle: 1701 })];
+    expect(rowOf({ ...MISSED, emits, reports: [report({ from: 1400, to: 1900 })] }).widthMs).toBe(300);
+  });
+
+  it('is not too wide where there was no Redis and nobody emitted', () => {
+    const absence = { from: 0, to: 5000 };
+    const reports = [report({ from: 100, to: 5100 })];
+    expect(rowOf({ ...MISSED, absence, reports }).widthMs).toBe(100);
+  });
+
+  it('that is wider than two seconds misses its target', () => {
+    expect(misses(rowOf({ reports: [report({ from: 0, to: 2001 })] }), SOCKET)).toContain('widthMs 2001');
+  });
+
+  it('that is known is true where something was missed, or could not be read', () => {
+    const reports = [report({ certainty: 'known' })];
+    expect(rowOf({ ...MISSED, reports }).falseReports).toBe(0);
+    expect(rowOf({ unreadable: [1500], reports }).falseReports).toBe(0);
+  });
+});
+
+describe('the times', () => {
+  const marks: Facts['marks'] = [
+    { what: 'begin', at: 1000, servers: [0, 1] },
+    { what: 'reachable', at: 2000, servers: [0, 1] },
+  ];
+  const standing = (server: number, at: number, state: string, peers = 1): Facts['standings'][number] => ({
+    server,
+    at,
+    state,
+    peers,
+  });
+  const before = [standing(0, 500, 'ready'), standing(1, 500, 'ready')];
+  const noticed = [standing(0, 1100, 'reconnecting'), standing(1, 1200, 'reconnecting')];
+
+  it('are those of the slowest server', () => {
+    const after = [standing(0, 2500, 'ready'), standing(1, 2300, 'ready')];
+    const row = rowOf({ marks, standings: [...before, ...noticed, ...after] });
+    expect(row).toMatchObject({ noticeMs: 200, readyMs: 500 });
+  });
+
+  it('tell of a server that never notices, and of one that is never ready again', () => {
+    const standings = [...before, standing(1, 1200, 'reconnecting')];
+    const row = rowOf({ marks, standings });
+    expect(misses(row, SOCKET)).toEqual(['noticeMs Infinity', 'readyMs Infinity']);
+  });
+
+  it.each<[Expectation['notice'], at: number, missed: boolean]>([
+    ['socket', 2001, true],
+    ['silence', 5999, false],
+    ['silence', 6001, true],
+  ])('allow a fault of the kind %s what it may take', (notice, at, missed) => {
+    const standings = [...before, standing(0, at, 'reconnecting'), standing(1, at, 'reconnecting')];
+    const row = rowOf({ marks: marks.slice(0, 1), standings }, { notice });
+    expect(misses(row, { notice }).length > 0).toBe(missed);
+  });
+
+  it('count the others that are heard where a server is gone', () => {
+    const standings = [...before, standing(0, 5100, 'ready', 0), standing(1, 5200, 'ready', 0)];
+    expect(rowOf({ marks: marks.slice(0, 1), standings }, { notice: 'peers' }).noticeMs).toBe(4200);
+  });
+});

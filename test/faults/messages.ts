@@ -1,0 +1,53 @@
+import type { Emit, Failure, Report, Standing, Step } from './facts.js';
+import type { LoadPlan } from './load.js';
+import type { Mechanism } from './switched-off.js';
+
+/** How a server of the bench is started: JSON in the environment's `FAULT_SERVER`. */
+export interface ServerSettings {
+  readonly index: number;
+  readonly prefix: string;
+  /** Where Redis is for each link: another one for the subscriber where a fault wants it so. */
+  readonly publisherPort: number;
+  readonly subscriberPort: number;
+  readonly username: string;
+  readonly abortConnect: boolean;
+  /** Switched off, to see that the bench notices. */
+  readonly without: readonly Mechanism[];
+}
+
+export type Order =
+  | { readonly order: 'load'; readonly plan: LoadPlan }
+  /** Stop the load, and say the last of it to all. */
+  | { readonly order: 'halt' }
+  /** Emit so often a message of so many bytes to all, at once. */
+  | { readonly order: 'burst'; readonly count: number; readonly bytes: number }
+  /** Ask a client that never answers, and let it join; `ServerFacts.asks` tells how that ended. */
+  | { readonly order: 'ask'; readonly connectionId: string }
+  /** Tell all that is not told yet. */
+  | { readonly order: 'tell' };
+
+export interface AskEnd {
+  readonly call: 'invoke' | 'command' | 'invokeAll';
+  readonly at: number;
+  /** The error's name, or the servers that are missing. */
+  readonly end: string;
+}
+
+/** What a server has seen since it last told. */
+export interface ServerFacts {
+  readonly toldAt: number;
+  readonly emits: Emit[];
+  readonly steps: Step[];
+  /** Origins are server ids: the farm knows whose. */
+  readonly reports: (Omit<Report, 'origin'> & { readonly origin: string | undefined })[];
+  readonly standings: Standing[];
+  readonly failures: Failure[];
+  readonly asks: AskEnd[];
+  readonly unhandled: string[];
+  readonly stalledMs: number;
+}
+
+export type Notice =
+  | { readonly notice: 'listening'; readonly port: number; readonly serverId: string }
+  | { readonly notice: 'facts'; readonly facts: ServerFacts; readonly answer: boolean }
+  | { readonly notice: 'burst'; readonly ends: readonly string[] };

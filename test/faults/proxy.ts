@@ -1,0 +1,96 @@
+import { once } from 'node:events';
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+
+const HOST = '127.0.0.1';
+
+interface Pair {
+  readonly client: Socket;
+  readonly upstream: Socket;
+}
+
+/**
+ * Stands between a server and its Redis. What it holds back it keeps, as the two ends of a TCP connection do
+ * while the network between them drops their packets: it arrives when the way is free again.
+ */
+export class Proxy {
+  private readonly pairs = new Set<Pair>();
+  private held = { toRedis: false, fromRedis: false };
+
+  private constructor(
+    private readonly server: Server,
+    private target: number,
+  ) {
+    server.on('connection', (client) => this.accept(client));
+  }
+
+  static async open(target: number): Promise<Proxy> {
+    const server = createServer({ pauseOnConnect: true }).listen(0, HOST);
+    await once(server, 'listening');
+    return new Proxy(server, target);
+  }
+
+  get port(): number {
+    return (this.server.address() as AddressInfo).port;
+  }
+
+  /** Lets no byte through; sockets stay open, and new ones are accepted. */
+  blackhole(directions: Partial<Proxy['held']> = { toRedis: true, fromRedis: true }): void {
+    this.hold({ ...this.held, ...directions });
+  }
+
+  heal(): void {
+    this.hold({ toRedis: false, fromRedis: false });
+  }
+
+  /** From now on leads to another Redis; connections to the one before are closed. */
+  repoint(target: number): void {
+    this.target = target;
+    this.cut();
+  }
+
+  async close(): Promise<void> {
+    const closed = once(this.server, 'close');
+    this.server.close();
+    this.cut();
+    await closed;
+  }
+
+  private cut(): void {
+    for (const { client, upstream } of this.pairs) {
+      client.destroy();
+      upstream.destroy();
+    }
+  }
+
+  private accept(client: Socket): void {
+    const pair = { client, upstream: connect({ port: this.target, host: HOST, noDelay: true }) };
+    client.setNoDelay();
+    this.pairs.add(pair);
+    pump(client, pair.upstream);
+    pump(pair.upstream, client);
+    for (const socket of [client, pair.upstream]) {
+      // Of an end that is gone, its `close` tells.
+      socket.on('error', () => undefined).once('close', () => this.pairs.delete(pair));
+    }
+    this.flow(pair);
+  }
+
+  private hold(held: Proxy['held']): void {
+    this.held = held;
+    for (const pair of this.pairs) this.flow(pair);
+  }
+
+  private flow({ client, upstream }: Pair): void {
+    const { toRedis, fromRedis } = this.held;
+    if (toRedis) client.pause();
+    else client.resume();
+    if (fromRedis) upstream.pause();
+    else upstream.resume();
+  }
+}
+
+/** What was read before the end is written before it. */
+function pump(from: Socket, to: Socket): void {
+  from.on('data', (bytes: Buffer) => to.write(bytes));
+  from.once('close', () => to.destroySoon());
+}

@@ -1,0 +1,48 @@
+import type { Result } from './bench.js';
+import type { Row } from './judge.js';
+
+const COLUMNS: readonly (readonly [title: string, of: (row: Row) => string])[] = [
+  ['exits', ({ exits }) => `${exits}`],
+  ['unhandled', ({ unhandled }) => `${unhandled}`],
+  ['dup', ({ duplicates }) => `${duplicates}`],
+  ['order', ({ disorder }) => `${disorder}`],
+  ['local lost', ({ undelivered }) => `${undelivered}`],
+  ['uncovered', ({ uncovered }) => `${uncovered}`],
+  ['covered', ({ covered }) => `${covered}`],
+  ['belied', ({ belied }) => `${belied}`],
+  ['width ms', ({ widthMs }) => `${widthMs}`],
+  ['false', ({ falseReports }) => `${falseReports}`],
+  ['noticed ms', ({ noticeMs }) => orDash(noticeMs)],
+  ['ready ms', ({ readyMs }) => orDash(readyMs)],
+  ['emits', ({ emits }) => `${emits}`],
+  ['received', ({ received }) => `${received}`],
+  ['stall ms', ({ stalledMs }) => `${stalledMs}`],
+];
+
+export const HEADER = line(['fault'.padEnd(14), ...COLUMNS.map(([title]) => title), 'misses its target']);
+export const RULE = HEADER.replace(/[^|]/g, '-');
+
+/** A row of the table, as Markdown has it. */
+export function tableRow({ fault, row, missed }: Result): string {
+  const cells = COLUMNS.map(([title, of]) => of(row).padStart(title.length));
+  return line([fault.padEnd(14), ...cells, missed.join(', ') || '-']);
+}
+
+/** The rows without what they were judged from. */
+export function asJson(results: readonly Result[]): string {
+  return `${JSON.stringify(
+    results.map(({ fault, row, missed }) => ({ fault, ...row, missed })),
+    // JSON has no Infinity: something that never happened.
+    (_key, value: unknown) => (value === Infinity ? 'never' : value),
+    2,
+  )}\n`;
+}
+
+function orDash(ms: number | undefined): string {
+  if (ms === undefined) return '-';
+  return Number.isFinite(ms) ? `${ms}` : 'never';
+}
+
+function line(cells: readonly string[]): string {
+  return `| ${cells.join(' | ')} |`;
+}

@@ -1,0 +1,129 @@
+import type { ChannelNames } from '../../lib/protocol/channel-names.js';
+import type { ClientProtocol } from '../../lib/protocol/client-protocol.js';
+import type { MessageFrames } from '../../lib/protocol/message-frames.js';
+import type { encodeMessage } from '../../lib/protocol/message-record.js';
+import type { Address } from '../../lib/protocol/target.js';
+import type { channelsOf } from '../../lib/routing/addressing.js';
+import type { OutagePolicy } from '../../lib/routing/outage/outage-policy.js';
+import type { Emitter } from '../../lib/routing/emitter.js';
+import type { Inbox } from '../../lib/bus/inbox.js';
+import type { Outage } from '../../lib/bus/outage.js';
+import type { Peers } from '../../lib/bus/peers.js';
+import type { ServerBus } from '../../lib/bus/server-bus.js';
+import type { Subscriptions } from '../../lib/bus/subscriptions.js';
+
+/** The parts of the library, as it is installed, that can be switched off. */
+interface Parts {
+  readonly channelsOf: typeof channelsOf;
+  readonly encodeMessage: typeof encodeMessage;
+  readonly Emitter: typeof Emitter;
+  readonly Inbox: typeof Inbox;
+  readonly Outage: typeof Outage;
+  readonly Peers: typeof Peers;
+  readonly ServerBus: typeof ServerBus;
+  readonly Subscriptions: typeof Subscriptions;
+}
+
+const FILES = {
+  channelsOf: 'routing/addressing.js',
+  encodeMessage: 'protocol/message-record.js',
+  Emitter: 'routing/emitter.js',
+  Inbox: 'bus/inbox.js',
+  Outage: 'bus/outage.js',
+  Peers: 'bus/peers.js',
+  ServerBus: 'bus/server-bus.js',
+  Subscriptions: 'bus/subscriptions.js',
+} satisfies Record<keyof Parts, string>;
+
+/** What an Emitter is made of. */
+interface EmitterInside {
+  readonly bus: ServerBus;
+  readonly channels: ChannelNames;
+  readonly protocols: readonly ClientProtocol[];
+  readonly policy: OutagePolicy;
+  deliver(address: Address, frames: MessageFrames, volatile: boolean): number;
+}
+
+/** A class's methods, the private ones too. */
+type Methods = Record<string, (...args: never[]) => unknown>;
+
+const OFF = {
+  /** Nobody is told what was missed. */
+  'loss reports': ({ Outage }) => replace(Outage, 'missed', () => undefined),
+  /** Nobody minds that nothing comes back. */
+  'echo deadline': ({ ServerBus }) => replace(ServerBus, 'deaf', () => undefined),
+  /** A skipped heartbeat means nothing. */
+  'heartbeat numbers': ({ Peers }) => replace(Peers, 'beat', () => undefined),
+  /** After an outage nothing is subscribed but what is wanted anew. */
+  resubscription: ({ Subscriptions }) => {
+    const restore = methodsOf(Subscriptions).restore as () => Promise<number>;
+    replace(Subscriptions, 'restore', function (this: { linkUp: boolean; generation: number }) {
+      if (this.generation === 0) return restore.call(this);
+      this.linkUp = true;
+      this.generation++;
+      return Promise.resolve(0);
+    });
+  },
+  /** A further copy is as good as the first. */
+  deduplication: ({ Peers }) => {
+    const heard = methodsOf(Peers).heard as (...args: unknown[]) => string;
+    replace(Peers, 'heard', function (this: unknown, ...args: unknown[]) {
+      heard.apply(this, args);
+      return 'new';
+    });
+  },
+  /** What cannot be read is no longer dropped. */
+  'guard against garbage': ({ Inbox }) => {
+    replace(Inbox, 'drop', ({ reason }: { reason: string }) => {
+      throw new Error(`a ${reason} message`);
+    });
+  },
+  /** Servers that fall silent are alive for ever. */
+  'death of silent servers': ({ Peers }) => replace(Peers, 'sweep', () => undefined),
+  /** What Redis refused once is not asked for again. */
+  'retry of refused channels': ({ Subscriptions }) => {
+    replace(Subscriptions, 'retryDenied', () => undefined);
+  },
+  /** Local clients get only what Redis takes. */
+  'local delivery': ({ Emitter }) => {
+    const deliver = methodsOf(Emitter).deliver as (...args: unknown[]) => number;
+    replace(Emitter, 'deliver', function (this: EmitterInside, ...args: unknown[]) {
+      return this.bus.status.state === 'ready' ? deliver.apply(this, args) : 0;
+    });
+  },
+  /** A message may be as large as it likes. */
+  'limit of size': ({ Emitter, encodeMessage, channelsOf }) => {
+    replace(Emitter, 'send', async function (this: EmitterInside, address: Address, frames: MessageFrames) {
+      const payloads = frames.payloads(this.protocols);
+      const record = encodeMessage({ address, volatile: false, payloads });
+      const channels = channelsOf(address, this.channels, this.bus.serverId);
+      const local = this.deliver(address, frames, false);
+      return { local, backplane: await this.policy.publish({ channels, record, volatile: false }) };
+    });
+  },
+  /** Bootstrap takes Redis for present. */
+  'wait for Redis': ({ ServerBus }) => replace(ServerBus, 'whenReady', () => Promise.resolve(true)),
+} satisfies Record<string, (parts: Parts) => void>;
+
+export type Mechanism = keyof typeof OFF;
+
+/** Takes mechanisms out of the library in this process. Before the app is made. */
+export async function switchOff(mechanisms: readonly Mechanism[]): Promise<void> {
+  if (mechanisms.length === 0) return;
+  const library = import.meta.resolve('nestjs-redis-backplane');
+  const modules = await Promise.all(
+    Object.values(FILES).map((file) => import(new URL(file, library).href) as Promise<Partial<Parts>>),
+  );
+  const parts = Object.assign({}, ...modules) as Parts;
+  for (const mechanism of mechanisms) OFF[mechanism](parts);
+}
+
+function methodsOf(type: { prototype: object }): Methods {
+  return type.prototype as Methods;
+}
+
+function replace(type: { prototype: object }, name: string, method: Methods[string]): void {
+  // A method that was renamed would be switched off in vain, and the twin would prove nothing.
+  if (!(name in type.prototype)) throw new Error(`There is no method ${name} to switch off.`);
+  methodsOf(type)[name] = method;
+}

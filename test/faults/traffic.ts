@@ -1,0 +1,26 @@
+import type { EmitTarget } from './load.js';
+
+export const GROUPS = ['g0', 'g1', 'g2', 'g3', 'g4', 'g5'];
+/** Joined and left all the time, by one client of each server. */
+export const RESTLESS_GROUP = 'restless';
+const USERS = 4;
+
+export function userIdOf(client: number): string {
+  return `u${client % USERS}`;
+}
+
+/** All kinds of targets, overlapping ones too. */
+export function mixOf(clientsPerServer: number): EmitTarget[] {
+  // With very many clients an emit to all is rarer: the machine shall carry the rate.
+  const all = Array.from({ length: clientsPerServer > 20 ? 1 : 3 }, (): EmitTarget => ({ kind: 'all' }));
+  const groups = [...GROUPS, RESTLESS_GROUP].map((name): EmitTarget => ({ kind: 'groups', names: [name] }));
+  const overlapping: EmitTarget[] = [
+    { kind: 'groups', names: ['g0', 'g1'] },
+    { kind: 'groups', names: ['g2', 'g3', 'g4'] },
+  ];
+  const users = Array.from({ length: USERS }, (_, user): EmitTarget => ({
+    kind: 'user',
+    name: userIdOf(user),
+  }));
+  return [...all, ...groups, ...groups, ...overlapping, ...users];
+}
