@@ -25,6 +25,7 @@ export async function admit(
     const admission = await within(admissionTimeMs, authenticate(request, path));
     if (!admission) return refused(UNAUTHORIZED, undefined);
     if (admission.userId !== undefined) checkName("A user's id", admission.userId);
+    if (admission.expiresAt !== undefined) checkDate(admission.expiresAt);
     return { admitted: true, admission };
   } catch (error) {
     const cause = error instanceof Error ? error : new Error(String(error));
@@ -43,6 +44,12 @@ async function within<T>(ms: number, result: T | Promise<T>): Promise<T> {
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** What comes out of JSON, or out of a JWT, is no Date whatever its type says. */
+function checkDate(expiresAt: unknown): void {
+  if (!(expiresAt instanceof Date) || Number.isNaN(expiresAt.getTime()))
+    throw new TypeError('expiresAt must be a valid Date');
 }
 
 function refused(status: number, cause: Error | undefined): AdmissionResult {

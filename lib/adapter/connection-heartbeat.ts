@@ -64,7 +64,9 @@ export class ConnectionHeartbeat {
     const young = this.pinged.findIndex(({ at }) => at > limit);
     const due = this.pinged.splice(0, young < 0 ? this.pinged.length : young);
     for (const { session, bytesRead } of due) {
-      if (session.isOpen && session.bytesRead === bytesRead) this.onVanished(session);
+      // Whose socket is not read, while handleConnection runs, say, cannot show life.
+      if (session.socket.isPaused || !session.isOpen) continue;
+      if (session.bytesRead === bytesRead) this.onVanished(session);
     }
   }
 }

@@ -12,6 +12,7 @@ export interface InboundLimits {
 export class InboundQueue<Message> {
   private readonly waiting: Message[] = [];
   private running = 0;
+  private judging = false;
   private secondBegan = 0;
   private inSecond = 0;
 
@@ -22,12 +23,27 @@ export class InboundQueue<Message> {
   ) {}
 
   push(message: Message): void {
+    const { parallelInvocations, maxPendingMessages } = this.limits;
     if (this.isTooFast()) return this.onTooMany('Too many messages in a second');
-    if (this.running + this.waiting.length >= this.limits.maxPendingMessages) {
-      return this.onTooMany('Too many messages are pending');
-    }
     this.waiting.push(message);
-    if (this.running < this.limits.parallelInvocations) void this.run();
+    if (this.running < Math.min(parallelInvocations, maxPendingMessages)) void this.run();
+    if (this.excess > 0) this.judgeLater();
+  }
+
+  private get excess(): number {
+    return this.running + this.waiting.length - this.limits.maxPendingMessages;
+  }
+
+  /** One read may bring thousands of small messages: only those whose handlers outlast the turn are pending. */
+  private judgeLater(): void {
+    if (this.judging) return;
+    this.judging = true;
+    setImmediate(() => {
+      this.judging = false;
+      if (this.excess <= 0) return;
+      this.waiting.splice(-this.excess);
+      this.onTooMany('Too many messages are pending');
+    });
   }
 
   private async run(): Promise<void> {

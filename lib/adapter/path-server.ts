@@ -22,6 +22,7 @@ export type ConnectListener = (client: BackplaneConnection, request: IncomingMes
 
 const GOING_AWAY = 1001;
 const POLICY_VIOLATION = 1008;
+const INTERNAL_SERVER_ERROR = 500;
 const UNAVAILABLE = 503;
 /** Goodbyes in one turn of the loop; a whole server's at once would bring all its clients to the others at once. */
 const GOODBYES_PER_TURN = 200;
@@ -37,7 +38,10 @@ export interface PathServerContext extends AdapterContext {
 /** The connections of one path: takes upgrades, makes sessions, ends them. */
 export class PathServer {
   private readonly logger = new Logger('RedisBackplaneAdapter');
+  private readonly waiting = new Set<WaitingSocket>();
   private readonly open = new Set<ClientSession>();
+  /** What the gateways do for clients that are gone. */
+  private readonly farewells = new Set<Promise<void>>();
   private readonly connectListeners: ConnectListener[] = [];
   private closing = false;
 
@@ -63,23 +67,19 @@ export class PathServer {
       return refuseUpgrade(socket, UNAVAILABLE);
     }
     counters.connections++;
+    // However it ends: vanished while it waited, refused here or by `ws`, or after a whole life.
+    socket.once('close', () => counters.connections--);
     const waiting = new WaitingSocket(socket, head);
+    this.waiting.add(waiting);
     const result = await admit(edge, request, this.key);
-    if (this.isTaken(waiting, result)) {
-      const early = waiting.release();
-      this.wsServer.handleUpgrade(request, socket, early, (webSocket) =>
-        this.opened(webSocket, request, result),
-      );
-      // `ws` refuses what is no WebSocket handshake by itself.
-      if (socket.writableEnded) counters.connections--;
-    } else {
-      counters.connections--;
-    }
+    this.waiting.delete(waiting);
+    if (this.isTaken(waiting, result)) this.complete(request, socket, waiting.release(), result);
   }
 
   /** Says goodbye to all clients; resolves when every one of them is gone and its bookkeeping done. */
   async close(): Promise<void> {
     this.closing = true;
+    for (const waiting of this.waiting) waiting.refuse(UNAVAILABLE);
     const open = [...this.open];
     const gone = open.map(({ socket }) => new Promise((resolve) => socket.once('close', resolve)));
     const deadline = setTimeout(() => {
@@ -91,7 +91,7 @@ export class PathServer {
     }
     await Promise.all(gone);
     clearTimeout(deadline);
-    await Promise.all(open.map(({ client }) => hooksEnded(client)));
+    await Promise.all(this.farewells);
     this.wsServer.close();
   }
 
@@ -99,10 +99,6 @@ export class PathServer {
   private isTaken(waiting: WaitingSocket, result: AdmissionResult): boolean {
     const { counters, edge } = this.context;
     if (waiting.gone) return false;
-    if (this.closing) {
-      waiting.refuse(UNAVAILABLE);
-      return false;
-    }
     if (result.admitted) return true;
     counters.refused++;
     if (result.cause) this.logger.warn(`A client of ${this.key} was refused: ${result.cause.message}`);
@@ -111,11 +107,24 @@ export class PathServer {
     return false;
   }
 
+  private complete(request: IncomingMessage, socket: Duplex, early: Buffer, result: AdmissionResult): void {
+    try {
+      this.wsServer.handleUpgrade(request, socket, early, (webSocket) =>
+        this.opened(webSocket, request, result),
+      );
+    } catch (error) {
+      // A `verifyClient` of the gateway's own options, say.
+      this.logger.error(error);
+      refuseUpgrade(socket, INTERNAL_SERVER_ERROR);
+    }
+  }
+
   private opened(socket: WebSocket, request: IncomingMessage, result: AdmissionResult): void {
     // Errors of a socket (a reset, a frame that breaks the protocol) are followed by its close.
     socket.on('error', () => undefined);
     if (result.admitted) return void this.accept(socket, request, result.admission);
-    socket.on('close', () => this.context.counters.connections--);
+    // Its raw socket has been paused since it waited: what the client answers must be read.
+    socket.resume();
     socket.close(POLICY_VIOLATION, 'Refused');
   }
 
@@ -127,10 +136,12 @@ export class PathServer {
     // Nothing is read until the gateways have bound their handlers, and their hooks have ended.
     socket.pause();
     await this.context.connections.admit(session.local, session.client);
-    if (!session.isOpen) return;
-    for (const listener of this.connectListeners) listener(session.client, request);
-    await hooksEnded(session.client);
-    socket.on('message', (data: RawData) => receiveMessage(session, data));
+    if (session.isOpen) {
+      for (const listener of this.connectListeners) listener(session.client, request);
+      await hooksEnded(session.client);
+    }
+    // Whom `handleConnection` turned away reaches no handler with what it sent before it knew.
+    if (session.isOpen) socket.on('message', (data: RawData) => receiveMessage(session, data));
     socket.resume();
   }
 
@@ -149,9 +160,10 @@ export class PathServer {
 
   private end(session: ClientSession, code: number): void {
     this.open.delete(session);
-    this.context.counters.connections--;
     this.context.heartbeat?.remove(session);
     this.context.connections.dismiss(session.local);
     session.disconnected(code);
+    const farewell = hooksEnded(session.client).finally(() => this.farewells.delete(farewell));
+    this.farewells.add(farewell);
   }
 }

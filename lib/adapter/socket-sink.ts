@@ -24,12 +24,13 @@ export class SocketSink implements ConnectionSink {
 
   write(frame: ClientFrame, volatile: boolean): void {
     if (this.socket.readyState !== this.socket.OPEN) return;
-    if (volatile && this.socket.bufferedAmount > VOLATILE_LIMIT_BYTES) {
+    const { bufferedAmount } = this.socket;
+    const isFull = bufferedAmount + (this.pending?.bytes ?? 0) > this.maxBufferedBytes;
+    if (volatile && (isFull || bufferedAmount > VOLATILE_LIMIT_BYTES)) {
       this.counters.volatileDropped++;
       return;
     }
-    if (this.socket.bufferedAmount + (this.pending?.bytes ?? 0) > this.maxBufferedBytes)
-      return this.tooSlow();
+    if (isFull) return this.tooSlow();
     this.pending = this.writer.append(this, this.pending, frame);
   }
 

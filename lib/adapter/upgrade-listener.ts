@@ -3,12 +3,24 @@ import type { Duplex } from 'node:stream';
 import type { PathServer } from './path-server.js';
 import { refuseUpgrade } from './waiting-socket.js';
 
-/** Takes the WebSocket upgrades of one HTTP server to the gateways' paths. */
+type Emit = (event: string, ...args: unknown[]) => boolean;
+type Upgrade = [request: IncomingMessage, socket: Duplex, head: Buffer];
+
+/**
+ * Takes the WebSocket upgrades of one HTTP server to the gateways' paths. What is ours is not shown to other listeners:
+ * a `ws` server made with `{ server, path }` answers 400 to every path but its own.
+ */
 export class UpgradeListener {
   private readonly paths = new Map<string, PathServer>();
+  private attached = true;
 
   constructor(readonly httpServer: Server) {
-    httpServer.on('upgrade', this.onUpgrade);
+    const emit = httpServer.emit.bind(httpServer) as Emit;
+    const emitOthers: Emit = (event, ...args) =>
+      (event === 'upgrade' && this.take(args as Upgrade)) || emit(event, ...args);
+    httpServer.emit = emitOthers;
+    // Node emits upgrades only where someone listens.
+    httpServer.on('upgrade', this.onForeign);
   }
 
   add(server: PathServer): void {
@@ -16,16 +28,20 @@ export class UpgradeListener {
   }
 
   detach(): void {
-    this.httpServer.off('upgrade', this.onUpgrade);
+    this.attached = false;
+    this.httpServer.off('upgrade', this.onForeign);
   }
 
-  private readonly onUpgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+  private take([request, socket, head]: Upgrade): boolean {
     const server = this.paths.get(urlPath(request.url));
-    if (server) return void server.upgrade(request, socket, head);
+    if (!server || !this.attached) return false;
+    void server.upgrade(request, socket, head);
+    return true;
+  }
+
+  private readonly onForeign = (_request: IncomingMessage, socket: Duplex): void => {
     // Another listener on the same server may serve this path; where there is none, nobody will answer.
-    if (this.httpServer.listenerCount('upgrade') === 1) {
-      refuseUpgrade(socket, 404);
-    }
+    if (this.httpServer.listenerCount('upgrade') === 1) refuseUpgrade(socket, 404);
   };
 }
 

@@ -23,8 +23,9 @@ export class WaitingSocket {
     socket.on('end', this.onEnd);
   }
 
+  /** It vanished, or was refused. */
   get gone(): boolean {
-    return this.socket.destroyed;
+    return this.socket.destroyed || this.socket.writableEnded;
   }
 
   /** Gives the socket back as it came. @returns what the client has sent already */

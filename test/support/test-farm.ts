@@ -18,8 +18,6 @@ import { type ChatServer, startChatServer } from './chat-app.js';
 import { WsClient } from './ws-client.js';
 
 /** A bootstrap that fails rejects, and says nothing. */
-// Nest declares these options as a class, though nobody makes an instance of it.
-// eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment
 export const QUIET: NestApplicationOptions = { logger: false, abortOnError: false };
 
 @Module({})

@@ -1,0 +1,165 @@
+import { ForbiddenException, HttpException } from '@nestjs/common';
+import { WebSocketGateway } from '@nestjs/websockets';
+import { describe, expect, it } from 'vitest';
+import type { Admission, Authenticate, EdgeOptions } from '../../lib/options/edge-options.js';
+import type { ChatServer } from '../support/chat-app.js';
+import { NotingGateway } from '../support/noting.gateway.js';
+import { eventually, RawClient, refusal } from '../support/raw-client.js';
+import { delivered, useTestFarm } from '../support/test-farm.js';
+
+@WebSocketGateway({ path: '/admin' })
+class AdminGateway {}
+
+const farm = useTestFarm();
+
+function start(edge: EdgeOptions): Promise<ChatServer> {
+  return farm.server({ ...farm.options(), ...edge }, { providers: [AdminGateway] }, NotingGateway);
+}
+
+const notesOf = ({ app }: ChatServer): unknown[] => app.get(NotingGateway).notes;
+
+const refusals: [name: string, authenticate: Authenticate, status: number][] = [
+  ['null', () => null, 401],
+  ['a promise of null', () => Promise.resolve(null), 401],
+  [
+    'a throw',
+    () => {
+      throw new Error('no');
+    },
+    401,
+  ],
+  ['a rejection', () => Promise.reject(new Error('no')), 401],
+  [
+    'a throw of what is no error',
+    () => {
+      // As careless code does.
+      // eslint-disable-next-line @typescript-eslint/only-throw-error
+      throw 'no';
+    },
+    401,
+  ],
+  [
+    'ForbiddenException',
+    () => {
+      throw new ForbiddenException();
+    },
+    403,
+  ],
+  ['a rejection with ForbiddenException', () => Promise.reject(new ForbiddenException()), 403],
+  ['an exception whose status is no refusal', () => Promise.reject(new HttpException('fine', 200)), 401],
+  ['no time left', () => new Promise(() => undefined), 401],
+  ['a user id that is none', () => ({ userId: '' }), 401],
+  [
+    'an expiry that is no Date, as JSON makes one',
+    () => JSON.parse('{"expiresAt":"2999-01-01T00:00:00.000Z"}') as Admission,
+    401,
+  ],
+];
+
+describe('a client that is refused', () => {
+  it.each(refusals)(
+    'by %s reads the status, and no gateway hears of it',
+    async (_name, authenticate, status) => {
+      const server = await start({ authenticate, limits: { admissionTime: 50 } });
+      const escaped = farm.escapes();
+
+      expect(await refusal(server, '/chat')).toBe(status);
+
+      await eventually(() => expect(server.backplane.counters).toMatchObject({ connections: 0, refused: 1 }));
+      expect(notesOf(server)).toEqual([]);
+      expect(escaped).toEqual([]);
+    },
+  );
+
+  it.each(refusals)(
+    'by %s is closed with 1008 where a browser shall read why',
+    async (_name, authenticate) => {
+      const server = await start({ authenticate, refusal: 'closeCode', limits: { admissionTime: 50 } });
+
+      const client = await farm.client(server);
+
+      expect(await client.closed).toEqual({ code: 1008, reason: 'Refused' });
+      expect(client.received).toEqual([]);
+      await eventually(
+        () => expect(server.backplane.counters).toMatchObject({ connections: 0, refused: 1 }),
+        // At once: a client that answers is not waited for.
+        1000,
+      );
+      expect(notesOf(server)).toEqual([]);
+    },
+  );
+
+  it('with a close code cannot reach a handler with what it sent at once', async () => {
+    const server = await start({ authenticate: () => null, refusal: 'closeCode' });
+    const client = await RawClient.ask(server, '/chat', {}, Buffer.from('early bytes'));
+    await client.closed;
+    expect(notesOf(server)).toEqual([]);
+  });
+});
+
+describe('admission', () => {
+  it('may differ by path', async () => {
+    const paths: string[] = [];
+    const authenticate: Authenticate = (_request, path) => {
+      paths.push(path);
+      return path === '/admin' ? null : {};
+    };
+    const server = await start({ authenticate });
+
+    expect(await refusal(server, '/admin?as=root')).toBe(401);
+    await farm.client(server);
+
+    expect(paths).toEqual(['/admin', '/chat']);
+  });
+
+  it('sees the request: its URL and its headers', async () => {
+    const server = await start({
+      authenticate: ({ url, headers }) => ({ data: [url, headers.cookie] }),
+    });
+    const client = await farm.client(server, '/chat?token=7', { headers: { cookie: 'sid=1' } });
+    client.send('who');
+    expect((await client.next('who')).data).toEqual({ data: ['/chat?token=7', 'sid=1'] });
+  });
+
+  it('gives the user and the data to every handler', async () => {
+    const data = { name: 'Ada' };
+    const server = await start({ authenticate: () => ({ userId: 'u1', data }) });
+    const client = await farm.client(server);
+    client.send('who');
+    expect((await client.next('who')).data).toEqual({ userId: 'u1', data });
+    await server.broadcaster.gateway('/chat').user('u1').emit('for u1');
+    await client.next('for u1');
+  });
+
+  it('asks nobody where there is no authenticate', async () => {
+    const server = await start({});
+    const client = await farm.client(server);
+    client.send('who');
+    expect((await client.next('who')).data).toEqual({ data: {} });
+  });
+});
+
+describe('allowedOrigins', () => {
+  const allowedOrigins = ['https://example.com', 'http://localhost:3000/'];
+
+  it.each(['https://evil.test', 'https://example.com.evil.test', 'http://example.com', 'null'])(
+    'refuses a page of %s with 403, and asks authenticate nothing',
+    async (origin) => {
+      let asked = 0;
+      const authenticate = (): Admission => ({ data: asked++ });
+      const server = await start({ allowedOrigins, authenticate });
+      expect(await refusal(server, '/chat', { origin })).toBe(403);
+      expect(asked).toBe(0);
+    },
+  );
+
+  it.each(['https://example.com', 'http://localhost:3000'])('lets a page of %s in', async (origin) => {
+    const server = await start({ allowedOrigins });
+    await delivered(server, await farm.client(server, '/chat', { origin }));
+  });
+
+  it('lets in who sends no origin: that is no browser', async () => {
+    const server = await start({ allowedOrigins });
+    await delivered(server, await farm.client(server));
+  });
+});

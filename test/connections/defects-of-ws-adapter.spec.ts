@@ -1,0 +1,245 @@
+import { once } from 'node:events';
+import type { Server } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
+import { decode, encode } from '@msgpack/msgpack';
+import type { INestApplication } from '@nestjs/common';
+import { WsAdapter } from '@nestjs/platform-ws';
+import {
+  Ack,
+  ConnectedSocket,
+  SubscribeMessage,
+  WebSocketGateway,
+  WebSocketServer,
+} from '@nestjs/websockets';
+import { WebSocket, WebSocketServer as WsServer } from 'ws';
+import { describe, expect, it } from 'vitest';
+import { Deferred } from '../../lib/bus/deferred.js';
+import type { RedisBackplaneOptions } from '../../lib/options/redis-backplane-options.js';
+import { RedisBackplaneModule } from '../../lib/redis-backplane.module.js';
+import { listen, useTestFarm } from '../support/test-farm.js';
+import { WsClient } from '../support/ws-client.js';
+
+// Each defect twice, with the same gateway: that plain WsAdapter has it, and that ours has not. Where the first of the
+// two fails, a release of @nestjs/platform-ws has mended it.
+
+const SLOW_MS = 50;
+
+@WebSocketGateway({ path: '/chat' })
+class OrdinaryGateway {
+  @WebSocketServer() private readonly server!: { emit(event: string, data: unknown): unknown };
+  private readonly users = new WeakMap<object, string>();
+  readonly authenticated = new Deferred();
+
+  async handleConnection(client: object): Promise<void> {
+    await this.authenticated.promise;
+    this.users.set(client, 'Ada');
+  }
+
+  @SubscribeMessage('who')
+  who(@ConnectedSocket() client: object) {
+    return { event: 'who', data: this.users.get(client) ?? 'nobody' };
+  }
+
+  @SubscribeMessage('slow')
+  async slow() {
+    await delay(SLOW_MS);
+    return { event: 'slow' };
+  }
+
+  @SubscribeMessage('quick')
+  quick() {
+    return { event: 'quick' };
+  }
+
+  @SubscribeMessage('bytes')
+  bytes() {
+    return { event: 'bytes', data: Buffer.from([1, 2, 255]) };
+  }
+
+  @SubscribeMessage('ack')
+  ack(@Ack() ack?: (result: unknown) => void) {
+    ack?.('acknowledged');
+    return { event: 'ack is', data: typeof ack };
+  }
+
+  @SubscribeMessage('shout')
+  shout(): void {
+    this.server.emit('shouted', 'to all');
+  }
+}
+
+const farm = useTestFarm();
+
+interface Running {
+  readonly app: INestApplication;
+  readonly gateway: OrdinaryGateway;
+  readonly port: number;
+}
+
+async function run(app: INestApplication, isAuthenticated: boolean): Promise<Running> {
+  const gateway = app.get(OrdinaryGateway);
+  if (isAuthenticated) gateway.authenticated.resolve();
+  return { app, gateway, port: await listen(app) };
+}
+
+async function plain(isAuthenticated = true): Promise<Running> {
+  const app = await farm.app({ providers: [OrdinaryGateway] });
+  app.useWebSocketAdapter(new WsAdapter(app));
+  return run(app, isAuthenticated);
+}
+
+async function ours(options: RedisBackplaneOptions = {}, isAuthenticated = true): Promise<Running> {
+  const module = RedisBackplaneModule.forRoot({ ...farm.options(), ...options });
+  return run(await farm.app({ imports: [module], providers: [OrdinaryGateway] }), isAuthenticated);
+}
+
+/** What the client has got when its server has dealt with all that it sent before. */
+async function eventsOf(client: WsClient): Promise<unknown[]> {
+  client.send('quick');
+  await client.next('quick');
+  return client.received.map(({ event }) => event);
+}
+
+describe.each([
+  ['is not JSON', '{"event":'],
+  ['has an unknown event', '{"event":"nope"}'],
+])('a message that %s', (_name, message) => {
+  it('is dropped in silence by WsAdapter', async () => {
+    const client = await farm.client(await plain());
+    client.sendRaw(message);
+    expect(await eventsOf(client)).toEqual(['quick']);
+  });
+
+  it('is answered with `exception` by ours', async () => {
+    const client = await farm.client(await ours());
+    client.sendRaw(message);
+    expect(await eventsOf(client)).toEqual(['exception', 'quick']);
+  });
+});
+
+describe('an upgrade for another WebSocket server on the same HTTP server', () => {
+  function addOther({ app }: Running): void {
+    const other = new WsServer({ noServer: true });
+    farm.onEnd(() => other.close());
+    (app.getHttpServer() as Server).on('upgrade', (request, socket, head) => {
+      if (request.url !== '/other') return;
+      other.handleUpgrade(request, socket, head, (webSocket) => webSocket.send('{"event":"hello"}'));
+    });
+  }
+
+  it('is destroyed by WsAdapter', async () => {
+    const server = await plain();
+    addOther(server);
+    await expect(farm.client(server, '/other')).rejects.toThrow(/socket hang up|ECONNRESET/);
+  });
+
+  it('is left alone by ours', async () => {
+    const server = await ours();
+    addOther(server);
+    await (await farm.client(server, '/other')).next('hello');
+  });
+});
+
+describe('when the app closes', () => {
+  it('clients of WsAdapter see 1006: an accident', async () => {
+    const server = await plain();
+    const client = await farm.client(server);
+    await server.app.close();
+    expect(await client.closed).toMatchObject({ code: 1006 });
+  });
+
+  it('clients of ours see 1001: going away', async () => {
+    const server = await ours();
+    const client = await farm.client(server);
+    await server.app.close();
+    expect(await client.closed).toMatchObject({ code: 1001 });
+  });
+});
+
+describe('a message that comes while handleConnection is finding out who the client is', () => {
+  it('is handled meanwhile by WsAdapter: nobody sent it', async () => {
+    const server = await plain(false);
+    const client = await farm.client(server);
+    client.send('who');
+    expect(await client.next('who')).toEqual({ event: 'who', data: 'nobody' });
+  });
+
+  it('is handled afterwards by ours', async () => {
+    const server = await ours({}, false);
+    const client = await farm.client(server);
+    client.send('who');
+    // Enough for the message to be handled, were it not held.
+    await (await farm.client(await ours())).close();
+    expect(client.received).toEqual([]);
+    server.gateway.authenticated.resolve();
+    expect(await client.next('who')).toEqual({ event: 'who', data: 'Ada' });
+  });
+});
+
+describe('a slow handler and then a quick one', () => {
+  it('answer in the order in which they end on WsAdapter, which has no option for it', async () => {
+    const client = await farm.client(await plain());
+    client.send('slow');
+    client.send('quick');
+    await client.next('slow');
+    expect(client.received.map(({ event }) => event)).toEqual(['quick', 'slow']);
+  });
+
+  it('answer in order with parallelInvocations: 1 on ours', async () => {
+    const client = await farm.client(await ours({ parallelInvocations: 1 }));
+    client.send('slow');
+    client.send('quick');
+    await client.next('quick');
+    expect(client.received.map(({ event }) => event)).toEqual(['slow', 'quick']);
+  });
+});
+
+describe('a Buffer that a handler returns', () => {
+  it('is a list of numbers in JSON text on WsAdapter', async () => {
+    const client = await farm.client(await plain());
+    client.send('bytes');
+    expect((await client.next('bytes')).data).toEqual({ type: 'Buffer', data: [1, 2, 255] });
+  });
+
+  it('is bytes for a client of MessagePack on ours', async () => {
+    const { port } = await ours({ protocols: ['json', 'msgpack'] });
+    const socket = new WebSocket(`ws://127.0.0.1:${port}/chat`, 'backplane.msgpack.v1');
+    farm.onEnd(() => socket.terminate());
+    await once(socket, 'open');
+    socket.send(encode({ event: 'bytes' }));
+    const [frame] = (await once(socket, 'message')) as [Buffer];
+    expect(decode(frame)).toEqual({ event: 'bytes', data: Buffer.from([1, 2, 255]) });
+  });
+});
+
+describe('@Ack()', () => {
+  it('is undefined on WsAdapter', async () => {
+    const client = await farm.client(await plain());
+    client.send('ack', undefined, 7);
+    expect(await client.next()).toEqual({ event: 'ack is', data: 'undefined' });
+  });
+
+  it('answers the frame on ours', async () => {
+    const client = await farm.client(await ours());
+    client.send('ack', undefined, 7);
+    expect(await client.next()).toEqual({ id: 7, data: 'acknowledged' });
+  });
+});
+
+describe('server.emit in a gateway', () => {
+  it('reaches nobody on WsAdapter, and says nothing', async () => {
+    const server = await plain();
+    const [client, other] = [await farm.client(server), await farm.client(server)];
+    client.send('shout');
+    expect(await eventsOf(client)).toEqual(['quick']);
+    expect(await eventsOf(other)).toEqual(['quick']);
+  });
+
+  it('reaches every client on ours', async () => {
+    const server = await ours();
+    const [client, other] = [await farm.client(server), await farm.client(server)];
+    client.send('shout');
+    for (const { data } of await Promise.all([client.next('shouted'), other.next('shouted')]))
+      expect(data).toBe('to all');
+  });
+});

@@ -1,0 +1,161 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { WebSocketGateway } from '@nestjs/websockets';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { RedisBackplaneOptions } from '../../lib/options/redis-backplane-options.js';
+import type { GoodbyeReport } from '../servers/goodbye-server.js';
+import { useRedis } from '../support/acceptance.js';
+import { eventually, RawClient } from '../support/raw-client.js';
+import { RedisInspector } from '../support/redis-inspector.js';
+import { useTestFarm } from '../support/test-farm.js';
+import type { WsClient } from '../support/ws-client.js';
+
+const SCRIPT = fileURLToPath(new URL('../../.build/test/servers/goodbye-server.js', import.meta.url));
+const CLIENTS = 2000;
+/** The processor serves both servers, and all clients. */
+const SLACK_MS = 1000;
+
+const farm = useTestFarm();
+
+describe('SIGTERM to a process with enableShutdownHooks', () => {
+  const redis = useRedis({ own: true });
+  let inspector: RedisInspector;
+  beforeAll(() => {
+    if (!existsSync(SCRIPT)) throw new Error('The servers are not compiled: npm run build:sample');
+    inspector = new RedisInspector(redis.url);
+  });
+  afterAll(() => inspector.close());
+
+  interface Server {
+    readonly child: ChildProcess;
+    readonly port: number;
+    readonly exited: Promise<[code: number | null, signal: string | null]>;
+  }
+
+  async function startProcess(
+    { channelPrefix = '' }: RedisBackplaneOptions,
+    ...args: string[]
+  ): Promise<Server> {
+    const env = { ...process.env, NODE_OPTIONS: '', FARM_CONNECTION: redis.url, FARM_PREFIX: channelPrefix };
+    const child = fork(SCRIPT, args, { execArgv: [], env });
+    farm.onEnd(() => child.kill('SIGKILL'));
+    const exited = once(child, 'exit') as Server['exited'];
+    const [port] = (await Promise.race([once(child, 'message'), exited])) as [number];
+    return { child, port, exited };
+  }
+
+  async function connect(server: Server, count: number): Promise<WsClient[]> {
+    const clients: WsClient[] = [];
+    while (clients.length < count) {
+      const batch = Array.from({ length: Math.min(200, count - clients.length) }, () => farm.client(server));
+      clients.push(...(await Promise.all(batch)));
+    }
+    return clients;
+  }
+
+  const redisClients = async (): Promise<string[]> =>
+    [...String(await inspector.client.client('LIST')).matchAll(/^id=(\d+)/gm)].map(([, id]) => id ?? '');
+
+  it(`sends ${CLIENTS} clients away with 1001, after all that was accepted for them, while another server emits`, async () => {
+    const options = farm.options(redis.url);
+    const peer = await farm.server(options);
+    const before = await redisClients();
+    const server = await startProcess(options);
+    const clients = await connect(server, CLIENTS);
+    const staying = await farm.client(peer);
+    await eventually(() => expect(peer.backplane.delivery().servers).toBe(1));
+
+    let emitted = 0;
+    const enough = new AbortController();
+    const emits = (async () => {
+      while (!enough.signal.aborted) {
+        expect((await peer.broadcaster.emit('n', emitted)).backplane).toBe('accepted');
+        emitted++;
+        await delay(5);
+      }
+    })();
+    await clients[0]?.count('n', 20);
+
+    const report = once(server.child, 'message') as Promise<[GoodbyeReport]>;
+    const accepted = emitted;
+    const signalled = performance.now();
+    server.child.kill('SIGTERM');
+    await eventually(() => expect(peer.backplane.delivery().servers).toBe(0));
+    expect(performance.now() - signalled).toBeLessThan(1000 + SLACK_MS);
+
+    expect(await server.exited).toEqual([null, 'SIGTERM']);
+    enough.abort();
+    await emits;
+    const codes = new Map<number, number>();
+    for (const { closed } of clients) {
+      const { code } = await closed;
+      codes.set(code, (codes.get(code) ?? 0) + 1);
+    }
+    expect([...codes]).toEqual([[1001, CLIENTS]]);
+    for (const client of clients) {
+      const numbers = client.dataOf('n') as number[];
+      expect(numbers).toEqual(numbers.map((_, index) => (numbers[0] ?? NaN) + index));
+      expect(numbers.at(-1)).toBeGreaterThanOrEqual(accepted - 1);
+    }
+    expect((await report)[0]).toEqual({
+      disconnected: CLIENTS,
+      farewellsEnded: CLIENTS,
+      readyAtFirstDisconnect: false,
+      readyBeforeClients: false,
+    });
+    await eventually(() => expect(staying.dataOf('n')).toHaveLength(emitted));
+    expect(await redisClients()).toEqual(before);
+  }, 60_000);
+
+  it('leaves nothing that runs: the process ends by itself, with 0', async () => {
+    const options = farm.options(redis.url);
+    const server = await startProcess(options, 'by-itself');
+    const clients = await connect(server, 20);
+
+    server.child.kill('SIGTERM');
+
+    expect(await server.exited).toEqual([0, null]);
+    for (const { closed } of clients) expect(await closed).toMatchObject({ code: 1001 });
+  });
+});
+
+@WebSocketGateway({ path: '/chat' })
+class SlowFarewellGateway {
+  begun = 0;
+  ended = 0;
+
+  async handleDisconnect(): Promise<void> {
+    this.begun++;
+    await delay(100);
+    this.ended++;
+  }
+}
+
+describe('when the app closes', () => {
+  it('handleDisconnect is awaited, also that of a client which left before', async () => {
+    const server = await farm.server(farm.options(), {}, SlowFarewellGateway);
+    const gateway = server.app.get(SlowFarewellGateway);
+    const leaving = await farm.client(server);
+    await leaving.close();
+    await eventually(() => expect(gateway.begun).toBe(1));
+
+    await server.app.close();
+
+    expect(gateway).toMatchObject({ begun: 1, ended: 1 });
+  });
+
+  it('who does not answer the goodbye is cut off after shutdownTimeout', async () => {
+    const server = await farm.server({ ...farm.options(), shutdownTimeout: 100 });
+    const deaf = await RawClient.ask(server, '/chat');
+    await deaf.until('\r\n\r\n');
+
+    const began = performance.now();
+    await server.app.close();
+
+    expect(performance.now() - began).toBeLessThan(100 + SLACK_MS);
+    await deaf.closed;
+  });
+});

@@ -1,0 +1,144 @@
+import { MessageBody, SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import type { ClientSession } from '../../lib/adapter/client-session.js';
+import { ConnectionHeartbeat } from '../../lib/adapter/connection-heartbeat.js';
+import { Deferred } from '../../lib/bus/deferred.js';
+import type { EdgeOptions } from '../../lib/options/edge-options.js';
+import type { ChatServer } from '../support/chat-app.js';
+import { NotingGateway } from '../support/noting.gateway.js';
+import { clientFrame, eventFrame, eventually, OPCODE, RawClient } from '../support/raw-client.js';
+import { idOf, useTestFarm } from '../support/test-farm.js';
+
+const [INTERVAL_MS, TIMEOUT_MS, TICK_MS] = [600, 400, 500];
+/** The processor may have others to serve. */
+const SLACK_MS = 2000;
+const PING = '\x89\x00';
+
+const farm = useTestFarm();
+const start = (heartbeat: EdgeOptions['heartbeat'] = { interval: INTERVAL_MS, timeout: TIMEOUT_MS }) =>
+  farm.server({ ...farm.options(), heartbeat }, {}, NotingGateway);
+
+/** Connected, and from now on it answers no ping. */
+async function openDeaf(server: ChatServer): Promise<RawClient> {
+  const client = await RawClient.ask(server, '/chat');
+  farm.onEnd(() => client.socket.destroy());
+  await client.until('\r\n\r\n');
+  return client;
+}
+
+describe('a client that vanished', () => {
+  it('is cut off within interval + timeout and a tick, not before the timeout; the others are not', async () => {
+    const server = await start();
+    const answering = await farm.client(server);
+    const sending = await openDeaf(server);
+    const traffic = setInterval(() => sending.write(eventFrame('note', 1)), 100);
+    const ponging = await openDeaf(server);
+    const pongs = setInterval(() => ponging.write(clientFrame('', OPCODE.pong)), 100);
+    farm.onEnd(() => [traffic, pongs].forEach(clearInterval));
+
+    // Three in a row: the others have been pinged again and again by then.
+    for (let round = 1; round <= 3; round++) {
+      const dead = await openDeaf(server);
+      const began = performance.now();
+      await dead.closed;
+      const took = performance.now() - began;
+      expect(took).toBeGreaterThanOrEqual(TIMEOUT_MS);
+      expect(took).toBeLessThan(INTERVAL_MS + TIMEOUT_MS + TICK_MS + SLACK_MS);
+      expect(dead.received).toContain(PING);
+      expect(server.backplane.counters.vanished).toBe(round);
+    }
+
+    answering.send('who');
+    await answering.next('who');
+    expect([sending.socket.destroyed, ponging.socket.destroyed]).toEqual([false, false]);
+    expect(server.backplane.counters).toMatchObject({ connections: 3, vanished: 3 });
+    expect(server.app.get(NotingGateway).notes.filter((note) => note === 'disconnected')).toHaveLength(3);
+  });
+
+  it('is not one that the server does not read, since handleConnection takes long', async () => {
+    const server = await start();
+    const gateway = server.app.get(NotingGateway);
+    const hook = new Deferred();
+    gateway.onConnection = () => hook.promise;
+    const waiting = await farm.client(server);
+    // More than Node reads ahead of a paused socket.
+    for (let index = 0; index < 10; index++) waiting.send('note', 'x'.repeat(20_000));
+    await eventually(() => expect(gateway.notes).toEqual(['connected /chat']));
+    gateway.onConnection = () => undefined;
+
+    for (let round = 0; round < 2; round++) await (await openDeaf(server)).closed;
+    hook.resolve();
+
+    await waiting.count('noted', 10);
+  });
+
+  it('stays for ever where the heartbeat is switched off', async () => {
+    const [off, on] = [await start(false), await start()];
+    const kept = await openDeaf(off);
+    for (let round = 0; round < 2; round++) await (await openDeaf(on)).closed;
+    expect(kept.socket.destroyed).toBe(false);
+    expect(kept.received).not.toContain(PING);
+  });
+});
+
+describe('pings', () => {
+  afterEach(() => vi.useRealTimers());
+
+  it.each([
+    [1000, 5000],
+    [10_000, 25_000],
+  ])('to %d connections in an interval of %d ms are spread over it, one for each', (count, intervalMs) => {
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
+    let inTick = 0;
+    const pings = new Map<number, number>();
+    const heartbeat = new ConnectionHeartbeat(intervalMs, 1000, () => expect.unreachable('All are alive.'));
+    for (let index = 0; index < count; index++) {
+      const ping = (): void => {
+        inTick++;
+        pings.set(index, (pings.get(index) ?? 0) + 1);
+      };
+      let bytesRead = 0;
+      const session = { isOpen: true, socket: { ping, isPaused: false } };
+      Object.defineProperty(session, 'bytesRead', { get: () => bytesRead++ });
+      heartbeat.add(session as unknown as ClientSession);
+    }
+
+    const ticks = Array.from({ length: intervalMs / TICK_MS }, () => {
+      inTick = 0;
+      vi.advanceTimersByTime(TICK_MS);
+      return inTick;
+    });
+    heartbeat.close();
+
+    expect(Math.max(...ticks)).toBeLessThanOrEqual((2 * count * TICK_MS) / intervalMs);
+    expect(pings.size).toBe(count);
+    expect(new Set(pings.values())).toEqual(new Set([1]));
+  });
+});
+
+@WebSocketGateway({ path: '/chat' })
+class PingGateway {
+  @SubscribeMessage('ping')
+  ping(@MessageBody() data: unknown) {
+    return { event: 'my pong', data };
+  }
+}
+
+describe("an application's ping, for browsers", () => {
+  it('is answered with pong, or with its id', async () => {
+    const client = await farm.client(await farm.server());
+    client.send('ping');
+    expect(await client.next()).toEqual({ event: 'pong' });
+    client.send('ping', undefined, 'p1');
+    expect(await client.next()).toEqual({ id: 'p1', data: 'pong' });
+    await idOf(client);
+  });
+
+  it('is the gateway’s where it handles ping', async () => {
+    const client = await farm.client(await farm.server(farm.options(), {}, PingGateway));
+    client.send('ping', 1);
+    expect(await client.next()).toEqual({ event: 'my pong', data: 1 });
+    client.send('ping', 2, 7);
+    expect(await client.next()).toEqual({ id: 7, data: 2 });
+  });
+});

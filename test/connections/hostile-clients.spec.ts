@@ -1,0 +1,88 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import type { HostileReport } from '../servers/hostile-server.js';
+import { attack } from '../support/hostile-client.js';
+import { Random, withSeed } from '../support/seed.js';
+import { useTestFarm } from '../support/test-farm.js';
+import type { WsClient } from '../support/ws-client.js';
+
+const SCRIPT = fileURLToPath(new URL('../../.build/test/servers/hostile-server.js', import.meta.url));
+const CLIENTS = 5000;
+/** After so many the caches are warm, and what is kept for ever is there. */
+const WARM_UP = 1000;
+const AT_ONCE = 100;
+const FLAT_BYTES = 5 * 1024 * 1024;
+const SOON_MS = 3000;
+
+const farm = useTestFarm();
+
+async function startServer(): Promise<{ child: ChildProcess; port: number; exited: Promise<unknown[]> }> {
+  if (!existsSync(SCRIPT)) throw new Error('The servers are not compiled: npm run build:sample');
+  const child = fork(SCRIPT, [], { execArgv: ['--expose-gc'], env: { ...process.env, NODE_OPTIONS: '' } });
+  farm.onEnd(() => child.kill('SIGKILL'));
+  const exited = once(child, 'exit');
+  const [port] = (await Promise.race([once(child, 'message'), exited])) as [number];
+  return { child, port, exited };
+}
+
+/** Asks until no connection but the well-behaved one is left. */
+async function settled(child: ChildProcess): Promise<HostileReport> {
+  for (;;) {
+    const reported = once(child, 'message') as Promise<[HostileReport]>;
+    child.send('report');
+    const [report] = await reported;
+    if (report.connections === 1) return report;
+  }
+}
+
+async function attackWith(random: Random, count: number, port: number): Promise<void> {
+  const seeds = Array.from({ length: count }, () => random.below(2 ** 32));
+  const lane = async (): Promise<void> => {
+    for (let seed = seeds.pop(); seed !== undefined; seed = seeds.pop()) await attack(new Random(seed), port);
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, lane));
+}
+
+/** Talks to the server until it is told to stop. @returns how long each answer took */
+async function converse(client: WsClient, signal: AbortSignal): Promise<number[]> {
+  const took: number[] = [];
+  while (!signal.aborted) {
+    const began = performance.now();
+    client.send('echo', took.length, took.length);
+    expect(await client.next()).toEqual({ id: took.length, data: took.length });
+    took.push(performance.now() - began);
+  }
+  return took;
+}
+
+describe(`${CLIENTS} hostile clients`, () => {
+  it(
+    'leave the process healthy, its memory flat, and a well-behaved client unaffected',
+    () =>
+      withSeed(async (random) => {
+        const { child, port, exited } = await startServer();
+        const good = await farm.client({ port });
+        const enough = new AbortController();
+        const conversation = converse(good, enough.signal);
+        conversation.catch(() => undefined);
+
+        await attackWith(random, WARM_UP, port);
+        const before = await settled(child);
+        await attackWith(random, CLIENTS - WARM_UP, port);
+        const after = await settled(child);
+
+        enough.abort();
+        const took = await conversation;
+        expect(took.length).toBeGreaterThan(20);
+        expect(Math.max(...took)).toBeLessThan(SOON_MS);
+        expect(after.memory - before.memory).toBeLessThan(FLAT_BYTES);
+        child.send('stop');
+        expect(await exited).toEqual([0, null]);
+        expect(await good.closed).toMatchObject({ code: 1001 });
+      }),
+    60_000,
+  );
+});

@@ -1,0 +1,171 @@
+import { createServer } from 'node:net';
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import type { Type } from '@nestjs/common';
+import {
+  ConnectedSocket,
+  MessageBody,
+  SubscribeMessage,
+  WebSocketGateway,
+  WebSocketServer,
+} from '@nestjs/websockets';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { BackplaneConnection } from '../../lib/broadcast/backplane-connection.js';
+import { Broadcaster } from '../../lib/broadcast/broadcaster.js';
+import type { Admission } from '../../lib/options/edge-options.js';
+import type { ChatServer } from '../support/chat-app.js';
+import { NotingGateway } from '../support/noting.gateway.js';
+import { eventually, refusal } from '../support/raw-client.js';
+import { acquireRedis, type AcquiredRedis } from '../support/redis-server.js';
+import { useTestFarm } from '../support/test-farm.js';
+
+const HOUR_MS = 3_600_000;
+const inMs = (ms: number): Date => new Date(Date.now() + ms);
+
+@WebSocketGateway({ path: '/chat' })
+class RenewingGateway {
+  @SubscribeMessage('renew')
+  renew(@ConnectedSocket() client: BackplaneConnection, @MessageBody() ms: number | null) {
+    client.renew(ms === null ? null : inMs(ms));
+    return { event: 'renewed' };
+  }
+}
+
+const farm = useTestFarm();
+
+describe('a connection that expires', () => {
+  const start = (admission: () => Admission): Promise<ChatServer> =>
+    farm.server({ ...farm.options(), authenticate: admission }, {}, RenewingGateway);
+
+  it('is closed with 1008 at that time, not before', async () => {
+    const server = await start(() => ({ expiresAt: inMs(150) }));
+    const began = performance.now();
+    const client = await farm.client(server);
+    expect(await client.closed).toEqual({ code: 1008, reason: 'Expired' });
+    expect(performance.now() - began).toBeGreaterThan(140);
+  });
+
+  it('is closed at once when that time is past', async () => {
+    const server = await start(() => ({ expiresAt: inMs(-HOUR_MS) }));
+    expect(await (await farm.client(server)).closed).toMatchObject({ code: 1008 });
+  });
+
+  it('stays when it is renewed, until the new time', async () => {
+    let admitted = 0;
+    const server = await start(() => ({ expiresAt: inMs(admitted++ === 0 ? 300 : 301) }));
+    const [renewed, other] = [await farm.client(server), await farm.client(server)];
+    renewed.send('renew', HOUR_MS);
+    await renewed.next('renewed');
+
+    // By then the renewed one's first time is past, too: it was set before.
+    await other.closed;
+
+    renewed.send('renew', 50);
+    await renewed.next('renewed');
+    expect(await renewed.closed).toMatchObject({ code: 1008 });
+  });
+
+  it('stays for ever when it is renewed for ever, or for longer than a timer lasts', async () => {
+    let admitted = 0;
+    const server = await start(() => ({ expiresAt: inMs(admitted++ < 2 ? 200 : 201) }));
+    const stay = [await farm.client(server), await farm.client(server)];
+    for (const [index, client] of stay.entries()) {
+      client.send('renew', index === 0 ? null : 2 ** 40);
+      await client.next('renewed');
+    }
+    await (
+      await farm.client(server)
+    ).closed;
+    for (const client of stay) {
+      client.send('renew', HOUR_MS);
+      await client.next('renewed');
+    }
+  });
+});
+
+describe('when handleConnection runs', () => {
+  let redis: AcquiredRedis;
+  beforeAll(async () => {
+    redis = await acquireRedis();
+  });
+  afterAll(() => redis.stop());
+
+  it('the connection and its user are reached from another server, 50 times of 50', async () => {
+    const options = farm.options(redis.url);
+    let count = 0;
+    const authenticate = (): Admission => ({ userId: `u${count++}` });
+    const near = await farm.server({ ...options, authenticate }, {}, NotingGateway);
+    const far = await farm.server(options);
+    const elsewhere = far.broadcaster.gateway('/chat');
+    near.app.get(NotingGateway).onConnection = async ({ id, userId = '' }) => {
+      await elsewhere.user(userId).emit('for the user', userId);
+      await elsewhere.connection(id).emit('for the connection', id);
+    };
+
+    for (let round = 0; round < 50; round++) {
+      const client = await farm.client(near);
+      expect((await client.next('for the user')).data).toBe(`u${round}`);
+      await client.next('for the connection');
+      client.socket.terminate();
+    }
+  });
+});
+
+describe('a gateway with a port of its own', () => {
+  async function freePort(): Promise<number> {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    await new Promise((resolve) => server.close(resolve));
+    return port;
+  }
+
+  function gatewayOn(port: number, path: string): Type {
+    @WebSocketGateway(port, { path })
+    class OwnPortGateway {
+      @WebSocketServer() readonly server!: Broadcaster;
+      readonly connected: (string | undefined)[] = [];
+
+      handleConnection({ userId }: BackplaneConnection): void {
+        this.connected.push(userId);
+      }
+
+      @SubscribeMessage('who')
+      who(@ConnectedSocket() { userId }: BackplaneConnection) {
+        return { event: 'who', data: userId };
+      }
+    }
+    return OwnPortGateway;
+  }
+
+  it('admits the same way: statuses, origins, user, limit, and 404 elsewhere', async () => {
+    const port = await freePort();
+    const paths: string[] = [];
+    const server = await farm.server(
+      {
+        ...farm.options(),
+        allowedOrigins: ['https://example.com'],
+        limits: { connections: 1 },
+        authenticate: ({ url = '' }, path) => {
+          paths.push(path);
+          return url.includes('no') ? null : { userId: 'u' };
+        },
+      },
+      {},
+      gatewayOn(port, '/own'),
+    );
+
+    expect(await refusal({ port }, '/own?no')).toBe(401);
+    expect(await refusal({ port }, '/own', { origin: 'https://evil.test' })).toBe(403);
+    expect(await refusal({ port }, '/chat')).toBe(404);
+    await eventually(() => expect(server.backplane.counters.connections).toBe(0));
+    const client = await farm.client({ port }, '/own');
+    client.send('who');
+    expect((await client.next('who')).data).toBe('u');
+    expect(await refusal({ port }, '/own')).toBe(503);
+    expect(paths).toEqual([`${port}/own`, `${port}/own`]);
+
+    await server.app.close();
+    expect(await client.closed).toMatchObject({ code: 1001 });
+  });
+});

@@ -1,0 +1,117 @@
+import { createServer, type Server } from 'node:http';
+import { WebSocketGateway } from '@nestjs/websockets';
+import { WebSocketServer } from 'ws';
+import { describe, expect, it } from 'vitest';
+import type { ChatServer } from '../support/chat-app.js';
+import { RawClient, refusal } from '../support/raw-client.js';
+import { delivered, turn, useTestFarm } from '../support/test-farm.js';
+
+const farm = useTestFarm();
+const httpServerOf = ({ app }: ChatServer): Server => app.getHttpServer() as Server;
+
+/** As the documentation of graphql-ws makes one: it answers 400 to every path but its own. */
+function addPathServer(server: ChatServer, path: string): WebSocketServer {
+  const other = new WebSocketServer({ server: httpServerOf(server), path });
+  farm.onEnd(() => other.close());
+  other.on('connection', (socket) => {
+    socket.send('{"event":"hello"}');
+    socket.on('message', (data) => socket.send(data, { binary: false }));
+  });
+  return other;
+}
+
+describe('a ws server with { server, path } on the same HTTP server', () => {
+  it('serves its path, and the gateway its own, each untouched by the other', async () => {
+    const server = await farm.server({ ...farm.options(), authenticate: async () => (await turn(), {}) });
+    const escaped = farm.escapes();
+    addPathServer(server, '/graphql');
+
+    const [theirs, ours] = [await farm.client(server, '/graphql'), await farm.client(server)];
+
+    await theirs.next('hello');
+    theirs.send('echo', 1);
+    await theirs.next('echo');
+    await delivered(server, ours);
+    expect(ours.received).toHaveLength(1);
+    expect(await refusal(server, '/nope')).toBe(400);
+    expect(server.backplane.counters.connections).toBe(1);
+    expect(escaped).toEqual([]);
+  });
+
+  it('goes on serving when the app has refused a client', async () => {
+    const server = await farm.server({
+      ...farm.options(),
+      authenticate: ({ url }) => (url === '/chat' ? {} : null),
+    });
+    addPathServer(server, '/graphql');
+    expect(await refusal(server, '/chat?no')).toBe(401);
+    await (await farm.client(server, '/graphql')).next('hello');
+    await delivered(server, await farm.client(server));
+  });
+
+  it('goes on when the gateways say goodbye', async () => {
+    const server = await farm.server();
+    addPathServer(server, '/graphql');
+    const [theirs, ours] = [await farm.client(server, '/graphql'), await farm.client(server)];
+    await theirs.next('hello');
+
+    const closing = server.app.close();
+
+    expect(await ours.closed).toMatchObject({ code: 1001 });
+    theirs.send('echo', 1);
+    await theirs.next('echo');
+    await theirs.close();
+    await closing;
+  });
+});
+
+describe('a path that nobody serves', () => {
+  it('is answered with 404 once the other WebSocket server is gone', async () => {
+    const server = await farm.server();
+    const other = addPathServer(server, '/graphql');
+    await new Promise((resolve) => other.close(resolve));
+    expect(await refusal(server, '/graphql')).toBe(404);
+  });
+
+  it('is left to a listener that answers late', async () => {
+    const server = await farm.server();
+    httpServerOf(server).on('upgrade', (request, socket) => {
+      if (request.url === '/late') setImmediate(() => socket.end('HTTP/1.1 418 I am late\r\n\r\n'));
+    });
+    const client = await RawClient.ask(server, '/late');
+    await client.until('HTTP/1.1 418');
+  });
+});
+
+it('an app that closed leaves no listener on an HTTP server', async () => {
+  const before = createServer();
+  const server = await farm.server();
+  const httpServer = httpServerOf(server);
+  await server.app.close();
+  expect(httpServer.listenerCount('upgrade')).toBe(before.listenerCount('upgrade'));
+});
+
+@WebSocketGateway({ path: '/a' })
+class FirstGateway {
+  connected = 0;
+
+  handleConnection(): void {
+    this.connected++;
+  }
+}
+
+@WebSocketGateway({ path: '/a' })
+class SecondGateway extends FirstGateway {}
+
+@WebSocketGateway({ path: '/b' })
+class OtherPathGateway extends FirstGateway {}
+
+it('several gateways on one path each get its clients, those on another path do not', async () => {
+  const providers = [FirstGateway, SecondGateway, OtherPathGateway];
+  const server = await farm.server(farm.options(), { providers });
+  await farm.client(server, '/a');
+  await farm.client(server, '/a');
+  await farm.client(server, '/b');
+  await delivered(server, await farm.client(server));
+  expect(providers.map((gateway) => server.app.get(gateway).connected)).toEqual([2, 2, 1]);
+});

@@ -1,0 +1,225 @@
+import { WebSocketGateway } from '@nestjs/websockets';
+import { describe, expect, it } from 'vitest';
+import { Deferred } from '../../lib/bus/deferred.js';
+import type { Admission, EdgeOptions } from '../../lib/options/edge-options.js';
+import type { ChatServer } from '../support/chat-app.js';
+import { NotingGateway } from '../support/noting.gateway.js';
+import { eventFrame, eventually, handshake, RawClient, refusal } from '../support/raw-client.js';
+import { delivered, idOf, turn, useTestFarm } from '../support/test-farm.js';
+
+const OPENED = 'HTTP/1.1 101 ';
+const farm = useTestFarm();
+
+interface Gate {
+  readonly server: ChatServer;
+  readonly gateway: NotingGateway;
+  /** Those who asked, until the test decides. */
+  readonly asked: Deferred<Admission | null>[];
+  /** Resolves when so many have asked. */
+  asking(count: number): Promise<void>;
+  counts(): { connections: number; refused: number };
+}
+
+/** A server whose clients wait until the test lets them in. */
+async function gated(edge: EdgeOptions = {}): Promise<Gate> {
+  const asked: Deferred<Admission | null>[] = [];
+  const authenticate = (): Promise<Admission | null> => {
+    const decision = new Deferred<Admission | null>();
+    asked.push(decision);
+    return decision.promise;
+  };
+  const server = await farm.server({ ...farm.options(), authenticate, ...edge }, {}, NotingGateway);
+  return {
+    server,
+    gateway: server.app.get(NotingGateway),
+    asked,
+    asking: (count) => eventually(() => expect(asked).toHaveLength(count)),
+    counts: () => {
+      const { connections, refused } = server.backplane.counters;
+      return { connections, refused };
+    },
+  };
+}
+
+async function ask({ server }: Gate, first?: Buffer): Promise<RawClient> {
+  const client = await RawClient.ask(server, '/chat', {}, first);
+  farm.onEnd(() => client.socket.destroy());
+  return client;
+}
+
+const notes = (from: number, to: number): Buffer =>
+  Buffer.concat(Array.from({ length: to - from }, (_, index) => eventFrame('note', from + index)));
+const numbers = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
+
+describe('while a client waits for admission', () => {
+  it('no hook and no handler runs; then what it sent at once is handled in order, after the hook', async () => {
+    const gate = await gated();
+    const hook = new Deferred();
+    gate.gateway.onConnection = () => hook.promise;
+    const client = await ask(gate, notes(0, 50));
+    await gate.asking(1);
+    client.write(notes(50, 100));
+    await turn();
+    expect(gate.gateway.notes).toEqual([]);
+    expect(client.received).toBe('');
+
+    gate.asked[0]?.resolve({});
+    await client.until(OPENED);
+    client.write(notes(100, 150));
+    await eventually(() => expect(gate.gateway.notes).toEqual(['connected /chat']));
+    hook.resolve();
+
+    await eventually(() => expect(gate.gateway.notes).toHaveLength(151));
+    expect(gate.gateway.notes).toEqual(['connected /chat', ...numbers(150)]);
+  });
+
+  it('more than is kept for it waits in the network, and comes whole', async () => {
+    const gate = await gated();
+    const client = await ask(gate);
+    await gate.asking(1);
+    for (let index = 0; index < 40; index++)
+      client.write(eventFrame('note', `${index}${'x'.repeat(20_000)}`));
+    await turn();
+
+    gate.asked[0]?.resolve({});
+
+    await eventually(() => expect(gate.gateway.notes).toHaveLength(41));
+    const sent = gate.gateway.notes.slice(1) as string[];
+    expect(sent.map((text) => text.slice(0, -20_000))).toEqual(numbers(40).map(String));
+  });
+
+  it('a handshake in pieces is one', async () => {
+    const gate = await gated({ authenticate: undefined });
+    const client = await RawClient.open(gate.server);
+    farm.onEnd(() => client.socket.destroy());
+    client.socket.setNoDelay(true);
+    for (const piece of handshake('/chat').match(/[^]{1,20}/g) ?? []) {
+      client.write(piece);
+      await turn();
+    }
+    await client.until(OPENED);
+  });
+
+  it.each<[name: string, vanish: (client: RawClient) => unknown]>([
+    ['closes', ({ socket }) => socket.end()],
+    ['is reset', ({ socket }) => socket.resetAndDestroy()],
+  ])('that one %s: it counts no more at once, and harms nobody', async (_name, vanish) => {
+    const gate = await gated();
+    const escaped = farm.escapes();
+    const clients = await Promise.all(numbers(20).map(() => ask(gate, notes(0, 1))));
+    await gate.asking(20);
+    expect(gate.counts()).toEqual({ connections: 20, refused: 0 });
+
+    for (const client of clients) vanish(client);
+    await eventually(() => expect(gate.counts().connections).toBe(0));
+    for (const decision of gate.asked.splice(0)) decision.resolve({ userId: 'gone' });
+
+    await turn();
+    const alive = ask(gate);
+    await gate.asking(1);
+    gate.asked[0]?.resolve({});
+    await (await alive).until(OPENED);
+    await eventually(() => expect(gate.gateway.notes).toEqual(['connected /chat']));
+    expect(escaped).toEqual([]);
+  });
+
+  it('it counts against the limit: the next one is refused with 503, and let in when there is room', async () => {
+    const gate = await gated({ limits: { connections: 3 } });
+    const clients = await Promise.all(numbers(3).map(() => ask(gate)));
+    await gate.asking(3);
+
+    expect(await refusal(gate.server, '/chat')).toBe(503);
+    expect(gate.counts()).toEqual({ connections: 3, refused: 1 });
+    gate.asked[0]?.resolve({});
+    expect(await refusal(gate.server, '/chat')).toBe(503);
+    clients[1]?.socket.destroy();
+    await eventually(() => expect(gate.counts().connections).toBe(2));
+    const fourth = await ask(gate);
+    await gate.asking(4);
+    gate.asked[3]?.resolve({});
+
+    await fourth.until(OPENED);
+    expect(gate.asked).toHaveLength(4);
+  });
+
+  it('a shutdown does not wait for it: it is refused with 503', async () => {
+    const gate = await gated({ limits: { admissionTime: 600_000 } });
+    const client = await ask(gate);
+    await gate.asking(1);
+
+    await gate.server.app.close();
+
+    await client.until('HTTP/1.1 503 ');
+    gate.asked[0]?.resolve({});
+    await turn();
+    expect(gate.gateway.notes).toEqual([]);
+  });
+});
+
+describe('whom handleConnection turns away', () => {
+  it.each<[name: string, code: number, turnAway: (client: { close(code: number): void }) => unknown]>([
+    ['by closing', 4003, (client) => client.close(4003)],
+    ['by throwing', 1011, () => Promise.reject(new Error('no'))],
+  ])('%s reaches no handler with what it sent at once', async (_name, code, turnAway) => {
+    const server = await farm.server(farm.options(), {}, NotingGateway);
+    const gateway = server.app.get(NotingGateway);
+    gateway.onConnection = (client) => turnAway(client);
+
+    const client = await RawClient.ask(server, '/chat', {}, notes(0, 10));
+
+    const [high, low] = [code >> 8, code & 0xff];
+    await client.until(String.fromCharCode(high, low));
+    client.socket.end();
+    await client.closed;
+    await eventually(() => expect(gateway.notes).toContain('disconnected'));
+    expect(gateway.notes).toEqual(['connected /chat', 'disconnected']);
+  });
+});
+
+@WebSocketGateway({
+  path: '/chat',
+  verifyClient: () => {
+    throw new Error('a verifyClient of the gateway fails');
+  },
+})
+class ThrowingGateway {}
+
+@WebSocketGateway({
+  path: '/chat',
+  verifyClient: (_info: unknown, decide: (verified: boolean) => void) => setImmediate(() => decide(false)),
+})
+class LateGateway {}
+
+describe('a verifyClient of the gateway itself', () => {
+  it('that throws harms nobody, and its client is refused', async () => {
+    const server = await farm.server(farm.options(), {}, ThrowingGateway);
+    const escaped = farm.escapes();
+    expect(await refusal(server, '/chat')).toBe(500);
+    await eventually(() => expect(server.backplane.counters.connections).toBe(0));
+    expect(escaped).toEqual([]);
+  });
+
+  it('that refuses late leaves nothing counted', async () => {
+    const server = await farm.server(farm.options(), {}, LateGateway);
+    expect(await refusal(server, '/chat')).toBe(401);
+    await eventually(() => expect(server.backplane.counters.connections).toBe(0));
+  });
+});
+
+it('bad handshakes, too, leave nothing counted', async () => {
+  const server = await farm.server();
+  const bad: Record<string, string>[] = [
+    { 'Sec-WebSocket-Key': 'short' },
+    { 'Sec-WebSocket-Version': '7' },
+    { Upgrade: 'h2c' },
+  ];
+  for (const headers of bad) {
+    const client = await RawClient.ask(server, '/chat', headers);
+    await client.until('HTTP/1.1 4');
+    client.socket.destroy();
+  }
+  await eventually(() => expect(server.backplane.counters.connections).toBe(0));
+  const client = await farm.client(server);
+  await idOf(client);
+  await delivered(server, client);
+});

@@ -1,0 +1,100 @@
+import { connect, type Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { clientFrame, eventFrame, handshake, OPCODE } from './raw-client.js';
+import type { Random } from './seed.js';
+
+const MAX_LIFE_MS = 40;
+
+type Write = (bytes: string | Buffer) => void;
+type Attack = (random: Random, write: Write, socket: Socket) => void;
+
+/** A frame's first bytes, and nothing that has to fit to them. */
+function frameHead(first: number, length: number | bigint, masked: boolean): Buffer {
+  const mask = masked ? 0x80 : 0;
+  if (typeof length === 'number' && length < 126) return Buffer.from([first, mask | length]);
+  const head = Buffer.alloc(10);
+  head.set([first, mask | 127]);
+  head.writeBigUInt64BE(BigInt(length), 2);
+  return head;
+}
+
+function times(count: number, bytes: Buffer): Buffer {
+  return Buffer.concat(Array.from({ length: count }, () => bytes));
+}
+
+const BAD_HANDSHAKES: Attack[] = [
+  (random, write) => write(random.bytes(random.below(500))),
+  (_random, write) => write(handshake('/chat', { 'Sec-WebSocket-Key': 'short' })),
+  (_random, write) => write(handshake('/chat', { 'Sec-WebSocket-Version': 'x' })),
+  (_random, write) => write(handshake('/chat', { 'Sec-WebSocket-Protocol': ',,' })),
+  (_random, write) => write(handshake('/chat', { 'Sec-WebSocket-Extensions': '"' })),
+  (_random, write) => write(handshake('/chat', { Cookie: 'x'.repeat(20_000) })),
+  (_random, write) => write(handshake('/chat').replace('GET', 'POST')),
+  (_random, write) => write(handshake('/chat', { Upgrade: 'h2c' })),
+  (random, write) =>
+    write(handshake(random.pick(['/', '/nope', '//chat', '/%', '/chat\u00ff', '*', 'http://[']))),
+  (_random, write) => write(handshake('/chat?no')),
+  (random, write) => write(handshake('/chat').slice(0, random.below(150))),
+];
+
+/** After a handshake that is good. */
+const BAD_FRAMES: Attack[] = [
+  // No UTF-8: cut off, overlong, half a surrogate pair.
+  (random, write) => write(clientFrame(Buffer.from(random.pick([[0xc3], [0xc0, 0x80], [0xed, 0xa0, 0x80]])))),
+  // Half a frame, and never more.
+  (random, write) => write(eventFrame('echo', 'x'.repeat(100)).subarray(0, 1 + random.below(100))),
+  // Floods.
+  (_random, write) => write(times(500, eventFrame('echo', 1))),
+  (_random, write) => write(times(500, clientFrame('', OPCODE.ping))),
+  (_random, write) => write(times(500, clientFrame('{'))),
+  (_random, write) => write(times(500, clientFrame('{"id":"x","data":1}'))),
+  // Asks for much, and does not read it.
+  (_random, write, socket) => {
+    socket.pause();
+    for (let index = 0; index < 20; index++) write(times(5, eventFrame('large')));
+  },
+  // Unmasked, reserved bits and opcodes, lengths beyond any memory.
+  (_random, write) => write(Buffer.concat([frameHead(0x81, 2, false), Buffer.from('{}')])),
+  (random, write) => write(Buffer.concat([frameHead(random.below(256), 4, true), random.bytes(8)])),
+  (random, write) => write(frameHead(0x82, random.pick([2 ** 20, 2 ** 40, 2n ** 62n, 2n ** 64n - 1n]), true)),
+  // Fragments of nothing, and without end.
+  (random, write) => write(Buffer.concat([frameHead(0x80, 4, true), random.bytes(8)])),
+  (_random, write) => write(times(300, Buffer.concat([frameHead(0x00, 100, true), Buffer.alloc(104)]))),
+  (_random, write) =>
+    write(
+      Buffer.concat([
+        frameHead(0x01, 1, true),
+        Buffer.alloc(5),
+        times(300, Buffer.from([0x00, 0x80, 0, 0, 0, 0])),
+      ]),
+    ),
+  // Control frames that are none.
+  (random, write) => write(clientFrame(random.bytes(random.below(4)), OPCODE.close)),
+  (random, write) =>
+    write(clientFrame(random.bytes(126), random.pick([OPCODE.ping, OPCODE.pong, OPCODE.close]))),
+  // Messages that are none.
+  (random, write) =>
+    write(clientFrame(random.pick(['null', '[]', '', '{"event":{"toString":1}}', '[['.repeat(9000)]))),
+  (random, write) => write(clientFrame(random.bytes(random.below(300)), random.pick([1, 2]))),
+  (random, write) => write(random.bytes(random.below(2000))),
+];
+
+/** One client that means no good, from connecting to whichever end. It does the same for the same numbers. */
+export async function attack(random: Random, port: number): Promise<void> {
+  const socket = connect({ port, host: '127.0.0.1' });
+  socket.on('error', () => undefined).resume();
+  const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+  const write: Write = (bytes) => {
+    if (socket.writable) socket.write(bytes);
+  };
+  if (random.below(3) === 0) {
+    random.pick(BAD_HANDSHAKES)(random, write, socket);
+  } else {
+    write(handshake('/chat'));
+    for (let index = random.below(3); index >= 0; index--) random.pick(BAD_FRAMES)(random, write, socket);
+  }
+  await Promise.race([closed, delay(random.below(MAX_LIFE_MS))]);
+  if (random.below(2) === 0) socket.resetAndDestroy();
+  else socket.destroy();
+  await closed;
+}
