@@ -55,15 +55,9 @@ export class Farm {
   ) {}
 
   static async start(options: FarmOptions): Promise<Farm> {
-    const redis = await startRedis({ args: users() });
-    const replica = [
-      ...users(),
-      '--replicaof',
-      redis.host,
-      `${redis.port}`,
-      '--repl-diskless-sync-delay',
-      '0',
-    ];
+    // By default a master lets a replica wait five seconds for others to copy it together.
+    const redis = await startRedis({ args: [...users(), '--repl-diskless-sync-delay', '0'] });
+    const replica = [...users(), '--replicaof', redis.host, `${redis.port}`];
     const args = options.wiring === 'links' ? replica : users();
     const farm = new Farm(
       options,
