@@ -80,7 +80,6 @@ function options(server: ServerSettings): RedisBackplaneOptions {
 
 await switchOff(settings.without);
 // Nest declares these options as a class, though nobody makes an instance of it.
-// eslint-disable-next-line @typescript-eslint/no-unsafe-class-instance-assignment
 const quiet: NestApplicationOptions = { logger: false, abortOnError: false };
 const app = await NestFactory.create(FaultModule, quiet).catch(refuse);
 await app.listen(0, '127.0.0.1').catch(refuse);
