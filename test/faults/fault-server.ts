@@ -79,7 +79,6 @@ function options(server: ServerSettings): RedisBackplaneOptions {
 }
 
 await switchOff(settings.without);
-// Nest declares these options as a class, though nobody makes an instance of it.
 const quiet: NestApplicationOptions = { logger: false, abortOnError: false };
 const app = await NestFactory.create(FaultModule, quiet).catch(refuse);
 await app.listen(0, '127.0.0.1').catch(refuse);
