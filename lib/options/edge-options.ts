@@ -49,7 +49,7 @@ export interface EdgeOptions {
     /**
      * Connections of this server, those that wait for admission included; more are refused with 503.
      *
-     * @default 50000: what a process can open sockets for is usually less, and an endless crowd is refused rather than served badly
+     * @default 50000: enough for any one process, so that only a flood meets it
      */
     connections?: number;
     /**
