@@ -1,11 +1,13 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
-export default defineConfig({
+const SLOW = ['test/integration/**', 'test/browser/**'];
+
+export default defineConfig(({ mode }) => ({
   root: fileURLToPath(new URL('..', import.meta.url)),
   oxc: { decorator: { legacy: true, emitDecoratorMetadata: true } },
   test: {
-    include: ['test/**/*.spec.ts'],
+    ...specsOf(mode),
     setupFiles: ['reflect-metadata'],
     globalSetup: ['test/support/global-setup.ts'],
     // Nest apps, Redis servers and their clients: more side by side only makes all of them late.
@@ -16,4 +18,10 @@ export default defineConfig({
     hookTimeout: 60_000,
     coverage: { provider: 'v8', include: ['lib/**'] },
   },
-});
+}));
+
+/** `integration` and `browser` need more than a Redis, and minutes: they are modes of their own. */
+function specsOf(mode: string): { include: string[]; exclude?: string[] } {
+  if (mode === 'integration' || mode === 'browser') return { include: [`test/${mode}/**/*.spec.ts`] };
+  return { include: ['test/**/*.spec.ts'], exclude: SLOW };
+}
