@@ -1,0 +1,143 @@
+import { once } from 'node:events';
+import { Redis } from 'ioredis';
+import { startRedis } from '../support/redis-server.js';
+import type { ContestantName } from './contestants/contestant.js';
+import { ContestantFarm, type Turn } from './farm.js';
+import { CONNECTING_GOALS, TURN_GOALS } from './goals.js';
+import type { LoadHandlers } from './load-process.js';
+import { median } from './statistics.js';
+import { Results } from './results.js';
+import { Child } from './rpc.js';
+import { type Scenario, type ScenarioName, SCENARIOS } from './scenarios.js';
+
+/** How much is done: rounds, and how long and how large a turn is. */
+export interface Effort {
+  readonly rounds: number;
+  /** Rounds where each turn needs processes of its own. */
+  readonly roundsApart: number;
+  /** Of a turn's time. */
+  readonly time: number;
+  /** Of the sockets where there are many. */
+  readonly crowd: number;
+  readonly contestants: readonly ContestantName[];
+}
+
+const FLOOD_SECONDS = 2;
+/** Where socket.io has had no flood in this run: what it took on the slowest machine so far, in deliveries per second. */
+const ASSUMED_FLOOD = 60_000;
+
+/** Puts the contestants through scenarios, in paired turns: each in each round, in an order that rotates. */
+export class Bench {
+  readonly results = new Results();
+  private socketIoFlood = ASSUMED_FLOOD;
+
+  private constructor(
+    private readonly effort: Effort,
+    private readonly redis: Redis,
+    private readonly load: Child<LoadHandlers>,
+    private readonly stop: () => Promise<void>,
+  ) {}
+
+  static async start(effort: Effort): Promise<Bench> {
+    // Whoever falls behind shall be measured, not thrown out.
+    const server = await startRedis({ args: ['--client-output-buffer-limit', 'pubsub 0 0 0'] });
+    const redis = new Redis(server.url);
+    await once(redis, 'ready');
+    const load = new Child<LoadHandlers>('load-process.js');
+    return new Bench(effort, redis, load, async () => {
+      load.end();
+      await redis.quit();
+      await server.stop();
+    });
+  }
+
+  async run(name: ScenarioName): Promise<void> {
+    const scenario = this.scaled(SCENARIOS[name]);
+    const contestants = scenario.contestants.filter((contestant) =>
+      this.effort.contestants.includes(contestant),
+    );
+    if (scenario.load === 'none') await this.connecting(name, scenario, contestants);
+    else if (scenario.apart) await this.apart(name, scenario, contestants);
+    else await this.together(name, scenario, contestants);
+  }
+
+  async end(): Promise<void> {
+    await this.stop();
+  }
+
+  private async together(
+    name: ScenarioName,
+    scenario: Scenario,
+    contestants: readonly ContestantName[],
+  ): Promise<void> {
+    const farms = new Map<ContestantName, ContestantFarm>();
+    for (const contestant of contestants) farms.set(contestant, await this.farm(contestant, scenario));
+    const floods: number[] = [];
+    for (let round = 0; round <= this.effort.rounds; round++) {
+      for (const contestant of rotated(contestants, round)) {
+        const farm = farms.get(contestant);
+        const turn = farm && (await this.turn(farm, scenario));
+        // The first round warms the code.
+        if (!turn || round === 0) continue;
+        this.results.add(TURN_GOALS, name, contestant, turn);
+        if (contestant === 'socket.io') floods.push(turn.deliveries / turn.seconds);
+      }
+    }
+    if (scenario.load === 'flood' && floods.length > 0) this.socketIoFlood = median(floods);
+    for (const farm of farms.values()) await farm.end();
+  }
+
+  private async apart(
+    name: ScenarioName,
+    scenario: Scenario,
+    contestants: readonly ContestantName[],
+  ): Promise<void> {
+    for (let round = 0; round < this.effort.roundsApart; round++) {
+      for (const contestant of rotated(contestants, round)) {
+        const farm = await this.farm(contestant, scenario);
+        await this.turn(farm, scenario);
+        this.results.add(TURN_GOALS, name, contestant, await this.turn(farm, scenario));
+        await farm.end();
+      }
+    }
+  }
+
+  private async connecting(
+    name: ScenarioName,
+    scenario: Scenario,
+    contestants: readonly ContestantName[],
+  ): Promise<void> {
+    for (let round = 0; round < this.effort.roundsApart; round++) {
+      for (const contestant of rotated(contestants, round)) {
+        const farm = await ContestantFarm.start(contestant, scenario, this.load, this.redis);
+        this.results.add(CONNECTING_GOALS, name, contestant, await farm.connecting(scenario.sockets));
+        await farm.end();
+      }
+    }
+  }
+
+  private async farm(contestant: ContestantName, scenario: Scenario): Promise<ContestantFarm> {
+    const farm = await ContestantFarm.start(contestant, scenario, this.load, this.redis);
+    await farm.connect();
+    await farm.ready();
+    return farm;
+  }
+
+  private turn(farm: ContestantFarm, { load, sockets }: Scenario): Promise<Turn> {
+    const { time } = this.effort;
+    if (load === 'flood') return farm.flood(FLOOD_SECONDS * time);
+    if (load === 'third of a flood')
+      return farm.paced({ rate: this.socketIoFlood / 3 / sockets, burst: 1, seconds: FLOOD_SECONDS * time });
+    if (load === 'none') throw new Error('Nothing is emitted in this scenario.');
+    return farm.paced({ ...load, seconds: load.seconds * time });
+  }
+
+  private scaled(scenario: Scenario): Scenario {
+    return scenario.apart ? { ...scenario, sockets: scenario.sockets * this.effort.crowd } : scenario;
+  }
+}
+
+function rotated<T>(items: readonly T[], by: number): T[] {
+  const start = by % Math.max(1, items.length);
+  return [...items.slice(start), ...items.slice(0, start)];
+}

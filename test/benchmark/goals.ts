@@ -1,0 +1,107 @@
+import type { Connecting, Turn } from './farm.js';
+import type { ScenarioName } from './scenarios.js';
+
+/** A row of the table: what is measured in a scenario, and what it shall be beside the others. */
+export interface Goal<Result = never> {
+  readonly scenario: ScenarioName;
+  readonly measure: string;
+  readonly unit: string;
+  /** Deliveries per second shall be many; everything else is a cost. */
+  readonly higherIsBetter?: true;
+  readonly toSocketIo?: number;
+  readonly toFloor?: number;
+  of(result: Result): number;
+}
+
+const cpuPerDelivery = {
+  measure: 'CPU per delivery at the receiver',
+  unit: 'µs',
+  of: ({ receiverCpu, deliveries }: Turn) => receiverCpu / deliveries,
+};
+
+export const TURN_GOALS: readonly Goal<Turn>[] = [
+  { scenario: 'steady', ...cpuPerDelivery, toSocketIo: 0.9, toFloor: 1.15 },
+  { scenario: 'burst', ...cpuPerDelivery, toSocketIo: 0.15, toFloor: 1.3 },
+  {
+    scenario: 'flood',
+    measure: 'deliveries per second',
+    unit: '1,000/s',
+    higherIsBetter: true,
+    toSocketIo: 8,
+    toFloor: 0.75,
+    of: ({ deliveries, seconds }) => deliveries / seconds / 1000,
+  },
+  { scenario: 'flood', measure: 'latency, p99', unit: 'ms', of: ({ latency }) => latency.p99 },
+  {
+    scenario: 'fan-in',
+    measure: 'CPU per emit at the sender',
+    unit: 'µs',
+    toSocketIo: 0.4,
+    toFloor: 1.5,
+    of: ({ emitterCpu, emits }) => emitterCpu / emits,
+  },
+  {
+    scenario: 'direct',
+    measure: 'CPU per emit, both servers',
+    unit: 'µs',
+    toSocketIo: 0.6,
+    of: ({ emitterCpu, receiverCpu, emits }) => (emitterCpu + receiverCpu) / emits,
+  },
+  { scenario: 'groups-steady', ...cpuPerDelivery, toSocketIo: 0.75 },
+  { scenario: 'groups-burst', ...cpuPerDelivery, toSocketIo: 0.35 },
+  { scenario: 'large', ...cpuPerDelivery, toSocketIo: 0.75, toFloor: 1.15 },
+  {
+    scenario: 'big room',
+    measure: 'longest stall of the loop',
+    unit: 'ms',
+    toSocketIo: 0.5,
+    of: ({ receiverStall }) => receiverStall,
+  },
+  { scenario: 'latency', measure: 'latency, p50', unit: 'ms', of: ({ latency }) => latency.p50 },
+  {
+    scenario: 'latency',
+    measure: 'latency, p99',
+    unit: 'ms',
+    toSocketIo: 0.8,
+    of: ({ latency }) => latency.p99,
+  },
+  {
+    scenario: 'steady',
+    measure: 'Redis commands per emit',
+    unit: '',
+    toSocketIo: 1,
+    of: ({ redis, emits }) => redis.commands / emits,
+  },
+  {
+    scenario: 'steady',
+    measure: 'bytes in and out of Redis per emit',
+    unit: 'B',
+    toSocketIo: 1.1,
+    of: ({ redis, emits }) => redis.bytes / emits,
+  },
+  {
+    scenario: 'steady',
+    measure: 'CPU of redis-server per emit',
+    unit: 'µs',
+    of: ({ redis, emits }) => redis.cpuMicroseconds / emits,
+  },
+];
+
+export const CONNECTING_GOALS: readonly Goal<Connecting>[] = [
+  {
+    scenario: 'connections',
+    measure: 'memory per idle connection',
+    unit: 'KB',
+    toSocketIo: 0.6,
+    toFloor: 1.3,
+    of: ({ bytes, sockets }) => bytes / sockets / 1024,
+  },
+  {
+    scenario: 'connections',
+    measure: 'CPU per accept',
+    unit: 'µs',
+    toSocketIo: 0.55,
+    toFloor: 1.3,
+    of: ({ cpu, sockets }) => cpu / sockets,
+  },
+];

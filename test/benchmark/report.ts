@@ -1,0 +1,30 @@
+import { CONTESTANTS } from './contestants/contestant.js';
+import type { Ratio, Row } from './results.js';
+
+const HEADER = ['scenario', 'measure', 'unit', ...CONTESTANTS, 'to socket.io', 'goal', 'to floor', 'goal'];
+
+/** A Markdown table whose columns stand under each other. */
+export function table(rows: readonly Row[]): string {
+  const lines = [HEADER, ...rows.map(cells)];
+  const widths = HEADER.map((_, column) => Math.max(...lines.map((line) => (line[column] ?? '').length)));
+  const text = lines.map(
+    (line) => `| ${line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join(' | ')} |`,
+  );
+  const rule = `|${widths.map((width) => '-'.repeat(width + 2)).join('|')}|`;
+  return [text[0], rule, ...text.slice(1)].join('\n');
+}
+
+function cells({ scenario, measure, unit, medians, toSocketIo, toFloor }: Row): string[] {
+  const values = CONTESTANTS.map((name) => shown(medians[name]));
+  return [scenario, measure, unit, ...values, ...ratioCells(toSocketIo), ...ratioCells(toFloor)];
+}
+
+function ratioCells({ value, goal, missed }: Ratio): [string, string] {
+  return [shown(value), goal === undefined ? '' : missed ? `${goal} missed` : goal];
+}
+
+/** Three digits that mean something. */
+function shown(value: number | undefined): string {
+  if (value === undefined) return '';
+  return value >= 100 ? value.toFixed(0) : value.toPrecision(3);
+}

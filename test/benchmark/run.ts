@@ -1,0 +1,54 @@
+import { writeFile } from 'node:fs/promises';
+import { cpus } from 'node:os';
+import { parseArgs } from 'node:util';
+import { Bench, type Effort } from './bench.js';
+import { CONTESTANTS } from './contestants/contestant.js';
+import { table } from './report.js';
+import { isScenarioName, type ScenarioName, SCENARIOS } from './scenarios.js';
+
+// npm run bench -- [--quick] [--check] [--json FILE] [SCENARIO…]
+
+const FULL: Effort = { rounds: 5, roundsApart: 3, time: 1, crowd: 1, contestants: CONTESTANTS };
+const QUICK: Effort = {
+  rounds: 2,
+  roundsApart: 1,
+  time: 0.5,
+  crowd: 0.2,
+  contestants: ['ours', 'socket.io', 'floor'],
+};
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    quick: { type: 'boolean', default: false },
+    check: { type: 'boolean', default: false },
+    json: { type: 'string' },
+  },
+});
+const known = Object.keys(SCENARIOS).filter(isScenarioName);
+const unknown = positionals.filter((name) => !isScenarioName(name));
+if (unknown.length > 0) {
+  console.error(`There is no scenario ${unknown.join(', ')}. There are: ${known.join(', ')}.`);
+  process.exit(2);
+}
+
+const names: ScenarioName[] = positionals.length > 0 ? positionals.filter(isScenarioName) : known;
+const bench = await Bench.start(values.quick ? QUICK : FULL);
+try {
+  for (const name of names) {
+    console.error(`${name}: ${SCENARIOS[name].about}`);
+    await bench.run(name);
+  }
+} finally {
+  await bench.end();
+}
+
+const rows = bench.results.rows();
+const machine = { node: process.version, cpu: cpus()[0]?.model, cores: cpus().length };
+console.log(`\nNode ${machine.node}, ${machine.cores} cores, ${machine.cpu ?? ''}\n\n${table(rows)}`);
+if (values.json !== undefined) {
+  const json = { machine, quick: values.quick, rows, values: bench.results.all() };
+  await writeFile(values.json, `${JSON.stringify(json, undefined, 2)}\n`);
+}
+if (values.check && rows.some(({ toSocketIo, toFloor }) => toSocketIo.missed || toFloor.missed))
+  process.exitCode = 1;

@@ -1,0 +1,106 @@
+import type { Audience, ContestantName } from './contestants/contestant.js';
+import type { Pace } from './pacer.js';
+
+/** Two servers of a contestant, one that emits and one that holds all sockets, under a load. */
+export interface Scenario {
+  readonly about: string;
+  readonly sockets: number;
+  /** Bytes of the event's data as JSON. */
+  readonly payloadBytes: number;
+  readonly audience: Audience;
+  readonly groups: number;
+  readonly groupsPerSocket: number;
+  /** A hundred joins and leaves of other groups a second go on. */
+  readonly churn: boolean;
+  readonly contestants: readonly ContestantName[];
+  readonly load: Pace | 'flood' | 'third of a flood' | 'none';
+  /** Too many sockets to hold for all contestants at once: each turn has processes of its own. */
+  readonly apart: boolean;
+}
+
+const EVERYBODY: readonly ContestantName[] = ['ours', 'socket.io', 'socket.io sharded', 'floor'];
+const WITH_GROUPS: readonly ContestantName[] = ['ours', 'socket.io', 'socket.io sharded'];
+const BASE: Scenario = {
+  about: '',
+  sockets: 500,
+  payloadBytes: 200,
+  audience: 'all',
+  groups: 0,
+  groupsPerSocket: 0,
+  churn: false,
+  contestants: EVERYBODY,
+  load: 'none',
+  apart: false,
+};
+
+export const SCENARIOS = {
+  steady: { ...BASE, about: '200 emits/s to 500 sockets', load: { rate: 200, burst: 1, seconds: 2 } },
+  burst: {
+    ...BASE,
+    about: '2,000 emits/s in tens to 500 sockets',
+    load: { rate: 2000, burst: 10, seconds: 0.5 },
+  },
+  flood: { ...BASE, about: 'as fast as it goes to 200 sockets', sockets: 200, load: 'flood' },
+  'fan-in': {
+    ...BASE,
+    about: '20,000 emits/s in tens to 10 sockets',
+    sockets: 10,
+    payloadBytes: 64,
+    load: { rate: 20_000, burst: 10, seconds: 1 },
+  },
+  direct: {
+    ...BASE,
+    about: '2,000 emits/s to single connections of the other server',
+    audience: 'connection',
+    contestants: WITH_GROUPS,
+    load: { rate: 2000, burst: 1, seconds: 2 },
+  },
+  'groups-steady': {
+    ...BASE,
+    about: '2,000 emits/s to 1,000 groups of ten, 100 joins and leaves a second',
+    sockets: 2000,
+    audience: 'group',
+    groups: 1000,
+    groupsPerSocket: 5,
+    churn: true,
+    contestants: WITH_GROUPS,
+    load: { rate: 2000, burst: 1, seconds: 2 },
+  },
+  'groups-burst': {
+    ...BASE,
+    about: '20,000 emits/s in bursts of 200 to 1,000 groups of ten',
+    sockets: 2000,
+    audience: 'group',
+    groups: 1000,
+    groupsPerSocket: 5,
+    contestants: WITH_GROUPS,
+    load: { rate: 20_000, burst: 200, seconds: 0.5 },
+  },
+  large: {
+    ...BASE,
+    about: '100 emits/s of 16 KiB to 200 sockets',
+    sockets: 200,
+    payloadBytes: 16 * 1024,
+    load: { rate: 100, burst: 1, seconds: 2 },
+  },
+  latency: {
+    ...BASE,
+    about: "a third of what socket.io's flood takes, to 200 sockets",
+    sockets: 200,
+    load: 'third of a flood',
+  },
+  'big room': {
+    ...BASE,
+    about: '5 emits/s to 10,000 sockets',
+    sockets: 10_000,
+    load: { rate: 5, burst: 1, seconds: 2 },
+    apart: true,
+  },
+  connections: { ...BASE, about: '10,000 sockets that say nothing', sockets: 10_000, apart: true },
+} as const satisfies Record<string, Scenario>;
+
+export type ScenarioName = keyof typeof SCENARIOS;
+
+export function isScenarioName(name: string): name is ScenarioName {
+  return name in SCENARIOS;
+}

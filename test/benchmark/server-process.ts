@@ -1,0 +1,113 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import type { Audience, ContestantName, ContestantServer, ServerPlan } from './contestants/contestant.js';
+import * as tools from './contestants/contestant.js';
+import { startFloor } from './contestants/floor.js';
+import { startOurs } from './contestants/ours.js';
+import { EVENT, Messages } from './message.js';
+import { Flood, type Pace, paced } from './pacer.js';
+import { serve } from './rpc.js';
+
+export interface StartOrder {
+  readonly name: ContestantName;
+  readonly plan: ServerPlan;
+  readonly payloadBytes: number;
+  readonly watchLoop: boolean;
+}
+
+export interface EmitOrder extends Pace {
+  readonly audience: Audience;
+  /** Group names or connection ids: one after the other gets a message. */
+  readonly targets: readonly string[];
+}
+
+export interface Usage {
+  readonly cpuMicroseconds: number;
+  readonly rssBytes: number;
+  /** The longest time since the last look in which the loop did not turn. */
+  readonly longestStallMs: number;
+}
+
+/** From where this file is compiled to, back to where the packages are that it compares with. */
+const SOCKET_IO = new URL('../../../test/benchmark/rivals/socket-io.js', import.meta.url).href;
+const CHURN_GROUPS = 1000;
+const CHURN_INTERVAL_MS = 20;
+
+let server: ContestantServer;
+let messages: Messages;
+let nextTarget = 0;
+let flood: Flood | undefined;
+let churn: NodeJS.Timeout | undefined;
+const loopDelay = monitorEventLoopDelay({ resolution: 1 });
+
+async function startContestant(name: ContestantName, plan: ServerPlan): Promise<ContestantServer> {
+  if (name === 'ours') return startOurs(plan);
+  if (name === 'floor') return startFloor(plan);
+  const { startSocketIo } = (await import(SOCKET_IO)) as {
+    readonly startSocketIo: (plan: ServerPlan, options: object) => Promise<ContestantServer>;
+  };
+  return startSocketIo(plan, { ...tools, EVENT, sharded: name === 'socket.io sharded' });
+}
+
+/** Emits `count` messages in this turn. Whether they were sent is seen by the load client, which misses none. */
+function emit(audience: Audience, targets: readonly string[], count: number): void {
+  for (let index = 0; index < count; index++) {
+    const target = nextTarget++ % targets.length;
+    void server.emit[audience](targets[target] ?? '', messages.next(target));
+  }
+}
+
+const handlers = {
+  async start({ name, plan, payloadBytes, watchLoop }: StartOrder) {
+    // A timer that fires a thousand times a second is no part of what is measured elsewhere.
+    if (watchLoop) loopDelay.enable();
+    messages = new Messages(payloadBytes);
+    server = await startContestant(name, plan);
+    return { port: server.port, urlPath: server.urlPath };
+  },
+
+  connected: (count: number) => server.connected(count),
+
+  async emit({ audience, targets, ...pace }: EmitOrder): Promise<number> {
+    await paced(pace, (count) => emit(audience, targets, count));
+    return Math.round((pace.rate * pace.seconds) / pace.burst) * pace.burst;
+  },
+
+  async flood({ seconds, burst, ahead }: { seconds: number; burst: number; ahead: number }): Promise<number> {
+    flood = new Flood(burst, ahead);
+    return flood.run(seconds, (count) => emit('all', [''], count));
+  },
+
+  progress: (received: number) => flood?.progress(received),
+
+  /** Fifty joins and fifty leaves a second, until it is told false. */
+  churn(ids: readonly string[] | false): void {
+    clearInterval(churn);
+    if (!ids) return;
+    let turn = 0;
+    churn = setInterval(() => {
+      const id = ids[(turn * 7919) % ids.length] ?? '';
+      const before = ids[((turn - 1) * 7919) % ids.length] ?? '';
+      void server.join(id, `side-${turn % CHURN_GROUPS}`);
+      if (turn > 0) void server.leave(before, `side-${(turn - 1) % CHURN_GROUPS}`);
+      turn++;
+    }, CHURN_INTERVAL_MS);
+  },
+
+  usage(): Usage {
+    const { user, system } = process.cpuUsage();
+    const longestStallMs = loopDelay.max / 1e6;
+    loopDelay.reset();
+    return { cpuMicroseconds: user + system, rssBytes: process.memoryUsage.rss(), longestStallMs };
+  },
+
+  /** As little memory as this process can do with now. */
+  async collect(): Promise<void> {
+    for (let turn = 0; turn < 3; turn++) {
+      globalThis.gc?.();
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  },
+};
+
+export type ServerHandlers = typeof handlers;
+serve(handlers);
