@@ -10,19 +10,24 @@ export type AdmissionResult =
 const UNAUTHORIZED = 401;
 const FORBIDDEN = 403;
 
-/** Asks the app whether the client may come in, and as whom. Never rejects. */
-export async function admit(
-  { authenticate, allowedOrigins, admissionTimeMs }: ResolvedEdge,
+/** Whether the client may come in, and as whom: at once, or a promise where the app is asked, which never rejects. */
+export function admit(
+  edge: ResolvedEdge,
   request: IncomingMessage,
   path: string,
-): Promise<AdmissionResult> {
+): AdmissionResult | Promise<AdmissionResult> {
   const { origin } = request.headers;
-  if (origin !== undefined && allowedOrigins && !allowedOrigins.has(origin)) {
+  if (origin !== undefined && edge.allowedOrigins && !edge.allowedOrigins.has(origin)) {
     return refused(FORBIDDEN, new Error(`the origin ${origin} is not allowed`));
   }
+  const { authenticate, admissionTimeMs } = edge;
   if (!authenticate) return { admitted: true, admission: {} };
+  return authenticated(() => within(admissionTimeMs, authenticate(request, path)));
+}
+
+async function authenticated(ask: () => Promise<Admission | null>): Promise<AdmissionResult> {
   try {
-    const admission = await within(admissionTimeMs, authenticate(request, path));
+    const admission = await ask();
     if (!admission) return refused(UNAUTHORIZED, undefined);
     if (admission.userId !== undefined) checkName("A user's id", admission.userId);
     if (admission.expiresAt !== undefined) checkDate(admission.expiresAt);

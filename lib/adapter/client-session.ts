@@ -14,9 +14,11 @@ const POLICY_VIOLATION = 1008;
 
 /** All that belongs to one client while it is connected. */
 export class ClientSession {
-  private readonly handlers = new Map<unknown, MessageMappingProperties>();
+  private handlers: readonly MessageMappingProperties[] = [];
   private readonly disconnectListeners: DisconnectListener[] = [];
   private inbound: InboundQueue<ClientMessage> | undefined;
+  /** Those who are pinged together with it. */
+  heartbeatSlot: Set<ClientSession> | undefined;
   private closeCode: number | undefined;
 
   constructor(
@@ -48,15 +50,14 @@ export class ClientSession {
     return this.dispatcher.answer(this.local, id, outcome, value);
   }
 
-  /** Each gateway of the path adds its own; where two handle the same event, the first one does. */
+  /** Each gateway of the path adds its own. Nest makes them anew for every client, so they are kept as they come: a map would hold 300 bytes more. */
   addHandlers(handlers: readonly MessageMappingProperties[]): void {
-    for (const handler of handlers) {
-      if (!this.handlers.has(handler.message)) this.handlers.set(handler.message, handler);
-    }
+    this.handlers = this.handlers.length === 0 ? handlers : [...this.handlers, ...handlers];
   }
 
+  /** Where two gateways handle the same event, the first one does. */
   handler(event: unknown): MessageMappingProperties | undefined {
-    return this.handlers.get(event);
+    return this.handlers.find(({ message }) => message === event);
   }
 
   /** Called when the client is gone, at once where it is already. */

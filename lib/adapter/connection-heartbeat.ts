@@ -16,7 +16,6 @@ interface Pinged {
  */
 export class ConnectionHeartbeat {
   private readonly slots: Set<ClientSession>[];
-  private readonly slotOf = new WeakMap<ClientSession, Set<ClientSession>>();
   private readonly timer: NodeJS.Timeout;
   /** Oldest first. */
   private pinged: Pinged[] = [];
@@ -36,13 +35,12 @@ export class ConnectionHeartbeat {
   add(session: ClientSession): void {
     const slot = this.slots[this.nextSlot];
     this.nextSlot = (this.nextSlot + 1) % this.slots.length;
-    if (!slot) return;
-    slot.add(session);
-    this.slotOf.set(session, slot);
+    slot?.add(session);
+    session.heartbeatSlot = slot;
   }
 
   remove(session: ClientSession): void {
-    this.slotOf.get(session)?.delete(session);
+    session.heartbeatSlot?.delete(session);
   }
 
   close(): void {

@@ -28,10 +28,10 @@ export function guardGatewayHooks(modules: ModulesContainer): void {
   }
 }
 
-/** Resolves when the hooks that are running for this client have ended, however they end. */
-export async function hooksEnded(client: object): Promise<void> {
-  await Promise.all(running.get(client) ?? []);
-  running.delete(client);
+/** Resolves when the hooks that are running for this client have ended, however they end; `undefined` where none is. */
+export function hooksEnded(client: object): Promise<void> | undefined {
+  const hooks = running.get(client);
+  return hooks && Promise.all(hooks).then(() => void running.delete(client));
 }
 
 function guardHooksOf(host: HookHost): void {

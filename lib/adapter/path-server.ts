@@ -31,7 +31,7 @@ const GOODBYE_PAUSE_MS = 20;
 /** What a path's server needs of the app and of the adapter. */
 export interface PathServerContext extends AdapterContext {
   readonly writer: TurnWriter;
-  readonly sessions: WeakMap<BackplaneConnection, ClientSession>;
+  readonly sessions: Map<BackplaneConnection, ClientSession>;
   readonly heartbeat: ConnectionHeartbeat | undefined;
 }
 
@@ -44,6 +44,10 @@ export class PathServer {
   private readonly farewells = new Set<Promise<void>>();
   private readonly connectListeners: ConnectListener[] = [];
   private closing = false;
+  /** One for all sockets, as the other listeners that need to know no session. */
+  private readonly onSocketClosed = (): void => {
+    this.context.counters.connections--;
+  };
 
   constructor(
     /** The path of the URL, without a port. */
@@ -68,12 +72,14 @@ export class PathServer {
     }
     counters.connections++;
     // However it ends: vanished while it waited, refused here or by `ws`, or after a whole life.
-    socket.once('close', () => counters.connections--);
+    socket.on('close', this.onSocketClosed);
+    const admission = admit(edge, request, this.key);
+    if ('admitted' in admission) return this.decided(request, socket, head, admission);
     const waiting = new WaitingSocket(socket, head);
     this.waiting.add(waiting);
-    const result = await admit(edge, request, this.key);
+    const result = await admission;
     this.waiting.delete(waiting);
-    if (this.isTaken(waiting, result)) this.complete(request, socket, waiting.release(), result);
+    if (!waiting.gone) this.decided(request, socket, waiting.release(), result);
   }
 
   /** Says goodbye to all clients; resolves when every one of them is gone and its bookkeeping done. */
@@ -95,16 +101,15 @@ export class PathServer {
     this.wsServer.close();
   }
 
-  /** Whether the upgrade is completed: for a client that is admitted, or that shall be told why not by a close code. */
-  private isTaken(waiting: WaitingSocket, result: AdmissionResult): boolean {
+  /** The upgrade is completed for a client that is admitted, or that shall be told why not by a close code. */
+  private decided(request: IncomingMessage, socket: Duplex, early: Buffer, result: AdmissionResult): void {
     const { counters, edge } = this.context;
-    if (waiting.gone) return false;
-    if (result.admitted) return true;
-    counters.refused++;
-    if (result.cause) this.logger.warn(`A client of ${this.key} was refused: ${result.cause.message}`);
-    if (edge.refusal === 'closeCode') return true;
-    waiting.refuse(result.status);
-    return false;
+    if (!result.admitted) {
+      counters.refused++;
+      if (result.cause) this.logger.warn(`A client of ${this.key} was refused: ${result.cause.message}`);
+      if (edge.refusal === 'status') return refuseUpgrade(socket, result.status);
+    }
+    this.complete(request, socket, early, result);
   }
 
   private complete(request: IncomingMessage, socket: Duplex, early: Buffer, result: AdmissionResult): void {
@@ -121,7 +126,7 @@ export class PathServer {
 
   private opened(socket: WebSocket, request: IncomingMessage, result: AdmissionResult): void {
     // Errors of a socket (a reset, a frame that breaks the protocol) are followed by its close.
-    socket.on('error', () => undefined);
+    socket.on('error', ignore);
     if (result.admitted) return void this.accept(socket, request, result.admission);
     // Its raw socket has been paused since it waited: what the client answers must be read.
     socket.resume();
@@ -134,15 +139,21 @@ export class PathServer {
     this.context.heartbeat?.add(session);
     socket.on('close', (code) => this.end(session, code));
     // Nothing is read until the gateways have bound their handlers, and their hooks have ended.
-    socket.pause();
-    await this.context.connections.admit(session.local, session.client);
+    const reachable = this.context.connections.admit(session.local, session.client);
+    if (reachable) await this.unread(socket, reachable);
     if (session.isOpen) {
       for (const listener of this.connectListeners) listener(session.client, request);
-      await hooksEnded(session.client);
+      const hooks = hooksEnded(session.client);
+      if (hooks) await this.unread(socket, hooks);
     }
     // Whom `handleConnection` turned away reaches no handler with what it sent before it knew.
     if (session.isOpen) socket.on('message', (data: RawData) => receiveMessage(session, data));
     socket.resume();
+  }
+
+  private async unread(socket: WebSocket, until: Promise<void>): Promise<void> {
+    socket.pause();
+    await until;
   }
 
   private createSession(socket: WebSocket, { userId, data, expiresAt }: Admission): ClientSession {
@@ -160,10 +171,15 @@ export class PathServer {
 
   private end(session: ClientSession, code: number): void {
     this.open.delete(session);
+    this.context.sessions.delete(session.client);
     this.context.heartbeat?.remove(session);
     this.context.connections.dismiss(session.local);
     session.disconnected(code);
-    const farewell = hooksEnded(session.client).finally(() => this.farewells.delete(farewell));
+    const hooks = hooksEnded(session.client);
+    if (!hooks) return;
+    const farewell = hooks.then(() => void this.farewells.delete(farewell));
     this.farewells.add(farewell);
   }
 }
+
+function ignore(): void {}

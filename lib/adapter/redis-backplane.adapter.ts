@@ -28,7 +28,7 @@ const CLOSE_TIMEOUT_MS = 2000;
 @Injectable()
 export class RedisBackplaneAdapter extends WsAdapter implements OnModuleInit, OnApplicationBootstrap {
   private readonly writer = new TurnWriter();
-  private readonly sessions = new WeakMap<BackplaneConnection, ClientSession>();
+  private readonly sessions = new Map<BackplaneConnection, ClientSession>();
   private readonly servers = new Map<object, PathServer>();
   private heartbeat: ConnectionHeartbeat | undefined;
   /** By port; 0 is the app's own HTTP server. */

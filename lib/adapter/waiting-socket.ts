@@ -60,6 +60,8 @@ export class WaitingSocket {
 export function refuseUpgrade(socket: Duplex, status: number): void {
   // A client that resets meanwhile is an error of a socket that nobody else listens to.
   socket.on('error', () => undefined);
+  // What it has sent is read: unread, it would turn the end into a reset, which may overtake the answer.
+  socket.resume();
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`,
     () => socket.destroy(),

@@ -18,8 +18,8 @@ export class Connections {
     this.router.roster.open(path);
   }
 
-  /** Routing knows the connection from now on; resolves when every server can reach it, as far as Redis is there. */
-  admit(connection: LocalConnection, client: BackplaneConnection): Promise<void> {
+  /** Routing knows the connection from now on. The promise resolves when every server can reach it, as far as Redis is there; without one they can now. */
+  admit(connection: LocalConnection, client: BackplaneConnection): Promise<void> | undefined {
     this.clients.set(connection, client);
     return this.router.roster.add(connection);
   }

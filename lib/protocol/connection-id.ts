@@ -1,9 +1,19 @@
-import { randomBytes } from 'node:crypto';
+import { randomFillSync } from 'node:crypto';
 import { SERVER_ID_LENGTH } from './envelope.js';
+
+/** 72 bits. */
+const RANDOM_BYTES = 9;
+/** Asking the system for random bytes costs 15 µs, however many they are: they are fetched for 400 ids at once. */
+const pool = Buffer.alloc(RANDOM_BYTES * 400);
+let used = pool.length;
 
 /** A new server id: 72 random bits as 12 characters of base64url. */
 export function newServerId(): string {
-  return randomBytes(9).toString('base64url');
+  if (used === pool.length) {
+    randomFillSync(pool);
+    used = 0;
+  }
+  return pool.toString('base64url', used, (used += RANDOM_BYTES));
 }
 
 /** A new connection id, `<serverId>.<12 random characters>`: anyone can tell from it which server holds the connection. */

@@ -16,9 +16,12 @@ export interface Membership {
   pending: Promise<void> | undefined;
 }
 
+const NO_MEMBERSHIPS: ReadonlyMap<string, Membership> = new Map();
+
 /** A client of this server, as routing sees it. */
 export class LocalConnection {
-  readonly memberships = new Map<string, Membership>();
+  /** Made with the first group: an empty map for each of the many clients that join none would be a tenth of what they hold. */
+  private joined: Map<string, Membership> | undefined;
   /** False once it is disconnected: it joins nothing and receives nothing any more. */
   open = true;
   /** Ids of asks that this client has not answered yet. */
@@ -33,4 +36,18 @@ export class LocalConnection {
     readonly protocol: ClientProtocol,
     readonly sink: ConnectionSink,
   ) {}
+
+  /** By group. */
+  get memberships(): ReadonlyMap<string, Membership> {
+    return this.joined ?? NO_MEMBERSHIPS;
+  }
+
+  addMembership(group: string, membership: Membership): void {
+    this.joined ??= new Map();
+    this.joined.set(group, membership);
+  }
+
+  removeMembership(group: string): void {
+    this.joined?.delete(group);
+  }
 }

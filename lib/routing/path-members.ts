@@ -39,12 +39,12 @@ export class PathMembers {
   }
 
   join(connection: LocalConnection, group: string, membership: Membership): void {
-    connection.memberships.set(group, membership);
+    connection.addMembership(group, membership);
     addTo(this.groups, group, connection);
   }
 
   leave(connection: LocalConnection, group: string): void {
-    connection.memberships.delete(group);
+    connection.removeMembership(group);
     removeFrom(this.groups, group, connection);
   }
 }

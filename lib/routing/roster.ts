@@ -38,11 +38,11 @@ export class Roster {
     return this.byPath.get(path);
   }
 
-  /** Resolves when the connection can be reached from every server, as far as Redis is there. */
-  async add(connection: LocalConnection): Promise<void> {
+  /** The promise resolves when the connection can be reached from every server, as far as Redis is there; without one it can be now. */
+  add(connection: LocalConnection): Promise<void> | undefined {
     this.open(connection.path).add(connection);
-    if (connection.userId === undefined) return;
-    await this.interest.acquire(userOf(connection)).catch(() => undefined);
+    if (connection.userId === undefined) return undefined;
+    return this.interest.acquire(userOf(connection)).catch(() => undefined);
   }
 
   remove(connection: LocalConnection): void {

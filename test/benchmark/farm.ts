@@ -13,6 +13,8 @@ import { quantile } from './statistics.js';
 const FLOOD_AHEAD = 0.3;
 const FLOOD_BURST = 10;
 const FLOOD_LOOK_MS = 20;
+/** As many as are measured later, times this, come before: they warm the code and take what memory the start has left free. */
+const BEFORE = 0.4;
 
 /** What one turn of a contestant cost. */
 export interface Turn {
@@ -104,10 +106,8 @@ export class ContestantFarm {
     });
   }
 
-  /** The first sockets warm the code, and are gone when it is measured. */
   async connecting(sockets: number): Promise<Connecting> {
-    await this.connect(Math.ceil(sockets / 5));
-    await this.disconnect();
+    await this.connect(sockets * BEFORE);
     await this.receiver.call('collect');
     const before = await this.receiver.call('usage');
     await this.connect(sockets);

@@ -23,11 +23,12 @@ const handlers = {
     port: number;
     urlPath: string;
   }) {
-    const crowd = { sockets: [] as LoadSocket[], counts: new LoadCounts() };
+    const crowd = crowds.get(name) ?? { sockets: [], counts: new LoadCounts() };
     crowds.set(name, crowd);
-    let index = 0;
+    let index = crowd.sockets.length;
+    const end = index + count;
     const connectNext = async (): Promise<void> => {
-      while (index < count) {
+      while (index < end) {
         const socket = new LoadSocket({ port, urlPath, index: index++ }, crowd.counts);
         crowd.sockets.push(socket);
         await socket.opened;
