@@ -14,6 +14,8 @@ const TRY_AGAIN_LATER = 1013;
 /** The writing end of one socket. */
 export class SocketSink implements ConnectionSink {
   private pending: PendingFrames | undefined;
+  /** Bytes unsent when the first of the pending frames came: asked for once a turn, for a busy turn brings hundreds of frames. */
+  private unsentBytes = 0;
 
   constructor(
     private readonly socket: WebSocket,
@@ -23,15 +25,18 @@ export class SocketSink implements ConnectionSink {
   ) {}
 
   write(frame: ClientFrame, volatile: boolean): void {
-    if (this.socket.readyState !== this.socket.OPEN) return;
-    const { bufferedAmount } = this.socket;
-    const isFull = bufferedAmount + (this.pending?.bytes ?? 0) > this.maxBufferedBytes;
-    if (volatile && (isFull || bufferedAmount > VOLATILE_LIMIT_BYTES)) {
+    const { pending, socket } = this;
+    if (!pending) {
+      if (socket.readyState !== socket.OPEN) return;
+      this.unsentBytes = socket.bufferedAmount;
+    }
+    const isFull = this.unsentBytes + (pending?.bytes ?? 0) > this.maxBufferedBytes;
+    if (volatile && (isFull || this.unsentBytes > VOLATILE_LIMIT_BYTES)) {
       this.counters.volatileDropped++;
       return;
     }
     if (isFull) return this.tooSlow();
-    this.pending = this.writer.append(this, this.pending, frame);
+    this.pending = this.writer.append(this, pending, frame);
   }
 
   flush(): void {

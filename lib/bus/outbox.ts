@@ -54,7 +54,7 @@ export class Outbox {
   flush(): void {
     const { parcels } = this;
     this.parcels = [];
-    for (const parcel of parcels) void this.send(parcel);
+    for (const parcel of parcels) this.send(parcel);
   }
 
   /** Gives up what Redis should have answered by now: whether it was published is unknown. */
@@ -75,20 +75,28 @@ export class Outbox {
     return parcel;
   }
 
-  private async send(parcel: Parcel): Promise<void> {
-    const { channels, records, bytes, outcome } = parcel;
+  private send(parcel: Parcel): void {
     parcel.sentAt = this.now();
     this.inFlight.add(parcel);
-    const envelope = encodeEnvelope(this.serverId, ++this.number, records);
+    const envelope = encodeEnvelope(this.serverId, ++this.number, parcel.records);
     this.onSent(this.number);
-    const results = await Promise.allSettled(
-      channels.map((channel) => this.transport.publish(channel, envelope)),
-    );
+    const failures: Error[] = [];
+    let awaited = parcel.channels.length;
+    const settled = (): void => {
+      if (--awaited === 0) this.settle(parcel, failures);
+    };
+    for (const channel of parcel.channels) {
+      this.transport.publish(channel, envelope).then(settled, (reason: unknown) => {
+        failures.push(reason instanceof Error ? reason : new Error(String(reason)));
+        settled();
+      });
+    }
+  }
+
+  private settle(parcel: Parcel, failures: readonly Error[]): void {
+    const { channels, bytes, outcome } = parcel;
     this.inFlight.delete(parcel);
     this.inFlightBytes -= bytes;
-    const failures = results
-      .filter((result) => result.status === 'rejected')
-      .map(({ reason }) => toError(reason));
     const [failure] = failures;
     if (!failure) return outcome.resolve();
     const refused =
@@ -97,10 +105,6 @@ export class Outbox {
     if (refused) this.onRefused();
     outcome.reject(refused ? failure : new Error(failure.message, { cause: failure }));
   }
-}
-
-function toError(reason: unknown): Error {
-  return reason instanceof Error ? reason : new Error(String(reason));
 }
 
 function sameChannels(a: readonly string[], b: readonly string[]): boolean {

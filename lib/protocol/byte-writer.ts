@@ -15,6 +15,13 @@ export class ByteWriter {
     return this;
   }
 
+  /** Leaves room for something that is filled in later. */
+  skip(size: number): this {
+    this.reserve(size);
+    this.length += size;
+    return this;
+  }
+
   /** An unsigned LEB128 integer: 7 bits a byte, low bits first. */
   varint(value: number): this {
     this.reserve(8);

@@ -52,6 +52,8 @@ export class ChannelNames {
   readonly servers: string;
   /** What a Redis user needs the right to, as an ACL writes it behind `&`. */
   readonly pattern: string;
+  /** What stands before the kind of a target, by path. */
+  private readonly bases = new Map<string, string>();
 
   constructor(private readonly prefix: string) {
     this.servers = `${prefix}:servers`;
@@ -64,7 +66,13 @@ export class ChannelNames {
 
   /** The channel of a target other than a connection, whose messages go to its server's channel. */
   target(path: string, { kind, name }: TargetRef): string {
-    const base = `${this.prefix}:${path.replaceAll('%', '%25').replaceAll(':', '%3A')}`;
+    const base = this.bases.get(path) ?? this.addBase(path);
     return kind === 'all' ? `${base}:all` : `${base}:${kind}:${name}`;
+  }
+
+  private addBase(path: string): string {
+    const base = `${this.prefix}:${path.replaceAll('%', '%25').replaceAll(':', '%3A')}`;
+    this.bases.set(path, base);
+    return base;
   }
 }

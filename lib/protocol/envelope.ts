@@ -28,6 +28,8 @@ const CRC_OFFSET = 3;
 const CRC_END = 7;
 const ORIGIN_OFFSET = 7;
 const NUMBER_OFFSET = 19;
+/** Bytes of a record's length where it is filled in later: 28 bits. */
+const LENGTH_WIDTH = 4;
 /** Characters of a server id, all of them ASCII. */
 export const SERVER_ID_LENGTH = 12;
 
@@ -57,7 +59,26 @@ export function encodeRecord(kind: number, body: Buffer): Buffer {
 }
 
 /**
- * @param records what {@link encodeRecord} made, in the order in which they shall be read
+ * Begins a record whose body is written next, so that the body is not copied once more. Its length is filled in by
+ * {@link endRecord}, in a varint as wide as any record needs.
+ */
+export function beginRecord(kind: number, bodySize: number): ByteWriter {
+  return new ByteWriter(LENGTH_WIDTH + 1 + bodySize).skip(LENGTH_WIDTH).u8(kind);
+}
+
+export function endRecord(writer: ByteWriter): Buffer {
+  const record = writer.finish();
+  let length = record.length - LENGTH_WIDTH;
+  for (let index = 0; index < LENGTH_WIDTH - 1; index++) {
+    record[index] = (length & 0x7f) | 0x80;
+    length >>>= 7;
+  }
+  record[LENGTH_WIDTH - 1] = length;
+  return record;
+}
+
+/**
+ * @param records what {@link encodeRecord}, or {@link endRecord}, made, in the order in which they shall be read
  */
 export function encodeEnvelope(origin: string, number: number, records: readonly Buffer[]): Buffer {
   const bodies = records.reduce((sum, record) => sum + record.length, 0);

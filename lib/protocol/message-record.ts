@@ -1,6 +1,6 @@
 import { ByteReader, MalformedBytesError } from './byte-reader.js';
-import { ByteWriter } from './byte-writer.js';
-import { encodeRecord } from './envelope.js';
+import type { ByteWriter } from './byte-writer.js';
+import { beginRecord, endRecord } from './envelope.js';
 import { RecordKind } from './record-kind.js';
 import type { Address, TargetKind, TargetRef } from './target.js';
 
@@ -34,10 +34,10 @@ export interface MessageRecord {
 
 export function encodeMessage({ address, volatile, payloads }: MessageRecord): Buffer {
   const size = payloads.reduce((sum, payload) => sum + payload.bytes.length + 6, 128);
-  const writer = new ByteWriter(size).u8(volatile ? FLAG_VOLATILE : 0);
+  const writer = beginRecord(RecordKind.Message, size).u8(volatile ? FLAG_VOLATILE : 0);
   writeAddress(writer, address);
   writePayloads(writer, payloads);
-  return encodeRecord(RecordKind.Message, writer.finish());
+  return endRecord(writer);
 }
 
 /** @throws MalformedBytesError */

@@ -182,7 +182,7 @@ export class Asks {
 
   private deliver(address: Address, frames: MessageFrames): LocalConnection[] {
     const members = this.roster.members(address.path);
-    const connections = members ? [...recipients(members, address)] : [];
+    const connections = members ? recipients(members, address) : [];
     for (const { sink, protocol } of connections) sink.write(frames.for(protocol), false);
     return connections;
   }

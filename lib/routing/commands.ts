@@ -161,7 +161,7 @@ export class Commands {
 
   private async execute(address: Address, action: CommandAction): Promise<void> {
     const members = this.roster.members(address.path);
-    const connections = members ? [...recipients(members, address)] : [];
+    const connections = members ? recipients(members, address) : [];
     await Promise.all(connections.map((connection) => this.apply(connection, action)));
   }
 

@@ -6,21 +6,39 @@ import type { PathMembers } from './path-members.js';
 /** Deliveries of this process so far: marks a connection as served, or left out, without a set per message. */
 let deliveries = 0;
 
-/** This server's connections that an address names: each once, without those excluded. */
-export function* recipients(
+/**
+ * Calls `visit` for this server's connections that an address names: once for each, and not for those excluded.
+ *
+ * @returns for how many
+ */
+export function forEachRecipient(
   members: PathMembers,
   { targets, excluded }: Address,
-): Generator<LocalConnection> {
+  visit: (connection: LocalConnection) => void,
+): number {
+  const [only] = targets;
+  // By far the most messages: nobody can be addressed twice, and nobody has to be marked.
+  if (only && targets.length === 1 && excluded.length === 0) return visitAll(membersOf(members, only), visit);
   const delivery = ++deliveries;
   for (const target of excluded)
     for (const connection of membersOf(members, target)) connection.lastDelivery = delivery;
+  let count = 0;
   for (const target of targets) {
     for (const connection of membersOf(members, target)) {
       if (connection.lastDelivery === delivery) continue;
       connection.lastDelivery = delivery;
-      yield connection;
+      visit(connection);
+      count++;
     }
   }
+  return count;
+}
+
+/** The same as a list. */
+export function recipients(members: PathMembers, address: Address): LocalConnection[] {
+  const found: LocalConnection[] = [];
+  forEachRecipient(members, address, (connection) => found.push(connection));
+  return found;
 }
 
 /**
@@ -35,9 +53,18 @@ export function deliver(
   frames: MessageFrames,
   volatile: boolean,
 ): number {
+  return forEachRecipient(members, address, ({ sink, protocol }) =>
+    sink.write(frames.for(protocol), volatile),
+  );
+}
+
+function visitAll(
+  connections: Iterable<LocalConnection>,
+  visit: (connection: LocalConnection) => void,
+): number {
   let count = 0;
-  for (const connection of recipients(members, address)) {
-    connection.sink.write(frames.for(connection.protocol), volatile);
+  for (const connection of connections) {
+    visit(connection);
     count++;
   }
   return count;

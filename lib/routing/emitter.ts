@@ -36,31 +36,31 @@ export class Emitter {
   }
 
   /** @throws MessageTooLargeError, NotPublishedError, PublishOutcomeUnknownError (as rejections) */
-  async emit(address: Address, frames: MessageFrames, options: EmitOptions): Promise<Delivery> {
+  emit(address: Address, frames: MessageFrames, options: EmitOptions): Promise<Delivery> {
     try {
-      return await this.send(address, frames, options);
+      return this.send(address, frames, options);
     } catch (error) {
-      const message = error instanceof Error ? error.message : String(error);
-      this.receiver.report(new BackplaneError('publish', message, { cause: error }));
-      throw error;
+      return this.failed(error);
     }
   }
 
-  private async send(
-    address: Address,
-    frames: MessageFrames,
-    { local, volatile }: EmitOptions,
-  ): Promise<Delivery> {
+  private send(address: Address, frames: MessageFrames, { local, volatile }: EmitOptions): Promise<Delivery> {
     const channels = local ? [] : channelsOf(address, this.channels, this.bus.serverId);
-    if (channels.length === 0) return new Delivery(this.deliver(address, frames, volatile), 'notNeeded');
+    if (channels.length === 0)
+      return Promise.resolve(new Delivery(this.deliver(address, frames, volatile), 'notNeeded'));
     const record = encodeMessage({ address, volatile, payloads: frames.payloads(this.protocols) });
     checkSize(record);
     const count = this.deliver(address, frames, volatile);
-    try {
-      return new Delivery(count, await this.policy.publish({ channels, record, volatile }));
-    } catch (cause) {
-      throw publishError(count, cause);
-    }
+    return this.policy.publish({ channels, record, volatile }).then(
+      (outcome) => new Delivery(count, outcome),
+      (cause: unknown) => this.failed(publishError(count, cause)),
+    );
+  }
+
+  private failed(error: unknown): Promise<never> {
+    const cause = error instanceof Error ? error : new Error(String(error));
+    this.receiver.report(new BackplaneError('publish', cause.message, { cause }));
+    return Promise.reject(cause);
   }
 
   private deliver(address: Address, frames: MessageFrames, volatile: boolean): number {

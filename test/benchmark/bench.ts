@@ -13,6 +13,8 @@ import { type Scenario, type ScenarioName, SCENARIOS } from './scenarios.js';
 /** How much is done: rounds, and how long and how large a turn is. */
 export interface Effort {
   readonly rounds: number;
+  /** Rounds before, which do not count: the code has to be as warm as it is in a server that has run for a while. */
+  readonly warming: number;
   /** Rounds where each turn needs processes of its own. */
   readonly roundsApart: number;
   /** Of a turn's time. */
@@ -73,12 +75,12 @@ export class Bench {
     const farms = new Map<ContestantName, ContestantFarm>();
     for (const contestant of contestants) farms.set(contestant, await this.farm(contestant, scenario));
     const floods: number[] = [];
-    for (let round = 0; round <= this.effort.rounds; round++) {
+    const { warming, rounds } = this.effort;
+    for (let round = -warming; round < rounds; round++) {
       for (const contestant of rotated(contestants, round)) {
         const farm = farms.get(contestant);
         const turn = farm && (await this.turn(farm, scenario));
-        // The first round warms the code.
-        if (!turn || round === 0) continue;
+        if (!turn || round < 0) continue;
         this.results.add(TURN_GOALS, name, contestant, turn);
         if (contestant === 'socket.io') floods.push(turn.deliveries / turn.seconds);
       }
@@ -138,6 +140,6 @@ export class Bench {
 }
 
 function rotated<T>(items: readonly T[], by: number): T[] {
-  const start = by % Math.max(1, items.length);
+  const start = Math.abs(by) % Math.max(1, items.length);
   return [...items.slice(start), ...items.slice(0, start)];
 }

@@ -13,12 +13,11 @@ export function paced({ rate, burst, seconds }: Pace, emit: (count: number) => v
   let done = 0;
   return new Promise((resolve) => {
     const turn = (): void => {
-      if (done === bursts) return resolve();
-      const dueInMs = begin + done * intervalMs - performance.now();
-      if (dueInMs > 0) return void setTimeout(turn, dueInMs);
       emit(burst);
-      done++;
-      setImmediate(turn);
+      if (++done === bursts) return resolve();
+      const dueInMs = begin + done * intervalMs - performance.now();
+      if (dueInMs > 0) setTimeout(turn, dueInMs);
+      else setImmediate(turn);
     };
     turn();
   });

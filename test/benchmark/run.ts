@@ -8,9 +8,17 @@ import { isScenarioName, type ScenarioName, SCENARIOS } from './scenarios.js';
 
 // npm run bench -- [--quick] [--check] [--json FILE] [SCENARIO…]
 
-const FULL: Effort = { rounds: 5, roundsApart: 3, time: 1, crowd: 1, contestants: CONTESTANTS };
+const FULL: Effort = {
+  rounds: 5,
+  warming: 3,
+  roundsApart: 3,
+  time: 1,
+  crowd: 1,
+  contestants: CONTESTANTS,
+};
 const QUICK: Effort = {
   rounds: 2,
+  warming: 1,
   roundsApart: 1,
   time: 0.5,
   crowd: 0.2,

@@ -9,14 +9,14 @@ export class RejectPolicy implements OutagePolicy {
 
   constructor(private readonly bus: Bus) {}
 
-  async publish({ channels, record, volatile }: OutgoingMessage): Promise<BackplaneOutcome> {
-    try {
-      await this.bus.publish(channels, record);
-      return 'accepted';
-    } catch (error) {
-      if (volatile && error instanceof PublishRefusedError) return 'skipped';
-      throw error;
-    }
+  publish({ channels, record, volatile }: OutgoingMessage): Promise<BackplaneOutcome> {
+    return this.bus.publish(channels, record).then(
+      () => 'accepted',
+      (error: unknown) => {
+        if (volatile && error instanceof PublishRefusedError) return 'skipped';
+        throw error;
+      },
+    );
   }
 
   close(): void {}

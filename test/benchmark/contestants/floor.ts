@@ -3,65 +3,100 @@ import type { AddressInfo, Socket } from 'node:net';
 import { Redis } from 'ioredis';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { EVENT, type MessageData } from '../message.js';
-import { Connected, type ContestantServer, indexOf, type ServerPlan } from './contestant.js';
+import { Connected, type ContestantServer, groupsOf, indexOf, type ServerPlan } from './contestant.js';
 
-const CHANNEL = 'floor';
 const URL_PATH = '/floor';
+const ALL = 'all';
 const FIN_TEXT = 0x81;
 
-/** The least that servers can do: JSON, a frame, one publish and one write per socket for all messages of a turn of the loop. */
+/** The least that servers can do: JSON, a frame, one publish a channel and one write a socket for all messages of a turn of the loop. */
 export async function startFloor(plan: ServerPlan): Promise<ContestantServer> {
   const connected = new Connected();
   const publisher = new TurnPublisher(new Redis(plan.redisUrl));
+  const members = new Members(new Redis(plan.redisUrl));
   const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
-  await Promise.all([once(server, 'listening'), forward(new Redis(plan.redisUrl), server)]);
+  await Promise.all([once(server, 'listening'), members.listen(ALL)]);
   server.on('connection', (socket, request) => {
     socket.on('message', () => undefined);
-    if (plan.greets) connected.add(indexOf(request.url), '');
+    void members.join(ALL, socket);
+    if (!plan.greets) return;
+    const id = `socket-${indexOf(request.url)}`;
+    const joined = [id, ...groupsOf(indexOf(request.url), plan)].map((name) => members.join(name, socket));
+    void Promise.all(joined).then(() => connected.add(indexOf(request.url), id));
   });
+  const emit = (name: string, data: MessageData): void => publisher.publish(name, frameOf(data));
   return {
     port: (server.address() as AddressInfo).port,
     urlPath: URL_PATH,
-    emit: { all: (_target, data) => publisher.publish(frameOf(data)), group: toNobody, connection: toNobody },
+    emit: { all: (_target, data) => emit(ALL, data), group: emit, connection: emit },
     connected: (count) => connected.until(count),
-    join: toNobody,
-    leave: toNobody,
+    join: (_id, group) => members.listen(group),
+    leave: (_id, group) => members.forget(group),
   };
 }
 
 /** Publishes all frames of a turn at once. */
 class TurnPublisher {
-  private frames: Buffer[] = [];
-  private published: Promise<unknown> = Promise.resolve();
+  private readonly frames = new Map<string, Buffer[]>();
 
   constructor(private readonly redis: Redis) {}
 
-  publish(frame: Buffer): Promise<unknown> {
-    if (this.frames.push(frame) === 1)
-      this.published = new Promise((resolve) => process.nextTick(() => resolve(this.flush())));
-    return this.published;
+  publish(channel: string, frame: Buffer): void {
+    const waiting = this.frames.get(channel);
+    if (waiting) return void waiting.push(frame);
+    if (this.frames.size === 0) process.nextTick(() => this.flush());
+    this.frames.set(channel, [frame]);
   }
 
-  private flush(): Promise<number> {
-    const { frames } = this;
-    this.frames = [];
-    return this.redis.publish(CHANNEL, Buffer.concat(frames));
+  private flush(): void {
+    this.redis.stream.cork();
+    for (const [channel, frames] of this.frames) void this.redis.publish(channel, Buffer.concat(frames));
+    this.redis.stream.uncork();
+    this.frames.clear();
   }
 }
 
-/** Writes what comes from Redis to every TCP socket, once for all messages of a turn. */
-async function forward(redis: Redis, server: WebSocketServer): Promise<void> {
-  let pending: Buffer[] = [];
-  redis.on('messageBuffer', (_channel: Buffer, frames: Buffer) => {
-    // A copy: the bytes are a view of what ioredis reads into.
-    if (pending.push(Buffer.from(frames)) > 1) return;
-    setImmediate(() => {
-      const bytes = Buffer.concat(pending);
-      pending = [];
-      for (const socket of server.clients) rawSocket(socket).write(bytes);
+/** The sockets of each channel, each written to once a turn for all messages of that channel. */
+class Members {
+  private readonly sockets = new Map<string, Set<WebSocket>>();
+  private readonly pending = new Map<string, Buffer[]>();
+
+  constructor(private readonly redis: Redis) {
+    redis.on('messageBuffer', (channel: Buffer, frames: Buffer) => {
+      // A copy: the bytes are a view of what ioredis reads into.
+      this.deliver(channel.toString('latin1'), Buffer.from(frames));
     });
-  });
-  await redis.subscribe(CHANNEL);
+  }
+
+  listen(channel: string): Promise<unknown> {
+    return this.redis.subscribe(channel);
+  }
+
+  forget(channel: string): Promise<unknown> {
+    return this.redis.unsubscribe(channel);
+  }
+
+  async join(channel: string, socket: WebSocket): Promise<void> {
+    const known = this.sockets.get(channel);
+    if (known) return void known.add(socket);
+    this.sockets.set(channel, new Set([socket]));
+    await this.listen(channel);
+  }
+
+  private deliver(channel: string, frames: Buffer): void {
+    const waiting = this.pending.get(channel);
+    if (waiting) return void waiting.push(frames);
+    if (this.pending.size === 0) setImmediate(() => this.flush());
+    this.pending.set(channel, [frames]);
+  }
+
+  private flush(): void {
+    for (const [channel, frames] of this.pending) {
+      const bytes = Buffer.concat(frames);
+      for (const socket of this.sockets.get(channel) ?? []) rawSocket(socket).write(bytes);
+    }
+    this.pending.clear();
+  }
 }
 
 /** A server's frame: not masked, and the same for all sockets. */
@@ -75,8 +110,4 @@ function frameOf(data: MessageData): Buffer {
 
 function rawSocket(socket: WebSocket): Socket {
   return (socket as unknown as { readonly _socket: Socket })._socket;
-}
-
-function toNobody(): never {
-  throw new Error('The floor knows no groups and no connections.');
 }
