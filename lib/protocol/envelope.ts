@@ -13,7 +13,7 @@ import { ByteWriter } from './byte-writer.js';
  *        7    12  origin: the server id of the sender, 12 ASCII characters
  *       19     6  number: rises with every envelope of this origin
  *       25        records, until the end, each:
- *                   varint  length of what follows
+ *                   varint  length of what follows; may have more bytes than it needs
  *                   u8      kind
  *                           body: bytes that only readers of this kind understand
  *

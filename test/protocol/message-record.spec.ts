@@ -65,7 +65,7 @@ function randomMessage(random: Random): MessageRecord {
 describe('a message record', () => {
   it('has the layout that is written down', () => {
     const record = encodeMessage(GOLDEN);
-    expect(record.subarray(0, 2)).toEqual(Buffer.from([GOLDEN_BODY.length + 1, 16]));
+    expect(record.subarray(0, 5)).toEqual(Buffer.from([0x80 | (GOLDEN_BODY.length + 1), 0x80, 0x80, 0, 16]));
     expect(bodyOf(record).toString('hex')).toBe(GOLDEN_BODY.toString('hex'));
     expect(decodeMessage(GOLDEN_BODY)).toEqual(GOLDEN);
   });
