@@ -98,9 +98,9 @@ export class Inbox {
       );
     }
     this.count.unknownVersion++;
-    const now = this.now();
-    // Someone sent a message, and this server cannot tell to whom.
-    this.outage.missed({ channels: 'all', from: now, to: now, certainty: 'known' });
+    // Someone sent a message, and this server cannot tell to whom. Redis took it after the last own one that came back.
+    const { heardUntil } = this.hearing;
+    this.outage.missed({ channels: 'all', from: heardUntil, to: this.now(), certainty: 'known' });
     const message = `Dropped an envelope of version ${why.version}: servers of different releases share this prefix.`;
     this.events.report(new BackplaneError('decode', message));
   }

@@ -177,6 +177,8 @@ export function describeBus(name: string, open: () => Promise<BusForm>): void {
       const [a, b] = await farm.pair();
       await b.bus.want(channel);
       const errors = collect(b.bus.errors$);
+      const losses = collect(b.bus.loss$);
+      const sentAt = performance.now();
       const envelope = encodeEnvelope('AbCdEfGhIj-_', 1, [record('forged')]);
       const foreign = [
         Buffer.alloc(0),
@@ -193,6 +195,11 @@ export function describeBus(name: string, open: () => Promise<BusForm>): void {
       expect(errors.values.map(({ message }) => message)).toContainEqual(
         expect.stringContaining('version 2'),
       );
+      // What cannot be read is no message of ours, but for one of another version: that was missed.
+      expect(losses.values).toMatchObject([{ channels: 'all', certainty: 'known' }]);
+      const [{ from, to } = { from: NaN, to: NaN }] = losses.values;
+      expect(from).toBeLessThanOrEqual(sentAt);
+      expect(to).toBeGreaterThanOrEqual(sentAt);
       expect(b.bus.status.state).toBe('ready');
     });
   });

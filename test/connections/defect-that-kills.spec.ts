@@ -1,31 +1,26 @@
-import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { startServerProcess } from '../servers/server-process.js';
+import { compiledServer } from '../support/compiled-server.js';
 import { useTestFarm } from '../support/test-farm.js';
 
 // Beside defects-of-ws-adapter.spec.ts: the defect that only processes of their own can show.
 
 const farm = useTestFarm();
 
-describe('a handleConnection that throws', () => {
-  const SCRIPT = fileURLToPath(new URL('../../.build/test/servers/throwing-server.js', import.meta.url));
-
+describe.each<[what: string, failure: string]>([
+  ['throws', 'throw'],
+  ['rejects', 'reject'],
+])('a handleConnection that %s', (_what, failure) => {
   /** @param args `plain` for the plain WsAdapter */
   async function startProcess(...args: string[]) {
-    if (!existsSync(SCRIPT)) throw new Error('The servers are not compiled: npm run build:sample');
-    const child = fork(SCRIPT, args, {
-      silent: true,
-      execArgv: [],
-      env: { ...process.env, NODE_OPTIONS: '' },
-    });
-    farm.onEnd(() => child.kill('SIGKILL'));
+    const script = compiledServer('throwing-server');
+    const server = await startServerProcess(script, { args: [failure, ...args], silent: true });
+    farm.onEnd(() => server.child.kill('SIGKILL'));
     let output = '';
-    child.stderr?.on('data', (text: Buffer) => (output += text.toString()));
-    const exited = once(child, 'close') as Promise<[code: number | null]>;
-    const [port] = (await Promise.race([once(child, 'message'), exited])) as [number];
-    return { port, child, exited, output: () => output };
+    server.child.stderr?.on('data', (text: Buffer) => (output += text.toString()));
+    const ended = once(server.child, 'close') as Promise<[code: number | null]>;
+    return { ...server, ended, output: () => output };
   }
 
   it('ends the process, with all its clients, on WsAdapter', async () => {
@@ -34,8 +29,8 @@ describe('a handleConnection that throws', () => {
 
     await farm.client(server).catch(() => undefined);
 
-    expect(await server.exited).toEqual([1, null]);
-    expect(server.output()).toContain('this gateway throws');
+    expect(await server.ended).toEqual([1, null]);
+    expect(server.output()).toContain('this gateway fails');
     expect(await innocent.closed).toMatchObject({ code: 1006 });
   });
 

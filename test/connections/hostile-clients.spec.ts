@@ -1,15 +1,14 @@
-import { type ChildProcess, fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import type { HostileReport } from '../servers/hostile-server.js';
+import { type ServerProcess, startServerProcess } from '../servers/server-process.js';
+import { compiledServer } from '../support/compiled-server.js';
 import { attack } from '../support/hostile-client.js';
 import { Random, withSeed } from '../support/seed.js';
 import { useTestFarm } from '../support/test-farm.js';
 import type { WsClient } from '../support/ws-client.js';
 
-const SCRIPT = fileURLToPath(new URL('../../.build/test/servers/hostile-server.js', import.meta.url));
 const CLIENTS = 5000;
 /** After so many the caches are warm, and what is kept for ever is there. */
 const WARM_UP = 1000;
@@ -19,13 +18,10 @@ const SOON_MS = 3000;
 
 const farm = useTestFarm();
 
-async function startServer(): Promise<{ child: ChildProcess; port: number; exited: Promise<unknown[]> }> {
-  if (!existsSync(SCRIPT)) throw new Error('The servers are not compiled: npm run build:sample');
-  const child = fork(SCRIPT, [], { execArgv: ['--expose-gc'], env: { ...process.env, NODE_OPTIONS: '' } });
-  farm.onEnd(() => child.kill('SIGKILL'));
-  const exited = once(child, 'exit');
-  const [port] = (await Promise.race([once(child, 'message'), exited])) as [number];
-  return { child, port, exited };
+async function startServer(): Promise<ServerProcess> {
+  const server = await startServerProcess(compiledServer('hostile-server'), { execArgv: ['--expose-gc'] });
+  farm.onEnd(() => server.child.kill('SIGKILL'));
+  return server;
 }
 
 /** Asks until no connection but the well-behaved one is left. */

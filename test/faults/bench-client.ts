@@ -16,7 +16,8 @@ interface Frame {
 export class BenchClient {
   connectionId = '';
   private received: Received[] = [];
-  private readonly opened = now();
+  readonly whenClosed: Promise<number>;
+  private opened: Time = Infinity;
   private closed: Time | undefined;
   private arrived = now();
   private readonly answers = new Map<number, (data: unknown) => void>();
@@ -30,9 +31,12 @@ export class BenchClient {
     private readonly socket: WebSocket,
   ) {
     socket.on('message', (bytes: Buffer) => this.read(JSON.parse(bytes.toString()) as Frame));
-    socket.on('close', () => {
-      this.closed = now();
-      for (const answer of this.answers.values()) answer(undefined);
+    this.whenClosed = new Promise((resolve) => {
+      socket.on('close', (code) => {
+        this.closed = now();
+        for (const answer of this.answers.values()) answer(undefined);
+        resolve(code);
+      });
     });
   }
 
@@ -42,6 +46,8 @@ export class BenchClient {
     const client = new BenchClient(place.server, place.user, socket);
     socket.on('error', () => undefined);
     client.connectionId = String(await client.ask('id'));
+    // Its server has subscribed the user's channel before it handled that.
+    client.opened = now();
     return client;
   }
 

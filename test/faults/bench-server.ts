@@ -47,6 +47,11 @@ export class BenchServer {
     return this.hasExited && !this.mayExit;
   }
 
+  /** The code or the signal that it ended with. */
+  get endedWith(): number | string | null {
+    return this.child.exitCode ?? this.child.signalCode;
+  }
+
   get exitCode(): number | null {
     return this.child.exitCode;
   }
@@ -95,7 +100,7 @@ export class BenchServer {
     await Promise.race([told.catch(() => undefined), this.exited]);
   }
 
-  signal(signal: 'SIGSTOP' | 'SIGCONT' | 'SIGKILL'): void {
+  signal(signal: 'SIGSTOP' | 'SIGCONT' | 'SIGKILL' | 'SIGTERM'): void {
     this.child.kill(signal);
   }
 

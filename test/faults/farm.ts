@@ -5,12 +5,12 @@ import { BenchClient } from './bench-client.js';
 import { BenchServer } from './bench-server.js';
 import { now } from './clock.js';
 import type { Check, Facts, Mark } from './facts.js';
-import type { ConnectionTarget, EmitTarget, LoadPlan } from './load.js';
+import type { ConnectionTarget, LoadPlan } from './load.js';
 import { factsOf } from './merge-facts.js';
 import type { ServerSettings } from './messages.js';
 import { Proxy } from './proxy.js';
 import type { Mechanism } from './switched-off.js';
-import { GROUPS, mixOf, RESTLESS_GROUP, userIdOf } from './traffic.js';
+import { groupsOf, mixOf, RESTLESS_GROUP, userIdOf } from './traffic.js';
 
 export const SERVERS = [0, 1, 2] as const;
 const PREFIX = 'bench';
@@ -45,7 +45,7 @@ export class Farm {
   private restless: Promise<void>[] = [];
   private loadedAt = 0;
   private resting = false;
-  private targets: readonly (EmitTarget | ConnectionTarget)[] = [];
+  private plan: LoadPlan = { rate: 0, targets: [] };
 
   private constructor(
     readonly options: FarmOptions,
@@ -147,9 +147,7 @@ export class Farm {
   /** Every client joins its groups; those that it is in already stay. */
   async join(): Promise<void> {
     await Promise.all(
-      this.clients.flatMap((client, index) =>
-        [index, index + 1, index * 2].map((group) => client.join(at(GROUPS, group % GROUPS.length))),
-      ),
+      this.clients.flatMap((client, index) => groupsOf(index).map((group) => client.join(group))),
     );
   }
 
@@ -164,12 +162,17 @@ export class Farm {
       client,
       id,
     }));
-    this.targets = [...mixOf(this.options.clientsPerServer), ...connections.slice(0, 4)];
-    const plan: LoadPlan = { rate: this.options.rate / SERVERS.length, targets: this.targets };
-    for (const server of this.servers) server.order({ order: 'load', plan });
+    const targets = [...mixOf(this.options.clientsPerServer), ...connections.slice(0, 4)];
+    this.plan = { rate: this.options.rate / SERVERS.length, targets };
+    for (const server of this.servers) this.loadOn(server);
     for (const client of this.clients.slice(0, SERVERS.length)) {
       this.roam(client, () => RESTLESS_GROUP, RESTLESS_MS);
     }
+  }
+
+  /** A server takes its part in the load. */
+  loadOn(server: BenchServer): void {
+    server.order({ order: 'load', plan: this.plan });
   }
 
   /** Lets a client join and leave groups until the end. */
@@ -202,7 +205,7 @@ export class Farm {
   }
 
   facts(begin: number, end: number): Facts {
-    return factsOf(this, { begin, end, targets: this.targets, since: this.loadedAt });
+    return factsOf(this, { begin, end, targets: this.plan.targets, since: this.loadedAt });
   }
 
   async end(): Promise<void> {
@@ -264,6 +267,7 @@ export class Farm {
       username: userOf(index),
       abortConnect: false,
       without: this.options.without,
+      release: 'this',
     };
   }
 }

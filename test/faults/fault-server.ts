@@ -1,6 +1,5 @@
-import 'reflect-metadata';
 import type { AddressInfo } from 'node:net';
-import { Module, type NestApplicationOptions } from '@nestjs/common';
+import { Module, type NestApplicationOptions, type OnApplicationShutdown } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { ConnectedSocket, MessageBody, SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
 import { Redis } from 'ioredis';
@@ -10,16 +9,16 @@ import {
   type RedisBackplaneOptions,
   RedisBackplaneModule,
 } from 'nestjs-redis-backplane';
+import { endWithParent } from '../servers/serve.js';
 import { now } from './clock.js';
 import type { Order, ServerSettings } from './messages.js';
+import { becomeRelease } from './releases.js';
 import { switchOff } from './switched-off.js';
 import { Witness } from './witness.js';
 
 // A server of the bench, for Farm. Its clients say with `?client=&user=` who they are.
 
-// It does not outlive whoever started it, however that one ends.
-process.on('disconnect', () => process.exit());
-if (!process.connected) process.exit();
+endWithParent();
 
 const settings = JSON.parse(process.env.FAULT_SERVER ?? '') as ServerSettings;
 const witness = new Witness(settings.index);
@@ -55,7 +54,11 @@ class FaultGateway {
 }
 
 @Module({ imports: [RedisBackplaneModule.forRoot(options(settings))], providers: [FaultGateway] })
-class FaultModule {}
+class FaultModule implements OnApplicationShutdown {
+  onApplicationShutdown(): void {
+    witness.leave();
+  }
+}
 
 function options(server: ServerSettings): RedisBackplaneOptions {
   const { publisherPort, subscriberPort, username, prefix, abortConnect } = server;
@@ -79,8 +82,10 @@ function options(server: ServerSettings): RedisBackplaneOptions {
 }
 
 await switchOff(settings.without);
+await becomeRelease(settings.release);
 const quiet: NestApplicationOptions = { logger: false, abortOnError: false };
 const app = await NestFactory.create(FaultModule, quiet).catch(refuse);
+app.enableShutdownHooks();
 await app.listen(0, '127.0.0.1').catch(refuse);
 witness.watch(app.get(Broadcaster), app);
 process.on('message', (order: Order) => witness.obey(order));

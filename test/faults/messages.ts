@@ -1,5 +1,7 @@
+import type { BackplaneCounters } from 'nestjs-redis-backplane';
 import type { Emit, Failure, Report, Standing, Step } from './facts.js';
 import type { LoadPlan } from './load.js';
+import type { Release } from './releases.js';
 import type { Mechanism } from './switched-off.js';
 
 /** How a server of the bench is started: JSON in the environment's `FAULT_SERVER`. */
@@ -13,6 +15,7 @@ export interface ServerSettings {
   readonly abortConnect: boolean;
   /** Switched off, to see that the bench notices. */
   readonly without: readonly Mechanism[];
+  readonly release: Release;
 }
 
 export type Order =
@@ -33,6 +36,8 @@ export interface AskEnd {
   readonly end: string;
 }
 
+export type Dropped = Pick<BackplaneCounters, 'malformed' | 'unknownVersion'>;
+
 /** What a server has seen since it last told. */
 export interface ServerFacts {
   readonly toldAt: number;
@@ -44,6 +49,8 @@ export interface ServerFacts {
   readonly failures: Failure[];
   readonly asks: AskEnd[];
   readonly unhandled: string[];
+  /** What came and could not be read, since the server's start. */
+  readonly dropped: Dropped;
   readonly stalledMs: number;
 }
 

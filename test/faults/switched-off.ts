@@ -11,6 +11,7 @@ import type { Outage } from '../../lib/bus/outage.js';
 import type { Peers } from '../../lib/bus/peers.js';
 import type { ServerBus } from '../../lib/bus/server-bus.js';
 import type { Subscriptions } from '../../lib/bus/subscriptions.js';
+import { importBuilt, methodsOf, replace } from './built-library.js';
 
 /** The parts of the library, as it is installed, that can be switched off. */
 interface Parts {
@@ -43,9 +44,6 @@ interface EmitterInside {
   readonly policy: OutagePolicy;
   deliver(address: Address, frames: MessageFrames, volatile: boolean): number;
 }
-
-/** A class's methods, the private ones too. */
-type Methods = Record<string, (...args: never[]) => unknown>;
 
 const OFF = {
   /** Nobody is told what was missed. */
@@ -110,20 +108,6 @@ export type Mechanism = keyof typeof OFF;
 /** Takes mechanisms out of the library in this process. Before the app is made. */
 export async function switchOff(mechanisms: readonly Mechanism[]): Promise<void> {
   if (mechanisms.length === 0) return;
-  const library = import.meta.resolve('nestjs-redis-backplane');
-  const modules = await Promise.all(
-    Object.values(FILES).map((file) => import(new URL(file, library).href) as Promise<Partial<Parts>>),
-  );
-  const parts = Object.assign({}, ...modules) as Parts;
+  const parts = Object.assign({}, ...(await Promise.all(Object.values(FILES).map(importBuilt)))) as Parts;
   for (const mechanism of mechanisms) OFF[mechanism](parts);
-}
-
-function methodsOf(type: { prototype: object }): Methods {
-  return type.prototype as Methods;
-}
-
-function replace(type: { prototype: object }, name: string, method: Methods[string]): void {
-  // A method that was renamed would be switched off in vain, and the twin would prove nothing.
-  if (!(name in type.prototype)) throw new Error(`There is no method ${name} to switch off.`);
-  methodsOf(type)[name] = method;
 }

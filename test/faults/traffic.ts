@@ -9,6 +9,13 @@ export function userIdOf(client: number): string {
   return `u${client % USERS}`;
 }
 
+/** Some groups for each client, overlapping those of others. */
+export function groupsOf(client: number): string[] {
+  return GROUPS.filter((_, group) =>
+    [client, client + 1, client * 2].some((mine) => mine % GROUPS.length === group),
+  );
+}
+
 /** All kinds of targets, overlapping ones too. */
 export function mixOf(clientsPerServer: number): EmitTarget[] {
   // With very many clients an emit to all is rarer: the machine shall carry the rate.

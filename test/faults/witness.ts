@@ -76,6 +76,12 @@ export class Witness {
     }
   }
 
+  /** A signal ends the server: it tells the last that it has seen. */
+  leave(): void {
+    this.load?.stop();
+    this.tell(true);
+  }
+
   private async burst(count: number, bytes: number): Promise<void> {
     const { load } = this;
     if (!load) return;
@@ -119,7 +125,9 @@ export class Witness {
 
   private tell(answer: boolean): void {
     const pending = answer ? (this.load?.pending ?? []) : [];
-    const facts = { ...this.seen, emits: [...this.seen.emits, ...pending], toldAt: now() };
+    const { malformed = 0, unknownVersion = 0 } = this.backplane?.counters ?? {};
+    const dropped = { malformed, unknownVersion };
+    const facts = { ...this.seen, emits: [...this.seen.emits, ...pending], dropped, toldAt: now() };
     this.seen = this.nothing();
     send({ notice: 'facts', facts, answer });
   }
@@ -133,6 +141,7 @@ export class Witness {
       failures: [],
       asks: [],
       unhandled: [],
+      dropped: { malformed: 0, unknownVersion: 0 },
       stalledMs: 0,
       toldAt: 0,
     };

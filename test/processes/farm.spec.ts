@@ -1,23 +1,17 @@
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type FarmProcess, startFarmProcess } from '../servers/farm-process.js';
+import { compiledServer } from '../support/compiled-server.js';
 import { acquireRedis, type AcquiredRedis } from '../support/redis-server.js';
 import { useTestFarm } from '../support/test-farm.js';
 import { WsClient } from '../support/ws-client.js';
-
-const compiled = (name: string): string =>
-  fileURLToPath(new URL(`../../.build/test/servers/${name}.js`, import.meta.url));
 
 const farm = useTestFarm();
 let redis: AcquiredRedis;
 
 beforeAll(async () => {
-  if (!existsSync(compiled('farm-server')))
-    throw new Error('The servers are not compiled: npm run build:test');
   redis = await acquireRedis();
 });
 afterAll(() => redis.stop());
@@ -26,7 +20,7 @@ async function startServers(): Promise<FarmProcess[]> {
   const prefix = randomUUID();
   return Promise.all(
     [0, 1, 2].map(async () => {
-      const server = await startFarmProcess(compiled('farm-server'), redis.url, prefix);
+      const server = await startFarmProcess(compiledServer('farm-server'), redis.url, prefix);
       farm.onEnd(() => server.stop());
       return server;
     }),
@@ -88,7 +82,7 @@ describe('a test runner that is killed', () => {
     ['by SIGKILL', (pid) => process.kill(pid, 'SIGKILL')],
     ['by SIGINT to its process group, as Ctrl-C does it', (pid) => process.kill(-pid, 'SIGINT')],
   ])('%s leaves no server and no Redis behind', async (_name, kill) => {
-    const owner = spawn(process.execPath, [compiled('farm-owner')], {
+    const owner = spawn(process.execPath, [compiledServer('farm-owner')], {
       // A group of its own, that this process is not in.
       detached: true,
       stdio: ['pipe', 'pipe', 'inherit'],

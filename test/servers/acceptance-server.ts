@@ -1,7 +1,4 @@
-import 'reflect-metadata';
-import type { AddressInfo } from 'node:net';
-import { Logger, Module } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
+import { Module } from '@nestjs/common';
 import {
   ConnectedSocket,
   MessageBody,
@@ -10,6 +7,7 @@ import {
   WebSocketServer,
 } from '@nestjs/websockets';
 import { BackplaneConnection, Broadcaster, RedisBackplaneModule } from 'nestjs-redis-backplane';
+import { closeWhenTold, serve } from './serve.js';
 
 // A server of a farm, for startFarmProcess. Its clients say with `?user=` who they are.
 
@@ -64,20 +62,4 @@ class AcceptanceGateway {
 })
 class AcceptanceModule {}
 
-// A server does not outlive whoever started it, however that one ends.
-const end = (): never => process.exit();
-process.on('disconnect', end);
-if (!process.connected) end();
-
-Logger.overrideLogger(['error']);
-const app = await NestFactory.create(AcceptanceModule);
-await app.listen(0, '127.0.0.1');
-process.send?.((app.getHttpServer() as { address(): AddressInfo }).address().port);
-
-process.once('message', () => {
-  void app.close().then(() => {
-    // From here on nothing may keep the process: it ends by itself or the test sees that it does not.
-    process.off('disconnect', end);
-    process.disconnect();
-  });
-});
+closeWhenTold(await serve(AcceptanceModule));

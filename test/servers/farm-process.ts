@@ -1,5 +1,4 @@
-import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
+import { type ServerProcess, startServerProcess } from './server-process.js';
 
 /** A server of a farm in a process of its own, which does not outlive this one. */
 export interface FarmProcess {
@@ -18,27 +17,14 @@ export async function startFarmProcess(
   connection: string,
   prefix: string,
 ): Promise<FarmProcess> {
-  const child = fork(script, [], {
-    env: { ...process.env, NODE_OPTIONS: '', FARM_CONNECTION: connection, FARM_PREFIX: prefix },
-    execArgv: [],
-  });
-  const exited = new Promise<number | null>((resolve) => child.once('exit', resolve));
-  return { port: await portOf(child), stop: () => stop(child, exited) };
+  const server = await startServerProcess(script, { connection, prefix });
+  return { port: server.port, stop: () => stop(server) };
 }
 
-async function portOf(child: ChildProcess): Promise<number> {
-  const early = once(child, 'exit').then(([code]) => {
-    throw new Error(`The server ended with ${String(code)} before it listened.`);
-  });
-  const [port] = (await Promise.race([once(child, 'message'), early])) as [number];
-  early.catch(() => undefined);
-  return port;
-}
-
-async function stop(child: ChildProcess, exited: Promise<number | null>): Promise<number | null> {
+async function stop({ child, exited }: ServerProcess): Promise<number | null> {
   const deadline = setTimeout(() => child.kill('SIGKILL'), STOP_DEADLINE_MS);
   if (child.connected) child.send('stop');
-  const code = await exited;
+  const [code] = await exited;
   clearTimeout(deadline);
   return code;
 }

@@ -1,10 +1,8 @@
-import 'reflect-metadata';
-import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type BeforeApplicationShutdown, Logger, Module, type OnApplicationShutdown } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
+import { type BeforeApplicationShutdown, Module, type OnApplicationShutdown } from '@nestjs/common';
 import { WebSocketGateway } from '@nestjs/websockets';
 import { RedisBackplane, RedisBackplaneModule } from 'nestjs-redis-backplane';
+import { serve } from './serve.js';
 
 // A server that a signal ends, as main.ts makes one. It reports to its parent what happened on the way.
 // `by-itself`: the signal does not kill it, so that it ends only when nothing of it runs any more.
@@ -62,15 +60,9 @@ class GoodbyeGateway implements BeforeApplicationShutdown, OnApplicationShutdown
 })
 class GoodbyeModule {}
 
-// A server does not outlive whoever started it, however that one ends.
-process.on('disconnect', () => process.exit());
-if (!process.connected) process.exit();
-// The channel to the parent alone does not keep it.
-process.channel?.unref();
-
-Logger.overrideLogger(['error']);
-const app = await NestFactory.create(GoodbyeModule);
-app.enableShutdownHooks();
-if (process.argv.includes('by-itself')) process.on('SIGTERM', () => undefined);
-await app.listen(0, '127.0.0.1');
-process.send?.((app.getHttpServer() as { address(): AddressInfo }).address().port);
+await serve(GoodbyeModule, (app) => {
+  app.enableShutdownHooks();
+  if (process.argv.includes('by-itself')) process.on('SIGTERM', () => undefined);
+  // The channel to the parent alone does not keep it.
+  process.channel?.unref();
+});

@@ -1,10 +1,8 @@
-import 'reflect-metadata';
-import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Logger, Module } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
+import { Module } from '@nestjs/common';
 import { MessageBody, SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
 import { RedisBackplane, RedisBackplaneModule } from 'nestjs-redis-backplane';
+import { serve } from './serve.js';
 
 // A server with tight limits, for clients that mean no good. Run it with --expose-gc; asked by its parent, it says how it is.
 
@@ -46,15 +44,7 @@ class EchoGateway {
 })
 class HostileModule {}
 
-// A server does not outlive whoever started it, however that one ends.
-const end = (): never => process.exit();
-process.on('disconnect', end);
-if (!process.connected) end();
-
-Logger.overrideLogger(false);
-const app = await NestFactory.create(HostileModule);
-await app.listen(0, '127.0.0.1');
-process.send?.((app.getHttpServer() as { address(): AddressInfo }).address().port);
+const app = await serve(HostileModule, undefined, false);
 
 process.on('message', (order) => {
   if (order === 'stop') return void app.close().then(() => process.exit(0));

@@ -1,21 +1,24 @@
-import 'reflect-metadata';
-import type { AddressInfo } from 'node:net';
-import { Logger, Module } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
+import { Module } from '@nestjs/common';
 import { WsAdapter } from '@nestjs/platform-ws';
 import { WebSocketGateway } from '@nestjs/websockets';
 import { RedisBackplaneModule } from 'nestjs-redis-backplane';
+import { serve } from './serve.js';
 
-// A server whose gateway throws at every second client; on the plain WsAdapter where it is told so.
+// A server whose gateway fails at every second client: it throws, or rejects with `reject`. On the plain WsAdapter with
+// `plain`.
 
 const plain = process.argv.includes('plain');
+const rejects = process.argv.includes('reject');
 
 @WebSocketGateway({ path: '/chat' })
 class ThrowingGateway {
   private clients = 0;
 
-  handleConnection(): void {
-    if (++this.clients % 2 === 0) throw new Error('this gateway throws');
+  handleConnection(): unknown {
+    if (++this.clients % 2 !== 0) return undefined;
+    const error = new Error('this gateway fails');
+    if (rejects) return Promise.reject(error);
+    throw error;
   }
 }
 
@@ -25,11 +28,6 @@ class ThrowingGateway {
 })
 class ThrowingModule {}
 
-process.on('disconnect', () => process.exit());
-if (!process.connected) process.exit();
-
-Logger.overrideLogger(['error']);
-const app = await NestFactory.create(ThrowingModule);
-if (plain) app.useWebSocketAdapter(new WsAdapter(app));
-await app.listen(0, '127.0.0.1');
-process.send?.((app.getHttpServer() as { address(): AddressInfo }).address().port);
+await serve(ThrowingModule, (app) => {
+  if (plain) app.useWebSocketAdapter(new WsAdapter(app));
+});

@@ -1,10 +1,7 @@
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { type FarmProcess, startFarmProcess } from '../servers/farm-process.js';
 import { CodecClient, type CodecName } from './codec-client.js';
+import { compiledServer } from './compiled-server.js';
 import type { TestFarm } from './test-farm.js';
-
-const SCRIPT = fileURLToPath(new URL('../../.build/test/servers/acceptance-server.js', import.meta.url));
 
 /** The compiled acceptance-server in a process of its own; it ends with the test. */
 export async function startAcceptanceProcess(
@@ -12,8 +9,7 @@ export async function startAcceptanceProcess(
   connection: string,
   prefix: string,
 ): Promise<FarmProcess> {
-  if (!existsSync(SCRIPT)) throw new Error('The servers are not compiled: npm run build:test');
-  const server = await startFarmProcess(SCRIPT, connection, prefix);
+  const server = await startFarmProcess(compiledServer('acceptance-server'), connection, prefix);
   farm.onEnd(() => server.stop());
   return server;
 }

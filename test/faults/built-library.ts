@@ -1,0 +1,19 @@
+// The library as it is installed, for patching it inside a server's process.
+
+/** A class's methods, the private ones too. */
+export type Methods = Record<string, (...args: never[]) => unknown>;
+
+/** @param file a file of the built library, such as `bus/peers.js` */
+export function importBuilt(file: string): Promise<unknown> {
+  return import(new URL(file, import.meta.resolve('nestjs-redis-backplane')).href);
+}
+
+export function methodsOf(type: { prototype: object }): Methods {
+  return type.prototype as Methods;
+}
+
+export function replace(type: { prototype: object }, name: string, method: Methods[string]): void {
+  // A method that was renamed would be replaced in vain, and the test would prove nothing.
+  if (!(name in type.prototype)) throw new Error(`There is no method ${name} to replace.`);
+  methodsOf(type)[name] = method;
+}
