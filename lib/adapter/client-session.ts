@@ -55,7 +55,7 @@ export class ClientSession {
     this.handlers = this.handlers.length === 0 ? handlers : [...this.handlers, ...handlers];
   }
 
-  /** Where two gateways handle the same event, the first one does. */
+  /** Where two gateways handle the same event, the one that Nest binds first does. */
   handler(event: unknown): MessageMappingProperties | undefined {
     return this.handlers.find(({ message }) => message === event);
   }

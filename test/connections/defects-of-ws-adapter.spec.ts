@@ -2,8 +2,6 @@ import { once } from 'node:events';
 import type { Server } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { decode, encode } from '@msgpack/msgpack';
-import type { INestApplication } from '@nestjs/common';
-import { WsAdapter } from '@nestjs/platform-ws';
 import {
   Ack,
   ConnectedSocket,
@@ -15,8 +13,8 @@ import { WebSocket, WebSocketServer as WsServer } from 'ws';
 import { describe, expect, it } from 'vitest';
 import { Deferred } from '../../lib/bus/deferred.js';
 import type { RedisBackplaneOptions } from '../../lib/options/redis-backplane-options.js';
-import { RedisBackplaneModule } from '../../lib/redis-backplane.module.js';
-import { listen, useTestFarm } from '../support/test-farm.js';
+import { type Running, startOurs, startPlain } from '../support/adapters.js';
+import { useTestFarm } from '../support/test-farm.js';
 import { WsClient } from '../support/ws-client.js';
 
 // Each defect twice, with the same gateway: that plain WsAdapter has it, and that ours has not. Where the first of the
@@ -70,27 +68,18 @@ class OrdinaryGateway {
 
 const farm = useTestFarm();
 
-interface Running {
-  readonly app: INestApplication;
-  readonly gateway: OrdinaryGateway;
-  readonly port: number;
-}
-
-async function run(app: INestApplication, isAuthenticated: boolean): Promise<Running> {
-  const gateway = app.get(OrdinaryGateway);
-  if (isAuthenticated) gateway.authenticated.resolve();
-  return { app, gateway, port: await listen(app) };
-}
+const gatewayOf = ({ app }: Running): OrdinaryGateway => app.get(OrdinaryGateway);
 
 async function plain(isAuthenticated = true): Promise<Running> {
-  const app = await farm.app({ providers: [OrdinaryGateway] });
-  app.useWebSocketAdapter(new WsAdapter(app));
-  return run(app, isAuthenticated);
+  const server = await startPlain(farm, OrdinaryGateway);
+  if (isAuthenticated) gatewayOf(server).authenticated.resolve();
+  return server;
 }
 
 async function ours(options: RedisBackplaneOptions = {}, isAuthenticated = true): Promise<Running> {
-  const module = RedisBackplaneModule.forRoot({ ...farm.options(), ...options });
-  return run(await farm.app({ imports: [module], providers: [OrdinaryGateway] }), isAuthenticated);
+  const server = await startOurs(farm, options, OrdinaryGateway);
+  if (isAuthenticated) gatewayOf(server).authenticated.resolve();
+  return server;
 }
 
 /** What the client has got when its server has dealt with all that it sent before. */
@@ -171,7 +160,7 @@ describe('a message that comes while handleConnection is finding out who the cli
     // Enough for the message to be handled, were it not held.
     await (await farm.client(await ours())).close();
     expect(client.received).toEqual([]);
-    server.gateway.authenticated.resolve();
+    gatewayOf(server).authenticated.resolve();
     expect(await client.next('who')).toEqual({ event: 'who', data: 'Ada' });
   });
 });

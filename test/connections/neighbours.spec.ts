@@ -1,6 +1,10 @@
 import { createServer, type Server } from 'node:http';
 import { WebSocketGateway } from '@nestjs/websockets';
-import { WebSocketServer } from 'ws';
+// By its file: vitest would take another copy of it than graphql-ws does, which makes schemas that are foreign to that.
+import { buildSchema } from 'graphql/index.js';
+import { createClient } from 'graphql-ws';
+import { useServer } from 'graphql-ws/use/ws';
+import { WebSocket, WebSocketServer } from 'ws';
 import { describe, expect, it } from 'vitest';
 import type { ChatServer } from '../support/chat-app.js';
 import { RawClient, refusal } from '../support/raw-client.js';
@@ -62,6 +66,42 @@ describe('a ws server with { server, path } on the same HTTP server', () => {
     await theirs.next('echo');
     await theirs.close();
     await closing;
+  });
+});
+
+describe('graphql-ws on the same HTTP server', () => {
+  it('answers its client and streams to it, beside a gateway that serves its own', async () => {
+    const server = await farm.server();
+    const schema = buildSchema('type Query { hello: String } type Subscription { count: Int }');
+    async function* count(): AsyncGenerator<{ count: number }> {
+      for (let number = 1; number <= 3; number++) {
+        await turn();
+        yield { count: number };
+      }
+    }
+    const webSocketServer = new WebSocketServer({ server: httpServerOf(server), path: '/graphql' });
+    const graphql = useServer(
+      { schema, roots: { query: { hello: 'world' }, subscription: { count } } },
+      webSocketServer,
+    );
+    farm.onEnd(() => graphql.dispose());
+    const url = `ws://127.0.0.1:${server.port}/graphql`;
+    const client = createClient({ url, webSocketImpl: WebSocket, retryAttempts: 0 });
+    farm.onEnd(() => client.dispose());
+    const all = async (query: string): Promise<unknown[]> => {
+      const results: unknown[] = [];
+      for await (const { data } of client.iterate({ query })) results.push(data);
+      return results;
+    };
+
+    const ours = await farm.client(server);
+    const counted = all('subscription { count }');
+    await delivered(server, ours);
+
+    expect(await all('{ hello }')).toEqual([{ hello: 'world' }]);
+    expect(await counted).toEqual([{ count: 1 }, { count: 2 }, { count: 3 }]);
+    expect(ours.received).toHaveLength(1);
+    expect(server.backplane.counters.connections).toBe(1);
   });
 });
 
