@@ -1,11 +1,12 @@
-import { ForbiddenException, HttpException } from '@nestjs/common';
+import { ForbiddenException, HttpException, Injectable, Module } from '@nestjs/common';
 import { WebSocketGateway } from '@nestjs/websockets';
 import { describe, expect, it } from 'vitest';
 import type { Admission, Authenticate, EdgeOptions } from '../../lib/options/edge-options.js';
 import type { ChatServer } from '../support/chat-app.js';
+import { RedisBackplaneModule } from '../../lib/redis-backplane.module.js';
 import { NotingGateway } from '../support/noting.gateway.js';
 import { eventually, RawClient, refusal } from '../support/raw-client.js';
-import { delivered, useTestFarm } from '../support/test-farm.js';
+import { delivered, listen, useTestFarm } from '../support/test-farm.js';
 
 @WebSocketGateway({ path: '/admin' })
 class AdminGateway {}
@@ -129,6 +130,33 @@ describe('admission', () => {
     expect((await client.next('who')).data).toEqual({ userId: 'u1', data });
     await server.broadcaster.gateway('/chat').user('u1').emit('for u1');
     await client.next('for u1');
+  });
+
+  it('asks a provider of the app, which forRootAsync injects', async () => {
+    @Injectable()
+    class Accounts {
+      userOf = (token: string | null): string | null => (token === 's3cret' ? 'u1' : null);
+    }
+    @Module({ providers: [Accounts], exports: [Accounts] })
+    class AccountsModule {}
+    const backplane = RedisBackplaneModule.forRootAsync({
+      imports: [AccountsModule],
+      inject: [Accounts],
+      useFactory: (accounts: Accounts) => ({
+        ...farm.options(),
+        authenticate: ({ url = '' }) => {
+          const userId = accounts.userOf(new URL(url, 'ws://server').searchParams.get('token'));
+          return userId === null ? null : { userId };
+        },
+      }),
+    });
+    const app = await farm.app({ imports: [backplane], providers: [NotingGateway] });
+    const server = { port: await listen(app) };
+
+    expect(await refusal(server, '/chat?token=wrong')).toBe(401);
+    const client = await farm.client(server, '/chat?token=s3cret');
+    client.send('who');
+    expect((await client.next('who')).data).toMatchObject({ userId: 'u1' });
   });
 
   it('asks nobody where there is no authenticate', async () => {
