@@ -20,6 +20,10 @@ export type { InvokeAllResult, InvokeOptions, InvokeResponse } from './broadcast
 export { NotAGatewayError, PathRequiredError } from './broadcast/broadcast.errors.js';
 
 export { RedisBackplaneAdapter } from './adapter/redis-backplane.adapter.js';
+export {
+  BackplaneExceptionFilter,
+  type BackplaneExceptionPayload,
+} from './adapter/backplane-exception.filter.js';
 export { DuplicateBackplaneError, ForeignAdapterError, NoHttpServerError } from './adapter/adapter.errors.js';
 
 export { Delivery, type BackplaneOutcome } from './routing/delivery.js';

@@ -4,6 +4,7 @@ import { Delivery } from '../routing/delivery.js';
 import type { LocalConnection } from '../routing/local-connection.js';
 import { checkClose } from './close-code.js';
 import { addressOf, type Dispatcher } from './dispatcher.js';
+import type { AnyEvents, DataOf, EventData, EventName } from './events.js';
 import { frameContext, pendingStreams } from './frame-context.js';
 import type { InvokeOptions } from './invoke.js';
 
@@ -14,8 +15,9 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
  * A client, as handlers get it. Not a `ws` socket: that one is `socket`.
  *
  * @typeParam Data what `authenticate` found out about the client
+ * @typeParam Events the events that its gateway sends, as in `Broadcaster<Events>`
  */
-export class BackplaneConnection<Data = unknown> {
+export class BackplaneConnection<Data = unknown, Events extends object = AnyEvents> {
   private expiry: NodeJS.Timeout | undefined;
 
   /** @internal */
@@ -60,10 +62,10 @@ export class BackplaneConnection<Data = unknown> {
   }
 
   /** Sends an event to this client alone. */
-  emit(event: string, data?: unknown): Promise<Delivery> {
-    if (event === 'exception' && this.answersFrame(data))
+  emit<Name extends EventName<Events>>(event: Name, ...data: EventData<Events, Name>): Promise<Delivery> {
+    if (event === 'exception' && this.answersFrame(data[0]))
       return Promise.resolve(new Delivery(1, 'notNeeded'));
-    return this.send(event, data);
+    return this.send(event, data[0]);
   }
 
   /**
@@ -71,7 +73,11 @@ export class BackplaneConnection<Data = unknown> {
    *
    * @throws as `broadcaster.connection(id).invoke(…)` does
    */
-  invoke<T = unknown>(event: string, data?: unknown, options: InvokeOptions<T> = {}): Promise<T> {
+  invoke<T = unknown, Name extends EventName<Events> = EventName<Events>>(
+    event: Name,
+    data?: DataOf<Events, Name>,
+    options: InvokeOptions<T> = {},
+  ): Promise<T> {
     return this.dispatcher.invoke({ address: this.address, local: true }, event, data, options);
   }
 

@@ -22,7 +22,7 @@ export class Broadcaster<Events extends object = AnyEvents> extends Target<Event
   }
 
   /** This server's own connections of the path. */
-  get connections(): Iterable<BackplaneConnection> {
+  get connections(): Iterable<BackplaneConnection<unknown, Events>> {
     return this.ownConnections.of(this.state.path());
   }
 

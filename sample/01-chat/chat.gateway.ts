@@ -9,17 +9,23 @@ import {
   WebSocketGateway,
   WebSocketServer,
 } from '@nestjs/websockets';
-import { BackplaneConnection, Broadcaster, RedisBackplane } from 'nestjs-redis-backplane';
-import { BackplaneErrorFilter } from './backplane-error.filter.js';
+import {
+  BackplaneConnection,
+  BackplaneExceptionFilter,
+  Broadcaster,
+  RedisBackplane,
+} from 'nestjs-redis-backplane';
 import type { ChatEvents, FarmServer, Person } from './chat.events.js';
 import { TextPipe } from './text.pipe.js';
+
+type ChatConnection = BackplaneConnection<unknown, ChatEvents>;
 
 const NAME = new TextPipe(40);
 const TEXT = new TextPipe(2000);
 
-@UseFilters(BackplaneErrorFilter)
+@UseFilters(BackplaneExceptionFilter)
 @WebSocketGateway({ path: '/chat' })
-export class ChatGateway implements OnGatewayInit, OnGatewayConnection<BackplaneConnection> {
+export class ChatGateway implements OnGatewayInit, OnGatewayConnection<ChatConnection> {
   @WebSocketServer() private readonly server!: Broadcaster<ChatEvents>;
   private readonly serverName: string;
   private readonly farm: readonly FarmServer[];
@@ -37,14 +43,13 @@ export class ChatGateway implements OnGatewayInit, OnGatewayConnection<Backplane
     this.backplane.status$.subscribe((status) => void this.server.local.emit('status', status));
   }
 
-  handleConnection(client: BackplaneConnection) {
-    const welcome: ChatEvents['welcome'] = {
+  handleConnection(client: ChatConnection) {
+    void client.emit('welcome', {
       id: client.id,
       server: this.serverName,
       farm: this.farm,
       status: this.backplane.status,
-    };
-    void client.emit('welcome', welcome);
+    });
   }
 
   @SubscribeMessage('say')

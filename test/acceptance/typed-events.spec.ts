@@ -18,7 +18,7 @@ interface Visitor {
 }
 
 /** What is written in it is compiled, by `tsc -p test`, and never run. */
-function compiled(check: (subject: never) => unknown): void {
+function compiled(check: (...subjects: never[]) => unknown): void {
   expect(check).toBeTypeOf('function');
 }
 
@@ -106,6 +106,23 @@ describe('BackplaneConnection<Data>', () => {
       // @ts-expect-error it is admission's
       connection.data = { name: 'x' };
       expectTypeOf(connection.groups).not.toHaveProperty('add');
+    });
+  });
+
+  it('takes the events declared, and is what a typed broadcaster holds', () => {
+    compiled((connection: BackplaneConnection<Visitor, ChatEvents>, broadcaster: Broadcaster<ChatEvents>) => {
+      void connection.emit('said', { text: 'x' });
+      void connection.emit('typing');
+      expectTypeOf(connection.invoke<number>('joined', { id: '1' })).toEqualTypeOf<Promise<number>>();
+      expectTypeOf(broadcaster.connections).toEqualTypeOf<
+        Iterable<BackplaneConnection<unknown, ChatEvents>>
+      >();
+      // @ts-expect-error no such event
+      void connection.emit('shouted');
+      // @ts-expect-error its data is missing
+      void connection.emit('said');
+      // @ts-expect-error data of the wrong type
+      void connection.invoke('joined', { id: 1 });
     });
   });
 

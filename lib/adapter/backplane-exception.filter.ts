@@ -1,0 +1,80 @@
+import { type ArgumentsHost, Catch } from '@nestjs/common';
+import { BaseWsExceptionFilter, type ErrorPayload, WsException } from '@nestjs/websockets';
+import { InvalidNameError } from '../protocol/channel-names.js';
+import {
+  ClientResultError,
+  CommandFailedError,
+  CommandTimeoutError,
+  ConnectionClosedError,
+  ConnectionNotFoundError,
+  InvalidResultError,
+  InvokeTimeoutError,
+  ServerLostError,
+} from '../routing/request.errors.js';
+import {
+  MessageTooLargeError,
+  NotJoinedError,
+  NotPublishedError,
+  PublishOutcomeUnknownError,
+} from '../routing/routing.errors.js';
+
+/** What a client reads of the error. Not the error's own message, which speaks of Redis and of servers to whoever runs them. */
+const TEXTS = new Map<abstract new (...args: never[]) => Error, string>([
+  [NotJoinedError, 'The group cannot be joined now.'],
+  [NotPublishedError, 'Only clients of this server have the message.'],
+  [
+    PublishOutcomeUnknownError,
+    'Clients of this server have the message; whether the others have it is unknown.',
+  ],
+  [MessageTooLargeError, 'The message is too large.'],
+  [InvalidNameError, 'A name is missing, too long, or no text.'],
+  [ConnectionNotFoundError, 'There is no such connection.'],
+  [ConnectionClosedError, 'The other client has left.'],
+  [ServerLostError, 'The other client has left.'],
+  [ClientResultError, 'The other client answered with an error.'],
+  [InvalidResultError, 'The other client gave no valid answer.'],
+  [InvokeTimeoutError, 'The other client did not answer in time.'],
+  [CommandTimeoutError, 'Another server did not answer in time.'],
+  [CommandFailedError, 'Another server could not do it.'],
+]);
+
+/** The data of the `exception` that {@link BackplaneExceptionFilter} sends. */
+export interface BackplaneExceptionPayload extends ErrorPayload<Record<string, unknown>> {
+  /** The error's name, such as `NotJoinedError`, for a client that decides by it. */
+  readonly error: string;
+}
+
+/**
+ * Tells a client why a handler failed, where a call on the backplane rejected and the handler let it through. Without
+ * it the client reads "Internal server error".
+ *
+ * ```ts
+ * @UseFilters(BackplaneExceptionFilter)
+ * @WebSocketGateway({ path: '/chat' })
+ * export class ChatGateway {}
+ * ```
+ *
+ * The client gets `exception` with `{ status: 'error', error: 'NotJoinedError', message, cause }`, or that as the
+ * error of its frame with an `id`. Other errors are left to the other filters. Nest applies no global filter to
+ * gateways, so it stands at each gateway, or at a handler.
+ */
+@Catch(...TEXTS.keys())
+export class BackplaneExceptionFilter extends BaseWsExceptionFilter<Error> {
+  override catch(error: Error, host: ArgumentsHost): void {
+    const ws = host.switchToWs();
+    const { includeCause, causeFactory } = this.options;
+    const told: BackplaneExceptionPayload = {
+      status: 'error',
+      error: error.name,
+      message: this.messageOf(error),
+      ...(includeCause && { cause: causeFactory?.(ws.getPattern(), ws.getData()) }),
+    };
+    super.catch(new WsException(told), host);
+  }
+
+  /** The text for the client. Override it to speak the app's language. */
+  protected messageOf(error: Error): string {
+    for (const [type, text] of TEXTS) if (error instanceof type) return text;
+    return error.message;
+  }
+}

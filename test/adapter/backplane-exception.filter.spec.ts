@@ -1,0 +1,144 @@
+import { type Type, UseFilters } from '@nestjs/common';
+import {
+  ConnectedSocket,
+  MessageBody,
+  SubscribeMessage,
+  WebSocketGateway,
+  WebSocketServer,
+} from '@nestjs/websockets';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { BackplaneExceptionFilter } from '../../lib/adapter/backplane-exception.filter.js';
+import { BackplaneConnection } from '../../lib/broadcast/backplane-connection.js';
+import { Broadcaster } from '../../lib/broadcast/broadcaster.js';
+import { startRedis, type RedisServer } from '../support/redis-server.js';
+import { useTestFarm } from '../support/test-farm.js';
+import type { WsClient } from '../support/ws-client.js';
+
+class ChatHandlers {
+  @WebSocketServer() private readonly server!: Broadcaster;
+
+  @SubscribeMessage('join')
+  join(@ConnectedSocket() client: BackplaneConnection, @MessageBody() group: string) {
+    return client.join(group);
+  }
+
+  @SubscribeMessage('say')
+  say(@MessageBody() text: string) {
+    return this.server.emit('said', text);
+  }
+
+  @SubscribeMessage('say-much')
+  sayMuch() {
+    return this.server.emit('said', 'x'.repeat(1024 * 1024));
+  }
+
+  @SubscribeMessage('whisper')
+  whisper(@MessageBody() id: string) {
+    return this.server.connection(id).invoke('whispered');
+  }
+
+  @SubscribeMessage('fail')
+  fail() {
+    throw new Error('a secret');
+  }
+}
+
+@UseFilters(BackplaneExceptionFilter)
+@WebSocketGateway({ path: '/chat' })
+class FilteredGateway extends ChatHandlers {}
+
+class GermanFilter extends BackplaneExceptionFilter {
+  constructor() {
+    super({ includeCause: false });
+  }
+
+  protected override messageOf(error: Error): string {
+    return error.name === 'NotPublishedError' ? 'Nur hier angekommen.' : super.messageOf(error);
+  }
+}
+
+@UseFilters(GermanFilter)
+@WebSocketGateway({ path: '/chat' })
+class GermanGateway extends ChatHandlers {}
+
+@WebSocketGateway({ path: '/chat' })
+class UnfilteredGateway extends ChatHandlers {}
+
+const farm = useTestFarm();
+let redis: RedisServer;
+beforeEach(async () => {
+  redis = await startRedis();
+  farm.onEnd(() => redis.stop());
+});
+
+/** A client of a server that has lost its Redis, or has not. */
+async function connect(gateway: Type, lost = false): Promise<WsClient> {
+  const server = await farm.server(farm.options(redis.url), {}, gateway);
+  const client = await farm.client(server);
+  if (lost) {
+    await redis.kill();
+    await expect.poll(() => server.backplane.status.state).not.toBe('ready');
+  }
+  return client;
+}
+
+async function failure(client: WsClient, event: string, data?: unknown): Promise<unknown> {
+  client.send(event, data);
+  return (await client.next('exception')).data;
+}
+
+describe('BackplaneExceptionFilter', () => {
+  it('tells a client what Redis being away means for what it did, and names the error', async () => {
+    const client = await connect(FilteredGateway, true);
+    const [join, say] = [await failure(client, 'join', 'room'), await failure(client, 'say', 'hello')];
+    expect(join).toEqual({
+      status: 'error',
+      error: 'NotJoinedError',
+      message: 'The group cannot be joined now.',
+      cause: { pattern: 'join', data: 'room' },
+    });
+    expect(say).toMatchObject({
+      error: 'NotPublishedError',
+      message: 'Only clients of this server have the message.',
+    });
+    // Nothing of Redis, whose address may be in the error.
+    expect(JSON.stringify([join, say])).not.toMatch(/redis|127\.0\.0\.1/i);
+  });
+
+  it('tells what a client did wrong itself', async () => {
+    const client = await connect(FilteredGateway);
+    expect(await failure(client, 'join', '')).toMatchObject({ error: 'InvalidNameError' });
+    expect(await failure(client, 'say-much')).toMatchObject({
+      error: 'MessageTooLargeError',
+    });
+    expect(await failure(client, 'whisper', 'nobody.here')).toMatchObject({
+      error: 'ConnectionNotFoundError',
+    });
+  });
+
+  it('is the answer to a frame with an id', async () => {
+    const client = await connect(FilteredGateway, true);
+    client.send('say', 'hello', 7);
+    await client.next('said');
+    expect(await client.next()).toMatchObject({ id: 7, error: { error: 'NotPublishedError' } });
+  });
+
+  it('leaves other errors to Nest', async () => {
+    const client = await connect(FilteredGateway);
+    expect(await failure(client, 'fail')).toMatchObject({ message: 'Internal server error' });
+  });
+
+  it('speaks the language of the app that overrides it', async () => {
+    const client = await connect(GermanGateway, true);
+    expect(await failure(client, 'say', 'hallo')).toEqual({
+      status: 'error',
+      error: 'NotPublishedError',
+      message: 'Nur hier angekommen.',
+    });
+  });
+
+  it('is what a gateway without it lacks', async () => {
+    const client = await connect(UnfilteredGateway, true);
+    expect(await failure(client, 'join', 'room')).toMatchObject({ message: 'Internal server error' });
+  });
+});
