@@ -1,0 +1,14 @@
+import { UseFilters } from '@nestjs/common';
+import { MessageBody, SubscribeMessage, WebSocketGateway, WebSocketServer } from '@nestjs/websockets';
+import { BackplaneExceptionFilter, Broadcaster } from 'nestjs-redis-backplane';
+
+@UseFilters(BackplaneExceptionFilter)
+@WebSocketGateway({ path: '/news' })
+export class NewsGateway {
+  @WebSocketServer() private readonly server!: Broadcaster<{ reported: string }>;
+
+  @SubscribeMessage('report')
+  report(@MessageBody() text: string) {
+    return this.server.emit('reported', text);
+  }
+}

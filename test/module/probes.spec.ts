@@ -1,0 +1,73 @@
+import { readFile } from 'node:fs/promises';
+import { type BeforeApplicationShutdown, type INestApplication, Injectable } from '@nestjs/common';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { RedisBackplane } from 'nestjs-redis-backplane';
+import { AppModule } from '../../sample/08-kubernetes/app.module.js';
+import { next } from '../support/observe.js';
+import { type RedisServer, startRedis } from '../support/redis-server.js';
+import { listen, useTestFarm } from '../support/test-farm.js';
+
+const DEPLOYMENT = new URL('../../sample/08-kubernetes/deployment.yaml', import.meta.url);
+
+/** What a probe is told after the shutdown has begun, and before any client is sent away. */
+@Injectable()
+class Farewell implements BeforeApplicationShutdown {
+  statuses: number[] = [];
+
+  async beforeApplicationShutdown(): Promise<void> {
+    this.statuses = await statuses();
+  }
+}
+
+const farm = useTestFarm();
+let redis: RedisServer;
+let app: INestApplication;
+let port: number;
+
+beforeEach(async () => {
+  redis = await startRedis();
+  farm.onEnd(() => redis.stop());
+  vi.stubEnv('REDIS_URL', redis.url);
+  app = await farm.app({ imports: [AppModule], providers: [Farewell] });
+  port = await listen(app);
+});
+afterEach(() => vi.unstubAllEnvs());
+
+/** The path that the probe of the deployment asks. */
+async function pathOf(probe: string): Promise<string> {
+  const yaml = await readFile(DEPLOYMENT, 'utf8');
+  const path = new RegExp(`${probe}:\\s+httpGet:\\s+path: (\\S+)`).exec(yaml)?.[1];
+  if (path === undefined) throw new Error(`The deployment has no ${probe}.`);
+  return path;
+}
+
+async function statusOf(path: string): Promise<number> {
+  return (await fetch(`http://127.0.0.1:${port}${path}`)).status;
+}
+
+const statuses = async (): Promise<number[]> => {
+  const paths = await Promise.all(['startupProbe', 'livenessProbe', 'readinessProbe'].map(pathOf));
+  return Promise.all([...paths, '/health/delivery'].map(statusOf));
+};
+
+describe('the probes of the deployment in sample/08-kubernetes', () => {
+  it('succeed, and so does delivery', async () => {
+    expect(await statuses()).toEqual([200, 200, 200, 200]);
+  });
+
+  it('succeed while Redis is down, and delivery fails until it is back', async () => {
+    const { status$ } = app.get(RedisBackplane);
+    await redis.kill();
+    await next(status$, ({ state }) => state !== 'ready');
+    expect(await statuses()).toEqual([200, 200, 200, 503]);
+
+    await redis.start();
+    await next(status$, ({ state }) => state === 'ready');
+    expect(await statuses()).toEqual([200, 200, 200, 200]);
+  });
+
+  it('tell from the beginning of the shutdown that the server is not ready, while it still answers', async () => {
+    await app.close();
+    expect(app.get(Farewell).statuses).toEqual([200, 200, 503, 200]);
+  });
+});
