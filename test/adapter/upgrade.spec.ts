@@ -1,7 +1,7 @@
 import { once } from 'node:events';
-import type { Server } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
 import { connect, type Socket } from 'node:net';
-import { WebSocketServer } from 'ws';
+import { WebSocket, WebSocketServer } from 'ws';
 import { describe, expect, it } from 'vitest';
 import type { ChatServer } from '../support/chat-app.js';
 import { delivered, turn, useTestFarm } from '../support/test-farm.js';
@@ -96,6 +96,19 @@ describe('a subprotocol', () => {
     expect(await answer(server, '/chat', `Sec-WebSocket-Protocol: ${offered}\r\n`)).toContain(
       `Sec-WebSocket-Protocol: ${MSGPACK}`,
     );
+  });
+
+  it('that is a token, which browsers can send nowhere else, is seen by authenticate and confirmed', async () => {
+    const seen: unknown[] = [];
+    const authenticate = ({ headers }: IncomingMessage) => ({
+      data: seen.push(headers['sec-websocket-protocol']),
+    });
+    const server = await farm.server({ ...farm.options(), authenticate });
+    // As a browser, it closes unless one that it offered is confirmed.
+    const socket = new WebSocket(`ws://127.0.0.1:${server.port}/chat`, ['ey.J-w_t']);
+    farm.onEnd(() => socket.terminate());
+    await once(socket, 'open');
+    expect([seen, socket.protocol]).toEqual([['ey.J-w_t'], 'ey.J-w_t']);
   });
 
   it('is not confirmed where the app does not have it: its client would get frames that it cannot read', async () => {
