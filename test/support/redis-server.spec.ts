@@ -8,7 +8,8 @@ import type { Readable, Writable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { findRedisBinary, RedisBinaryError } from './redis-binary.js';
+import { ProgramError } from './program.js';
+import { findRedisBinary } from './redis-binary.js';
 import { acquireRedis, startRedis, RedisStartError } from './redis-server.js';
 
 // The first run on a machine may have to download it.
@@ -163,7 +164,7 @@ describe('findRedisBinary', () => {
   it('says what to do when REDIS_SERVER_BIN does not run', async () => {
     vi.stubEnv('REDIS_SERVER_BIN', '/no/such/redis-server');
 
-    await expect(findRedisBinary()).rejects.toThrow(RedisBinaryError);
+    await expect(findRedisBinary()).rejects.toThrow(ProgramError);
     await expect(findRedisBinary()).rejects.toThrow(/REDIS_SERVER_BIN is "\/no\/such.*\n.*set REDIS_URL/);
   });
 
@@ -240,7 +241,7 @@ async function startOwner(script = ''): Promise<Owner> {
 }
 
 async function compileSupport(folder: string): Promise<void> {
-  for (const name of ['redis-binary', 'redis-server', 'process-guard']) {
+  for (const name of ['debian-package', 'program', 'redis-binary', 'redis-server', 'process-guard']) {
     const source = await readFile(new URL(`./${name}.ts`, import.meta.url), 'utf8');
     const compilerOptions = { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2023 };
     await writeFile(join(folder, `${name}.js`), ts.transpileModule(source, { compilerOptions }).outputText);

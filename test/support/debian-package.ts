@@ -1,0 +1,172 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
+import { delimiter, join } from 'node:path';
+import { promisify } from 'node:util';
+
+const execute = promisify(execFile);
+
+export interface Binary {
+  command: string;
+  env: NodeJS.ProcessEnv;
+}
+
+/** A binary of Debian's packages. */
+export interface DebianBinary {
+  /** Libraries that they need, and that are missing, are added. */
+  readonly packages: readonly string[];
+  /** The binary inside the packages. */
+  readonly path: string;
+  /** What it needs in its environment, besides its libraries, to run from a folder of extracted packages. */
+  readonly environment?: (root: string) => NodeJS.ProcessEnv;
+}
+
+/** Rejects where the binary does not run. */
+type Check = (binary: Binary) => Promise<void>;
+
+/** The program that was downloaded before, where it still runs. */
+export async function downloadedIn(
+  cache: string,
+  source: DebianBinary,
+  check: Check,
+): Promise<Binary | undefined> {
+  const root = rootIn(cache);
+  if (!existsSync(root)) return undefined;
+  const binary = await binaryIn(root, source);
+  return check(binary).then(
+    () => binary,
+    () => undefined,
+  );
+}
+
+/**
+ * Downloads and extracts Debian's packages into `cache`, without root and without installing anything. Test workers
+ * start at the same time: the first downloads, the others wait and use the same copy.
+ */
+export async function downloadOnce(cache: string, source: DebianBinary, check: Check): Promise<Binary> {
+  await run('apt-get', ['--version']);
+  await mkdir(cache, { recursive: true });
+  const unlock = await lock(join(cache, 'lock'));
+  try {
+    return (await downloadedIn(cache, source, check)) ?? (await download(cache, source, check));
+  } finally {
+    unlock();
+  }
+}
+
+function rootIn(cache: string): string {
+  return join(cache, 'root');
+}
+
+async function binaryIn(root: string, { path, environment }: DebianBinary): Promise<Binary> {
+  const entries = await readdir(root, { recursive: true, withFileTypes: true });
+  const libraries = entries.filter((entry) => /^lib.+\.so(\.|$)/.test(entry.name));
+  const folders = new Set(libraries.map((entry) => entry.parentPath));
+  const searchPath = [...folders, process.env.LD_LIBRARY_PATH].filter(Boolean).join(delimiter);
+  return {
+    command: join(root, path),
+    env: { ...process.env, LD_LIBRARY_PATH: searchPath, ...environment?.(root) },
+  };
+}
+
+/** A process holds the lock until its input closes, so a killed worker never leaves it locked. */
+async function lock(file: string): Promise<() => void> {
+  const holder = spawn('flock', [file, 'sh', '-c', 'echo locked && exec cat'], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  await once(holder, 'spawn');
+  const locked = once(holder.stdout, 'data').then(() => true);
+  const failed = once(holder, 'exit').then(() => false);
+  if (!(await Promise.race([locked, failed]))) throw new Error(`${file} cannot be locked.`);
+  return () => holder.stdin.end();
+}
+
+/** Works in a folder of its own and renames at the end: half a download never counts as done. */
+async function download(cache: string, source: DebianBinary, check: Check): Promise<Binary> {
+  for (const name of await readdir(cache)) {
+    if (name.startsWith('build-')) await rm(join(cache, name), { recursive: true, force: true });
+  }
+  const folder = await mkdtemp(join(cache, 'build-'));
+  const root = rootIn(cache);
+  try {
+    const built = await fetchPackages(folder, source);
+    await check(await binaryIn(built, source));
+    await rm(root, { recursive: true, force: true });
+    await rename(built, root);
+    return await binaryIn(root, source);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+async function fetchPackages(folder: string, source: DebianBinary): Promise<string> {
+  const settings = [
+    `Dir::Cache=${folder}/cache`,
+    'Debug::NoLocking=1',
+    // Otherwise apt, when run by root, drops to a user that may not write here.
+    'APT::Sandbox::User=root',
+    'Acquire::Retries=2',
+    'Acquire::http::Timeout=20',
+    'Acquire::https::Timeout=20',
+  ];
+  const machineLists = settings.flatMap((setting) => ['-o', setting]);
+  try {
+    return await fetchWithLibraries(join(folder, 'machine'), machineLists, source);
+  } catch {
+    // The package lists of the machine are absent or outdated, and only root may update them.
+    const ownLists = [...machineLists, '-o', `Dir::State::Lists=${folder}/lists`];
+    await mkdir(join(folder, 'lists', 'partial'), { recursive: true });
+    // One broken source makes the update fail although the others are usable: the download decides.
+    await run('apt-get', [...ownLists, 'update']).catch(() => undefined);
+    return fetchWithLibraries(join(folder, 'own'), ownLists, source);
+  }
+}
+
+async function fetchWithLibraries(folder: string, apt: string[], source: DebianBinary): Promise<string> {
+  const root = join(folder, 'root');
+  await mkdir(root, { recursive: true });
+  let packages = [...source.packages];
+  const known = await installedPackages();
+  for (;;) {
+    await extract(packages, folder, root, apt);
+    const missing = await missingLibraries(await binaryIn(root, source));
+    if (missing.length === 0) return root;
+    packages.forEach((name) => known.add(name));
+    packages = (await dependencies(packages, apt)).filter((name) => !known.has(name));
+    if (packages.length === 0) throw new Error(`no package has ${missing.join(', ')}.`);
+  }
+}
+
+async function extract(packages: string[], folder: string, root: string, apt: string[]): Promise<void> {
+  await run('apt-get', [...apt, 'download', ...packages], folder);
+  for (const name of await readdir(folder)) {
+    if (!name.endsWith('.deb')) continue;
+    await run('dpkg', ['-x', name, root], folder);
+    await rm(join(folder, name));
+  }
+}
+
+async function installedPackages(): Promise<Set<string>> {
+  const list = await run('dpkg-query', ['-W', '-f', '${db:Status-Abbrev}${Package}\n']);
+  return new Set(names(list, /^ii +(\S+)$/gm));
+}
+
+async function dependencies(packages: string[], apt: string[]): Promise<string[]> {
+  const list = await run('apt-cache', [...apt, 'depends', ...packages]);
+  return [...new Set(names(list, /^[ |]+Depends: ([^<\s]+)$/gm))];
+}
+
+async function missingLibraries({ command, env }: Binary): Promise<string[]> {
+  const list = await run('ldd', [command], undefined, env);
+  return names(list, /^\s*(\S+) => not found$/gm);
+}
+
+function names(list: string, pattern: RegExp): string[] {
+  return [...list.matchAll(pattern)].flatMap(([, name]) => name ?? []);
+}
+
+async function run(command: string, args: string[], cwd?: string, env = process.env): Promise<string> {
+  const options = { cwd, env: { ...env, LC_ALL: 'C' }, timeout: 120_000 };
+  return (await execute(command, args, options)).stdout;
+}
