@@ -12,7 +12,6 @@ type Upgrade = [request: IncomingMessage, socket: Duplex, head: Buffer];
  */
 export class UpgradeListener {
   private readonly paths = new Map<string, PathServer>();
-  private attached = true;
 
   constructor(readonly httpServer: Server) {
     const emit = httpServer.emit.bind(httpServer) as Emit;
@@ -27,14 +26,19 @@ export class UpgradeListener {
     this.paths.set(server.urlPath, server);
   }
 
+  /**
+   * When the paths are closed, their clients are still answered until the HTTP server is: a connection that it accepted
+   * before may ask only now, and is to be told 503, which makes a balancer ask another server, and not 404.
+   */
   detach(): void {
-    this.attached = false;
-    this.httpServer.off('upgrade', this.onForeign);
+    const off = (): unknown => this.httpServer.off('upgrade', this.onForeign);
+    if (this.httpServer.listening) this.httpServer.once('close', off);
+    else off();
   }
 
   private take([request, socket, head]: Upgrade): boolean {
     const server = this.paths.get(urlPath(request.url));
-    if (!server || !this.attached) return false;
+    if (!server) return false;
     void server.upgrade(request, socket, head);
     return true;
   }

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { WebSocketGateway } from '@nestjs/websockets';
 // By its file: vitest would take another copy of it than graphql-ws does, which makes schemas that are foreign to that.
@@ -7,7 +8,7 @@ import { useServer } from 'graphql-ws/use/ws';
 import { WebSocket, WebSocketServer } from 'ws';
 import { describe, expect, it } from 'vitest';
 import type { ChatServer } from '../support/chat-app.js';
-import { RawClient, refusal } from '../support/raw-client.js';
+import { eventually, handshake, RawClient, refusal } from '../support/raw-client.js';
 import { delivered, turn, useTestFarm } from '../support/test-farm.js';
 
 const farm = useTestFarm();
@@ -121,6 +122,22 @@ describe('a path that nobody serves', () => {
     const client = await RawClient.ask(server, '/late');
     await client.until('HTTP/1.1 418');
   });
+});
+
+it('who connected before the app closed, and asks for the upgrade after, is told 503', async () => {
+  const server = await farm.server();
+  const httpServer = httpServerOf(server);
+  const accepted = once(httpServer, 'connection');
+  const late = await RawClient.open(server);
+  await accepted;
+  const closing = server.app.close();
+  await eventually(() => expect(httpServer.listening).toBe(false));
+
+  late.write(handshake('/chat'));
+
+  await late.closed;
+  expect(late.received).toMatch(/^HTTP\/1.1 503 /);
+  await closing;
 });
 
 it('an app that closed leaves no listener on an HTTP server', async () => {
