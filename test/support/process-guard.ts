@@ -7,15 +7,16 @@ import { spawn } from 'node:child_process';
  */
 const GUARD = `
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 for (const signal of ['SIGINT', 'SIGHUP', 'SIGTERM']) process.on(signal, () => {});
 
-process.once('message', ({ command, args, env }) => {
+process.once('message', ({ command, args, env, files = {} }) => {
   if (!process.connected) return;
   const cwd = mkdtempSync(join(tmpdir(), 'guarded-'));
+  for (const [name, text] of Object.entries(files)) writeFileSync(join(cwd, name), text);
   const child = spawn(command, args, { cwd, env, stdio: ['ignore', 'inherit', 'inherit'] });
   const report = (message) => process.send(message, () => {});
   child.once('spawn', () => report(child.pid));
@@ -36,6 +37,8 @@ export interface GuardedCommand {
   command: string;
   args: readonly string[];
   env: NodeJS.ProcessEnv;
+  /** What its working folder holds when it starts: texts by name. */
+  files?: Readonly<Record<string, string>>;
 }
 
 export interface GuardedProcess {
@@ -50,7 +53,7 @@ export interface GuardedProcess {
   kill(): Promise<void>;
 }
 
-/** Starts a process that does not outlive this one. It runs in an empty temporary folder. */
+/** Starts a process that does not outlive this one. It runs in a temporary folder of its own. */
 export async function startGuarded(command: GuardedCommand): Promise<GuardedProcess> {
   const guard = spawn(process.execPath, ['--input-type=module', '-e', GUARD], {
     // A group of its own: Ctrl-C must not end the server before its clients.

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import { WebSocket } from 'ws';
 
 export interface ServerMessage {
@@ -18,11 +19,14 @@ const WAIT_MS = 10_000;
 export class WsClient {
   readonly received: ServerMessage[] = [];
   readonly closed: Promise<{ code: number; reason: string }>;
+  /** Of the answer to the upgrade. */
+  headers: IncomingHttpHeaders = {};
   private readonly waiters = new Set<Waiter>();
   private read = 0;
 
   private constructor(readonly socket: WebSocket) {
     socket.on('message', (bytes: Buffer) => this.receive(JSON.parse(bytes.toString()) as ServerMessage));
+    socket.once('upgrade', ({ headers }) => (this.headers = headers));
     this.closed = new Promise((resolve) => {
       socket.on('close', (code, reason) => resolve({ code, reason: reason.toString() }));
     });

@@ -1,0 +1,41 @@
+import type { Who } from '../../servers/balanced-server.js';
+import type { TestFarm } from '../../support/test-farm.js';
+import type { WsClient } from '../../support/ws-client.js';
+
+export interface BalancedClient {
+  readonly client: WsClient;
+  readonly who: Who;
+  /** The cookies that the balancer set, as a browser sends them back. */
+  readonly cookie: string;
+}
+
+type Options = Parameters<typeof WsClient.open>[1];
+
+/** A client whose upgrade went through the balancer; it ends with the test. */
+export async function openBalanced(
+  farm: TestFarm,
+  { port }: { port: number },
+  options?: Options,
+): Promise<BalancedClient> {
+  const client = await farm.client({ port }, '/chat', options);
+  client.send('who');
+  const who = (await client.next('who')).data as Who;
+  const cookies = client.headers['set-cookie'] ?? [];
+  return { client, who, cookie: cookies.map((cookie) => cookie.split(';', 1)[0]).join('; ') };
+}
+
+/** So many clients that stay connected, one after the other. */
+export async function openMany(
+  farm: TestFarm,
+  balancer: { port: number },
+  count: number,
+  options?: Options,
+): Promise<BalancedClient[]> {
+  const clients: BalancedClient[] = [];
+  while (clients.length < count) clients.push(await openBalanced(farm, balancer, options));
+  return clients;
+}
+
+export function namesOf(clients: readonly BalancedClient[]): string[] {
+  return clients.map(({ who }) => who.name);
+}

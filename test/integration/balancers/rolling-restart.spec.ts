@@ -1,0 +1,132 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { RedisBackplaneModule } from '../../../lib/redis-backplane.module.js';
+import { Broadcaster } from '../../../lib/broadcast/broadcaster.js';
+import type { LossReport } from '../../servers/balanced-server.js';
+import { BALANCERS, startBalancer } from '../../support/balancer.js';
+import { eventually } from '../../support/raw-client.js';
+import { type AcquiredRedis, acquireRedis } from '../../support/redis-server.js';
+import { useTestFarm } from '../../support/test-farm.js';
+import { type BalancedServer, startBalancedServers } from './balanced-farm.js';
+import { type Life, RoamingClient } from './roaming-client.js';
+
+const CLIENTS = 60;
+const PAUSE_MS = 5;
+const GROUP = 'tea';
+/** A message is emitted a moment before its time is noted, or after. */
+const CLOCK_SLACK_MS = 50;
+
+const farm = useTestFarm();
+let redis: AcquiredRedis;
+beforeAll(async () => {
+  redis = await acquireRedis();
+});
+afterAll(() => redis.stop());
+
+/** Numbers to the group, until it is told to end. */
+class Numbers {
+  /** When each was emitted. */
+  readonly sentAt: number[] = [];
+  accepted = 0;
+  private readonly done: Promise<void>;
+  private stopped = false;
+
+  constructor(private readonly broadcaster: Broadcaster) {
+    this.done = this.emit();
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true;
+    await this.done;
+  }
+
+  private async emit(): Promise<void> {
+    while (!this.stopped) {
+      const number = this.sentAt.push(Date.now()) - 1;
+      const { backplane } = await this.broadcaster.gateway('/chat').group(GROUP).emit('number', number);
+      expect(backplane).toBe('accepted');
+      this.accepted = number + 1;
+      await delay(PAUSE_MS);
+    }
+  }
+}
+
+/** Numbers that a client should have received on a connection, and did not, and that nobody reported. */
+function missedInSilence(
+  { joinedAt, numbers }: Life,
+  end: number,
+  sentAt: readonly number[],
+  losses: readonly LossReport[],
+): number[] {
+  const received = new Set(numbers);
+  const expected = Array.from({ length: Math.max(0, end - joinedAt) }, (_, index) => joinedAt + index);
+  return expected.filter((number) => {
+    const at = sentAt[number] ?? NaN;
+    const reported = losses.some(({ from, to }) => from - CLOCK_SLACK_MS <= at && at <= to + CLOCK_SLACK_MS);
+    return !received.has(number) && !reported;
+  });
+}
+
+describe.each(BALANCERS)('a rolling restart of three servers behind %s, under traffic', (name) => {
+  it(`${CLIENTS} clients that reconnect: none sees an error page, none misses a message in silence`, async () => {
+    const options = farm.options(redis.url);
+    const servers = await startBalancedServers(farm, options);
+    const balancer = await startBalancer(name, { servers: servers.map(({ port }) => port) });
+    farm.onEnd(() => balancer.stop());
+    const publisher = await farm.context({ imports: [RedisBackplaneModule.forRoot(options)] });
+    const numbers = new Numbers(publisher.get(Broadcaster));
+    farm.onEnd(() => numbers.stop());
+    const url = `ws://127.0.0.1:${balancer.port}/chat`;
+    const clients = Array.from(
+      { length: CLIENTS },
+      () => new RoamingClient(url, GROUP, () => numbers.sentAt.length),
+    );
+    for (const client of clients) farm.onEnd(() => client.end());
+    const everyoneIsIn = (): Promise<void> =>
+      eventually(() => expect(clients.every(({ pid }) => pid !== undefined)).toBe(true));
+    const serverOf = new Map<number, { server: BalancedServer; acceptedBeforeSignal: number }>();
+
+    await everyoneIsIn();
+    for (const server of servers) {
+      const { pid } = server;
+      serverOf.set(pid, { server, acceptedBeforeSignal: numbers.accepted });
+      await server.terminate();
+      await server.start();
+      await everyoneIsIn();
+      // The balancer sends clients to it again: only then comes the next one's turn.
+      await untilUsed(server, url);
+    }
+    await numbers.stop();
+    await eventually(() =>
+      expect(clients.map(({ lastNumber }) => lastNumber)).toEqual(clients.map(() => numbers.accepted - 1)),
+    );
+
+    expect(clients.flatMap(({ refusals }) => refusals)).toEqual([]);
+    const lives = clients.flatMap((client) => client.history());
+    expect(lives.length).toBeGreaterThanOrEqual(CLIENTS * 2);
+    for (const life of lives) {
+      const { numbers: received, pid, code } = life;
+      expect([undefined, 1001]).toContain(code);
+      expect(received).toEqual([...new Set(received)].sort((a, b) => a - b));
+      const replaced = serverOf.get(pid);
+      const server = replaced?.server ?? servers.find((candidate) => candidate.pid === pid);
+      const end = replaced && code !== undefined ? replaced.acceptedBeforeSignal - 1 : numbers.accepted;
+      expect(missedInSilence(life, end, numbers.sentAt, server?.losses ?? [])).toEqual([]);
+    }
+  }, 90_000);
+});
+
+/** Connects, again and again, until a connection reaches the server. */
+async function untilUsed(server: BalancedServer, url: string): Promise<void> {
+  const probe = (): Promise<boolean> =>
+    new Promise((resolve) => {
+      const client = new RoamingClient(url, 'probe', () => 0);
+      const look = setInterval(() => {
+        if (client.pid === undefined && client.refusals.length === 0) return;
+        clearInterval(look);
+        resolve(client.pid === server.pid);
+        client.end();
+      }, PAUSE_MS);
+    });
+  await expect.poll(probe, { timeout: 20_000, interval: 20 }).toBe(true);
+}

@@ -1,0 +1,92 @@
+import 'reflect-metadata';
+import { Controller, Get, Logger, Module, ServiceUnavailableException } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { ConnectedSocket, MessageBody, SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
+import {
+  BackplaneConnection,
+  RedisBackplane,
+  RedisBackplaneModule,
+  type RedisBackplaneOptions,
+} from 'nestjs-redis-backplane';
+
+// A server behind a balancer. It tells its parent that it listens, and what it reports as lost.
+
+export interface BalancedSettings extends Pick<
+  RedisBackplaneOptions,
+  'connection' | 'channelPrefix' | 'heartbeat'
+> {
+  readonly name: string;
+  readonly port: number;
+}
+
+/** What it tells its parent of a loss, in milliseconds of the clock that all processes share. */
+export interface LossReport {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** What a client learns of its server, and what the server learned of the client from the balancer. */
+export interface Who {
+  readonly name: string;
+  readonly pid: number;
+  readonly host: string | undefined;
+  readonly forwardedFor: string | undefined;
+  readonly forwardedProto: string | undefined;
+}
+
+// A server does not outlive whoever started it, however that one ends.
+process.on('disconnect', () => process.exit());
+if (!process.connected) process.exit();
+
+const { name, port, ...options } = JSON.parse(process.env.BALANCED_SERVER ?? '') as BalancedSettings;
+
+@WebSocketGateway({ path: '/chat' })
+class BalancedGateway {
+  @SubscribeMessage('who')
+  who(@ConnectedSocket() { data }: BackplaneConnection<Who>) {
+    return { event: 'who', data };
+  }
+
+  @SubscribeMessage('join')
+  async join(@ConnectedSocket() client: BackplaneConnection<Who>, @MessageBody() group: string) {
+    await client.join(group);
+    return { event: 'joined', data: client.data };
+  }
+}
+
+@Controller('health')
+class HealthController {
+  constructor(private readonly backplane: RedisBackplane) {}
+
+  @Get('ready')
+  ready() {
+    const health = this.backplane.readiness();
+    if (!health.up) throw new ServiceUnavailableException(health.reason);
+    return health;
+  }
+}
+
+@Module({
+  imports: [
+    RedisBackplaneModule.forRoot({
+      ...options,
+      authenticate: ({ headers }) => {
+        const { 'x-forwarded-for': forwardedFor, 'x-forwarded-proto': forwardedProto, host } = headers;
+        return { data: { name, pid: process.pid, host, forwardedFor, forwardedProto } };
+      },
+    }),
+  ],
+  controllers: [HealthController],
+  providers: [BalancedGateway],
+})
+class BalancedModule {}
+
+Logger.overrideLogger(['error']);
+const app = await NestFactory.create(BalancedModule);
+app.enableShutdownHooks();
+app.get(RedisBackplane).loss$.subscribe(({ from, to }) => {
+  const report: LossReport = { from: from.getTime(), to: to.getTime() };
+  process.send?.(report);
+});
+await app.listen(port, '127.0.0.1');
+process.send?.('listening');
