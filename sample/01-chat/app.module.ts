@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { ConfigModule, ConfigService } from '@nestjs/config';
 import { RedisBackplaneModule } from 'nestjs-redis-backplane';
 import { ChatGateway } from './chat.gateway.js';
+import { HealthController } from './health.controller.js';
 import { PageController } from './page.controller.js';
 
 @Module({
@@ -15,7 +16,7 @@ import { PageController } from './page.controller.js';
       }),
     }),
   ],
-  controllers: [PageController],
+  controllers: [HealthController, PageController],
   providers: [ChatGateway],
 })
 export class AppModule {}

@@ -7,10 +7,10 @@ export interface Person {
   readonly server: string;
 }
 
-/** A server of the farm, for the links of the page. */
+/** A server of the farm, as the page shows it: without a link where it stands behind a balancer. */
 export interface FarmServer {
   readonly name: string;
-  readonly url: string;
+  readonly url?: string;
 }
 
 /** What the servers send to the pages. */

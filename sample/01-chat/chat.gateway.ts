@@ -116,7 +116,9 @@ export class ChatGateway implements OnGatewayInit, OnGatewayConnection<ChatConne
   }
 }
 
-/** `Lima=http://127.0.0.1:3001 Perth=http://127.0.0.1:3002` */
+/** `Lima=http://127.0.0.1:3001 Perth=http://127.0.0.1:3002`, or `Lima Perth` */
 function parseFarm(text: string): FarmServer[] {
-  return [...text.matchAll(/(\S+?)=(\S+)/g)].map(([, name = '', url = '']) => ({ name, url }));
+  return [...text.matchAll(/([^\s=]+)(?:=(\S+))?/g)].map(([, name = '', url]) =>
+    url === undefined ? { name } : { name, url },
+  );
 }

@@ -1,5 +1,5 @@
-import type { FarmServer } from './chat.events.js';
 import { CheckClient, type Inbox } from './check-client.js';
+import type { RunningServer } from './farm.js';
 
 const GROUP = 'tea';
 
@@ -66,7 +66,7 @@ interface Sending extends Case {
 }
 
 /** Two clients at each server, the first ones in a group, send to each kind of target from each server. */
-export async function check(servers: readonly FarmServer[]): Promise<Result[]> {
+export async function check(servers: readonly RunningServer[]): Promise<Result[]> {
   const connecting = servers.map(async ({ name, url }) => ({
     server: name,
     member: await CheckClient.connect(`${name} 1`, url),

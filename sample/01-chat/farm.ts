@@ -1,19 +1,24 @@
 import 'reflect-metadata';
-import { once } from 'node:events';
-import { createServer, type Server } from 'node:net';
 import { type INestApplication, Logger } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
+import { freePorts } from '../../test/support/free-ports.js';
 import { acquireRedis, type RedisServer } from '../../test/support/redis-server.js';
+import { startServerProcess } from '../support/server-process.js';
 import { AppModule } from './app.module.js';
-import type { FarmServer } from './chat.events.js';
-import { startServerProcess } from './server-process.js';
 
 const HOST = '127.0.0.1';
+const MAIN = new URL('./main.js', import.meta.url);
 const NAMES = ['Lima', 'Perth', 'Kyoto'];
+
+export interface RunningServer {
+  readonly name: string;
+  readonly port: number;
+  readonly url: string;
+}
 
 /** Three servers of the chat, joined by one backplane. */
 export interface Farm {
-  readonly servers: readonly FarmServer[];
+  readonly servers: readonly RunningServer[];
   /** Absent when the servers use a Redis that was there before, or none. */
   readonly redis?: RedisServer | undefined;
   /** Why there is no Redis; the servers then share this process. */
@@ -23,14 +28,25 @@ export interface Farm {
   readonly stop: () => Promise<void>;
 }
 
-/** @param firstPort of three in a row; 0 is any port, and so is a port that is taken */
-export async function startFarm(firstPort: number): Promise<Farm> {
-  const ports = await freePorts(NAMES.map((_, index) => (firstPort === 0 ? 0 : firstPort + index)));
-  const servers = NAMES.map((name, index) => ({ name, url: `http://${HOST}:${ports[index] ?? 0}` }));
-  const environments = servers.map(({ name, url }) => ({
+export interface FarmOptions {
+  /** Of three in a row, where they are free; any ports when it is not given. */
+  readonly firstPort?: number;
+  /** Behind a balancer pages do not know the servers' addresses, only their names. */
+  readonly behindBalancer?: boolean;
+}
+
+export async function startFarm({ firstPort, behindBalancer = false }: FarmOptions): Promise<Farm> {
+  const ports = await freePorts(
+    NAMES.map((_, index) => (firstPort === undefined ? undefined : firstPort + index)),
+  );
+  const servers = NAMES.map((name, index) => {
+    const port = ports[index] ?? 0;
+    return { name, port, url: `http://${HOST}:${port}` };
+  });
+  const environments = servers.map(({ name, port }) => ({
     SERVER_NAME: name,
-    PORT: new URL(url).port,
-    FARM: servers.map((server) => `${server.name}=${server.url}`).join(' '),
+    PORT: `${port}`,
+    FARM: servers.map((server) => (behindBalancer ? server.name : `${server.name}=${server.url}`)).join(' '),
     // Two demos at the same Redis are two apps.
     CHANNEL_PREFIX: `chat-${process.pid}`,
   }));
@@ -55,7 +71,7 @@ async function inProcesses(
   redis: { url: string; stop: () => Promise<void> },
 ): Promise<Running> {
   const processes = await Promise.all(
-    environments.map((env) => startServerProcess(env.SERVER_NAME, { ...env, REDIS_URL: redis.url })),
+    environments.map((env) => startServerProcess(env.SERVER_NAME, MAIN, { ...env, REDIS_URL: redis.url })),
   );
   return {
     ended: Promise.race(processes.map(({ ended }) => ended)),
@@ -82,21 +98,4 @@ async function inThisProcess(environments: Environment[]): Promise<Running> {
       await Promise.all(apps.map((app) => app.close()));
     },
   };
-}
-
-/** All are held until all are found, so no two are the same. */
-async function freePorts(preferred: number[]): Promise<number[]> {
-  const holders = await Promise.all(preferred.map((port) => hold(port).catch(() => hold(0))));
-  return holders.map((holder) => {
-    const address = holder.address();
-    holder.close();
-    if (address === null || typeof address === 'string') throw new Error(`${HOST} has no ports.`);
-    return address.port;
-  });
-}
-
-async function hold(port: number): Promise<Server> {
-  const server = createServer().listen(port, HOST);
-  await once(server, 'listening');
-  return server;
 }

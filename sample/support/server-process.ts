@@ -7,14 +7,26 @@ export interface ServerProcess {
   readonly stop: () => Promise<void>;
 }
 
-const script = (name: string) => new URL(name, import.meta.url);
-
-/** Runs `main.js`, as `node main.js` would, but not longer than this process runs. */
-export async function startServerProcess(name: string, env: NodeJS.ProcessEnv): Promise<ServerProcess> {
-  const child: ChildProcess = fork(script('./main.js'), {
+/** Runs a script as `node main.js` would, but not longer than this process runs. */
+export function startProcess(
+  script: URL,
+  env: NodeJS.ProcessEnv,
+  stdio: 'inherit' | 'pipe' = 'inherit',
+): ChildProcess {
+  return fork(script, {
     env: { ...process.env, ...env },
-    execArgv: ['--import', script('./end-with-parent.js').href],
+    execArgv: ['--import', new URL('./end-with-parent.js', import.meta.url).href],
+    stdio: [stdio, stdio, stdio, 'ipc'],
   });
+}
+
+/** @throws Error (as a rejection) when it ends before it says that it is ready */
+export async function startServerProcess(
+  name: string,
+  script: URL,
+  env: NodeJS.ProcessEnv,
+): Promise<ServerProcess> {
+  const child = startProcess(script, env);
   const ended = once(child, 'exit').then(() => undefined);
   const failed = ended.then(() => {
     throw new Error(`The server ${name} ended before it was ready.`);

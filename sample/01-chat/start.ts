@@ -1,21 +1,20 @@
-import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import type { RedisServer } from '../../test/support/redis-server.js';
 import { check, passed, table } from './check.js';
+import { runUntilStopped } from '../support/until-stopped.js';
 import { type Farm, startFarm } from './farm.js';
 
 const FIRST_PORT = 3001;
-const ANY_PORT = 0;
 
 const checking = process.argv.includes('--check');
 console.log('Starting three servers …');
 // Until the farm is there, Ctrl-C ends this process at once, and with it whatever has been started.
-const farm = await startFarm(checking ? ANY_PORT : FIRST_PORT);
+const farm = await startFarm(checking ? {} : { firstPort: FIRST_PORT });
 if (farm.withoutRedis !== undefined) {
   console.log(`No Redis: the three servers share one process and "memory:" instead. ${farm.withoutRedis}`);
 }
 if (checking) await runCheck(farm);
-else await runUntilStopped(farm);
+else await runForPeople(farm);
 
 async function runCheck({ servers, stop }: Farm): Promise<void> {
   const results = await check(servers).finally(stop);
@@ -25,17 +24,12 @@ async function runCheck({ servers, stop }: Farm): Promise<void> {
   process.exitCode = good === results.length ? 0 : 1;
 }
 
-async function runUntilStopped({ servers, redis, ended, stop }: Farm): Promise<void> {
-  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'].map((signal) => once(process, signal).then(() => true));
+async function runForPeople({ servers, redis, ended, stop }: Farm): Promise<void> {
   console.log('\nOne chat on three servers. Open two of them side by side, and say hello:\n');
   for (const { name, url } of servers) console.log(`  ${name.padEnd(6)} ${url}`);
   console.log();
   if (redis && process.stdin.isTTY) letEnterStop(redis);
-  console.log('Ctrl-C ends it.');
-  const wanted = await Promise.race([...signals, ended.then(() => false)]);
-  console.log(wanted ? '\nStopping …' : 'A server ended by itself. Stopping the others …');
-  await stop();
-  process.exit(wanted ? 0 : 1);
+  await runUntilStopped(ended, stop);
 }
 
 /** Lets a person see what the pages show while Redis is down. */

@@ -1,4 +1,4 @@
-/** Preloaded into a server process of the demo: ends it when the demo ends, however that happens. */
+/** Preloaded into a process of a sample: ends it when the one that started it ends, however that happens. */
 const PATIENCE_MS = 5000;
 
 if (!process.connected) process.exit();
@@ -7,3 +7,5 @@ process.once('disconnect', () => {
   // Nest's shutdown hooks end the app properly; before they are there, the signal alone ends the process.
   process.kill(process.pid, 'SIGTERM');
 });
+// A process that has done its work ends: this channel alone does not keep it.
+process.channel?.unref();

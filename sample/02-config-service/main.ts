@@ -1,0 +1,10 @@
+import 'reflect-metadata';
+import { ConfigService } from '@nestjs/config';
+import { NestFactory } from '@nestjs/core';
+import { AppModule } from './app.module.js';
+
+const app = await NestFactory.create(AppModule, { logger: ['error', 'warn'] });
+app.enableShutdownHooks();
+await app.listen(app.get(ConfigService).get<string>('PORT', '3001'), '127.0.0.1');
+// For whoever started this process, such as pm2 with `wait_ready`.
+process.send?.('ready');

@@ -1,0 +1,18 @@
+import type { IncomingMessage } from 'node:http';
+
+/** What the app's tokens say. */
+export interface TokenPayload {
+  readonly sub: string;
+  /** In seconds, as JWT has it. */
+  readonly exp: number;
+}
+
+/**
+ * The token of an upgrade. A program sends a header. A page cannot, but its browser sends the cookie that the login has
+ * set; then `allowedOrigins` keeps foreign pages from using it.
+ */
+export function tokenOf({ headers }: IncomingMessage): string {
+  const bearer = /^Bearer (.+)$/i.exec(headers.authorization ?? '')?.[1];
+  const cookie = /(?:^|;\s*)token=([^;]+)/.exec(headers.cookie ?? '')?.[1];
+  return bearer ?? cookie ?? '';
+}

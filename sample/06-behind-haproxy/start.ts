@@ -1,0 +1,3 @@
+import { runBalancedChat } from '../support/balanced-chat.js';
+
+await runBalancedChat('haproxy');

@@ -1,0 +1,94 @@
+import { once } from 'node:events';
+import { Redis } from 'ioredis';
+import { WebSocket } from 'ws';
+import { describe, expect, it } from 'vitest';
+import { useRedis } from '../../support/acceptance.js';
+import { SampleProcess } from '../../support/sample-process.js';
+import { useTestFarm } from '../../support/test-farm.js';
+import type { WsClient } from '../../support/ws-client.js';
+
+const farm = useTestFarm();
+const redis = useRedis({ own: true });
+
+const start = (number: string, env: NodeJS.ProcessEnv = {}): SampleProcess =>
+  new SampleProcess(farm, number, { REDIS_URL: redis.url, ...env });
+
+describe('the samples', () => {
+  it('02: options come from the file and the environment, and a wrong one is named at bootstrap', async () => {
+    const seen = new Redis(redis.url, { protocol: 2 });
+    farm.onEnd(() => seen.disconnect());
+    const prefixes = new Set<string>();
+    seen.on('pmessage', (_pattern, channel: string) => prefixes.add(channel.split(':', 1)[0] ?? ''));
+    await seen.psubscribe('*');
+
+    const fromFile = start('02');
+    expect(await fromFile.ended).toBe(0);
+    const fromEnvironment = start('02', { CHANNEL_PREFIX: 'elsewhere' });
+    expect(await fromEnvironment.ended).toBe(0);
+
+    expect([...prefixes]).toEqual(['greetings', 'elsewhere']);
+    for (const { output } of [fromFile, fromEnvironment]) {
+      expect(output).toContain("Perth's client received: Hello from Lima");
+      expect(output).toMatch(/OUTAGE=sometimes does not start:\n[^]*InvalidOptionsError: .*outage/);
+    }
+  });
+
+  it('03: what a worker without HTTP emits reaches its users at the servers', async () => {
+    const sample = start('03');
+
+    expect(await sample.ended).toBe(0);
+    expect(sample.output.split('\n').slice(1)).toEqual([
+      'ada at Lima received: [{"order":1},{"order":3}]',
+      'ada at Perth received: [{"order":1},{"order":3}]',
+      'grace at Perth received: [{"order":2}]',
+      '',
+    ]);
+  });
+
+  it('04: a token opens the connection, names its user at all servers, and ends it', async () => {
+    const sample = start('04');
+
+    expect(await sample.ended).toBe(0);
+    for (const line of [
+      'With the token "": Error: Unexpected server response: 401',
+      'With the token "forged": Error: Unexpected server response: 401',
+      'Ada\'s phone at Lima received: {"from":"grace","text":"Hello"}',
+      'Ada\'s laptop at Perth received: {"from":"grace","text":"Hello"}',
+      'Ada\'s phone was closed when its token had expired: {"code":1008,"reason":"Expired"}',
+      'Ada\'s laptop has renewed: {"from":"grace","text":"Still there?"}',
+    ]) {
+      expect(sample.output).toContain(line);
+    }
+  });
+
+  it.each([
+    ['05', 'nginx'],
+    ['06', 'haproxy'],
+  ])('%s: %s leads pages and connections to three servers, which are one chat', async (number) => {
+    const sample = start(number);
+    const url = new URL(await sample.says(/(http:\S+)/));
+    const page = await fetch(url);
+    expect(page.status).toBe(200);
+    expect(await page.text()).toContain('<title>Chat across servers</title>');
+
+    const clients: WsClient[] = [];
+    while (clients.length < 3) clients.push(await farm.client({ port: Number(url.port) }));
+    const welcomes = await Promise.all(clients.map((client) => client.next('welcome')));
+    clients[0]?.send('say', { name: 'Ada', text: 'Hello' });
+
+    const servers = welcomes.map(({ data }) => (data as { server: string }).server);
+    expect(servers.sort()).toEqual(['Kyoto', 'Lima', 'Perth']);
+    for (const client of clients)
+      expect(await client.next('said')).toMatchObject({ data: { text: 'Hello' } });
+    expect(await sample.stop()).toBe(0);
+    const late = new WebSocket(new URL('/chat', url.href.replace('http', 'ws')));
+    expect(await once(late, 'error')).toMatchObject([{ code: 'ECONNREFUSED' }]);
+  });
+
+  it('a number that is none is told which there are', async () => {
+    const sample = start('99');
+
+    expect(await sample.ended).toBe(2);
+    expect(sample.output).toMatch(/npm run sample followed by one of\n {2}01-chat\n {2}02-config-service\n/);
+  });
+});
