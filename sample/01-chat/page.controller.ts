@@ -8,8 +8,10 @@ const TYPES = new Map([
   ['index.html', 'text/html'],
   ['base.css', 'text/css'],
   ['layout.css', 'text/css'],
+  ['farm.css', 'text/css'],
   ['messages.css', 'text/css'],
   ['chat.js', 'text/javascript'],
+  ['farm.js', 'text/javascript'],
   ['reconnect.js', 'text/javascript'],
   ['view.js', 'text/javascript'],
 ]);

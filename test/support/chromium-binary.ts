@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { Binary } from './debian-package.js';
 import { findProgram, type Program } from './program.js';
 
@@ -6,8 +7,14 @@ const CHROMIUM: Program = {
   variable: 'CHROMIUM_BIN',
   commands: ['chromium', 'chromium-browser', 'google-chrome'],
   versionArgument: '--version',
-  packages: ['chromium', 'chromium-common'],
+  // A machine that has no desktop has no fonts either.
+  packages: ['chromium', 'chromium-common', 'fontconfig-config', 'fonts-inter'],
   path: 'usr/lib/chromium/chromium',
+  environment: (root) => ({
+    FONTCONFIG_PATH: join(root, 'etc/fonts'),
+    // Of the folders in which fonts are looked for, the one that can be moved.
+    XDG_DATA_HOME: join(root, 'usr/share'),
+  }),
   advice: 'Install the package chromium, or set CHROMIUM_BIN to the path of a Chromium or Chrome.',
 };
 

@@ -1,5 +1,7 @@
 // What the page shows. All that people write is put in as text, never as HTML.
 
+import { showFarm, showJourney } from './farm.js';
+
 export const $ = (id) => document.getElementById(id);
 const KEPT_LINES = 300;
 
@@ -22,20 +24,21 @@ export function showServer(here, farm) {
   document.title = `${here} · chat across servers`;
   document.documentElement.style.setProperty('--here', hue(here));
   const link = ({ name, url }) => {
-    const made = Object.assign(element('a', 'server', name, name), { href: url });
+    const made = element('a', 'server', name, name);
     if (name === here) made.setAttribute('aria-current', 'page');
-    else Object.assign(made, { target: '_blank', rel: 'noopener', title: `Open ${name} in another window` });
+    else if (url !== undefined)
+      Object.assign(made, {
+        href: url,
+        target: '_blank',
+        rel: 'noopener',
+        title: `Open ${name} in another window`,
+      });
     return made;
   };
-  $('farm').replaceChildren(...farm.map(link));
-  const others = farm.filter(({ name }) => name !== here);
-  $('links').hidden = others.length === 0;
-  $('links').replaceChildren('Open ', ...others.map(link), ' in another window and say hello.');
-  document.querySelectorAll('#welcome circle').forEach((circle, index) => {
-    const name = farm[index]?.name ?? here;
-    circle.style.setProperty('--hue', hue(name));
-    circle.classList.toggle('current', name === here);
-  });
+  showFarm(here, farm, link);
+  const others = farm.filter(({ name, url }) => name !== here && url !== undefined);
+  const doors = others.length > 0 ? others.map(link) : ['this page'];
+  $('links').replaceChildren('Open ', ...doors, ' in another window and say hello.');
 }
 
 export function showStatus({ state, attempt, reason }) {
@@ -45,7 +48,7 @@ export function showStatus({ state, attempt, reason }) {
     reconnecting: `only this server hears you (attempt ${attempt})`,
     degraded: reason,
   };
-  $('status').dataset.state = state;
+  document.body.dataset.state = state;
   $('detail').textContent = details[state] ?? '';
   // A status region is read aloud whenever it is written.
   if ($('state').textContent !== state) $('state').textContent = state;
@@ -85,6 +88,7 @@ export function whisperTo({ id, name }) {
 /** @param to whom it is for, when it is not for everyone */
 export function showMessage(me, from, text, to) {
   const mine = from.id === me.id;
+  showJourney(from.server, me.server);
   const speaker = mine ? element('span', 'speaker', 'You') : element('button', 'speaker', from.name);
   if (!mine) Object.assign(speaker, { type: 'button', title: 'Whisper', onclick: () => whisperTo(from) });
   const head = element('p', 'meta');
