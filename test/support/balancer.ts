@@ -9,6 +9,8 @@ import { findProgram, type Program, projectRoot } from './program.js';
 const HOST = '127.0.0.1';
 const START_DEADLINE_MS = 10_000;
 const LOOK_MS = 20;
+/** The first time on a machine, they are downloaded. */
+export const BRING_DEADLINE_MS = 180_000;
 /** As the configurations have them. */
 const SERVER_PORTS = [3001, 3002, 3003];
 
@@ -71,6 +73,11 @@ export interface Balancer {
   /** The last part of what it wrote. */
   output(): string;
   stop(): Promise<void>;
+}
+
+/** Fetches them once, before any test's time runs. */
+export async function bringBalancers(): Promise<void> {
+  for (const { program } of Object.values(SETUPS)) await findProgram(program);
 }
 
 /** Runs the configuration of the balancer's sample, with ports that are free. It never outlives this process. */

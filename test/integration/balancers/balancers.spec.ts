@@ -1,6 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Who } from '../../servers/balanced-server.js';
-import { BALANCERS, type BalancerName, type BalancerOptions, startBalancer } from '../../support/balancer.js';
+import {
+  BALANCERS,
+  BRING_DEADLINE_MS,
+  bringBalancers,
+  type BalancerName,
+  type BalancerOptions,
+  startBalancer,
+} from '../../support/balancer.js';
 import { eventually, RawClient, refusal } from '../../support/raw-client.js';
 import { type AcquiredRedis, acquireRedis } from '../../support/redis-server.js';
 import { useTestFarm } from '../../support/test-farm.js';
@@ -32,8 +39,9 @@ const EVERY_SERVER = ['kyoto', 'lima', 'perth'];
 const farm = useTestFarm();
 let redis: AcquiredRedis;
 beforeAll(async () => {
+  await bringBalancers();
   redis = await acquireRedis();
-});
+}, BRING_DEADLINE_MS);
 afterAll(() => redis.stop());
 
 describe.each(BALANCERS)('three servers behind %s', (name) => {

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { RedisBackplaneModule } from '../../../lib/redis-backplane.module.js';
 import { Broadcaster } from '../../../lib/broadcast/broadcaster.js';
 import type { LossReport } from '../../servers/balanced-server.js';
-import { BALANCERS, startBalancer } from '../../support/balancer.js';
+import { BALANCERS, BRING_DEADLINE_MS, bringBalancers, startBalancer } from '../../support/balancer.js';
 import { eventually } from '../../support/raw-client.js';
 import { type AcquiredRedis, acquireRedis } from '../../support/redis-server.js';
 import { useTestFarm } from '../../support/test-farm.js';
@@ -19,8 +19,9 @@ const CLOCK_SLACK_MS = 50;
 const farm = useTestFarm();
 let redis: AcquiredRedis;
 beforeAll(async () => {
+  await bringBalancers();
   redis = await acquireRedis();
-});
+}, BRING_DEADLINE_MS);
 afterAll(() => redis.stop());
 
 /** Numbers to the group, until it is told to end. */

@@ -1,14 +1,17 @@
 import { once } from 'node:events';
 import { Redis } from 'ioredis';
 import { WebSocket } from 'ws';
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { useRedis } from '../../support/acceptance.js';
+import { BRING_DEADLINE_MS, bringBalancers } from '../../support/balancer.js';
 import { SampleProcess } from '../../support/sample-process.js';
 import { useTestFarm } from '../../support/test-farm.js';
 import type { WsClient } from '../../support/ws-client.js';
 
 const farm = useTestFarm();
 const redis = useRedis({ own: true });
+
+beforeAll(() => bringBalancers(), BRING_DEADLINE_MS);
 
 const start = (number: string, env: NodeJS.ProcessEnv = {}): SampleProcess =>
   new SampleProcess(farm, number, { REDIS_URL: redis.url, ...env });
