@@ -3,13 +3,14 @@ import { Stage, type StageServer } from '../support/stage.js';
 
 const main = new URL('./main.js', import.meta.url);
 const JWT_SECRET = randomBytes(32).toString('base64url');
+const ORIGIN = 'https://notes.example';
 
 await Stage.play(async (stage) => {
   const open = (server: StageServer, token: string) =>
     stage.client(server, '/notes', { headers: { authorization: `Bearer ${token}` } });
   // One secret: a token of one server is good at all of them.
-  const lima = await stage.server('Lima', main, { JWT_SECRET, JWT_SECONDS: '4' });
-  const perth = await stage.server('Perth', main, { JWT_SECRET });
+  const lima = await stage.server('Lima', main, { JWT_SECRET, ORIGIN, JWT_SECONDS: '4' });
+  const perth = await stage.server('Perth', main, { JWT_SECRET, ORIGIN });
 
   for (const token of ['', 'forged']) {
     const refused = open(perth, token).catch((error: unknown) => error);
@@ -17,7 +18,12 @@ await Stage.play(async (stage) => {
   }
   const [ada, grace] = [await login(lima, 'ada', 'lovelace'), await login(perth, 'grace', 'hopper')];
   const [phone, laptop] = [await open(lima, ada), await open(perth, ada)];
-  const writer = await open(perth, grace);
+  // Grace comes by a page, whose browser sends the cookie of her login; but only the app's own page may use it.
+  const openPage = (origin: string) =>
+    stage.client(perth, '/notes', { headers: { cookie: `token=${grace}`, origin } });
+  const foreign = openPage('https://elsewhere.example').catch((error: unknown) => error);
+  console.log(`A foreign page with Grace's cookie: ${String(await foreign)}`);
+  const writer = await openPage(ORIGIN);
   writer.send('note', { to: 'ada', text: 'Hello' });
   for (const [place, client] of [
     ['phone at Lima', phone],

@@ -53,6 +53,6 @@ async function listen(port: number, host: string): Promise<Server | string> {
     await once(server, 'listening');
     return server;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code ?? String(error);
+    return error instanceof Error && 'code' in error ? String(error.code) : String(error);
   }
 }

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { RedisBackplaneModule } from '../../../lib/redis-backplane.module.js';
 import { Broadcaster } from '../../../lib/broadcast/broadcaster.js';
 import type { LossReport } from '../../servers/balanced-server.js';
@@ -13,6 +13,7 @@ import { type Life, RoamingClient } from './roaming-client.js';
 const CLIENTS = 60;
 const PAUSE_MS = 5;
 const GROUP = 'tea';
+const PROBE = { timeout: 20_000, interval: 20 };
 /** A message is emitted a moment before its time is noted, or after. */
 const CLOCK_SLACK_MS = 50;
 
@@ -87,6 +88,7 @@ describe.each(BALANCERS)('a rolling restart of three servers behind %s, under tr
       eventually(() => expect(clients.every(({ pid }) => pid !== undefined)).toBe(true));
     const serverOf = new Map<number, { server: BalancedServer; acceptedBeforeSignal: number }>();
 
+    const refusals: string[] = [];
     await everyoneIsIn();
     for (const server of servers) {
       const { pid } = server;
@@ -95,14 +97,15 @@ describe.each(BALANCERS)('a rolling restart of three servers behind %s, under tr
       await server.start();
       await everyoneIsIn();
       // The balancer sends clients to it again: only then comes the next one's turn.
-      await untilUsed(server, url);
+      refusals.push(...(await untilUsed(server, url)));
     }
     await numbers.stop();
     await eventually(() =>
       expect(clients.map(({ lastNumber }) => lastNumber)).toEqual(clients.map(() => numbers.accepted - 1)),
     );
 
-    expect(clients.flatMap(({ refusals }) => refusals)).toEqual([]);
+    for (const client of clients) refusals.push(...client.refusals);
+    expect(refusals).toEqual([]);
     const lives = clients.flatMap((client) => client.history());
     expect(lives.length).toBeGreaterThanOrEqual(CLIENTS * 2);
     for (const life of lives) {
@@ -117,17 +120,16 @@ describe.each(BALANCERS)('a rolling restart of three servers behind %s, under tr
   }, 90_000);
 });
 
-/** Connects, again and again, until a connection reaches the server. */
-async function untilUsed(server: BalancedServer, url: string): Promise<void> {
-  const probe = (): Promise<boolean> =>
-    new Promise((resolve) => {
-      const client = new RoamingClient(url, 'probe', () => 0);
-      const look = setInterval(() => {
-        if (client.pid === undefined && client.refusals.length === 0) return;
-        clearInterval(look);
-        resolve(client.pid === server.pid);
-        client.end();
-      }, PAUSE_MS);
-    });
-  await expect.poll(probe, { timeout: 20_000, interval: 20 }).toBe(true);
+/** Connects, again and again, until a connection reaches the server. @returns what was refused meanwhile */
+async function untilUsed(server: BalancedServer, url: string): Promise<string[]> {
+  const refusals: string[] = [];
+  const isReached = async (): Promise<boolean> => {
+    const probe = new RoamingClient(url, 'probe', () => 0);
+    await vi.waitFor(() => expect(probe.pid ?? probe.refusals[0]).toBeDefined(), PROBE);
+    refusals.push(...probe.refusals);
+    probe.end();
+    return probe.pid === server.pid;
+  };
+  await expect.poll(isReached, PROBE).toBe(true);
+  return refusals;
 }

@@ -48,13 +48,14 @@ describe('the samples', () => {
     ]);
   });
 
-  it('04: a token opens the connection, names its user at all servers, and ends it', async () => {
+  it('04: a token opens the connection, as header or cookie, names its user at all servers, and ends it', async () => {
     const sample = start('04');
 
     expect(await sample.ended).toBe(0);
     for (const line of [
       'With the token "": Error: Unexpected server response: 401',
       'With the token "forged": Error: Unexpected server response: 401',
+      "A foreign page with Grace's cookie: Error: Unexpected server response: 403",
       'Ada\'s phone at Lima received: {"from":"grace","text":"Hello"}',
       'Ada\'s laptop at Perth received: {"from":"grace","text":"Hello"}',
       'Ada\'s phone was closed when its token had expired: {"code":1008,"reason":"Expired"}',
