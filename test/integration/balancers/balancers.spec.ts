@@ -44,7 +44,7 @@ beforeAll(async () => {
 }, BRING_DEADLINE_MS);
 afterAll(() => redis.stop());
 
-describe.each(BALANCERS)('three servers behind %s', (name) => {
+describe.each(BALANCERS)('three servers behind %s', { timeout: 60_000 }, (name) => {
   async function start(changes?: BalancerOptions['changes'], heartbeat?: { interval: number } | false) {
     const options = { ...farm.options(redis.url), ...(heartbeat === undefined ? {} : { heartbeat }) };
     const servers = await startBalancedServers(farm, options);

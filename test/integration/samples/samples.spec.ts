@@ -16,7 +16,7 @@ beforeAll(() => bringBalancers(), BRING_DEADLINE_MS);
 const start = (number: string, env: NodeJS.ProcessEnv = {}): SampleProcess =>
   new SampleProcess(farm, number, { REDIS_URL: redis.url, ...env });
 
-describe('the samples', () => {
+describe('the samples', { timeout: 60_000 }, () => {
   it('02: options come from the file and the environment, and a wrong one is named at bootstrap', async () => {
     const seen = new Redis(redis.url, { protocol: 2 });
     farm.onEnd(() => seen.disconnect());
@@ -24,12 +24,10 @@ describe('the samples', () => {
     seen.on('pmessage', (_pattern, channel: string) => prefixes.add(channel.split(':', 1)[0] ?? ''));
     await seen.psubscribe('*');
 
-    const fromFile = start('02');
-    expect(await fromFile.ended).toBe(0);
-    const fromEnvironment = start('02', { CHANNEL_PREFIX: 'elsewhere' });
-    expect(await fromEnvironment.ended).toBe(0);
+    const [fromFile, fromEnvironment] = [start('02'), start('02', { CHANNEL_PREFIX: 'elsewhere' })];
+    expect([await fromFile.ended, await fromEnvironment.ended]).toEqual([0, 0]);
 
-    expect([...prefixes]).toEqual(['greetings', 'elsewhere']);
+    expect([...prefixes].sort()).toEqual(['elsewhere', 'greetings']);
     for (const { output } of [fromFile, fromEnvironment]) {
       expect(output).toContain("Perth's client received: Hello from Lima");
       expect(output).toMatch(/OUTAGE=sometimes does not start:\n[^]*InvalidOptionsError: .*outage/);
