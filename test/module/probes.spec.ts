@@ -2,12 +2,12 @@ import { readFile } from 'node:fs/promises';
 import { type BeforeApplicationShutdown, type INestApplication, Injectable } from '@nestjs/common';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { RedisBackplane } from 'nestjs-redis-backplane';
-import { AppModule } from '../../sample/08-kubernetes/app.module.js';
+import { AppModule } from '../../sample/kubernetes/app.module.js';
 import { next } from '../support/observe.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { listen, useTestFarm } from '../support/test-farm.js';
 
-const DEPLOYMENT = new URL('../../sample/08-kubernetes/deployment.yaml', import.meta.url);
+const DEPLOYMENT = new URL('../../sample/kubernetes/deployment.yaml', import.meta.url);
 
 /** What a probe is told after the shutdown has begun, and before any client is sent away. */
 @Injectable()
@@ -50,7 +50,7 @@ const statuses = async (): Promise<number[]> => {
   return Promise.all([...paths, '/health/delivery'].map(statusOf));
 };
 
-describe('the probes of the deployment in sample/08-kubernetes', () => {
+describe('the probes of the deployment in sample/kubernetes', () => {
   it('succeed, and so does delivery', async () => {
     expect(await statuses()).toEqual([200, 200, 200, 200]);
   });
