@@ -6,6 +6,7 @@ import type { RedisBackplaneOptions } from '../../lib/options/redis-backplane-op
 import type { GoodbyeReport } from '../servers/goodbye-server.js';
 import { type ServerProcess, startServerProcess } from '../servers/server-process.js';
 import { useRedis } from '../support/acceptance.js';
+import type { ChatServer } from '../support/chat-app.js';
 import { compiledServer } from '../support/compiled-server.js';
 import { eventually, RawClient } from '../support/raw-client.js';
 import { RedisInspector } from '../support/redis-inspector.js';
@@ -17,6 +18,33 @@ const CLIENTS = 2000;
 const SLACK_MS = 1000;
 
 const farm = useTestFarm();
+
+/** Emits numbers from 0 to all, one after the other, until it is stopped. */
+class Emits {
+  /** How many Redis has taken so far. */
+  accepted = 0;
+  private stopped = false;
+  private readonly running: Promise<void>;
+
+  constructor(private readonly server: ChatServer) {
+    this.running = this.run();
+    // Told by stop().
+    this.running.catch(() => undefined);
+  }
+
+  stop(): Promise<void> {
+    this.stopped = true;
+    return this.running;
+  }
+
+  private async run(): Promise<void> {
+    while (!this.stopped) {
+      expect((await this.server.broadcaster.emit('n', this.accepted)).backplane).toBe('accepted');
+      this.accepted++;
+      await delay(5);
+    }
+  }
+}
 
 describe('SIGTERM to a process with enableShutdownHooks', () => {
   const redis = useRedis({ own: true });
@@ -57,27 +85,18 @@ describe('SIGTERM to a process with enableShutdownHooks', () => {
     const staying = await farm.client(peer);
     await eventually(() => expect(peer.backplane.delivery().servers).toBe(1));
 
-    let emitted = 0;
-    const enough = new AbortController();
-    const emits = (async () => {
-      while (!enough.signal.aborted) {
-        expect((await peer.broadcaster.emit('n', emitted)).backplane).toBe('accepted');
-        emitted++;
-        await delay(5);
-      }
-    })();
+    const emits = new Emits(peer);
     await clients[0]?.count('n', 20);
 
     const report = once(server.child, 'message') as Promise<[GoodbyeReport]>;
-    const accepted = emitted;
+    const { accepted } = emits;
     const signalled = performance.now();
     server.child.kill('SIGTERM');
     await eventually(() => expect(peer.backplane.delivery().servers).toBe(0));
     expect(performance.now() - signalled).toBeLessThan(1000);
 
     expect(await server.exited).toEqual([null, 'SIGTERM']);
-    enough.abort();
-    await emits;
+    await emits.stop();
     const codes = new Map<number, number>();
     for (const { closed } of clients) {
       const { code } = await closed;
@@ -95,18 +114,22 @@ describe('SIGTERM to a process with enableShutdownHooks', () => {
       readyAtFirstDisconnect: false,
       readyBeforeClients: false,
     });
-    await eventually(() => expect(staying.dataOf('n')).toHaveLength(emitted));
+    await eventually(() => expect(staying.dataOf('n')).toHaveLength(emits.accepted));
     expect(await redisClients()).toEqual(before);
   }, 60_000);
 
-  it('leaves nothing that runs: the process ends by itself, with 0', async () => {
+  it('leaves no timer and no listener that keeps the process: it ends by itself, with 0, while another server emits', async () => {
     const options = farm.options(redis.url);
+    const peer = await farm.server(options);
     const server = await startProcess(options, 'by-itself');
     const clients = await connect(server, 20);
+    const emits = new Emits(peer);
+    await clients[0]?.count('n', 5);
 
     server.child.kill('SIGTERM');
 
     expect(await server.exited).toEqual([0, null]);
+    await emits.stop();
     for (const { closed } of clients) expect(await closed).toMatchObject({ code: 1001 });
   });
 });
