@@ -1,6 +1,4 @@
-import 'reflect-metadata';
-import { Controller, Get, Logger, Module, ServiceUnavailableException } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
+import { Controller, Get, Module, ServiceUnavailableException } from '@nestjs/common';
 import { ConnectedSocket, MessageBody, SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
 import {
   BackplaneConnection,
@@ -8,6 +6,7 @@ import {
   RedisBackplaneModule,
   type RedisBackplaneOptions,
 } from 'nestjs-redis-backplane';
+import { serve } from './serve.js';
 
 // A server behind a balancer. It tells its parent that it listens, and what it reports as lost.
 
@@ -33,10 +32,6 @@ export interface Who {
   readonly forwardedFor: string | undefined;
   readonly forwardedProto: string | undefined;
 }
-
-// A server does not outlive whoever started it, however that one ends.
-process.on('disconnect', () => process.exit());
-if (!process.connected) process.exit();
 
 const { name, port, ...options } = JSON.parse(process.env.BALANCED_SERVER ?? '') as BalancedSettings;
 
@@ -81,12 +76,8 @@ class HealthController {
 })
 class BalancedModule {}
 
-Logger.overrideLogger(['error']);
-const app = await NestFactory.create(BalancedModule);
-app.enableShutdownHooks();
+const app = await serve(BalancedModule, { prepare: (created) => created.enableShutdownHooks(), port });
 app.get(RedisBackplane).loss$.subscribe(({ from, to }) => {
   const report: LossReport = { from: from.getTime(), to: to.getTime() };
   process.send?.(report);
 });
-await app.listen(port, '127.0.0.1');
-process.send?.('listening');

@@ -60,9 +60,11 @@ class GoodbyeGateway implements BeforeApplicationShutdown, OnApplicationShutdown
 })
 class GoodbyeModule {}
 
-await serve(GoodbyeModule, (app) => {
-  app.enableShutdownHooks();
-  if (process.argv.includes('by-itself')) process.on('SIGTERM', () => undefined);
-  // The channel to the parent alone does not keep it.
-  process.channel?.unref();
+await serve(GoodbyeModule, {
+  prepare: (app) => {
+    app.enableShutdownHooks();
+    if (process.argv.includes('by-itself')) process.on('SIGTERM', () => undefined);
+    // The channel to the parent alone does not keep it.
+    process.channel?.unref();
+  },
 });

@@ -44,7 +44,7 @@ class EchoGateway {
 })
 class HostileModule {}
 
-const app = await serve(HostileModule, undefined, false);
+const app = await serve(HostileModule, { logLevels: false });
 
 process.on('message', (order) => {
   if (order === 'stop') return void app.close().then(() => process.exit(0));

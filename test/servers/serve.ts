@@ -13,17 +13,24 @@ export function endWithParent(): void {
   if (!process.connected) end();
 }
 
-/** Runs the app as `main.ts` does, and tells the parent its port. `prepare` gets it before it listens. */
+export interface ServeOptions {
+  /** Gets the app before it listens. */
+  readonly prepare?: (app: INestApplication) => void;
+  readonly logLevels?: LogLevel[] | false;
+  /** Any that is free where it is left out. */
+  readonly port?: number;
+}
+
+/** Runs the app as `main.ts` does, and tells the parent its port. */
 export async function serve(
   module: Type,
-  prepare: (app: INestApplication) => void = () => undefined,
-  logLevels: LogLevel[] | false = ['error'],
+  { prepare, logLevels = ['error'], port = 0 }: ServeOptions = {},
 ): Promise<INestApplication> {
   endWithParent();
   Logger.overrideLogger(logLevels);
   const app = await NestFactory.create(module);
-  prepare(app);
-  await app.listen(0, '127.0.0.1');
+  prepare?.(app);
+  await app.listen(port, '127.0.0.1');
   process.send?.((app.getHttpServer() as { address(): AddressInfo }).address().port);
   return app;
 }

@@ -12,6 +12,7 @@ export interface ServerProcessOptions {
   /** Where its Redis is. */
   readonly connection?: string;
   readonly prefix?: string;
+  readonly env?: NodeJS.ProcessEnv;
   readonly args?: readonly string[];
   readonly execArgv?: string[];
   /** What it writes comes to `child.stdout` and `child.stderr` instead of the terminal. */
@@ -25,11 +26,18 @@ export interface ServerProcessOptions {
  */
 export async function startServerProcess(
   script: string,
-  { connection = '', prefix = '', args = [], execArgv = [], silent = false }: ServerProcessOptions = {},
+  {
+    connection = '',
+    prefix = '',
+    env = {},
+    args = [],
+    execArgv = [],
+    silent = false,
+  }: ServerProcessOptions = {},
 ): Promise<ServerProcess> {
   const child = fork(script, args, {
     // Options of this process, such as an inspector port, are not meant for the server.
-    env: { ...process.env, NODE_OPTIONS: '', FARM_CONNECTION: connection, FARM_PREFIX: prefix },
+    env: { ...process.env, NODE_OPTIONS: '', FARM_CONNECTION: connection, FARM_PREFIX: prefix, ...env },
     execArgv,
     silent,
   });

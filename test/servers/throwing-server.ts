@@ -28,6 +28,8 @@ class ThrowingGateway {
 })
 class ThrowingModule {}
 
-await serve(ThrowingModule, (app) => {
-  if (plain) app.useWebSocketAdapter(new WsAdapter(app));
+await serve(ThrowingModule, {
+  prepare: (app) => {
+    if (plain) app.useWebSocketAdapter(new WsAdapter(app));
+  },
 });

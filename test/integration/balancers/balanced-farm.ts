@@ -1,18 +1,15 @@
-import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
-import { existsSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import type { BalancedSettings, LossReport } from '../../servers/balanced-server.js';
+import { type ServerProcess, startServerProcess } from '../../servers/server-process.js';
+import { compiledServer } from '../../support/compiled-server.js';
 import type { TestFarm } from '../../support/test-farm.js';
 import { freePorts } from '../../support/free-ports.js';
 
-const SCRIPT = fileURLToPath(new URL('../../../.build/test/servers/balanced-server.js', import.meta.url));
 const NAMES = ['lima', 'perth', 'kyoto'];
 
 /** A server process that can be replaced by a new one on the same port. */
 export class BalancedServer {
   readonly losses: LossReport[] = [];
-  private child: ChildProcess | undefined;
+  private server: ServerProcess | undefined;
 
   constructor(private readonly settings: BalancedSettings) {}
 
@@ -21,20 +18,14 @@ export class BalancedServer {
   }
 
   get pid(): number {
-    return this.child?.pid ?? NaN;
+    return this.server?.child.pid ?? NaN;
   }
 
   /** Resolves when it listens. */
   async start(): Promise<void> {
-    const env = { ...process.env, NODE_OPTIONS: '', BALANCED_SERVER: JSON.stringify(this.settings) };
-    const child = fork(SCRIPT, [], { execArgv: [], env });
-    this.child = child;
-    const early = once(child, 'exit').then(([code]) => {
-      throw new Error(`The server ended with ${String(code)} before it listened.`);
-    });
-    await Promise.race([once(child, 'message'), early]);
-    early.catch(() => undefined);
-    child.on('message', (report: LossReport) => this.losses.push(report));
+    const env = { BALANCED_SERVER: JSON.stringify(this.settings) };
+    this.server = await startServerProcess(compiledServer('balanced-server'), { env });
+    this.server.child.on('message', (report: LossReport) => this.losses.push(report));
   }
 
   /** Asks it to end, as a deployment does; resolves when the process is gone. */
@@ -47,11 +38,8 @@ export class BalancedServer {
   }
 
   private async end(signal: NodeJS.Signals): Promise<void> {
-    const { child } = this;
-    if (!child || child.exitCode !== null || child.signalCode !== null) return;
-    const gone = once(child, 'exit');
-    child.kill(signal);
-    await gone;
+    this.server?.child.kill(signal);
+    await this.server?.exited;
   }
 }
 
@@ -60,7 +48,6 @@ export async function startBalancedServers(
   farm: TestFarm,
   options: Pick<BalancedSettings, 'connection' | 'channelPrefix' | 'heartbeat'>,
 ): Promise<BalancedServer[]> {
-  if (!existsSync(SCRIPT)) throw new Error('The servers are not compiled: npm run build:test');
   const ports = await freePorts(NAMES.map(() => undefined));
   const servers = NAMES.map(
     (name, index) => new BalancedServer({ ...options, name, port: ports[index] ?? 0 }),
