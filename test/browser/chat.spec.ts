@@ -73,7 +73,7 @@ describe('the chat in a browser, in two windows on two servers', () => {
     await redis.kill();
     for (const window of windows) await window.status('reconnecting');
     await ada.say('Still here?');
-    await ada.note('only people on this server got that');
+    await ada.note('Only clients of this server have the message');
     await ada.head('Still here?');
     await keep('redis-away.png', await ada.screenshot());
 
