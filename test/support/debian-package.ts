@@ -1,11 +1,13 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 
 const execute = promisify(execFile);
+const DEBIAN = 'http://deb.debian.org/debian';
+const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 
 export interface Binary {
   command: string;
@@ -18,6 +20,8 @@ export interface DebianBinary {
   readonly packages: readonly string[];
   /** The binary inside the packages. */
   readonly path: string;
+  /** They may be in the backports of this release of Debian alone. */
+  readonly backports?: boolean;
   /** What it needs in its environment, besides its libraries, to run from a folder of extracted packages. */
   readonly environment?: (root: string) => NodeJS.ProcessEnv;
 }
@@ -115,12 +119,26 @@ async function fetchPackages(folder: string, source: DebianBinary): Promise<stri
     return await fetchWithLibraries(join(folder, 'machine'), machineLists, source);
   } catch {
     // The package lists of the machine are absent or outdated, and only root may update them.
-    const ownLists = [...machineLists, '-o', `Dir::State::Lists=${folder}/lists`];
+    const sources = source.backports ? await backports(folder) : [];
+    const ownLists = [...machineLists, ...sources, '-o', `Dir::State::Lists=${folder}/lists`];
     await mkdir(join(folder, 'lists', 'partial'), { recursive: true });
     // One broken source makes the update fail although the others are usable: the download decides.
     await run('apt-get', [...ownLists, 'update']).catch(() => undefined);
     return fetchWithLibraries(join(folder, 'own'), ownLists, source);
   }
+}
+
+/** Debian's own sources, with the backports of this release. */
+async function backports(folder: string): Promise<string[]> {
+  const release = await readFile('/etc/os-release', 'utf8');
+  const name = /^VERSION_CODENAME=(\w+)$/m.exec(release)?.[1] ?? '';
+  const file = join(folder, 'sources.list');
+  const suites = [name, `${name}-backports`];
+  await writeFile(
+    file,
+    suites.map((suite) => `deb [signed-by=${KEYRING}] ${DEBIAN} ${suite} main\n`).join(''),
+  );
+  return ['-o', `Dir::Etc::SourceList=${file}`, '-o', 'Dir::Etc::SourceParts=/dev/null'];
 }
 
 async function fetchWithLibraries(folder: string, apt: string[], source: DebianBinary): Promise<string> {

@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { connect } from 'node:net';
+import type { Binary } from './debian-package.js';
 import { findRedisBinary } from './redis-binary.js';
 import { startGuarded, type GuardedProcess } from './process-guard.js';
 
@@ -10,15 +11,26 @@ const FIRST_PORT = 20_000;
 const LAST_PORT = 32_000;
 const PORT_ATTEMPTS = 10;
 const START_DEADLINE = 15_000;
-// Written once it holds the port, so it is this server that answers and no other one on the same port.
-const LISTENING = 'Ready to accept connections';
 const PORT_TAKEN = 'Address already in use';
 
+/** `listening` is written once it holds the port, so it is this server that answers and no other one on the same port. */
+const MODES = {
+  server: { args: ['--save', '', '--appendonly', 'no'], listening: 'Ready to accept connections' },
+  // It keeps what it learns in its configuration file, and insists on one.
+  sentinel: { args: ['sentinel.conf', '--sentinel'], listening: 'Sentinel ID is' },
+} as const;
+
 export interface RedisOptions {
-  /** More arguments for redis-server; its log must stay on the standard output. */
-  args?: readonly string[];
+  /** More arguments for redis-server, by its port where they depend on it; its log must stay on the standard output. */
+  args?: readonly string[] | ((port: number) => readonly string[]);
   /** A free one, when it is not given. */
   port?: number;
+  /** Files in the folder in which it runs, by name. */
+  files?: Readonly<Record<string, string>>;
+  /** `sentinel` reads the file sentinel.conf. */
+  mode?: keyof typeof MODES;
+  /** Another than the redis-server to be found on this machine. */
+  binary?: Binary;
 }
 
 export interface AcquiredRedis {
@@ -47,7 +59,7 @@ export class RedisServer {
 
   constructor(
     readonly port: number,
-    private readonly args: readonly string[],
+    private readonly options: Omit<RedisOptions, 'port'>,
   ) {}
 
   get url(): string {
@@ -65,7 +77,7 @@ export class RedisServer {
       throw new Error(`The Redis server on port ${this.port} is already started.`);
     }
     this.#process = undefined;
-    this.#launch = launch(this.port, this.args);
+    this.#launch = launch(this.port, this.options);
     try {
       this.#process = await this.#launch;
     } catch (error) {
@@ -101,9 +113,9 @@ export class RedisServer {
 }
 
 /** Starts a Redis of its own, empty and without persistence. */
-export async function startRedis({ args = [], port }: RedisOptions = {}): Promise<RedisServer> {
+export async function startRedis({ port, ...options }: RedisOptions = {}): Promise<RedisServer> {
   for (let attempt = 1; ; attempt++) {
-    const server = new RedisServer(port ?? randomInt(FIRST_PORT, LAST_PORT), args);
+    const server = new RedisServer(port ?? randomInt(FIRST_PORT, LAST_PORT), options);
     try {
       await server.start();
       return server;
@@ -122,24 +134,15 @@ export async function acquireRedis(): Promise<AcquiredRedis> {
   return { url: server.url, stop: () => server.stop(), server };
 }
 
-async function launch(port: number, args: readonly string[]): Promise<GuardedProcess> {
-  const { command, env } = await findRedisBinary();
-  const fixed = [
-    '--port',
-    `${port}`,
-    '--bind',
-    HOST,
-    '--save',
-    '',
-    '--appendonly',
-    'no',
-    '--daemonize',
-    'no',
-  ];
-  const redis = await startGuarded({ command, args: [...fixed, ...args], env });
+async function launch(port: number, options: RedisOptions): Promise<GuardedProcess> {
+  const { args = [], files = {}, mode = 'server', binary } = options;
+  const { command, env } = binary ?? (await findRedisBinary());
+  const fixed = [...MODES[mode].args, '--port', `${port}`, '--bind', HOST, '--daemonize', 'no'];
+  const own = typeof args === 'function' ? args(port) : args;
+  const redis = await startGuarded({ command, args: [...fixed, ...own], env, files });
   try {
     const deadline = AbortSignal.timeout(START_DEADLINE);
-    await untilListening(redis, deadline);
+    await untilListening(redis, MODES[mode].listening, deadline);
     await untilAnswering(port, deadline);
     return redis;
   } catch (error) {
@@ -149,10 +152,10 @@ async function launch(port: number, args: readonly string[]): Promise<GuardedPro
   }
 }
 
-function untilListening(redis: GuardedProcess, deadline: AbortSignal): Promise<void> {
+function untilListening(redis: GuardedProcess, sign: string, deadline: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     const look = (): void => {
-      if (redis.output().includes(LISTENING)) resolve();
+      if (redis.output().includes(sign)) resolve();
     };
     redis.onOutput(look);
     look();
