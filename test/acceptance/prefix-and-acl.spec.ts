@@ -10,6 +10,7 @@ import {
   useRedis,
 } from '../support/acceptance.js';
 import type { ChatServer } from '../support/chat-app.js';
+import { leastCommands } from '../support/least-privilege.js';
 import { collect, next } from '../support/observe.js';
 import { asUser, RedisInspector } from '../support/redis-inspector.js';
 import { delivered, useTestFarm } from '../support/test-farm.js';
@@ -18,17 +19,7 @@ const farm = useTestFarm();
 const redis = useRedis({ own: true });
 let inspector: RedisInspector;
 
-/** The commands of the least-privilege user that the README gives. */
-const LEAST = [
-  '-@all',
-  '+publish',
-  '+subscribe',
-  '+unsubscribe',
-  '+ping',
-  '+hello',
-  '+client|setname',
-  '+info',
-];
+const LEAST = leastCommands();
 
 beforeEach(() => {
   inspector = farm.ending(new RedisInspector(redis.url));
