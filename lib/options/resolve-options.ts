@@ -96,12 +96,25 @@ function resolveOutage(outage: OutageOption = 'reject'): ResolvedOutage {
 function planConnection(connection: string, overrides: RedisOptions | undefined): ConnectionPlan {
   try {
     const plan = parseConnectionString(connection);
-    return { ...plan, redis: { ...plan.redis, ...overrides } };
+    return { ...plan, redis: overridden(plan.redis, overrides) };
   } catch (error) {
     if (error instanceof ConnectionStringError)
       throw new InvalidOptionsError([`connection: ${error.message}`]);
     throw error;
   }
+}
+
+/** `tls` adds to what the connection string says of TLS, for the sentinels too; any other option replaces. */
+function overridden(redis: RedisOptions, overrides: RedisOptions = {}): RedisOptions {
+  const { tls, sentinelTLS } = overrides;
+  return {
+    ...redis,
+    ...overrides,
+    ...(tls && { tls: { ...redis.tls, ...tls } }),
+    ...((sentinelTLS ?? redis.sentinelTLS) && {
+      sentinelTLS: { ...redis.sentinelTLS, ...tls, ...sentinelTLS },
+    }),
+  };
 }
 
 function checkPrefix(value: string | undefined): string | undefined {
