@@ -1,4 +1,7 @@
 import type { Redis } from 'ioredis';
+import { retryDelay } from './redis-clients.js';
+import { explainConnectError } from './redis-connect.error.js';
+import type { Failover } from './sentinel-watch.js';
 import type { LinkRole, TransportEvents } from './transport.js';
 
 /** How long a server that took the TCP connection may take to answer the handshake. */
@@ -13,16 +16,26 @@ export class RedisLink {
   private lastError: Error | undefined;
   private attempt = 0;
   private handshakeTimer: NodeJS.Timeout | undefined;
+  private retryTimer: NodeJS.Timeout | undefined;
+  /** The client looks for a server, and has no socket yet. */
+  private looking = false;
+  private ending = false;
+  /** Where it was sent last by a failover. */
+  private sentTo: string | undefined;
 
   constructor(
     readonly role: LinkRole,
     readonly client: Redis,
     private readonly events: TransportEvents,
+    /** Whether sentinels have named another server than this one a moment ago. */
+    private readonly isDemoted: (node: string) => boolean,
   ) {
+    client.on('connecting', this.onConnecting);
     client.on('connect', this.onConnect);
     client.on('ready', this.onReady);
     client.on('close', this.onClose);
     client.on('reconnecting', this.onReconnecting);
+    client.on('end', this.onEnd);
     client.on('error', this.onError);
     // Only the Buffer form is listened to: ioredis then makes no strings of what arrives.
     client.on('messageBuffer', this.onMessage);
@@ -46,19 +59,43 @@ export class RedisLink {
     if (this.client.status !== 'wait') this.client.stream.destroy();
   }
 
+  /** Each sentinel tells of a failover; a link that went where they say, or had to go for it, stays where it is. */
+  leave({ from, to }: Failover): void {
+    if (!this.up) return;
+    const node = nodeOf(this.client.stream);
+    // Behind an address translation it is neither of them.
+    const leaves = node === from || (node !== to && this.sentTo !== to);
+    this.sentTo = to;
+    if (leaves) this.drop(new Error(`Sentinel has made ${to} the master`));
+  }
+
+  /** The client is about to be closed: from now on it is not connected again. */
+  end(): void {
+    this.ending = true;
+    clearTimeout(this.retryTimer);
+  }
+
   /** No event is told any more, and a client that is not ours is left as it was. */
   detach(): void {
+    this.end();
     clearTimeout(this.handshakeTimer);
+    this.client.off('connecting', this.onConnecting);
     this.client.off('connect', this.onConnect);
     this.client.off('ready', this.onReady);
     this.client.off('close', this.onClose);
     this.client.off('reconnecting', this.onReconnecting);
+    this.client.off('end', this.onEnd);
     this.client.off('error', this.onError);
     this.client.off('messageBuffer', this.onMessage);
   }
 
+  private readonly onConnecting = (): void => {
+    this.looking = true;
+  };
+
   /** ioredis' connectTimeout ends with TCP: a server that accepts and then says nothing would hold the link for ever. */
   private readonly onConnect = (): void => {
+    this.looking = false;
     const { stream } = this.client;
     this.handshakeTimer = setTimeout(() => {
       this.lastError = new Error(`the handshake with Redis took longer than ${HANDSHAKE_TIMEOUT_MS} ms`);
@@ -69,13 +106,17 @@ export class RedisLink {
   private readonly onReady = (): void => {
     clearTimeout(this.handshakeTimer);
     if (this.up) return;
+    const node = nodeOf(this.client.stream);
+    if (this.isDemoted(node))
+      return this.drop(new Error(`Sentinel has made another server than ${node} the master`));
     this.up = true;
     this.attempt = 0;
     this.lastError = undefined;
-    this.events.up(this.role);
+    this.events.up(this.role, node);
   };
 
   private readonly onClose = (): void => {
+    this.looking = false;
     clearTimeout(this.handshakeTimer);
     if (!this.up) return;
     this.up = false;
@@ -84,6 +125,18 @@ export class RedisLink {
 
   private readonly onReconnecting = (delayMs: number): void => {
     this.events.retrying(this.role, ++this.attempt, delayMs, this.cause());
+  };
+
+  /**
+   * A client that finds no server to connect to ends for good: when no sentinel names a master, and, with ioredis' own
+   * detector, when one tells of a failover at the moment at which another one is asked.
+   */
+  private readonly onEnd = (): void => {
+    if (this.ending || !this.looking) return;
+    this.looking = false;
+    const delayMs = retryDelay(++this.attempt);
+    this.events.retrying(this.role, this.attempt, delayMs, this.cause());
+    this.retryTimer = setTimeout(() => void this.client.connect().catch(() => undefined), delayMs);
   };
 
   private readonly onError = (error: Error): void => {
@@ -95,6 +148,11 @@ export class RedisLink {
   };
 
   private cause(): Error {
-    return this.lastError ?? new Error('the connection was closed by Redis or the network');
+    const unknown = 'the connection was closed by Redis or the network';
+    return this.lastError ? explainConnectError(this.lastError) : new Error(unknown);
   }
+}
+
+function nodeOf({ remoteAddress, remotePort }: Redis['stream']): string {
+  return [remoteAddress, remotePort].join(':');
 }

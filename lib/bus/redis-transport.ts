@@ -2,6 +2,7 @@ import type { Redis } from 'ioredis';
 import { InvalidOptionsError } from '../options/invalid-options.error.js';
 import { type RedisClients, retryDelay } from './redis-clients.js';
 import { RedisLink } from './redis-link.js';
+import type { SentinelWatch } from './sentinel-watch.js';
 import { type LinkRole, PublishRefusedError, type Transport, type TransportEvents } from './transport.js';
 
 /**
@@ -11,6 +12,7 @@ import { type LinkRole, PublishRefusedError, type Transport, type TransportEvent
 export class RedisTransport implements Transport {
   private publisher: RedisLink | undefined;
   private subscriber: RedisLink | undefined;
+  private watch: SentinelWatch | undefined;
   private corked: Redis['stream'] | undefined;
   private readonly factoryTimers = new Map<LinkRole, NodeJS.Timeout>();
   private closed = false;
@@ -22,6 +24,10 @@ export class RedisTransport implements Transport {
   ) {}
 
   async open(events: TransportEvents): Promise<void> {
+    this.watch = this.clients.watch((failover) => {
+      this.publisher?.leave(failover);
+      this.subscriber?.leave(failover);
+    });
     await Promise.all([this.openLink('publisher', events), this.openLink('subscriber', events)]);
   }
 
@@ -52,10 +58,12 @@ export class RedisTransport implements Transport {
 
   async close(): Promise<void> {
     this.closed = true;
+    this.watch?.close();
     for (const timer of this.factoryTimers.values()) clearTimeout(timer);
     const links = [this.publisher, this.subscriber].filter((link) => link !== undefined);
     await Promise.all(
       links.map(async (link) => {
+        link.end();
         await this.clients.close(link.client);
         link.detach();
       }),
@@ -65,7 +73,8 @@ export class RedisTransport implements Transport {
   /** A user's factory may fail as a connection may, and is called again as one; a wrong client is refused. */
   private async openLink(role: LinkRole, events: TransportEvents, attempt = 1): Promise<void> {
     try {
-      const link = new RedisLink(role, await this.clients.create(role), events);
+      const isDemoted = (node: string): boolean => this.watch?.isDemoted(node) ?? false;
+      const link = new RedisLink(role, await this.clients.create(role), events, isDemoted);
       if (this.closed) return link.detach();
       this[role] = link;
       link.connect();

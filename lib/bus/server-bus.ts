@@ -11,6 +11,7 @@ import { Inbox } from './inbox.js';
 import { Outage } from './outage.js';
 import { Outbox } from './outbox.js';
 import { Peers } from './peers.js';
+import { RedisConnectError } from './redis-connect.error.js';
 import { type BackplaneStatus, type StatusFacts, decideStatus, sameStatus } from './status.js';
 import { Subscriptions } from './subscriptions.js';
 import { type LinkRole, PublishRefusedError, type Transport, type TransportEvents } from './transport.js';
@@ -49,6 +50,14 @@ export class ServerBus implements Bus {
   private closing: Promise<void> | undefined;
   private answeringRollCall = false;
   private beats = 0;
+  /** The highest number that a heartbeat ever had: others may have heard it, whatever became of its publish. */
+  private highestBeat = 0;
+  /** Where this server publishes to. */
+  private node: string | undefined;
+  /** What this server published of late may not have been heard by the others. */
+  private unheard = false;
+  /** What was told on `errors$` of the outage under way. */
+  private toldProblem: string | undefined;
 
   readonly peers = new Peers(this.now);
   readonly status$: Observable<BackplaneStatus> = this.statusSubject.asObservable();
@@ -151,8 +160,9 @@ export class ServerBus implements Bus {
   }
 
   private readonly transportEvents: TransportEvents = {
-    up: (link) => {
+    up: (link, node) => {
       this.linksUp.add(link);
+      if (link === 'publisher') this.publishTo(node);
       if (link === 'subscriber') void this.restore();
       const linksUp = this.linksUp.size === 2;
       this.update({ linksUp, retry: linksUp ? undefined : this.facts.retry });
@@ -177,6 +187,12 @@ export class ServerBus implements Bus {
     message: (bytes) => this.inbox.read(bytes),
   };
 
+  /** Whoever is on another node than this server for a moment does not hear it, and neither has a link that tells. */
+  private publishTo(node: string | undefined): void {
+    if (this.node !== undefined && this.node !== node) this.unheard = true;
+    this.node = node;
+  }
+
   private async restore(): Promise<void> {
     this.channelsRestored = await this.subscriptions.restore();
     if (!this.linksUp.has('subscriber')) return;
@@ -193,7 +209,11 @@ export class ServerBus implements Bus {
 
   private beat(asking: boolean): void {
     if (this.goodbye) return;
-    const number = ++this.beats;
+    // A number that is skipped tells the others that they may have missed something.
+    this.beats = this.unheard ? this.highestBeat + 2 : this.beats + 1;
+    this.unheard = false;
+    const number = this.beats;
+    this.highestBeat = Math.max(this.highestBeat, number);
     const heartbeat = encodeHeartbeat({ number, sentAt: this.now() });
     this.publish([this.channels.servers], asking ? Buffer.concat([heartbeat, ROLL_CALL]) : heartbeat).catch(
       (cause: unknown) => {
@@ -218,6 +238,7 @@ export class ServerBus implements Bus {
     this.peers.listen();
     this.outage.restored(this.channelsRestored);
     this.channelsRestored = 0;
+    this.toldProblem = undefined;
     this.update({ echoed: true });
   }
 
@@ -249,7 +270,11 @@ export class ServerBus implements Bus {
   }
 
   private failed(link: LinkRole, cause: Error): void {
-    if (!this.facts.closed) this.outage.failed(link, cause);
+    if (this.facts.closed) return;
+    this.outage.failed(link, cause);
+    if (!(cause instanceof RedisConnectError) || cause.message === this.toldProblem) return;
+    this.toldProblem = cause.message;
+    this.report(new BackplaneError('connect', cause.message, { cause }));
   }
 
   private report(error: BackplaneError): void {

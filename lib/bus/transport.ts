@@ -30,7 +30,8 @@ export interface Transport {
 }
 
 export interface TransportEvents {
-  up(link: LinkRole): void;
+  /** `node` says which server the link leads to, where that can change. */
+  up(link: LinkRole, node?: string): void;
   /** Told once for each `up`; `cause` as far as it is known. */
   down(link: LinkRole, cause: Error): void;
   /** A connection attempt failed, and another one follows. */

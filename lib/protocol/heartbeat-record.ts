@@ -6,7 +6,8 @@ import { RecordKind } from './record-kind.js';
 /*
  * A heartbeat:
  *
- *   varint   number: one more than the heartbeat before, so that whoever hears them knows of one that it missed
+ *   varint   number: one more than the heartbeat before, so that whoever hears them knows of one that it missed;
+ *            one is skipped where others may have missed messages without missing a heartbeat
  *   varint   when it was sent: milliseconds on the sender's own clock, which only differences are taken of
  */
 export interface Heartbeat {

@@ -4,6 +4,7 @@ import { ServerBus } from '../../lib/bus/server-bus.js';
 import type { Transport, TransportEvents } from '../../lib/bus/transport.js';
 import { ChannelNames } from '../../lib/protocol/channel-names.js';
 import { decodeEnvelope, encodeEnvelope, encodeRecord } from '../../lib/protocol/envelope.js';
+import { decodeHeartbeat } from '../../lib/protocol/heartbeat-record.js';
 import { RecordKind } from '../../lib/protocol/record-kind.js';
 import { settled } from '../support/fake-transport.js';
 import { collect } from '../support/observe.js';
@@ -43,6 +44,17 @@ class ScriptedTransport implements Transport {
   get says(): TransportEvents {
     if (!this.events) throw new Error('is not open');
     return this.events;
+  }
+
+  /** The numbers of all heartbeats so far. */
+  get beats(): number[] {
+    return this.published.flatMap((bytes) => {
+      const decoded = decodeEnvelope(bytes);
+      const records = decoded.ok ? decoded.envelope.records : [];
+      return records
+        .filter(({ kind }) => kind === RecordKind.Heartbeat)
+        .map(({ body }) => decodeHeartbeat(body).number);
+    });
   }
 
   /** The kinds of the records in each envelope from now on; what was published before is forgotten. */
@@ -117,6 +129,50 @@ describe('a roll-call', () => {
     await settled();
     await settled();
     expect(new Set(transport.take().flat())).toEqual(new Set([RecordKind.Heartbeat]));
+  });
+});
+
+describe('heartbeats', () => {
+  async function publisherMoves(from: string, to: string): Promise<void> {
+    transport.says.up('subscriber');
+    transport.says.up('publisher', from);
+    await settled();
+    echo();
+    transport.says.down('publisher', CAUSE);
+    transport.says.up('publisher', to);
+    await settled();
+  }
+
+  it('go on in number when the publisher is back on the same node', async () => {
+    await publisherMoves('a:1', 'a:1');
+    expect(transport.beats).toEqual([1, 2]);
+  });
+
+  it('skip a number when it is back on another one, where not all may have heard it', async () => {
+    await publisherMoves('a:1', 'b:1');
+    expect(transport.beats).toEqual([1, 3]);
+  });
+
+  it('skip one also after a heartbeat that failed, but may have been heard', async () => {
+    transport.held = new Deferred();
+    transport.says.up('subscriber');
+    transport.says.up('publisher', 'a:1');
+    await settled();
+    transport.held.reject(CAUSE);
+    await settled();
+    transport.held = undefined;
+    transport.says.down('publisher', CAUSE);
+    transport.says.up('publisher', 'b:1');
+    await settled();
+    expect(transport.beats).toEqual([1, 3]);
+  });
+
+  it('of the own server that skip a number so are not taken for missed', async () => {
+    const losses = collect(bus.loss$);
+    await publisherMoves('a:1', 'b:1');
+    const before = losses.values.length;
+    echo();
+    expect(losses.values.slice(before)).toEqual([]);
   });
 });
 

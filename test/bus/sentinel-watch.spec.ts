@@ -1,0 +1,67 @@
+import type { Redis } from 'ioredis';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { type Failover, SentinelWatch } from '../../lib/bus/sentinel-watch.js';
+import { RedisInspector } from '../support/redis-inspector.js';
+import { type RedisServer, startRedis } from '../support/redis-server.js';
+
+// To one who listens a sentinel is a Redis with pub/sub, and here one that says what the test wants.
+
+const CHANNEL = '+switch-master';
+
+let sentinel: RedisServer;
+let client: Redis;
+let watch: SentinelWatch;
+const told: Failover[] = [];
+
+beforeEach(async () => {
+  sentinel = await startRedis();
+  ({ client } = new RedisInspector(sentinel.url));
+  const { host, port } = sentinel;
+  watch = new SentinelWatch({ sentinels: [{ host, port }], name: 'mine' }, (failover) => told.push(failover));
+  await listening();
+});
+
+afterEach(async () => {
+  watch.close();
+  client.disconnect();
+  await sentinel.stop();
+  told.length = 0;
+});
+
+async function listening(): Promise<void> {
+  await vi.waitFor(async () => expect(await client.pubsub('NUMSUB', CHANNEL)).toEqual([CHANNEL, 1]), 5000);
+}
+
+describe('a watch on sentinels', () => {
+  it('tells of failovers of its master, and not of those of another', async () => {
+    await client.publish(CHANNEL, 'other 10.0.0.1 6379 10.0.0.2 6379');
+    await client.publish(CHANNEL, 'mine 10.0.0.1 6379 10.0.0.2 6380');
+    await vi.waitFor(() => expect(told).toEqual([{ from: '10.0.0.1:6379', to: '10.0.0.2:6380' }]));
+  });
+
+  it('knows for a while which server is demoted, and that it is not any more once it is named again', async () => {
+    await client.publish(CHANNEL, 'mine 10.0.0.1 6379 10.0.0.2 6379');
+    await vi.waitFor(() => expect(told).toHaveLength(1));
+    expect(watch.isDemoted('10.0.0.1:6379')).toBe(true);
+    expect(watch.isDemoted('10.0.0.2:6379')).toBe(false);
+    await client.publish(CHANNEL, 'mine 10.0.0.2 6379 10.0.0.1 6379');
+    await vi.waitFor(() => expect(told).toHaveLength(2));
+    expect(watch.isDemoted('10.0.0.1:6379')).toBe(false);
+    const now = performance.now();
+    vi.spyOn(performance, 'now').mockReturnValue(now + 5001);
+    expect(watch.isDemoted('10.0.0.2:6379')).toBe(false);
+    vi.restoreAllMocks();
+  });
+
+  it('listens again after its sentinel was away', async () => {
+    await client.client('KILL', 'TYPE', 'PUBSUB');
+    await listening();
+    await client.publish(CHANNEL, 'mine 10.0.0.1 6379 10.0.0.2 6379');
+    await vi.waitFor(() => expect(told).toHaveLength(1));
+  });
+
+  it('is gone with close', async () => {
+    watch.close();
+    await vi.waitFor(async () => expect(await client.pubsub('NUMSUB', CHANNEL)).toEqual([CHANNEL, 0]), 5000);
+  });
+});

@@ -1,0 +1,214 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { Redis } from 'ioredis';
+import { type RedisServer, startRedis } from './redis-server.js';
+
+export const MASTER = 'mymaster';
+const QUORUM = 2;
+const DOWN_AFTER_MS = 1000;
+/** Sentinels try one failover in twice this time. */
+const FAILOVER_TIMEOUT_MS = 1500;
+const LOOK_MS = 20;
+const DEADLINE_MS = 20_000;
+
+export interface SentinelOptions {
+  /** More arguments for the primary and its replicas. */
+  args?: readonly string[];
+  /** Of the servers, and of the sentinels. */
+  password?: string;
+}
+
+/** A primary and two replicas, watched by three sentinels. */
+export class RedisSentinel {
+  private constructor(
+    readonly nodes: readonly RedisServer[],
+    readonly sentinels: readonly RedisServer[],
+    private readonly password: string | undefined,
+  ) {}
+
+  static async start({ args = [], password }: SentinelOptions = {}): Promise<RedisSentinel> {
+    const secret = password === undefined ? [] : ['--requirepass', password, '--masterauth', password];
+    // By default a master lets a replica wait five seconds for others to copy it together.
+    const common = [...args, ...secret, '--repl-diskless-sync-delay', '0'];
+    const servers: RedisServer[] = [];
+    const start = async (options: Parameters<typeof startRedis>[0]): Promise<RedisServer> => {
+      const server = await startRedis(options);
+      servers.push(server);
+      return server;
+    };
+    try {
+      const primary = await start({ args: common });
+      const replica = { args: [...common, '--replicaof', primary.host, `${primary.port}`] };
+      const nodes = [primary, await start(replica), await start(replica)];
+      // A sentinel looks for replicas when it starts, and then every ten seconds.
+      await until(async () => (await roleOf(primary, password)).replicas === 2, 'the replicas are attached');
+      const files = { 'sentinel.conf': configuration(primary, password) };
+      const sentinels = await Promise.all(
+        nodes.map(() => start({ mode: 'sentinel', files, args: secret.slice(0, 2) })),
+      );
+      const farm = new RedisSentinel(nodes, sentinels, password);
+      await until(() => farm.isComplete(), 'the sentinels know each other');
+      return farm;
+    } catch (error) {
+      await Promise.all(servers.map((server) => server.stop()));
+      throw error;
+    }
+  }
+
+  get hosts(): string {
+    return this.sentinels.map(({ host, port }) => `${host}:${port}`).join(',');
+  }
+
+  /** For clients without a password. */
+  get url(): string {
+    return `redis+sentinel://${this.hosts}/${MASTER}`;
+  }
+
+  /** The one that a sentinel names. */
+  async primary(): Promise<RedisServer> {
+    const named = await Promise.all(this.sentinels.map((sentinel) => this.named(sentinel)));
+    const node = this.nodes.find(({ port }) => named.includes(port));
+    if (!node) throw new Error(`The sentinels name ${named.join(', ')}.`);
+    return node;
+  }
+
+  /** Orders a failover, as soon as there is a replica that may be promoted. */
+  async failover(): Promise<void> {
+    const [sentinel] = this.sentinels;
+    const order = (): Promise<boolean> =>
+      this.ask(sentinel, (client) => client.call('SENTINEL', 'FAILOVER', MASTER)).then(
+        (reply) => reply === 'OK',
+      );
+    await until(order, 'a failover begins');
+  }
+
+  /** Resolves as soon as a sentinel names another one than this, and that one serves as the primary. */
+  async promoted(before: RedisServer): Promise<RedisServer> {
+    let after: RedisServer | undefined;
+    await until(async () => {
+      const named = await Promise.all(this.sentinels.map((sentinel) => this.named(sentinel)));
+      after = this.nodes.find(({ port }) => port !== before.port && named.includes(port));
+      return after !== undefined && (await roleOf(after, this.password)).role === 'master';
+    }, 'another one is promoted');
+    return after ?? before;
+  }
+
+  /** Resolves when a server that came back has become a replica. */
+  demoted(server: RedisServer): Promise<void> {
+    return until(async () => (await roleOf(server, this.password)).role === 'slave', 'it is demoted');
+  }
+
+  /** Resolves when another failover may begin: every server but the primary is a replica of it, and all sentinels agree. */
+  settled(): Promise<void> {
+    return until(async () => {
+      const named = await Promise.all(this.sentinels.map((sentinel) => this.named(sentinel)));
+      const primary = this.nodes.find(({ port }) => port === named[0]);
+      if (!primary || named.some((port) => port !== primary.port)) return false;
+      return (
+        (await roleOf(primary, this.password)).replicas === this.nodes.length - 1 && (await this.isComplete())
+      );
+    }, 'all is well again');
+  }
+
+  /** The names of a server's clients. */
+  async clientsOf(server: RedisServer): Promise<string[]> {
+    const list = await withClient(server, this.password, (client) => client.client('LIST'));
+    return [...String(list).matchAll(/ name=(\S+) /g)].flatMap(([, name]) => name ?? []);
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([...this.sentinels, ...this.nodes].map((server) => server.stop()));
+  }
+
+  /** Each sentinel knows both replicas and both other sentinels, and takes all of them for healthy. */
+  private async isComplete(): Promise<boolean> {
+    const views = await Promise.all(
+      this.sentinels.map((sentinel) =>
+        this.ask(sentinel, async (client) => {
+          const [replicas, sentinels] = await Promise.all([
+            client.call('SENTINEL', 'REPLICAS', MASTER),
+            client.call('SENTINEL', 'SENTINELS', MASTER),
+          ]);
+          return [flagsOf(replicas), flagsOf(sentinels)];
+        }),
+      ),
+    );
+    return views.every((view) =>
+      view?.every((flags) => flags.length === 2 && !flags.some((each) => /down|disc/.test(each))),
+    );
+  }
+
+  private named(sentinel: RedisServer): Promise<number | undefined> {
+    return this.ask(sentinel, async (client) => {
+      const address = (await client.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', MASTER)) as string[];
+      return Number(address[1]);
+    });
+  }
+
+  /** `undefined` where it does not answer, or refuses. */
+  private async ask<T>(
+    sentinel: RedisServer | undefined,
+    question: (client: Redis) => Promise<T>,
+  ): Promise<T | undefined> {
+    if (!sentinel) return undefined;
+    return withClient(sentinel, this.password, question).catch(() => undefined);
+  }
+}
+
+function configuration(primary: RedisServer, password: string | undefined): string {
+  const lines = [
+    `sentinel monitor ${MASTER} ${primary.host} ${primary.port} ${QUORUM}`,
+    `sentinel down-after-milliseconds ${MASTER} ${DOWN_AFTER_MS}`,
+    `sentinel failover-timeout ${MASTER} ${FAILOVER_TIMEOUT_MS}`,
+    `sentinel parallel-syncs ${MASTER} 2`,
+    ...(password === undefined
+      ? []
+      : [`sentinel auth-pass ${MASTER} ${password}`, `sentinel sentinel-pass ${password}`]),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+async function roleOf(
+  server: RedisServer,
+  password: string | undefined,
+): Promise<{ readonly role: string; readonly replicas: number }> {
+  const role = await withClient(server, password, (client) => client.call('ROLE')).catch(() => []);
+  const [name, , replicas] = role as unknown[];
+  return { role: String(name), replicas: Array.isArray(replicas) ? replicas.length : 0 };
+}
+
+/** One connection for one question: where nobody answers, nobody is waited for. */
+async function withClient<T>(
+  { host, port }: RedisServer,
+  password: string | undefined,
+  use: (client: Redis) => Promise<T>,
+): Promise<T> {
+  const client = new Redis({
+    host,
+    port,
+    protocol: 2,
+    ...(password !== undefined && { password }),
+    enableReadyCheck: false,
+    retryStrategy: () => null,
+    commandTimeout: 500,
+    maxRetriesPerRequest: 0,
+  });
+  client.on('error', () => undefined);
+  try {
+    return await use(client);
+  } finally {
+    client.disconnect();
+  }
+}
+
+/** Of a list of instances, each of them names and values in turn. */
+function flagsOf(reply: unknown): string[] {
+  return (reply as string[][]).map((fields) => fields[fields.indexOf('flags') + 1] ?? '');
+}
+
+async function until(holds: () => Promise<boolean>, what: string): Promise<void> {
+  const deadline = performance.now() + DEADLINE_MS;
+  while (!(await holds())) {
+    if (performance.now() > deadline) throw new Error(`It takes too long until ${what}.`);
+    await wait(LOOK_MS);
+  }
+}
