@@ -2,10 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { MemoryTransport } from '../../lib/bus/memory-transport.js';
 import { acquireRedis } from '../support/redis-server.js';
+import { sayTopology } from '../support/topology.js';
 import { describeBus } from './bus-contract.js';
 
 describeBus('through Redis', async () => {
   const redis = await acquireRedis();
+  await sayTopology('standalone', redis.url);
   const stranger = new Redis(redis.url);
   return {
     options: { connection: redis.url },

@@ -1,5 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { Redis } from 'ioredis';
+import { RedisSentinel } from '../support/redis-sentinel.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { BenchClient } from './bench-client.js';
 import { BenchServer } from './bench-server.js';
@@ -24,8 +25,11 @@ export interface FarmOptions {
   readonly clientsPerServer: number;
   /** Emits per second of all servers. */
   readonly rate: number;
-  /** `proxied`: each server has a proxy of its own before Redis; `links`: its subscriber link another one, to a replica. */
-  readonly wiring: 'direct' | 'proxied' | 'links';
+  /**
+   * `proxied`: each server has a proxy of its own before Redis; `links`: its subscriber link another one, to a replica;
+   * `sentinel`: sentinels name the primary.
+   */
+  readonly wiring: 'direct' | 'proxied' | 'links' | 'sentinel';
   /** Redis is not there yet. */
   readonly absent: boolean;
   readonly without: readonly Mechanism[];
@@ -52,18 +56,20 @@ export class Farm {
     readonly redis: RedisServer,
     /** Another node: a replica of `redis` where links are wired apart. */
     readonly spare: RedisServer | undefined,
+    private readonly watched: RedisSentinel | undefined,
   ) {}
 
   static async start(options: FarmOptions): Promise<Farm> {
     // By default a master lets a replica wait five seconds for others to copy it together.
-    const redis = await startRedis({ args: [...users(), '--repl-diskless-sync-delay', '0'] });
+    const start = (): Promise<RedisServer> =>
+      startRedis({ args: [...users(), '--repl-diskless-sync-delay', '0'] });
+    const { wiring } = options;
+    const watched = wiring === 'sentinel' ? await RedisSentinel.start({ args: users() }) : undefined;
+    const redis = await (watched?.primary() ?? start());
     const replica = [...users(), '--replicaof', redis.host, `${redis.port}`];
-    const args = options.wiring === 'links' ? replica : users();
-    const farm = new Farm(
-      options,
-      redis,
-      options.wiring === 'direct' ? undefined : await startRedis({ args }),
-    );
+    const args = wiring === 'links' ? replica : users();
+    const spare = wiring === 'proxied' || wiring === 'links' ? await startRedis({ args }) : undefined;
+    const farm = new Farm(options, redis, spare, watched);
     try {
       await farm.open();
     } catch (error) {
@@ -71,6 +77,11 @@ export class Farm {
       throw error;
     }
     return farm;
+  }
+
+  get sentinel(): RedisSentinel {
+    if (!this.watched) throw new Error('No sentinels watch this Redis.');
+    return this.watched;
   }
 
   get all(): number[] {
@@ -215,6 +226,7 @@ export class Farm {
     await Promise.all(this.proxies.map((proxy) => proxy.close()));
     await this.redis.stop();
     await this.spare?.stop();
+    await this.watched?.stop();
   }
 
   async openClient(server: number): Promise<BenchClient> {
@@ -228,7 +240,7 @@ export class Farm {
 
   private async open(): Promise<void> {
     if (this.options.absent) await this.redis.kill();
-    const ports = this.options.wiring === 'direct' ? [] : await this.openProxies();
+    const ports = this.spare ? await this.openProxies() : [];
     for (const index of SERVERS) {
       const port = ports[index] ?? this.redis.port;
       this.servers.push(
@@ -264,6 +276,7 @@ export class Farm {
       prefix: PREFIX,
       publisherPort: this.redis.port,
       subscriberPort: this.redis.port,
+      sentinels: this.watched?.hosts,
       username: userOf(index),
       abortConnect: false,
       without: this.options.without,

@@ -10,6 +10,7 @@ import {
   RedisBackplaneModule,
 } from 'nestjs-redis-backplane';
 import { endWithParent } from '../servers/serve.js';
+import { MASTER } from '../support/redis-sentinel.js';
 import { now } from './clock.js';
 import type { Order, ServerSettings } from './messages.js';
 import { becomeRelease } from './releases.js';
@@ -61,13 +62,16 @@ class FaultModule implements OnApplicationShutdown {
 }
 
 function options(server: ServerSettings): RedisBackplaneOptions {
-  const { publisherPort, subscriberPort, username, prefix, abortConnect } = server;
+  const { publisherPort, subscriberPort, sentinels, username, prefix, abortConnect } = server;
   const links: Pick<RedisBackplaneOptions, 'connectionFactory'> = {
     connectionFactory: (role, required) =>
       new Redis({ ...required, port: role === 'publisher' ? publisherPort : subscriberPort }),
   };
   return {
-    connection: `redis://${username}:any@127.0.0.1:${publisherPort}`,
+    connection:
+      sentinels === undefined
+        ? `redis://${username}:any@127.0.0.1:${publisherPort}`
+        : `redis+sentinel://${username}:any@${sentinels}/${MASTER}`,
     ...(publisherPort === subscriberPort ? {} : links),
     channelPrefix: prefix,
     abortConnect,

@@ -2,6 +2,7 @@ import type { Fault } from './fault.js';
 import { garbage } from './garbage.js';
 import { blackhole, detached, half, island, partition } from './network-faults.js';
 import { acl, churn, freeze, kill, killLinks, overflow, oversize, shutdown } from './redis-faults.js';
+import { sentinelFailover, sentinelFreeze, sentinelKill } from './sentinel-faults.js';
 import { boot, deadServer, frozenServer } from './server-faults.js';
 
 /** The table: one entry for each fault. Times are in milliseconds. */
@@ -48,6 +49,25 @@ export const FAULTS = {
     farm: { clientsPerServer: 67 },
     lasts: { short: 2500, full: 8000 },
     run: churn,
+  },
+  // The order is noticed when a sentinel tells of the outcome.
+  'sentinel-failover': {
+    notice: 'silence',
+    farm: { wiring: 'sentinel' },
+    lasts: { short: 0, full: 0 },
+    run: sentinelFailover,
+  },
+  'sentinel-kill': {
+    notice: 'socket',
+    farm: { wiring: 'sentinel' },
+    lasts: { short: 0, full: 0 },
+    run: sentinelKill,
+  },
+  'sentinel-freeze': {
+    notice: 'silence',
+    farm: { wiring: 'sentinel' },
+    lasts: { short: 0, full: 0 },
+    run: sentinelFreeze,
   },
 } satisfies Record<string, Fault>;
 

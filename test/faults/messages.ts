@@ -11,6 +11,8 @@ export interface ServerSettings {
   /** Where Redis is for each link: another one for the subscriber where a fault wants it so. */
   readonly publisherPort: number;
   readonly subscriberPort: number;
+  /** Where the sentinels are, if it is them that name the primary. */
+  readonly sentinels: string | undefined;
   readonly username: string;
   readonly abortConnect: boolean;
   /** Switched off, to see that the bench notices. */

@@ -19,13 +19,19 @@ const COLUMNS: readonly (readonly [title: string, of: (row: Row) => string])[] =
   ['stall ms', ({ stalledMs }) => `${stalledMs}`],
 ];
 
-export const HEADER = line(['fault'.padEnd(14), ...COLUMNS.map(([title]) => title), 'misses its target']);
+const NAME_WIDTH = 17;
+
+export const HEADER = line([
+  'fault'.padEnd(NAME_WIDTH),
+  ...COLUMNS.map(([title]) => title),
+  'misses its target',
+]);
 export const RULE = HEADER.replace(/[^|]/g, '-');
 
 /** A row of the table, as Markdown has it. */
 export function tableRow({ fault, row, missed }: Result): string {
   const cells = COLUMNS.map(([title, of]) => of(row).padStart(title.length));
-  return line([fault.padEnd(14), ...cells, missed.join(', ') || '-']);
+  return line([fault.padEnd(NAME_WIDTH), ...cells, missed.join(', ') || '-']);
 }
 
 /** The rows without what they were judged from. */

@@ -9,6 +9,7 @@ import type { Emitter } from '../../lib/routing/emitter.js';
 import type { Inbox } from '../../lib/bus/inbox.js';
 import type { Outage } from '../../lib/bus/outage.js';
 import type { Peers } from '../../lib/bus/peers.js';
+import type { SentinelWatch } from '../../lib/bus/sentinel-watch.js';
 import type { ServerBus } from '../../lib/bus/server-bus.js';
 import type { Subscriptions } from '../../lib/bus/subscriptions.js';
 import { importBuilt, methodsOf, replace } from './built-library.js';
@@ -21,6 +22,7 @@ interface Parts {
   readonly Inbox: typeof Inbox;
   readonly Outage: typeof Outage;
   readonly Peers: typeof Peers;
+  readonly SentinelWatch: typeof SentinelWatch;
   readonly ServerBus: typeof ServerBus;
   readonly Subscriptions: typeof Subscriptions;
 }
@@ -32,6 +34,7 @@ const FILES = {
   Inbox: 'bus/inbox.js',
   Outage: 'bus/outage.js',
   Peers: 'bus/peers.js',
+  SentinelWatch: 'bus/sentinel-watch.js',
   ServerBus: 'bus/server-bus.js',
   Subscriptions: 'bus/subscriptions.js',
 } satisfies Record<keyof Parts, string>;
@@ -99,6 +102,8 @@ const OFF = {
       return { local, backplane: await this.policy.publish({ channels, record, volatile: false }) };
     });
   },
+  /** Nobody minds what sentinels say of a failover. */
+  'watch on sentinels': ({ SentinelWatch }) => replace(SentinelWatch, 'read', () => undefined),
   /** Bootstrap takes Redis for present. */
   'wait for Redis': ({ ServerBus }) => replace(ServerBus, 'whenReady', () => Promise.resolve(true)),
 } satisfies Record<string, (parts: Parts) => void>;

@@ -1,8 +1,8 @@
 import { Redis, type RedisOptions } from 'ioredis';
 
 /** Says in the output of the run that this topology was there, and of which version. */
-export async function sayTopology(name: string, server: RedisOptions): Promise<void> {
-  const client = new Redis({ ...server, protocol: 2 });
+export async function sayTopology(name: string, server: RedisOptions | string): Promise<void> {
+  const client = typeof server === 'string' ? new Redis(server) : new Redis(server);
   try {
     const info = await client.info('server');
     const version = /^(redis|valkey)_version:(\S+)/gm;

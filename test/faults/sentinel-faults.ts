@@ -1,0 +1,67 @@
+import type { RedisServer } from '../support/redis-server.js';
+import type { BenchServer } from './bench-server.js';
+import { now } from './clock.js';
+import type { Farm } from './farm.js';
+import type { Form } from './fault.js';
+
+// What happens to a primary that sentinels watch. It is reachable again when a sentinel names another one.
+
+const READY_MS = 4000;
+
+export async function sentinelFailover(farm: Farm, _lastsMs: number, form: Form): Promise<void> {
+  const before = await primaryOf(farm);
+  const begin = now();
+  farm.mark('begin');
+  await farm.sentinel.failover();
+  await replaced(farm, before, begin);
+  await holdsNobody(farm, before, form);
+}
+
+export async function sentinelKill(farm: Farm, _lastsMs: number, form: Form): Promise<void> {
+  const before = await primaryOf(farm);
+  const begin = now();
+  farm.mark('begin');
+  await before.kill();
+  await replaced(farm, before, begin);
+  await before.start();
+  await holdsNobody(farm, before, form);
+}
+
+export async function sentinelFreeze(farm: Farm, _lastsMs: number, form: Form): Promise<void> {
+  const before = await primaryOf(farm);
+  const begin = now();
+  farm.mark('begin');
+  before.freeze();
+  await replaced(farm, before, begin);
+  before.resume();
+  await holdsNobody(farm, before, form);
+}
+
+/** Once another failover before is over. */
+async function primaryOf({ sentinel }: Farm): Promise<RedisServer> {
+  await sentinel.settled();
+  return sentinel.primary();
+}
+
+async function replaced(farm: Farm, before: RedisServer, begin: number): Promise<void> {
+  await farm.sentinel.promoted(before);
+  farm.mark('reachable');
+  await farm.until(() => farm.alive.every((server) => isBack(server, begin)), READY_MS);
+}
+
+/** It has left the primary before, and is ready again. */
+function isBack({ facts }: BenchServer, begin: number): boolean {
+  const standings = facts.flatMap((told) => told.standings).filter(({ at }) => at > begin);
+  return standings.some(({ state }) => state !== 'ready') && standings.at(-1)?.state === 'ready';
+}
+
+/** In the full form until sentinels have made a replica of it: for eight seconds it is a primary that came back. */
+async function holdsNobody(farm: Farm, before: RedisServer, form: Form): Promise<void> {
+  const since = now();
+  if (form === 'full') await farm.sentinel.demoted(before);
+  const clients = await farm.sentinel.clientsOf(before);
+  farm.check('nobody is left on the primary before', !clients.some((name) => name.startsWith('backplane:')));
+  const standings = farm.alive.flatMap(({ facts }) => facts.flatMap((told) => told.standings));
+  const left = standings.some(({ at, state }) => at > since && state !== 'ready');
+  farm.check('nobody leaves the new primary for it', !left);
+}

@@ -1,0 +1,179 @@
+import { randomUUID } from 'node:crypto';
+import { Redis } from 'ioredis';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { BusFarm } from '../../support/bus-farm.js';
+import { inState, watch } from '../../support/bus-watch.js';
+import { next } from '../../support/observe.js';
+import { RedisSentinel } from '../../support/redis-sentinel.js';
+import type { RedisServer } from '../../support/redis-server.js';
+import { sayTopology } from '../../support/topology.js';
+import { describeBus } from '../../bus/bus-contract.js';
+
+const PASSWORD = 'se:cr/et';
+/** From the moment at which a sentinel names another primary. */
+const READY_SOON_MS = 2000;
+/** Sentinel takes eight seconds to demote a primary that came back. */
+const TIMEOUT_MS = 60_000;
+
+describeBus('through Sentinel', async () => {
+  const redis = await RedisSentinel.start();
+  const primary = await redis.primary();
+  await sayTopology('Sentinel', { port: primary.port });
+  const stranger = new Redis(primary.url);
+  return {
+    options: { connection: redis.url },
+    publishForeign: (channel, bytes) => stranger.publish(channel, bytes),
+    close: async () => {
+      await stranger.quit();
+      await redis.stop();
+    },
+  };
+});
+
+describe('a primary that Sentinel watches', () => {
+  let redis: RedisSentinel;
+  let farm: BusFarm;
+  let channel: string;
+  let before: RedisServer;
+
+  beforeAll(async () => {
+    redis = await RedisSentinel.start({ password: PASSWORD });
+    const { port } = await redis.primary();
+    await sayTopology('Sentinel with passwords', { port, password: PASSWORD });
+  });
+  afterAll(() => redis.stop());
+  beforeEach(async () => {
+    await redis.settled();
+    before = await redis.primary();
+    const password = encodeURIComponent(PASSWORD);
+    farm = new BusFarm({
+      connection: `redis+sentinel://:${password}@${redis.hosts}/mymaster?sentinelPassword=${password}`,
+    });
+    channel = farm.channels.target('/chat', { kind: 'group', name: randomUUID() });
+  });
+  afterEach(() => farm.close());
+
+  /** Both hear each other through the new primary, and nobody is left on the one before. */
+  async function goesOnWithout(old: RedisServer): Promise<void> {
+    const [a, b] = await pair;
+    await a.publish(channel, 'later');
+    expect(await b.heardFrom(a)).toContain('later');
+    expect((await redis.clientsOf(old)).filter((name) => name.startsWith('backplane:'))).toEqual([]);
+  }
+
+  let pair: ReturnType<BusFarm['pair']>;
+  beforeEach(async () => {
+    pair = farm.pair();
+    const [, b] = await pair;
+    await b.bus.want(channel);
+  });
+
+  /** Milliseconds from the promotion until both are ready, once both have noticed. */
+  async function readyAfterPromotion(noticed: Promise<unknown>): Promise<number> {
+    await redis.promoted(before);
+    const promotedAt = performance.now();
+    await noticed;
+    for (const server of await pair) await server.ready();
+    return performance.now() - promotedAt;
+  }
+
+  async function unready(): Promise<void> {
+    await Promise.all((await pair).map(({ bus }) => next(bus.status$, ({ state }) => state !== 'ready')));
+  }
+
+  it(
+    'is left soon after a failover that is ordered',
+    async () => {
+      const noticed = unready();
+      await redis.failover();
+      expect(await readyAfterPromotion(noticed)).toBeLessThan(READY_SOON_MS);
+      await goesOnWithout(before);
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    'that is killed is replaced, and holds nobody when it comes back',
+    async () => {
+      const noticed = unready();
+      await before.kill();
+      expect(await readyAfterPromotion(noticed)).toBeLessThan(READY_SOON_MS);
+      await before.start();
+      const [a] = await pair;
+      const { states } = watch(a);
+      // It comes back as a primary, and Sentinel makes a replica of it.
+      await redis.demoted(before);
+      expect(states()).toEqual(['ready']);
+      await goesOnWithout(before);
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    'that hangs together with a sentinel is replaced, and holds nobody when it goes on',
+    async () => {
+      const noticed = unready();
+      const [sentinel] = redis.sentinels;
+      before.freeze();
+      sentinel?.freeze();
+      expect(await readyAfterPromotion(noticed)).toBeLessThan(READY_SOON_MS);
+      before.resume();
+      sentinel?.resume();
+      const [a] = await pair;
+      const { states } = watch(a);
+      await redis.demoted(before);
+      expect(states()).toEqual(['ready']);
+      await goesOnWithout(before);
+    },
+    TIMEOUT_MS,
+  );
+});
+
+describe('sentinels', () => {
+  let redis: RedisSentinel;
+  let farm: BusFarm;
+
+  beforeAll(async () => {
+    redis = await RedisSentinel.start();
+  });
+  afterAll(() => redis.stop());
+  beforeEach(() => {
+    farm = new BusFarm({ connection: redis.url });
+  });
+  afterEach(() => farm.close());
+
+  it('that are absent are tried on and on, and found when they come', async () => {
+    await Promise.all(redis.sentinels.map((sentinel) => sentinel.kill()));
+    const server = farm.server();
+    const { errors, failures } = watch(server);
+    await server.start();
+    await next(server.bus.status$, (status) => status.state === 'reconnecting' && status.attempt >= 3);
+    expect(failures).toHaveLength(1);
+    expect(errors).toMatchObject([
+      { stage: 'connect', message: expect.stringContaining('Check the hosts') as string },
+    ]);
+    await Promise.all(redis.sentinels.map((sentinel) => sentinel.start()));
+    await server.ready();
+  });
+
+  it('that do not know the name of the master are an error that says so', async () => {
+    const server = farm.server({ connection: redis.url.replace('mymaster', 'other') });
+    const { errors } = watch(server);
+    await server.start();
+    await inState(server, 'reconnecting');
+    expect(errors).toMatchObject([
+      { stage: 'connect', message: expect.stringContaining('name of the master') as string },
+    ]);
+  });
+
+  it('do not hold up close while none of them answers', async () => {
+    const server = await farm.ready();
+    for (const sentinel of redis.sentinels) sentinel.freeze();
+    await redis.nodes[0]?.kill();
+    await inState(server, 'reconnecting');
+    const began = performance.now();
+    await server.bus.close();
+    expect(performance.now() - began).toBeLessThan(1500);
+    for (const sentinel of redis.sentinels) sentinel.resume();
+  });
+});
