@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { Redis } from 'ioredis';
 import { type RedisServer, startRedis } from './redis-server.js';
+import { type tlsOptions, tlsPortOf } from './redis-tls.js';
 
 export const MASTER = 'mymaster';
 const QUORUM = 2;
@@ -10,11 +11,15 @@ const FAILOVER_TIMEOUT_MS = 1500;
 const LOOK_MS = 20;
 const DEADLINE_MS = 20_000;
 
+type PortOf = (server: { readonly port: number }) => number;
+
 export interface SentinelOptions {
   /** More arguments for the primary and its replicas. */
   args?: readonly string[];
   /** Of the servers, and of the sentinels. */
   password?: string;
+  /** With it all of them speak TLS with each other and with clients, and without TLS only with the test. */
+  tls?: ReturnType<typeof tlsOptions>;
 }
 
 /** A primary and two replicas, watched by three sentinels. */
@@ -23,29 +28,33 @@ export class RedisSentinel {
     readonly nodes: readonly RedisServer[],
     readonly sentinels: readonly RedisServer[],
     private readonly password: string | undefined,
+    private readonly portOf: PortOf,
   ) {}
 
-  static async start({ args = [], password }: SentinelOptions = {}): Promise<RedisSentinel> {
+  static async start({ args = [], password, tls }: SentinelOptions = {}): Promise<RedisSentinel> {
     const secret = password === undefined ? [] : ['--requirepass', password, '--masterauth', password];
     // By default a master lets a replica wait five seconds for others to copy it together.
     const common = [...args, ...secret, '--repl-diskless-sync-delay', '0'];
     const servers: RedisServer[] = [];
-    const start = async (options: Parameters<typeof startRedis>[0]): Promise<RedisServer> => {
-      const server = await startRedis(options);
+    const portOf: PortOf = tls ? tlsPortOf : ({ port }) => port;
+    const start = async (own: readonly string[], config?: string): Promise<RedisServer> => {
+      const server = await startRedis({
+        mode: config === undefined ? 'server' : 'sentinel',
+        files: { ...tls?.files, ...(config !== undefined && { 'sentinel.conf': config }) },
+        args: (port) => [...own, ...(tls ? [...tls.args(port), '--tls-replication', 'yes'] : [])],
+      });
       servers.push(server);
       return server;
     };
     try {
-      const primary = await start({ args: common });
-      const replica = { args: [...common, '--replicaof', primary.host, `${primary.port}`] };
+      const primary = await start(common);
+      const replica = [...common, '--replicaof', primary.host, `${portOf(primary)}`];
       const nodes = [primary, await start(replica), await start(replica)];
       // A sentinel looks for replicas when it starts, and then every ten seconds.
       await until(async () => (await roleOf(primary, password)).replicas === 2, 'the replicas are attached');
-      const files = { 'sentinel.conf': configuration(primary, password) };
-      const sentinels = await Promise.all(
-        nodes.map(() => start({ mode: 'sentinel', files, args: secret.slice(0, 2) })),
-      );
-      const farm = new RedisSentinel(nodes, sentinels, password);
+      const config = configuration(primary.host, portOf(primary), password);
+      const sentinels = await Promise.all(nodes.map(() => start(secret.slice(0, 2), config)));
+      const farm = new RedisSentinel(nodes, sentinels, password, portOf);
       await until(() => farm.isComplete(), 'the sentinels know each other');
       return farm;
     } catch (error) {
@@ -55,7 +64,7 @@ export class RedisSentinel {
   }
 
   get hosts(): string {
-    return this.sentinels.map(({ host, port }) => `${host}:${port}`).join(',');
+    return this.sentinels.map((sentinel) => `${sentinel.host}:${this.portOf(sentinel)}`).join(',');
   }
 
   /** For clients without a password. */
@@ -66,7 +75,7 @@ export class RedisSentinel {
   /** The one that a sentinel names. */
   async primary(): Promise<RedisServer> {
     const named = await Promise.all(this.sentinels.map((sentinel) => this.named(sentinel)));
-    const node = this.nodes.find(({ port }) => named.includes(port));
+    const node = this.nodes.find((each) => named.includes(this.portOf(each)));
     if (!node) throw new Error(`The sentinels name ${named.join(', ')}.`);
     return node;
   }
@@ -86,7 +95,7 @@ export class RedisSentinel {
     let after: RedisServer | undefined;
     await until(async () => {
       const named = await Promise.all(this.sentinels.map((sentinel) => this.named(sentinel)));
-      after = this.nodes.find(({ port }) => port !== before.port && named.includes(port));
+      after = this.nodes.find((node) => node !== before && named.includes(this.portOf(node)));
       return after !== undefined && (await roleOf(after, this.password)).role === 'master';
     }, 'another one is promoted');
     return after ?? before;
@@ -101,8 +110,8 @@ export class RedisSentinel {
   settled(): Promise<void> {
     return until(async () => {
       const named = await Promise.all(this.sentinels.map((sentinel) => this.named(sentinel)));
-      const primary = this.nodes.find(({ port }) => port === named[0]);
-      if (!primary || named.some((port) => port !== primary.port)) return false;
+      const primary = this.nodes.find((node) => this.portOf(node) === named[0]);
+      if (!primary || named.some((port) => port !== named[0])) return false;
       return (
         (await roleOf(primary, this.password)).replicas === this.nodes.length - 1 && (await this.isComplete())
       );
@@ -154,9 +163,9 @@ export class RedisSentinel {
   }
 }
 
-function configuration(primary: RedisServer, password: string | undefined): string {
+function configuration(host: string, port: number, password: string | undefined): string {
   const lines = [
-    `sentinel monitor ${MASTER} ${primary.host} ${primary.port} ${QUORUM}`,
+    `sentinel monitor ${MASTER} ${host} ${port} ${QUORUM}`,
     `sentinel down-after-milliseconds ${MASTER} ${DOWN_AFTER_MS}`,
     `sentinel failover-timeout ${MASTER} ${FAILOVER_TIMEOUT_MS}`,
     `sentinel parallel-syncs ${MASTER} 2`,

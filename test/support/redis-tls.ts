@@ -1,20 +1,20 @@
 import { type RedisServer, startRedis } from './redis-server.js';
 import type { Certificate, CertificateAuthority } from './tls-certificates.js';
 
-/** Where a Redis of `startTlsRedis` speaks TLS: beside its plain port, which is for the test's own commands. */
-export function tlsPortOf({ port }: RedisServer): number {
+/** Where a server with `tlsOptions` speaks TLS: beside its plain port, which is for the test's own commands. */
+export function tlsPortOf({ port }: { readonly port: number }): number {
   return port + 1;
 }
 
-/** What a Redis of `startTlsRedis` finds `spare` by, to use it from now on. */
+/** What a server with `tlsOptions` finds `spare` by, to use it from now on. */
 export const SPARE = ['tls-cert-file', 'spare.pem', 'tls-key-file', 'spare.key'] as const;
 
-/** A Redis that shows this certificate, and has another one ready. */
-export function startTlsRedis(
+/** Options for a server that shows this certificate, and has another one ready. */
+export function tlsOptions(
   authority: CertificateAuthority,
   certificate: Certificate,
   spare = certificate,
-): Promise<RedisServer> {
+): { readonly files: Readonly<Record<string, string>>; readonly args: (port: number) => string[] } {
   const files = {
     'ca.pem': authority.cert,
     'redis.pem': certificate.cert,
@@ -28,5 +28,9 @@ export function startTlsRedis(
     ['--tls-ca-cert-file', 'ca.pem'],
     ['--tls-auth-clients', 'no'],
   ].flat();
-  return startRedis({ files, args: (port) => ['--tls-port', `${port + 1}`, ...settings] });
+  return { files, args: (port) => ['--tls-port', `${port + 1}`, ...settings] };
+}
+
+export function startTlsRedis(...certificates: Parameters<typeof tlsOptions>): Promise<RedisServer> {
+  return startRedis(tlsOptions(...certificates));
 }

@@ -6,6 +6,8 @@ import { inState, watch } from '../../support/bus-watch.js';
 import { next } from '../../support/observe.js';
 import { RedisSentinel } from '../../support/redis-sentinel.js';
 import type { RedisServer } from '../../support/redis-server.js';
+import { tlsOptions } from '../../support/redis-tls.js';
+import { CertificateAuthority } from '../../support/tls-certificates.js';
 import { sayTopology } from '../../support/topology.js';
 import { describeBus } from '../../bus/bus-contract.js';
 
@@ -128,6 +130,34 @@ describe('a primary that Sentinel watches', () => {
     TIMEOUT_MS,
   );
 });
+
+it(
+  'a primary with TLS is found through sentinels with TLS, and left for the next one',
+  async () => {
+    const authority = new CertificateAuthority();
+    const redis = await RedisSentinel.start({ tls: tlsOptions(authority, authority.issue(['127.0.0.1'])) });
+    const farm = new BusFarm({
+      connection: redis.url.replace('redis', 'rediss'),
+      redis: { tls: { ca: authority.cert } },
+    });
+    try {
+      const before = await redis.primary();
+      await sayTopology('Sentinel with TLS', { port: before.port });
+      const [a, b] = await farm.pair();
+      const left = Promise.all([a, b].map(({ bus }) => next(bus.status$, ({ state }) => state !== 'ready')));
+      await redis.failover();
+      await redis.promoted(before);
+      await left;
+      await Promise.all([a.ready(), b.ready()]);
+      expect(await b.heardFrom(a)).toEqual([]);
+      expect((await redis.clientsOf(before)).filter((name) => name.startsWith('backplane:'))).toEqual([]);
+    } finally {
+      await farm.close();
+      await redis.stop();
+    }
+  },
+  TIMEOUT_MS,
+);
 
 describe('sentinels', () => {
   let redis: RedisSentinel;
