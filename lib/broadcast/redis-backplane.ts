@@ -26,7 +26,10 @@ export class RedisBackplane {
   readonly connectionRestored$: Observable<ConnectionRestoration>;
   /** Messages that clients of this server may have missed. Silent while all is well. */
   readonly loss$: Observable<Loss>;
-  /** What went wrong and was dealt with: failed publishes, dropped messages, refused subscriptions, listeners that throw. */
+  /**
+   * What went wrong and was dealt with: refused connections and subscriptions, failed publishes, dropped messages,
+   * listeners that throw.
+   */
   readonly errors$: Observable<BackplaneError>;
 
   private readonly logger = new Logger('RedisBackplane');
