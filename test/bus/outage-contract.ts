@@ -195,7 +195,7 @@ export function describeOutages(name: string, open: () => Promise<MortalRedis>):
         await b.bus.want(channel);
         redis.freeze();
         const outcome = a.publish(channel, 'under way').catch((error: unknown) => error);
-        await inState(a, 'reconnecting');
+        await Promise.all([inState(a, 'reconnecting'), inState(b, 'reconnecting')]);
         const error = await outcome;
         expect(error).toBeInstanceOf(Error);
         expect(error).not.toBeInstanceOf(PublishRefusedError);
