@@ -1,8 +1,8 @@
 import { ChannelNames } from '../protocol/channel-names.js';
 import { newServerId } from '../protocol/connection-id.js';
-import { InvalidOptionsError } from '../options/invalid-options.error.js';
 import type { ResolvedOptions } from '../options/resolve-options.js';
 import type { Bus } from './bus.js';
+import { HomeTransport } from './cluster/home-transport.js';
 import { MemoryTransport } from './memory-transport.js';
 import { OwnRedisClients, UserRedisClients } from './redis-clients.js';
 import { RedisTransport } from './redis-transport.js';
@@ -17,7 +17,7 @@ export function createBus(options: ResolvedOptions, channels: ChannelNames): Bus
 }
 
 function createTransport(
-  { connection, connectionFactory }: ResolvedOptions,
+  { connection, connectionFactory, channelPrefix }: ResolvedOptions,
   name: string,
   pattern: string,
 ): Transport {
@@ -30,8 +30,6 @@ function createTransport(
     case 'sentinel':
       return new RedisTransport(new OwnRedisClients(connection.redis, name), pattern);
     case 'cluster':
-      throw new InvalidOptionsError([
-        'connection: Redis Cluster is not supported yet; name one server, or Sentinel',
-      ]);
+      return new HomeTransport(connection, channelPrefix, name, pattern);
   }
 }

@@ -26,9 +26,9 @@ export class Outage {
     this.failures.next({ link, cause });
   }
 
-  /** The subscriber link is gone. @param heardUntil the last moment that is proved to have been heard */
+  /** The subscriber link is gone, or was on the wrong node. @param heardUntil the last moment that is proved to have been heard */
   deaf(heardUntil: number): void {
-    this.deafSince ??= heardUntil;
+    this.deafSince = Math.min(this.deafSince ?? heardUntil, heardUntil);
   }
 
   /** This server has heard itself: on channels that are subscribed, nothing is missed from now on. */

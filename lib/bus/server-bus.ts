@@ -184,6 +184,11 @@ export class ServerBus implements Bus {
       this.failed(link, cause);
       this.update({ retry: { attempt, nextDelayMs: Math.round(nextDelayMs) } });
     },
+    moved: (since) => {
+      this.outage.deaf(since);
+      this.unheard = true;
+    },
+    problem: (cause) => this.report(new BackplaneError('connect', cause.message, { cause })),
     message: (bytes) => this.inbox.read(bytes),
   };
 

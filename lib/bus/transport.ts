@@ -36,6 +36,13 @@ export interface TransportEvents {
   down(link: LinkRole, cause: Error): void;
   /** A connection attempt failed, and another one follows. */
   retrying(link: LinkRole, attempt: number, delayMs: number, cause: Error): void;
+  /**
+   * Since then this server may have been on another node than the others, though its links seemed well: what it heard
+   * may be incomplete, and what it published may not have been heard. A `down` follows.
+   */
+  moved(since: number): void;
+  /** Something is wrong that the links do not show. */
+  problem(cause: Error): void;
   /** Bytes from a subscribed channel, in order. They may be a view: copy what is kept. */
   message(bytes: Buffer): void;
 }

@@ -12,7 +12,7 @@ export type RedisRole = 'publisher' | 'subscriber';
 /** What `RedisBackplaneModule.forRoot` takes. A wrong option stops bootstrap with one message that names it. */
 export interface RedisBackplaneOptions extends EdgeOptions {
   /**
-   * Where Redis is: a URL (`redis://`, `rediss://`, `valkey://`, `unix://`, `redis+sentinel://` …), a
+   * Where Redis is: a URL (`redis://`, `rediss://`, `valkey://`, `unix://`, `redis+sentinel://`, `redis+cluster://` …), a
    * StackExchange.Redis string (`host:6379,password=…,ssl=true`), or `memory:` / `memory:name` for servers
    * that share one process and need no Redis.
    *
@@ -26,7 +26,7 @@ export interface RedisBackplaneOptions extends EdgeOptions {
   /**
    * Makes the Redis clients instead: called once for each role. A client must have the options it is given
    * as `requiredOptions`, which is checked at bootstrap, and must serve nothing else. It is never closed by
-   * the backplane.
+   * the backplane. Not for a cluster, where the backplane looks for the node of each connection by itself.
    */
   connectionFactory?: (role: RedisRole, requiredOptions: RedisOptions) => Redis | Promise<Redis>;
 

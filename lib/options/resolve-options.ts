@@ -17,6 +17,9 @@ const DEFAULT_INVOKE_TIMEOUT_MS = 10_000;
 /** The reference waits 30 s to 35 s, an age for whoever waits. */
 const DEFAULT_COMMAND_TIMEOUT_MS = 5_000;
 
+const CLUSTER_FACTORY =
+  'connectionFactory: cannot serve a cluster, where the backplane looks for the node of each connection; leave it out, and say in redis what the clients need';
+
 /** The options with defaults filled in, checked, and what the connection string says worked in. */
 export interface ResolvedOptions {
   readonly connection: ConnectionPlan;
@@ -73,6 +76,7 @@ export function resolveOptions(options: RedisBackplaneOptions): ResolvedOptions 
   const checked = schema.safeParse(options, { reportInput: false });
   if (!checked.success) throw new InvalidOptionsError(checked.error.issues.map(describe));
   const plan = planConnection(options.connection ?? DEFAULT_CONNECTION, options.redis);
+  if (plan.mode === 'cluster' && options.connectionFactory) throw new InvalidOptionsError([CLUSTER_FACTORY]);
   return {
     connection: plan,
     connectionFactory: options.connectionFactory,

@@ -22,6 +22,8 @@ async function publishNonsense({ connection, channelPrefix }: RedisBackplaneOpti
       up: () => ++up === 2 && resolve(),
       down: () => undefined,
       retrying: () => undefined,
+      moved: () => undefined,
+      problem: () => undefined,
       message: () => undefined,
     });
   });

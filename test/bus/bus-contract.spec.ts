@@ -25,7 +25,14 @@ describeBus('in memory', async () => {
   const opened = new Promise<void>((resolve) => {
     const ignore = (): void => undefined;
     const up = (): void => resolve();
-    void stranger.open({ up, down: ignore, retrying: ignore, message: ignore });
+    void stranger.open({
+      up,
+      down: ignore,
+      retrying: ignore,
+      moved: ignore,
+      problem: ignore,
+      message: ignore,
+    });
   });
   await opened;
   return {

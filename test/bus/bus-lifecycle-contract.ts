@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { NotSubscribedError } from '../../lib/bus/bus.errors.js';
 import { PublishRefusedError } from '../../lib/bus/transport.js';
@@ -69,7 +68,7 @@ export function describeBusLifecycle(makeFarm: (prefix?: string) => BusFarm): vo
     it('before the connection is there rejects, and is granted with it', async () => {
       const a = await farm.ready();
       const b = farm.server();
-      const channel = `early:${randomUUID()}`;
+      const channel = `${farm.prefix}:early`;
       await expect(b.bus.want(channel)).rejects.toThrow(NotSubscribedError);
       await b.start();
       await b.ready();
@@ -159,21 +158,21 @@ export function describeBusLifecycle(makeFarm: (prefix?: string) => BusFarm): vo
     it('makes publish reject with PublishRefusedError', async () => {
       const server = await farm.ready();
       await server.bus.close();
-      await expect(server.publish('any', 'late')).rejects.toThrow(PublishRefusedError);
+      await expect(server.publish(`${farm.prefix}:any`, 'late')).rejects.toThrow(PublishRefusedError);
     });
 
     it('leaves nothing to be counted as published', async () => {
       const server = await farm.ready();
       await server.bus.close();
       const { published } = server.bus.counters;
-      await expect(server.publish('any', 'late')).rejects.toThrow();
+      await expect(server.publish(`${farm.prefix}:any`, 'late')).rejects.toThrow();
       expect(server.bus.counters.published).toBe(published);
     });
 
     it('makes want reject with NotSubscribedError', async () => {
       const { bus } = await farm.ready();
       await bus.close();
-      await expect(bus.want('any')).rejects.toThrow(NotSubscribedError);
+      await expect(bus.want(`${farm.prefix}:any`)).rejects.toThrow(NotSubscribedError);
     });
 
     it('right after the start is final: nothing opens afterwards', async () => {
@@ -182,16 +181,16 @@ export function describeBusLifecycle(makeFarm: (prefix?: string) => BusFarm): vo
       await b.start();
       await b.bus.close();
       await expect(a.heardFrom(await farm.ready())).resolves.toEqual([]);
-      await expect(b.publish('any', 'late')).rejects.toThrow(PublishRefusedError);
+      await expect(b.publish(`${farm.prefix}:any`, 'late')).rejects.toThrow(PublishRefusedError);
       expect(a.bus.peers.alive.has(b.bus.serverId)).toBe(false);
       expect(b.bus.status.state).toBe('closed');
     });
 
     it('ends receiving', async () => {
       const [a, b] = await farm.pair();
-      await b.bus.want('channel');
+      await b.bus.want(`${farm.prefix}:channel`);
       await b.bus.close();
-      await a.publish('channel', 'late');
+      await a.publish(`${farm.prefix}:channel`, 'late');
       await a.heardFrom(await farm.ready());
       expect(b.heard).toEqual([]);
     });

@@ -11,7 +11,7 @@ const LONG = 60_000;
 const unhandled: unknown[] = [];
 const keep = (reason: unknown): unknown => unhandled.push(reason);
 const retrying = vi.fn<TransportEvents['retrying']>();
-const events = { up: vi.fn(), down: vi.fn(), retrying, message: vi.fn() };
+const events = { up: vi.fn(), down: vi.fn(), retrying, moved: vi.fn(), problem: vi.fn(), message: vi.fn() };
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });

@@ -45,6 +45,11 @@ describe('wrong options stop bootstrap with a message that names', () => {
       /connectionFactory: must be a function/,
     ],
     ['a cluster', { connection: 'redis://a:1,b:2' }, /connection: /],
+    [
+      'a connectionFactory for a cluster',
+      { connection: 'redis+cluster://a,b', connectionFactory: () => undefined },
+      /connectionFactory: cannot serve a cluster/,
+    ],
     ['no options at all', undefined, /options: /],
   ])('%s', async (_name, options, message) => {
     expect((await refusal(options)).message).toMatch(message);

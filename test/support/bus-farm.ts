@@ -27,7 +27,10 @@ export class BusServer {
   readonly heard: Heard[] = [];
   private readonly heard$ = new ReplaySubject<Heard>();
 
-  constructor(readonly bus: Bus) {}
+  constructor(
+    readonly bus: Bus,
+    private readonly prefix: string,
+  ) {}
 
   start(): Promise<void> {
     return this.bus.start((origin, kind, body) => {
@@ -58,10 +61,11 @@ export class BusServer {
    */
   async heardFrom(from: BusServer): Promise<string[]> {
     const last = `last:${randomUUID()}`;
-    await this.bus.want(last);
-    await from.publish(last, last);
+    const channel = `${this.prefix}:${last}`;
+    await this.bus.want(channel);
+    await from.publish(channel, last);
     await next(this.heard$, ({ text }) => text === last);
-    this.bus.unwant(last);
+    this.bus.unwant(channel);
     return this.heard.map(({ text }) => text).filter((text) => !text.startsWith('last:'));
   }
 }
@@ -81,7 +85,8 @@ export class BusFarm {
 
   /** A new one, not started. */
   server(options: RedisBackplaneOptions = {}): BusServer {
-    const server = new BusServer(createBus(resolveOptions({ ...this.options, ...options }), this.channels));
+    const own = { ...this.options, channelPrefix: this.prefix, ...options };
+    const server = new BusServer(createBus(resolveOptions(own), this.channels), this.prefix);
     this.servers.push(server);
     return server;
   }

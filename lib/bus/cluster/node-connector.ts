@@ -1,0 +1,51 @@
+import { Socket, connect as connectTcp, isIP } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import { AbstractConnector, type RedisOptions } from 'ioredis';
+import type { RedisNode } from '../../options/connection-plan.js';
+
+type Connector = NonNullable<RedisOptions['Connector']>;
+
+/**
+ * Makes an ioredis client find out for each connection anew to which node it goes.
+ *
+ * @param locate tells the node; its rejection counts as a connection that failed, and is tried again as one
+ */
+export function nodeConnector(locate: () => Promise<RedisNode>, { tls }: RedisOptions): Connector {
+  return class NodeConnector extends AbstractConnector {
+    constructor(options: unknown) {
+      super((options as RedisOptions).disconnectTimeout ?? 0);
+    }
+
+    override async connect(): Promise<Socket> {
+      this.connecting = true;
+      this.stream = await this.open();
+      // Ended while the node was looked for. By this message ioredis knows that it is no failure.
+      if (this.isEnded()) {
+        this.stream.destroy();
+        throw new Error('Connection is closed.');
+      }
+      return this.stream;
+    }
+
+    private isEnded(): boolean {
+      return !this.connecting;
+    }
+
+    private async open(): Promise<Socket> {
+      try {
+        const { host, port } = await locate();
+        const stream = tls
+          ? connectTls({ ...(isIP(host) === 0 && { servername: host }), ...tls, host, port })
+          : connectTcp({ host, port });
+        stream.once('error', (error: Error) => (this.firstError = error));
+        return stream;
+      } catch (error) {
+        // ioredis takes a rejection for the end of all attempts, and a dead stream for the end of this one.
+        this.firstError = error instanceof Error ? error : new Error(String(error));
+        const dead = new Socket();
+        dead.destroy();
+        return dead;
+      }
+    }
+  };
+}

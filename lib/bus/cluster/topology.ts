@@ -1,0 +1,159 @@
+import { Redis, type NatMap, type RedisOptions } from 'ioredis';
+import type { RedisNode } from '../../options/connection-plan.js';
+import { isReplyError } from '../redis-transport.js';
+import { type ClusterView, ownerOf, parseClusterNodes, sameNode } from './cluster-view.js';
+
+/** A node that has not answered by then is passed over: it may be frozen, and others know as much. */
+const ANSWER_TIMEOUT_MS = 400;
+
+/** Nobody could be asked who owns what, or nobody does. */
+export class TopologyError extends Error {
+  override readonly name = 'TopologyError';
+
+  /** @param refused a node answered, and refused to tell: trying again will not mend it */
+  constructor(
+    message: string,
+    readonly refused: boolean,
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+/**
+ * Knows who to ask which node owns a slot now. One connection, to the node that answered last, is kept for it:
+ * asking costs a short command, and a node that does not answer is left for another one.
+ */
+export class Topology {
+  private known: readonly RedisNode[];
+  private scout: { readonly node: RedisNode; readonly client: Redis } | undefined;
+  private asking: Promise<ClusterView> | undefined;
+  private closed = false;
+
+  constructor(
+    private readonly seeds: readonly RedisNode[],
+    private readonly options: RedisOptions,
+    private readonly name: string,
+  ) {
+    this.known = seeds;
+  }
+
+  /** @throws TopologyError */
+  async ownerOf(slot: number): Promise<RedisNode> {
+    const owner = ownerOf(await this.view(), slot);
+    if (!owner) throw new TopologyError(`no node of the cluster owns slot ${slot}`, false);
+    return owner;
+  }
+
+  /**
+   * What a node sees now; whoever asks while it is asked gets the same answer.
+   *
+   * @throws TopologyError
+   */
+  view(): Promise<ClusterView> {
+    this.asking ??= this.askAnyone().finally(() => (this.asking = undefined));
+    return this.asking;
+  }
+
+  close(): void {
+    this.closed = true;
+    this.dismiss();
+  }
+
+  private async askAnyone(): Promise<ClusterView> {
+    let cause: unknown;
+    let doubtful: ClusterView | undefined;
+    for (const node of this.candidates()) {
+      try {
+        const view = await this.ask(node);
+        this.known = [...view.nodes, ...this.seeds];
+        if (view.hasQuorum) return view;
+        // Where nobody sees a majority the cluster is down, and what is left of it still carries messages.
+        doubtful ??= view;
+      } catch (error) {
+        cause = error;
+      }
+      this.dismiss();
+      if (this.closed) break;
+    }
+    if (doubtful) return doubtful;
+    throw toTopologyError(cause);
+  }
+
+  /** Whoever answered last comes first, the others in random order: a farm does not ask one node only. */
+  private candidates(): RedisNode[] {
+    const others = this.known
+      .filter((node, index) => this.known.findIndex((other) => sameNode(node, other)) === index)
+      .map((node) => ({ node, order: this.scout && sameNode(node, this.scout.node) ? -1 : Math.random() }))
+      .sort((a, b) => a.order - b.order);
+    return others.map(({ node }) => node);
+  }
+
+  private async ask(node: RedisNode): Promise<ClusterView> {
+    const client = this.scout && sameNode(this.scout.node, node) ? this.scout.client : this.send(node);
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      const reason = new Error(`${node.host}:${node.port} did not answer within ${ANSWER_TIMEOUT_MS} ms`);
+      timer = setTimeout(() => reject(reason), ANSWER_TIMEOUT_MS);
+    });
+    try {
+      const reply = await Promise.race([client.cluster('NODES'), late]);
+      const view = parseClusterNodes(String(reply), node, this.options.tls !== undefined);
+      return mapped(view, this.options.natMap);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** A client for one node and one connection, whose end is the end of the client. */
+  private send({ host, port }: RedisNode): Redis {
+    this.dismiss();
+    const client = new Redis({
+      ...this.options,
+      host,
+      port,
+      connectionName: `${this.name}:topology`,
+      connectTimeout: ANSWER_TIMEOUT_MS,
+      maxRetriesPerRequest: 0,
+      enableOfflineQueue: true,
+      autoResubscribe: false,
+      keyPrefix: '',
+      db: 0,
+      retryStrategy: () => null,
+    });
+    // What it means is told by the command that fails with it.
+    client.on('error', () => undefined);
+    client.once('end', () => {
+      if (this.scout?.client === client) this.scout = undefined;
+    });
+    this.scout = { node: { host, port }, client };
+    return client;
+  }
+
+  private dismiss(): void {
+    this.scout?.client.disconnect();
+    this.scout = undefined;
+  }
+}
+
+/** Where nodes announce addresses that cannot be reached from here, the user says which can. */
+function mapped(view: ClusterView, natMap: NatMap | undefined): ClusterView {
+  if (!natMap) return view;
+  const translate = <T extends RedisNode>(node: T): T => {
+    const key = `${node.host}:${node.port}`;
+    return { ...node, ...(typeof natMap === 'function' ? natMap(key) : natMap[key]) };
+  };
+  return { ...view, masters: view.masters.map(translate), nodes: view.nodes.map(translate) };
+}
+
+function toTopologyError(cause: unknown): TopologyError {
+  const reason = cause instanceof Error ? cause.message : 'the backplane is closed';
+  if (!isReplyError(cause))
+    return new TopologyError(`no node of the cluster answers: ${reason}`, false, { cause });
+  const advice = reason.startsWith('NOPERM')
+    ? 'Grant the Redis user +cluster|nodes'
+    : 'Name a single server as redis://host, not as a cluster, if it is none';
+  return new TopologyError(`a node refuses to tell the nodes of its cluster: ${reason}. ${advice}.`, true, {
+    cause,
+  });
+}
