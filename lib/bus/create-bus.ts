@@ -3,6 +3,11 @@ import { newServerId } from '../protocol/connection-id.js';
 import type { ResolvedOptions } from '../options/resolve-options.js';
 import type { Bus } from './bus.js';
 import { HomeTransport } from './cluster/home-transport.js';
+import { allPartitions, tagReader } from './cluster/partition.js';
+import { PartitionTransport } from './cluster/partition-transport.js';
+import { ShardNodes } from './cluster/shard-nodes.js';
+import { ShardedBus } from './cluster/sharded-bus.js';
+import { Topology } from './cluster/topology.js';
 import { MemoryTransport } from './memory-transport.js';
 import { OwnRedisClients, UserRedisClients } from './redis-clients.js';
 import { RedisTransport } from './redis-transport.js';
@@ -12,8 +17,27 @@ import type { Transport } from './transport.js';
 /** A bus that is not started yet, for a server that is new. */
 export function createBus(options: ResolvedOptions, channels: ChannelNames): Bus {
   const serverId = newServerId();
-  const transport = createTransport(options, `backplane:${serverId}`, channels.pattern);
+  const name = `backplane:${serverId}`;
+  if (options.sharded) return createShardedBus(options, channels, serverId, name);
+  const transport = createTransport(options, name, channels.pattern);
   return new ServerBus(serverId, channels, transport, options.publishTimeoutMs);
+}
+
+function createShardedBus(
+  { connection, channelPrefix, publishTimeoutMs }: ResolvedOptions,
+  channels: ChannelNames,
+  serverId: string,
+  name: string,
+): Bus {
+  const { nodes: seeds, redis } = connection;
+  const { pattern } = channels;
+  const setup = { redis, name, pattern, tagOf: tagReader(channelPrefix) };
+  const nodes = new ShardNodes(new Topology(seeds, redis, name), setup);
+  const shards = allPartitions(channelPrefix).map((partition) => {
+    const transport = new PartitionTransport(partition.tag, partition.slot, nodes);
+    return { partition, bus: new ServerBus(serverId, partition.names, transport, publishTimeoutMs) };
+  });
+  return new ShardedBus(serverId, channels, shards);
 }
 
 function createTransport(

@@ -59,6 +59,6 @@ export class MemoryTransport implements Transport {
   }
 
   private deliver(channel: string, bytes: Buffer): void {
-    if (this.subscribed.has(channel)) this.events?.message(bytes);
+    if (this.subscribed.has(channel)) this.events?.message(bytes, Buffer.from(channel));
   }
 }

@@ -39,6 +39,7 @@ export class RedisLink {
     client.on('error', this.onError);
     // Only the Buffer form is listened to: ioredis then makes no strings of what arrives.
     client.on('messageBuffer', this.onMessage);
+    client.on('smessageBuffer', this.onMessage);
   }
 
   get isUp(): boolean {
@@ -87,6 +88,7 @@ export class RedisLink {
     this.client.off('end', this.onEnd);
     this.client.off('error', this.onError);
     this.client.off('messageBuffer', this.onMessage);
+    this.client.off('smessageBuffer', this.onMessage);
   }
 
   private readonly onConnecting = (): void => {
@@ -143,8 +145,8 @@ export class RedisLink {
     this.lastError = error;
   };
 
-  private readonly onMessage = (_channel: Buffer, message: Buffer): void => {
-    this.events.message(message);
+  private readonly onMessage = (channel: Buffer, message: Buffer): void => {
+    this.events.message(message, channel);
   };
 
   private cause(): Error {

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import { InvalidOptionsError } from '../options/invalid-options.error.js';
+import { CLASSIC, type PubSubCommands } from './pub-sub-commands.js';
 import { type RedisClients, retryDelay } from './redis-clients.js';
 import { RedisLink } from './redis-link.js';
 import type { SentinelWatch } from './sentinel-watch.js';
@@ -21,6 +22,7 @@ export class RedisTransport implements Transport {
     private readonly clients: RedisClients,
     /** What the Redis user needs the right to, as an ACL writes it behind `&`. */
     private readonly pattern: string,
+    private readonly commands: PubSubCommands = CLASSIC,
   ) {}
 
   async open(events: TransportEvents): Promise<void> {
@@ -35,20 +37,22 @@ export class RedisTransport implements Transport {
     if (!this.publisher?.isUp)
       return Promise.reject(new PublishRefusedError('the publisher link to Redis is down'));
     this.cork(this.publisher.client.stream);
-    return this.publisher.client.publish(channel, bytes).then(ignoreReply, (error: unknown) => {
-      if (isReplyError(error)) throw new PublishRefusedError(this.explain(error), { cause: error });
-      throw error;
-    });
+    return this.commands
+      .publish(this.publisher.client, channel, bytes)
+      .then(ignoreReply, (error: unknown) => {
+        if (isReplyError(error)) throw new PublishRefusedError(this.explain(error), { cause: error });
+        throw error;
+      });
   }
 
   async subscribe(channels: readonly string[]): Promise<void> {
     if (!this.subscriber?.isUp) throw new Error('the subscriber link to Redis is down');
-    await this.subscriber.client.subscribe(...channels);
+    await this.commands.subscribe(this.subscriber.client, channels);
   }
 
   async unsubscribe(channels: readonly string[]): Promise<void> {
     if (!this.subscriber?.isUp) return;
-    await this.subscriber.client.unsubscribe(...channels);
+    await this.commands.unsubscribe(this.subscriber.client, channels);
   }
 
   reset(cause: Error): void {
@@ -94,7 +98,7 @@ export class RedisTransport implements Transport {
 
   private explain({ message }: Error): string {
     if (!message.startsWith('NOPERM')) return message;
-    return `${message}. Grant the Redis user the channels "&${this.pattern}" and +publish`;
+    return `${message}. Grant the Redis user the channels "&${this.pattern}" and ${this.commands.publishRight}`;
   }
 
   /** Publishes of one tick leave in one write(2), which is most of what a publish costs. */

@@ -1,5 +1,4 @@
-import { BehaviorSubject, type Observable, Subject, firstValueFrom, map, race, timer } from 'rxjs';
-import { filter } from 'rxjs/operators';
+import { BehaviorSubject, type Observable, Subject, firstValueFrom, race, timer } from 'rxjs';
 import { encodeRecord } from '../protocol/envelope.js';
 import { encodeHeartbeat } from '../protocol/heartbeat-record.js';
 import type { ChannelNames } from '../protocol/channel-names.js';
@@ -12,7 +11,7 @@ import { Outage } from './outage.js';
 import { Outbox } from './outbox.js';
 import { Peers } from './peers.js';
 import { RedisConnectError } from './redis-connect.error.js';
-import { type BackplaneStatus, type StatusFacts, decideStatus, sameStatus } from './status.js';
+import { type BackplaneStatus, type StatusFacts, decideStatus, sameStatus, whenSettled } from './status.js';
 import { Subscriptions } from './subscriptions.js';
 import { type LinkRole, PublishRefusedError, type Transport, type TransportEvents } from './transport.js';
 
@@ -113,11 +112,7 @@ export class ServerBus implements Bus {
   }
 
   whenReady(timeoutMs: number): Promise<boolean> {
-    const settled = this.status$.pipe(
-      filter(({ state }) => state === 'ready' || state === 'degraded' || state === 'closed'),
-      map(({ state }) => state !== 'closed'),
-    );
-    return firstValueFrom(race(settled, timer(timeoutMs).pipe(map(() => false))), { defaultValue: false });
+    return whenSettled(this.status$, timeoutMs);
   }
 
   publish(channels: readonly string[], record: Buffer): Promise<void> {

@@ -1,3 +1,5 @@
+import { type Observable, filter, firstValueFrom, map, race, timer } from 'rxjs';
+
 /**
  * How this server stands with the other servers.
  *
@@ -40,6 +42,33 @@ export function decideStatus(facts: StatusFacts): BackplaneStatus {
     return { state: 'degraded', reason: `Redis refuses to let this server subscribe ${denied}${more}` };
   }
   return { state: facts.echoed ? 'ready' : 'subscribing' };
+}
+
+/** From the worst to the best. What is closed in part is closing. */
+const RANKS: readonly BackplaneStatus['state'][] = [
+  'closed',
+  'reconnecting',
+  'connecting',
+  'subscribing',
+  'degraded',
+  'ready',
+];
+
+/** How several that must all work stand together. */
+export function worstStatus(statuses: readonly BackplaneStatus[]): BackplaneStatus {
+  const rank = ({ state }: BackplaneStatus): number => RANKS.indexOf(state);
+  return statuses.reduce((worst, status) => (rank(status) < rank(worst) ? status : worst), {
+    state: 'ready',
+  });
+}
+
+/** Resolves with true once the status is `ready` or `degraded`, with false after `timeoutMs` or when closed. */
+export function whenSettled(status$: Observable<BackplaneStatus>, timeoutMs: number): Promise<boolean> {
+  const settled = status$.pipe(
+    filter(({ state }) => state === 'ready' || state === 'degraded' || state === 'closed'),
+    map(({ state }) => state !== 'closed'),
+  );
+  return firstValueFrom(race(settled, timer(timeoutMs).pipe(map(() => false))), { defaultValue: false });
 }
 
 export function sameStatus(a: BackplaneStatus, b: BackplaneStatus): boolean {

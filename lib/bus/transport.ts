@@ -44,7 +44,7 @@ export interface TransportEvents {
   /** Something is wrong that the links do not show. */
   problem(cause: Error): void;
   /** Bytes from a subscribed channel, in order. They may be a view: copy what is kept. */
-  message(bytes: Buffer): void;
+  message(bytes: Buffer, channel: Buffer): void;
 }
 
 /** A publish that certainly did not reach the other servers. */

@@ -31,6 +31,15 @@ export interface RedisBackplaneOptions extends EdgeOptions {
   connectionFactory?: (role: RedisRole, requiredOptions: RedisOptions) => Redis | Promise<Redis>;
 
   /**
+   * Sharded pub/sub, of a cluster of Redis 7 or later: channels are spread over the masters, and each message goes
+   * to one of them, where classic pub/sub copies it to all. One sender's messages keep their order for one target
+   * only. Must be the same on all servers. Needs a cluster as `connection`, and a `channelPrefix` without braces.
+   *
+   * @default false
+   */
+  sharded?: boolean;
+
+  /**
    * Stands before every channel, as `<prefix>:…`. Give each app its own: two apps with the same prefix on the
    * same Redis receive each other's messages. Letters, digits and `_ . : { } -`.
    *

@@ -17,13 +17,11 @@ const DEFAULT_INVOKE_TIMEOUT_MS = 10_000;
 /** The reference waits 30 s to 35 s, an age for whoever waits. */
 const DEFAULT_COMMAND_TIMEOUT_MS = 5_000;
 
-const CLUSTER_FACTORY =
-  'connectionFactory: cannot serve a cluster, where the backplane looks for the node of each connection; leave it out, and say in redis what the clients need';
-
 /** The options with defaults filled in, checked, and what the connection string says worked in. */
 export interface ResolvedOptions {
   readonly connection: ConnectionPlan;
   readonly connectionFactory: RedisBackplaneOptions['connectionFactory'];
+  readonly sharded: boolean;
   readonly channelPrefix: string;
   readonly abortConnect: boolean;
   readonly protocols: readonly ClientProtocolName[];
@@ -52,6 +50,7 @@ const schema = z.strictObject({
   connectionFactory: z
     .custom<RedisBackplaneOptions['connectionFactory']>(isFunction, 'must be a function')
     .optional(),
+  sharded: z.boolean().optional(),
   channelPrefix: prefix.optional(),
   abortConnect: z.boolean().optional(),
   protocols: z
@@ -76,11 +75,14 @@ export function resolveOptions(options: RedisBackplaneOptions): ResolvedOptions 
   const checked = schema.safeParse(options, { reportInput: false });
   if (!checked.success) throw new InvalidOptionsError(checked.error.issues.map(describe));
   const plan = planConnection(options.connection ?? DEFAULT_CONNECTION, options.redis);
-  if (plan.mode === 'cluster' && options.connectionFactory) throw new InvalidOptionsError([CLUSTER_FACTORY]);
+  const channelPrefix = options.channelPrefix ?? checkPrefix(plan.backplane.channelPrefix) ?? DEFAULT_PREFIX;
+  const contradictions = contradictionsIn(options, plan, channelPrefix);
+  if (contradictions.length > 0) throw new InvalidOptionsError(contradictions);
   return {
     connection: plan,
     connectionFactory: options.connectionFactory,
-    channelPrefix: options.channelPrefix ?? checkPrefix(plan.backplane.channelPrefix) ?? DEFAULT_PREFIX,
+    sharded: options.sharded ?? false,
+    channelPrefix,
     abortConnect: options.abortConnect ?? plan.backplane.abortConnect ?? false,
     protocols: checked.data.protocols ?? ['json'],
     publishTimeoutMs: plan.backplane.publishTimeoutMs ?? DEFAULT_PUBLISH_TIMEOUT_MS,
@@ -89,6 +91,29 @@ export function resolveOptions(options: RedisBackplaneOptions): ResolvedOptions 
     invokeTimeoutMs: options.invokeTimeout ?? DEFAULT_INVOKE_TIMEOUT_MS,
     commandTimeoutMs: options.commandTimeout ?? DEFAULT_COMMAND_TIMEOUT_MS,
   };
+}
+
+/** What is wrong only together. */
+function contradictionsIn(
+  { sharded, connectionFactory }: RedisBackplaneOptions,
+  { mode }: ConnectionPlan,
+  channelPrefix: string,
+): string[] {
+  const rules: readonly (readonly [broken: boolean, message: string])[] = [
+    [
+      mode === 'cluster' && connectionFactory !== undefined,
+      'connectionFactory: cannot serve a cluster, where the backplane looks for the node of each connection; leave it out, and say in redis what the clients need',
+    ],
+    [
+      sharded === true && mode !== 'cluster',
+      'sharded: needs a cluster; name one as redis+cluster://host1,host2 in connection, or leave it out',
+    ],
+    [
+      sharded === true && /[{}]/.test(channelPrefix),
+      'channelPrefix: must have no braces where sharded is set, for they decide about the slots of channels',
+    ],
+  ];
+  return rules.filter(([broken]) => broken).map(([, message]) => message);
 }
 
 function resolveOutage(outage: OutageOption = 'reject'): ResolvedOutage {

@@ -62,6 +62,11 @@ export class ByteReader {
     return this.raw(this.varint());
   }
 
+  /** All that was not read yet. */
+  rest(): Buffer {
+    return this.raw(this.buffer.length - this.position);
+  }
+
   raw(length: number): Buffer {
     const end = this.position + length;
     if (end > this.buffer.length) throw new MalformedBytesError('the bytes end early');

@@ -50,14 +50,15 @@ export function checkName(what: string, name: string): void {
  */
 export class ChannelNames {
   readonly servers: string;
-  /** What a Redis user needs the right to, as an ACL writes it behind `&`. */
-  readonly pattern: string;
   /** What stands before the kind of a target, by path. */
   private readonly bases = new Map<string, string>();
 
-  constructor(private readonly prefix: string) {
+  constructor(
+    private readonly prefix: string,
+    /** What a Redis user needs the right to, as an ACL writes it behind `&`. */
+    readonly pattern = `${prefix}:*`,
+  ) {
     this.servers = `${prefix}:servers`;
-    this.pattern = `${prefix}:*`;
   }
 
   server(serverId: string): string {

@@ -118,7 +118,8 @@ export function decodeEnvelope(bytes: Buffer): DecodedEnvelope {
   }
 }
 
-function decodeRecords(bytes: Buffer): EnvelopeRecord[] {
+/** @throws MalformedBytesError */
+export function decodeRecords(bytes: Buffer): EnvelopeRecord[] {
   const reader = new ByteReader(bytes);
   const records: EnvelopeRecord[] = [];
   while (!reader.atEnd) {

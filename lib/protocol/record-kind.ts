@@ -6,6 +6,8 @@ export const RecordKind = {
   RollCall: 2,
   /** A server that ends says so, and is not waited for. */
   Goodbye: 3,
+  /** One of several copies of another record: see bus/cluster/copies.ts. */
+  Copy: 4,
   /** An emit: see message-record.ts. */
   Message: 16,
   /** Join, leave or disconnect: see command-record.ts. */

@@ -12,6 +12,7 @@ import { collect } from '../support/observe.js';
 const SERVER_ID = 'AbCdEfGhIj-_';
 const OTHER_ID = 'ZyXwVuTsRq-_';
 const CAUSE = new Error('refused');
+const CHANNEL = Buffer.from('app:servers');
 const ROLL_CALL = encodeRecord(RecordKind.RollCall, Buffer.alloc(0));
 
 /** Takes everything, and lets the test say what Redis says, and when. */
@@ -91,12 +92,12 @@ async function linksUp(): Promise<void> {
 /** Its own heartbeat, on the way back. */
 function echo(): void {
   const own = transport.published.at(-1);
-  if (own) transport.says.message(own);
+  if (own) transport.says.message(own, CHANNEL);
 }
 
 function rollCalls(count: number): void {
   for (let call = 0; call < count; call++) {
-    transport.says.message(encodeEnvelope(OTHER_ID, ++number, [ROLL_CALL, ROLL_CALL]));
+    transport.says.message(encodeEnvelope(OTHER_ID, ++number, [ROLL_CALL, ROLL_CALL]), CHANNEL);
   }
 }
 
@@ -223,9 +224,50 @@ describe('the status', () => {
     transport.says.up('publisher');
     await settled();
     expect(bus.status.state).toBe('subscribing');
-    transport.says.message(encodeEnvelope(OTHER_ID, ++number, []));
+    transport.says.message(encodeEnvelope(OTHER_ID, ++number, []), CHANNEL);
     expect(bus.status.state).toBe('subscribing');
     echo();
     expect(bus.status.state).toBe('ready');
+  });
+});
+
+describe('a node that was the right one no more', () => {
+  /** The numbers of the heartbeats published since the last look. */
+  function beats(): number[] {
+    return transport.published.splice(0).flatMap((bytes) => {
+      const decoded = decodeEnvelope(bytes);
+      if (!decoded.ok) throw new Error(`is ${decoded.reason}`);
+      const heartbeats = decoded.envelope.records.filter(({ kind }) => kind === RecordKind.Heartbeat);
+      return heartbeats.map(({ body }) => decodeHeartbeat(body).number);
+    });
+  }
+
+  async function move(since: number): Promise<void> {
+    transport.says.moved(since);
+    transport.says.down('publisher', CAUSE);
+    transport.says.down('subscriber', CAUSE);
+    await linksUp();
+  }
+
+  it('makes all that it brought since then be reported, although the echo came back', async () => {
+    await linksUp();
+    echo();
+    const losses = collect(bus.loss$);
+    const since = performance.now() - 700;
+    await move(since);
+    echo();
+    expect(losses.values).toMatchObject([{ channels: 'all', from: since, certainty: 'possible' }]);
+    expect(losses.values[0]?.origin).toBeUndefined();
+  });
+
+  it('makes this server skip one heartbeat, so that the others report what it published', async () => {
+    await linksUp();
+    echo();
+    const [last = 0] = beats().slice(-1);
+    await move(performance.now());
+    expect(beats()).toEqual([last + 2]);
+    rollCalls(1);
+    await settled();
+    expect(beats()).toEqual([last + 3]);
   });
 });

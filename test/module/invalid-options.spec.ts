@@ -50,6 +50,13 @@ describe('wrong options stop bootstrap with a message that names', () => {
       { connection: 'redis+cluster://a,b', connectionFactory: () => undefined },
       /connectionFactory: cannot serve a cluster/,
     ],
+    ['sharded that is no boolean', { sharded: 'yes' }, /sharded: .*boolean/],
+    ['sharded without a cluster', { sharded: true }, /sharded: needs a cluster/],
+    [
+      'sharded with a prefix that has braces',
+      { sharded: true, connection: 'redis+cluster://a', channelPrefix: '{a}' },
+      /channelPrefix: must have no braces/,
+    ],
     ['no options at all', undefined, /options: /],
   ])('%s', async (_name, options, message) => {
     expect((await refusal(options)).message).toMatch(message);

@@ -22,6 +22,9 @@ export function record(text: string): Buffer {
   return encodeRecord(TEST_KIND, Buffer.from(text));
 }
 
+/** Channels, named from this base, that together travel by every way on which messages keep their order. */
+export type Lanes = (base: string) => readonly string[];
+
 /** A bus that keeps what it hears, and can wait for it. */
 export class BusServer {
   readonly heard: Heard[] = [];
@@ -30,6 +33,7 @@ export class BusServer {
   constructor(
     readonly bus: Bus,
     private readonly prefix: string,
+    private readonly lanes: Lanes,
   ) {}
 
   start(): Promise<void> {
@@ -56,17 +60,17 @@ export class BusServer {
   }
 
   /**
-   * All that this server has heard before a message which `from` sends now, on a channel that this server
+   * All that this server has heard before messages which `from` sends now, on channels that this server
    * wants now: commands and messages keep their order, so what is not among it does not come any more.
    */
   async heardFrom(from: BusServer): Promise<string[]> {
     const last = `last:${randomUUID()}`;
-    const channel = `${this.prefix}:${last}`;
-    await this.bus.want(channel);
-    await from.publish(channel, last);
-    await next(this.heard$, ({ text }) => text === last);
-    this.bus.unwant(channel);
-    return this.heard.map(({ text }) => text).filter((text) => !text.startsWith('last:'));
+    const channels = this.lanes(`${this.prefix}:${last}`);
+    await Promise.all(channels.map((channel) => this.bus.want(channel)));
+    await Promise.all(channels.map((channel) => from.publish(channel, channel)));
+    await Promise.all(channels.map((channel) => next(this.heard$, ({ text }) => text === channel)));
+    for (const channel of channels) this.bus.unwant(channel);
+    return this.heard.map(({ text }) => text).filter((text) => !text.startsWith(`${this.prefix}:last:`));
   }
 }
 
@@ -77,6 +81,7 @@ export class BusFarm {
   constructor(
     private readonly options: RedisBackplaneOptions,
     readonly prefix = `test-${randomUUID()}`,
+    private readonly lanes: Lanes = (base) => [base],
   ) {}
 
   get channels(): ChannelNames {
@@ -86,7 +91,7 @@ export class BusFarm {
   /** A new one, not started. */
   server(options: RedisBackplaneOptions = {}): BusServer {
     const own = { ...this.options, channelPrefix: this.prefix, ...options };
-    const server = new BusServer(createBus(resolveOptions(own), this.channels), this.prefix);
+    const server = new BusServer(createBus(resolveOptions(own), this.channels), this.prefix, this.lanes);
     this.servers.push(server);
     return server;
   }

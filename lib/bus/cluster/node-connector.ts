@@ -1,7 +1,11 @@
-import { Socket, connect as connectTcp, isIP } from 'node:net';
+import { Socket, connect as connectTcp } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { AbstractConnector, type RedisOptions } from 'ioredis';
 import type { RedisNode } from '../../options/connection-plan.js';
+import { optionsFor } from './node-options.js';
+
+/** How long a connection may take to end politely, as in ioredis. */
+const DISCONNECT_TIMEOUT_MS = 2000;
 
 type Connector = NonNullable<RedisOptions['Connector']>;
 
@@ -10,10 +14,10 @@ type Connector = NonNullable<RedisOptions['Connector']>;
  *
  * @param locate tells the node; its rejection counts as a connection that failed, and is tried again as one
  */
-export function nodeConnector(locate: () => Promise<RedisNode>, { tls }: RedisOptions): Connector {
+export function nodeConnector(locate: () => Promise<RedisNode>, options: RedisOptions): Connector {
   return class NodeConnector extends AbstractConnector {
-    constructor(options: unknown) {
-      super((options as RedisOptions).disconnectTimeout ?? 0);
+    constructor() {
+      super(options.disconnectTimeout ?? DISCONNECT_TIMEOUT_MS);
     }
 
     override async connect(): Promise<Socket> {
@@ -33,10 +37,9 @@ export function nodeConnector(locate: () => Promise<RedisNode>, { tls }: RedisOp
 
     private async open(): Promise<Socket> {
       try {
-        const { host, port } = await locate();
-        const stream = tls
-          ? connectTls({ ...(isIP(host) === 0 && { servername: host }), ...tls, host, port })
-          : connectTcp({ host, port });
+        const node = await locate();
+        const { tls } = optionsFor(options, node);
+        const stream = tls ? connectTls({ ...tls, ...node }) : connectTcp({ ...node });
         stream.once('error', (error: Error) => (this.firstError = error));
         return stream;
       } catch (error) {

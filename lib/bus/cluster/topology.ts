@@ -2,6 +2,7 @@ import { Redis, type NatMap, type RedisOptions } from 'ioredis';
 import type { RedisNode } from '../../options/connection-plan.js';
 import { isReplyError } from '../redis-transport.js';
 import { type ClusterView, ownerOf, parseClusterNodes, sameNode } from './cluster-view.js';
+import { optionsFor } from './node-options.js';
 
 /** A node that has not answered by then is passed over: it may be frozen, and others know as much. */
 const ANSWER_TIMEOUT_MS = 400;
@@ -66,8 +67,10 @@ export class Topology {
     for (const node of this.candidates()) {
       try {
         const view = await this.ask(node);
-        this.known = [...view.nodes, ...this.seeds];
-        if (view.hasQuorum) return view;
+        if (view.hasQuorum) {
+          this.known = [...view.nodes, ...this.seeds];
+          return view;
+        }
         // Where nobody sees a majority the cluster is down, and what is left of it still carries messages.
         doubtful ??= view;
       } catch (error) {
@@ -106,12 +109,10 @@ export class Topology {
   }
 
   /** A client for one node and one connection, whose end is the end of the client. */
-  private send({ host, port }: RedisNode): Redis {
+  private send(node: RedisNode): Redis {
     this.dismiss();
     const client = new Redis({
-      ...this.options,
-      host,
-      port,
+      ...optionsFor(this.options, node),
       connectionName: `${this.name}:topology`,
       connectTimeout: ANSWER_TIMEOUT_MS,
       maxRetriesPerRequest: 0,
@@ -126,7 +127,7 @@ export class Topology {
     client.once('end', () => {
       if (this.scout?.client === client) this.scout = undefined;
     });
-    this.scout = { node: { host, port }, client };
+    this.scout = { node, client };
     return client;
   }
 

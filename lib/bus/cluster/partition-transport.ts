@@ -1,0 +1,106 @@
+import type { RedisNode } from '../../options/connection-plan.js';
+import { isReplyError } from '../redis-transport.js';
+import { PublishRefusedError, type Transport, type TransportEvents } from '../transport.js';
+import { sameNode } from './cluster-view.js';
+import type { NodeLinks } from './node-links.js';
+import type { ShardMember, ShardNodes } from './shard-nodes.js';
+
+/** What a node answers that does not own the slot, or does not know any more whether it does. */
+const NOT_HERE = /^(MOVED|CLUSTERDOWN) /;
+
+/**
+ * Carries one partition over the links of the node that owns its slot now. When the slot moves, the partition
+ * goes to the links of another node, which is to the bus above it as if its own links had been lost.
+ */
+export class PartitionTransport implements Transport, ShardMember {
+  private events: TransportEvents | undefined;
+  private links: NodeLinks | undefined;
+  /** Until when the node was known to own the slot. */
+  private confirmedAt = 0;
+
+  constructor(
+    readonly tag: string,
+    readonly slot: number,
+    private readonly nodes: ShardNodes,
+  ) {}
+
+  get isPlaced(): boolean {
+    return this.links !== undefined;
+  }
+
+  open(events: TransportEvents): Promise<void> {
+    this.events = events;
+    this.nodes.add(this);
+    return Promise.resolve();
+  }
+
+  place(node: RedisNode, askedAt: number): void {
+    if (!this.events) return;
+    if (this.links && !sameNode(this.links.node, node))
+      this.leave(new Error('the slot of a partition has moved to another node'));
+    this.confirmedAt = askedAt;
+    if (this.links) return;
+    this.links = this.nodes.acquire(node);
+    this.links.attach(this.tag, this.events);
+  }
+
+  unplaced(attempt: number, delayMs: number, cause: Error): void {
+    this.events?.retrying('subscriber', attempt, delayMs, cause);
+  }
+
+  problem(cause: Error): void {
+    this.events?.problem(cause);
+  }
+
+  async publish(channel: string, bytes: Buffer): Promise<void> {
+    if (!this.links) throw new PublishRefusedError('no node of the cluster is known to carry this channel');
+    try {
+      await this.links.publish(channel, bytes);
+    } catch (error) {
+      if (error instanceof PublishRefusedError && NOT_HERE.test(error.message)) this.nodes.hurry();
+      throw error;
+    }
+  }
+
+  async subscribe(channels: readonly string[]): Promise<void> {
+    const { links } = this;
+    if (!links) throw new Error('no node of the cluster is known to carry these channels');
+    try {
+      await links.subscribe(channels);
+    } catch (error) {
+      if (!isReplyError(error) || !NOT_HERE.test(error.message)) throw error;
+      // Not a refusal, which would be one of the channel: the whole partition is elsewhere.
+      const cause = new Error(`the node does not own the slot of a partition: ${error.message}`);
+      if (links === this.links) this.leave(cause);
+      this.nodes.hurry();
+      throw cause;
+    }
+  }
+
+  async unsubscribe(channels: readonly string[]): Promise<void> {
+    await this.links?.unsubscribe(channels);
+  }
+
+  reset(cause: Error): void {
+    this.links?.reset(cause);
+    this.nodes.hurry();
+  }
+
+  async close(): Promise<void> {
+    this.events = undefined;
+    this.nodes.remove(this);
+    const { links } = this;
+    this.links = undefined;
+    links?.detach(this.tag);
+    if (links) await this.nodes.release(links);
+  }
+
+  private leave(cause: Error): void {
+    const { links, events } = this;
+    if (!links || !events) return;
+    this.links = undefined;
+    events.moved(this.confirmedAt);
+    for (const role of links.detach(this.tag)) events.down(role, cause);
+    void this.nodes.release(links);
+  }
+}

@@ -1,0 +1,45 @@
+import { type Observable, Subject } from 'rxjs';
+import type { Bus, ConnectionFailure, ConnectionRestoration } from '../bus.js';
+
+/** One outage of all partitions, from the first that fails to the last that is restored. */
+export class ShardedOutage {
+  private readonly failures = new Subject<ConnectionFailure>();
+  private readonly restorations = new Subject<ConnectionRestoration>();
+  private readonly failing = new Set<Bus>();
+  private failedAt = 0;
+  private channelsRestored = 0;
+
+  readonly failed$: Observable<ConnectionFailure> = this.failures.asObservable();
+  readonly restored$: Observable<ConnectionRestoration> = this.restorations.asObservable();
+
+  constructor(
+    partitions: readonly Bus[],
+    private readonly now: () => number,
+  ) {
+    for (const partition of partitions) {
+      partition.connectionFailed$.subscribe((failure) => this.failed(partition, failure));
+      partition.connectionRestored$.subscribe((restoration) => this.restored(partition, restoration));
+    }
+  }
+
+  close(): void {
+    this.failures.complete();
+    this.restorations.complete();
+  }
+
+  private failed(partition: Bus, failure: ConnectionFailure): void {
+    this.failing.add(partition);
+    if (this.failing.size > 1) return;
+    this.failedAt = this.now();
+    this.channelsRestored = 0;
+    this.failures.next(failure);
+  }
+
+  private restored(partition: Bus, { channelsRestored }: ConnectionRestoration): void {
+    this.failing.delete(partition);
+    this.channelsRestored += channelsRestored;
+    if (this.failing.size > 0) return;
+    const downMs = Math.round(this.now() - this.failedAt);
+    this.restorations.next({ downMs, channelsRestored: this.channelsRestored });
+  }
+}

@@ -1,0 +1,41 @@
+import { type Observable, filter, merge, share } from 'rxjs';
+import type { PeerView } from '../bus.js';
+
+/**
+ * The other servers, over all partitions: alive is who is heard on each of them. Whoever is not cannot be counted on:
+ * a command may go by one partition, and its answer by another.
+ */
+export class ShardedPeers implements PeerView {
+  readonly lost$: Observable<string>;
+
+  constructor(private readonly partitions: readonly PeerView[]) {
+    // The first partition that loses it takes it from the living; from the others it is no news.
+    const losses = partitions.map((partition) =>
+      partition.lost$.pipe(
+        filter((server) => this.others(partition).every(({ alive }) => alive.has(server))),
+      ),
+    );
+    this.lost$ = merge(...losses).pipe(share());
+  }
+
+  get alive(): ReadonlySet<string> {
+    const [first, ...others] = this.partitions;
+    return new Set(
+      [...(first?.alive ?? [])].filter((server) => others.every(({ alive }) => alive.has(server))),
+    );
+  }
+
+  get silent(): ReadonlySet<string> {
+    const { alive } = this;
+    const silent = this.partitions.flatMap((partition) => [...partition.silent]);
+    return new Set(silent.filter((server) => !alive.has(server)));
+  }
+
+  async whenHeardFor(ms: number): Promise<void> {
+    await Promise.all(this.partitions.map((partition) => partition.whenHeardFor(ms)));
+  }
+
+  private others(one: PeerView): PeerView[] {
+    return this.partitions.filter((partition) => partition !== one);
+  }
+}

@@ -1,0 +1,57 @@
+import { describe, expect, it } from 'vitest';
+import { SLOTS, hashSlot } from '../../../lib/bus/cluster/hash-slot.js';
+import { allPartitions, partitionOf, tagReader } from '../../../lib/bus/cluster/partition.js';
+
+const partitions = allPartitions('app');
+
+describe('the partitions', () => {
+  it.each([1, 2, 3, 4, 6, 12])('are shared evenly by %i masters that share the slots evenly', (masters) => {
+    const counts = Array<number>(masters).fill(0);
+    for (const { slot } of partitions) {
+      const master = Math.floor((slot * masters) / SLOTS);
+      counts[master] = (counts[master] ?? 0) + 1;
+    }
+    expect(counts).toEqual(Array(masters).fill(partitions.length / masters));
+  });
+
+  it.each([5, 7, 8, 9, 10, 11])('differ by one at most among %i masters', (masters) => {
+    const counts = Array<number>(masters).fill(0);
+    for (const { slot } of partitions) {
+      const master = Math.floor((slot * masters) / SLOTS);
+      counts[master] = (counts[master] ?? 0) + 1;
+    }
+    expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(1);
+  });
+
+  it('have the channels that servers of other releases listen on', () => {
+    expect(partitions[0]?.names.servers).toBe('app:{18e}:servers');
+    expect(partitions[11]?.names.servers).toBe('app:{506}:servers');
+    expect(partitions[3]?.realName('app:/chat:group:a{b}c')).toBe('app:{1mo}:/chat:group:a{b}c');
+    expect(['app:/chat:all', 'app:servers', 'app:/chat:group:a'].map(partitionOf)).toEqual([5, 1, 9]);
+  });
+
+  it('keep every channel in their slot, whatever its name is', () => {
+    for (const partition of partitions)
+      for (const name of ['', ':', '{x}', '}{', ':/chat:group:{18e}', ':😀'])
+        expect(hashSlot(partition.realName(`app${name}`))).toBe(partition.slot);
+  });
+
+  it('give a channel its name back, and a reader their tag', () => {
+    const tagOf = tagReader('app');
+    for (const partition of partitions) {
+      const real = partition.realName('app:/chat:group:a');
+      expect(partition.nameOf(real)).toBe('app:/chat:group:a');
+      expect(tagOf(Buffer.from(real))).toBe(partition.tag);
+    }
+  });
+
+  it('each get their share of many channels', () => {
+    const counts = Array<number>(partitions.length).fill(0);
+    for (let run = 0; run < 12_000; run++) {
+      const partition = partitionOf(`app:/chat:group:${run}`);
+      counts[partition] = (counts[partition] ?? 0) + 1;
+    }
+    expect(Math.min(...counts)).toBeGreaterThan(800);
+    expect(Math.max(...counts)).toBeLessThan(1200);
+  });
+});

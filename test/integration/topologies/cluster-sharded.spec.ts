@@ -1,0 +1,210 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { allPartitions, partitionOf } from '../../../lib/bus/cluster/partition.js';
+import { describeBus } from '../../bus/bus-contract.js';
+import { BusFarm, type BusServer, record } from '../../support/bus-farm.js';
+import { BusTraffic } from '../../support/bus-traffic.js';
+import { administer, watch } from '../../support/bus-watch.js';
+import { collect, next } from '../../support/observe.js';
+import { type ClusterNode, type RedisCluster, startRedisCluster } from '../../support/redis-cluster.js';
+
+const READY_AGAIN_MS = 2500;
+const RECOVERY_DEADLINE_MS = 20_000;
+const PARTITIONS = allPartitions('any').length;
+
+/** Channels of this base, one in each partition. */
+function oneInEach(base: string): string[] {
+  const channels = new Map<number, string>();
+  for (let run = 0; channels.size < PARTITIONS; run++) {
+    const channel = `${base}:${run}`;
+    if (!channels.has(partitionOf(channel))) channels.set(partitionOf(channel), channel);
+  }
+  return [...channels.values()];
+}
+
+describeBus('through sharded pub/sub of a Redis Cluster', async () => {
+  const cluster = await startRedisCluster();
+  return {
+    options: { connection: cluster.url, sharded: true },
+    lanes: oneInEach,
+    publishForeign: async (channel, bytes) => {
+      const [prefix = ''] = channel.split(':');
+      const partition = allPartitions(prefix)[partitionOf(channel)];
+      if (!partition) throw new Error('there is no such partition');
+      const { admin } = await cluster.primaryOf(partition.slot);
+      return admin.spublish(partition.realName(channel), bytes);
+    },
+    close: () => cluster.stop(),
+  };
+});
+
+describe('servers with sharded pub/sub under traffic', () => {
+  let cluster: RedisCluster;
+  let farm: BusFarm;
+  let servers: BusServer[];
+  let traffic: BusTraffic;
+  const unhandled: unknown[] = [];
+  const keep = (reason: unknown): unknown => unhandled.push(reason);
+
+  beforeEach(async () => {
+    process.on('unhandledRejection', keep);
+    cluster = await startRedisCluster();
+    farm = new BusFarm({ connection: cluster.url, sharded: true }, undefined, oneInEach);
+    servers = [await farm.ready(), await farm.ready(), await farm.ready()];
+    traffic = new BusTraffic(servers, oneInEach(`${farm.prefix}:traffic`));
+    await traffic.start();
+  });
+
+  afterEach(async () => {
+    await farm.close();
+    await cluster.stop();
+    process.off('unhandledRejection', keep);
+    expect(unhandled.splice(0)).toEqual([]);
+  });
+
+  const slotOf = (partition: number): number => allPartitions(farm.prefix)[partition]?.slot ?? -1;
+
+  /** Does it to the primary of a partition, and waits until all servers are back. @returns how long they took once the slot had a new owner */
+  async function recoverFrom(slot: number, fault: (primary: ClusterNode) => Promise<void>): Promise<number> {
+    await traffic.more(150);
+    const primary = await cluster.primaryOf(slot);
+    const restored = Promise.all(
+      servers.map(async ({ bus }) => {
+        await next(bus.connectionRestored$, undefined, RECOVERY_DEADLINE_MS);
+        return performance.now();
+      }),
+    );
+    // Awaited below, unless the fault itself fails.
+    restored.catch(() => undefined);
+    await fault(primary);
+    await cluster.untilReplaced(slot, primary);
+    const replacedAt = performance.now();
+    return Math.max(...(await restored)) - replacedAt;
+  }
+
+  async function expectNothingLostInSilence(): Promise<void> {
+    await traffic.more(150);
+    await traffic.stop();
+    for (const { accepted, uncovered, duplicates, inversions } of traffic.verdicts('each channel')) {
+      expect(accepted).toBeGreaterThan(500);
+      expect({ uncovered, duplicates, inversions }).toEqual({
+        uncovered: [],
+        duplicates: [],
+        inversions: [],
+      });
+    }
+  }
+
+  it('have one pair of links to each master, and none to a replica', async () => {
+    const masters = new Set(
+      await Promise.all(allPartitions(farm.prefix).map(({ slot }) => cluster.primaryOf(slot))),
+    );
+    expect(masters.size).toBe(3);
+    for (const node of cluster.nodes) {
+      const list = String(await node.admin.client('LIST'));
+      const links = [...list.matchAll(/ name=backplane:\S+:\w+er /g)];
+      expect(links).toHaveLength(masters.has(node) ? 2 * servers.length : 0);
+    }
+    await traffic.stop();
+    for (const verdict of traffic.verdicts('each channel'))
+      expect(verdict).toMatchObject({ missed: 0, duplicates: [], inversions: [] });
+  });
+
+  it('deliver a message for channels of all partitions once', async () => {
+    const [a, b] = servers as [BusServer, BusServer];
+    const channels = oneInEach(`${farm.prefix}:wide`);
+    await Promise.all(channels.map((channel) => b.bus.want(channel)));
+    const { duplicates } = b.bus.counters;
+    await a.bus.publish(channels, record('wide'));
+    await traffic.stop();
+    expect((await b.heardFrom(a)).filter((text) => text === 'wide')).toEqual(['wide']);
+    expect(b.bus.counters.duplicates).toBe(duplicates + PARTITIONS - 1);
+  });
+
+  it('follow to the replica when a primary is killed, and lose nothing in silence', async () => {
+    const failures = servers.map(({ bus }) => collect(bus.connectionFailed$));
+    expect(await recoverFrom(slotOf(0), (primary) => cluster.kill(primary))).toBeLessThan(READY_AGAIN_MS);
+    expect(failures.map(({ values }) => values.length)).toEqual([1, 1, 1]);
+    await expectNothingLostInSilence();
+  });
+
+  it('keep hearing the partitions of the other primaries when one is killed', async () => {
+    const primary = await cluster.primaryOf(slotOf(0));
+    const losses = servers.map(({ bus }) => collect(bus.loss$));
+    await recoverFrom(slotOf(0), () => cluster.kill(primary));
+    const owned = await Promise.all(
+      allPartitions(farm.prefix).map(async ({ slot }) => (await cluster.primaryOf(slot)).port),
+    );
+    const replaced = owned[0];
+    for (const { values } of losses) {
+      expect(values.length).toBeGreaterThan(0);
+      const channels = values.flatMap(({ channels }) => (channels === 'all' ? ['all'] : channels));
+      expect(channels).not.toContain('all');
+      expect(channels.filter((channel) => owned[partitionOf(channel)] !== replaced)).toEqual([]);
+    }
+    await expectNothingLostInSilence();
+  });
+
+  it('follow to the replica when a primary is frozen, and lose nothing in silence', async () => {
+    const freeze = (primary: ClusterNode): Promise<void> => Promise.resolve(cluster.freeze(primary));
+    expect(await recoverFrom(slotOf(5), freeze)).toBeLessThan(READY_AGAIN_MS);
+    await expectNothingLostInSilence();
+  });
+
+  it('follow a slot that migrates, at once and time after time', async () => {
+    for (let run = 0; run < 3; run++)
+      expect(await recoverFrom(slotOf(11), () => cluster.migrate(slotOf(11)))).toBeLessThan(1000);
+    await expectNothingLostInSilence();
+  });
+
+  it('see a server that ends, and one that is new, each once', async () => {
+    const [a, b, c] = servers as [BusServer, BusServer, BusServer];
+    await traffic.stop();
+    const lost = collect(a.bus.peers.lost$);
+    await b.bus.close();
+    await next(c.bus.peers.lost$).catch(() => undefined);
+    const late = await farm.ready();
+    await a.heardFrom(late);
+    expect(lost.values).toEqual([b.bus.serverId]);
+    expect(new Set(a.bus.peers.alive)).toEqual(new Set([c.bus.serverId, late.bus.serverId]));
+  });
+});
+
+describe('sharded pub/sub', () => {
+  let cluster: RedisCluster;
+  let farm: BusFarm;
+
+  beforeAll(async () => {
+    cluster = await startRedisCluster();
+  });
+  afterAll(() => cluster.stop());
+  beforeEach(() => {
+    farm = new BusFarm({ connection: cluster.url, sharded: true }, undefined, oneInEach);
+  });
+  afterEach(() => farm.close());
+
+  it('serves a user who may do no more than the README says', async () => {
+    const rights = '+spublish +ssubscribe +sunsubscribe +ping +hello +client|setname +info +cluster|nodes';
+    const rules = ['on', '>pw', 'resetchannels', `&${farm.prefix}:*`, '-@all', ...rights.split(' ')];
+    for (const { server } of cluster.nodes)
+      await administer(server.url, (client) => client.acl('SETUSER', 'sharded', ...rules));
+    const connection = cluster.url.replace('//', '//sharded:pw@');
+    const [a, b] = [await farm.ready({ connection }), await farm.ready({ connection })];
+    const { errors } = watch(b);
+    await b.bus.want(`${farm.prefix}:/chat:all`);
+    await a.publish(`${farm.prefix}:/chat:all`, 'heard');
+    expect(await b.heardFrom(a)).toEqual(['heard']);
+    expect([errors, b.bus.status.state]).toEqual([[], 'ready']);
+  });
+
+  it('is waited for at the start, and does not hold up close', async () => {
+    const server = farm.server({ connection: 'redis+cluster://127.0.0.1:1,127.0.0.1:2' });
+    const { failures } = watch(server);
+    await server.start();
+    await next(server.bus.status$, (status) => status.state === 'reconnecting' && status.attempt >= 2);
+    expect(failures).toMatchObject([
+      { cause: { message: expect.stringContaining('no node of the cluster') as string } },
+    ]);
+    await server.bus.close();
+    expect(server.bus.status.state).toBe('closed');
+  });
+});
