@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { allPartitions, partitionOf } from '../../../lib/bus/cluster/partition.js';
 import { describeBus } from '../../bus/bus-contract.js';
 import { BusFarm, type BusServer, record } from '../../support/bus-farm.js';
@@ -104,6 +104,7 @@ describe('servers with sharded pub/sub under traffic', () => {
       const links = [...list.matchAll(/ name=backplane:\S+:\w+er /g)];
       expect(links).toHaveLength(masters.has(node) ? 2 * servers.length : 0);
     }
+    await traffic.more(100);
     await traffic.stop();
     for (const verdict of traffic.verdicts('each channel'))
       expect(verdict).toMatchObject({ missed: 0, duplicates: [], inversions: [] });
@@ -161,7 +162,7 @@ describe('servers with sharded pub/sub under traffic', () => {
     await traffic.stop();
     const lost = collect(a.bus.peers.lost$);
     await b.bus.close();
-    await next(c.bus.peers.lost$).catch(() => undefined);
+    await vi.waitFor(() => expect(c.bus.peers.alive.has(b.bus.serverId)).toBe(false));
     const late = await farm.ready();
     await a.heardFrom(late);
     expect(lost.values).toEqual([b.bus.serverId]);

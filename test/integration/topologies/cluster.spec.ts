@@ -100,6 +100,7 @@ describe('servers on a Redis Cluster under traffic', () => {
     const home = await cluster.primaryOf(slot);
     for (const node of cluster.nodes)
       expect(await clientsOf(node)).toHaveLength(node === home ? 2 * servers.length : 0);
+    await traffic.more(100);
     await traffic.stop();
     for (const verdict of traffic.verdicts('all channels'))
       expect(verdict).toMatchObject({ missed: 0, duplicates: [], inversions: [] });
