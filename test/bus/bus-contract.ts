@@ -210,8 +210,9 @@ export function describeBus(name: string, open: () => Promise<BusForm>): void {
         expect.stringContaining('version 2'),
       );
       // What cannot be read is no message of ours, but for one of another version: that was missed.
-      expect(losses.values).toMatchObject([{ channels: 'all', certainty: 'known' }]);
-      const [{ from, to } = { from: NaN, to: NaN }] = losses.values;
+      expect(losses.values).toMatchObject([{ certainty: 'known' }]);
+      const [{ from, to, channels } = { from: NaN, to: NaN, channels: [] }] = losses.values;
+      expect(channels === 'all' || channels.includes(channel)).toBe(true);
       expect(from).toBeLessThanOrEqual(sentAt);
       expect(to).toBeGreaterThanOrEqual(sentAt);
       expect(b.bus.status.state).toBe('ready');
