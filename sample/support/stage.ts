@@ -13,12 +13,12 @@ export interface StageServer {
 export class Stage {
   private readonly closings: (() => unknown)[] = [];
 
-  private constructor(private readonly redis: AcquiredRedis) {
+  private constructor(private readonly redis: Pick<AcquiredRedis, 'url' | 'stop'>) {
     this.closings.push(redis.stop);
   }
 
-  static async play(play: (stage: Stage) => Promise<void>): Promise<void> {
-    const stage = new Stage(await acquireRedis());
+  static async play(play: (stage: Stage) => Promise<void>, redis?: Stage['redis']): Promise<void> {
+    const stage = new Stage(redis ?? (await acquireRedis()));
     try {
       await play(stage);
     } finally {

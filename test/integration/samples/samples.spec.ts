@@ -87,6 +87,17 @@ describe('the samples', { timeout: 60_000 }, () => {
     expect(await once(late, 'error')).toMatchObject([{ code: 'ECONNREFUSED' }]);
   });
 
+  it('07: a farm on a Redis Cluster goes on when the master on which it meets is killed', async () => {
+    const sample = start('07');
+
+    expect(await sample.ended).toBe(0);
+    expect(sample.output).toContain('Received at all three: Good morning, Good morning, Good morning');
+    for (const server of ['Lima', 'Perth', 'Kyoto']) {
+      expect(sample.output).toMatch(new RegExp(`^${server}: reconnecting, .*ready$`, 'm'));
+    }
+    expect(sample.output).toContain('Received at all three: Good evening, Good evening, Good evening');
+  });
+
   it('a number that is none is told which there are', async () => {
     const sample = start('99');
 
