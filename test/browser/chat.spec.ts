@@ -17,23 +17,21 @@ const SMALL = { width: 360, height: 640 };
 
 const farm = useTestFarm();
 let browser: Browser;
-let redis: RedisServer;
 
 beforeAll(async () => {
   await mkdir(ARTEFACTS, { recursive: true });
   // The first time on a machine, Chromium is downloaded.
   browser = await startBrowser();
-  redis = await startRedis();
 }, 180_000);
-afterAll(async () => {
-  await browser.close();
-  await redis.stop();
-});
+afterAll(() => browser.close());
 
-async function startDemo(): Promise<string[]> {
+/** The demo's addresses, and its Redis. */
+async function startDemo(): Promise<{ urls: string[]; redis: RedisServer }> {
+  const redis = await startRedis();
+  farm.onEnd(() => redis.stop());
   const demo = new SampleProcess(farm, '01', { REDIS_URL: redis.url });
   await demo.says(/Ctrl-C ends it/);
-  return [...demo.output.matchAll(/http:\S+/g)].map(([url]) => url);
+  return { urls: [...demo.output.matchAll(/http:\S+/g)].map(([url]) => url), redis };
 }
 
 async function openPage(
@@ -52,7 +50,8 @@ async function keep(name: string, png: Buffer): Promise<void> {
 
 describe('the chat in a browser, in two windows on two servers', () => {
   it('people join, talk, see Redis go and come back, and talk on', async () => {
-    const [lima = '', perth = ''] = await startDemo();
+    const { urls, redis } = await startDemo();
+    const [lima = '', perth = ''] = urls;
     const [ada, grace] = [await openPage(lima, 'Ada'), await openPage(perth, 'Grace')];
 
     await ada.join('tea');
@@ -90,7 +89,7 @@ describe('the chat in a browser, in two windows on two servers', () => {
   }, 60_000);
 
   it('a page that loses its server says so, and comes back with its groups', async () => {
-    const [lima = '', perth = ''] = await startDemo();
+    const [lima = '', perth = ''] = (await startDemo()).urls;
     const wayToLima = await Proxy.open(Number(new URL(lima).port));
     farm.onEnd(() => wayToLima.close());
     const [nowhere = 0] = await freePorts([undefined]);
@@ -111,7 +110,7 @@ describe('the chat in a browser, in two windows on two servers', () => {
   });
 
   it('a small screen shows all that is needed, without scrolling sideways, light and dark', async () => {
-    const [lima = ''] = await startDemo();
+    const [lima = ''] = (await startDemo()).urls;
     for (const colorScheme of ['light', 'dark'] as const) {
       const chat = await openPage(lima, 'Ada', { viewport: SMALL, colorScheme, deviceScaleFactor: 2 });
       const { page } = chat;
