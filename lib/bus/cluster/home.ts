@@ -1,7 +1,7 @@
 import type { RedisNode } from '../../options/connection-plan.js';
 import { sameNode } from './cluster-view.js';
 import { hashSlot } from './hash-slot.js';
-import { type Topology, TopologyError } from './topology.js';
+import { type SlotOwners, TopologyError } from './topology.js';
 
 /** How often it is looked whether the home has moved; each time a little more or less, or a farm would ask as one. */
 const WATCH_MS = 1000;
@@ -28,7 +28,7 @@ export class Home {
   private events: HomeEvents | undefined;
 
   constructor(
-    private readonly topology: Topology,
+    private readonly topology: SlotOwners,
     prefix: string,
     private readonly now: () => number = () => performance.now(),
   ) {

@@ -1,11 +1,13 @@
 import { type Observable, Subject } from 'rxjs';
 import type { Bus, ConnectionFailure, ConnectionRestoration } from '../bus.js';
 
+type Outages = Pick<Bus, 'connectionFailed$' | 'connectionRestored$'>;
+
 /** One outage of all partitions, from the first that fails to the last that is restored. */
 export class ShardedOutage {
   private readonly failures = new Subject<ConnectionFailure>();
   private readonly restorations = new Subject<ConnectionRestoration>();
-  private readonly failing = new Set<Bus>();
+  private readonly failing = new Set<Outages>();
   private failedAt = 0;
   private channelsRestored = 0;
 
@@ -13,7 +15,7 @@ export class ShardedOutage {
   readonly restored$: Observable<ConnectionRestoration> = this.restorations.asObservable();
 
   constructor(
-    partitions: readonly Bus[],
+    partitions: readonly Outages[],
     private readonly now: () => number,
   ) {
     for (const partition of partitions) {
@@ -27,7 +29,7 @@ export class ShardedOutage {
     this.restorations.complete();
   }
 
-  private failed(partition: Bus, failure: ConnectionFailure): void {
+  private failed(partition: Outages, failure: ConnectionFailure): void {
     this.failing.add(partition);
     if (this.failing.size > 1) return;
     this.failedAt = this.now();
@@ -35,7 +37,7 @@ export class ShardedOutage {
     this.failures.next(failure);
   }
 
-  private restored(partition: Bus, { channelsRestored }: ConnectionRestoration): void {
+  private restored(partition: Outages, { channelsRestored }: ConnectionRestoration): void {
     this.failing.delete(partition);
     this.channelsRestored += channelsRestored;
     if (this.failing.size > 0) return;

@@ -21,11 +21,18 @@ export class TopologyError extends Error {
   }
 }
 
+/** Tells which node owns a slot. */
+export interface SlotOwners {
+  /** @throws TopologyError */
+  ownerOf(slot: number): Promise<RedisNode>;
+  close(): void;
+}
+
 /**
  * Knows who to ask which node owns a slot now. One connection, to the node that answered last, is kept for it:
  * asking costs a short command, and a node that does not answer is left for another one.
  */
-export class Topology {
+export class Topology implements SlotOwners {
   private known: readonly RedisNode[];
   private scout: { readonly node: RedisNode; readonly client: Redis } | undefined;
   private asking: Promise<ClusterView> | undefined;
@@ -39,7 +46,6 @@ export class Topology {
     this.known = seeds;
   }
 
-  /** @throws TopologyError */
   async ownerOf(slot: number): Promise<RedisNode> {
     const owner = ownerOf(await this.view(), slot);
     if (!owner) throw new TopologyError(`no node of the cluster owns slot ${slot}`, false);

@@ -1,0 +1,112 @@
+import { Subject } from 'rxjs';
+import { describe, expect, it, vi } from 'vitest';
+import type { ConnectionFailure, ConnectionRestoration, PeerView } from '../../../lib/bus/bus.js';
+import { ShardedOutage } from '../../../lib/bus/cluster/sharded-outage.js';
+import { ShardedPeers } from '../../../lib/bus/cluster/sharded-peers.js';
+import { type BackplaneStatus, worstStatus } from '../../../lib/bus/status.js';
+import { collect } from '../../support/observe.js';
+
+/** The peers of one partition, as the test has them. */
+class ScriptedPeers implements PeerView {
+  readonly alive = new Set<string>();
+  readonly silent = new Set<string>();
+  readonly lost$ = new Subject<string>();
+  readonly whenHeardFor = vi.fn(() => Promise.resolve());
+
+  lose(server: string): void {
+    if (this.alive.delete(server)) this.lost$.next(server);
+  }
+}
+
+describe('the peers of all partitions', () => {
+  function peersOf(count: number) {
+    const parts = Array.from({ length: count }, () => new ScriptedPeers());
+    const peers = new ShardedPeers(parts);
+    return { parts, peers, lost: collect(peers.lost$) };
+  }
+
+  it('are alive where they are heard on each of them', () => {
+    const { parts, peers } = peersOf(3);
+    for (const { alive } of parts) alive.add('everywhere');
+    parts[1]?.alive.add('somewhere');
+    expect([...peers.alive]).toEqual(['everywhere']);
+  });
+
+  it('are lost once, with the first partition that loses them, and again after they were back', () => {
+    const { parts, lost } = peersOf(3);
+    for (let life = 1; life <= 2; life++) {
+      for (const { alive } of parts) alive.add('server');
+      for (const part of parts) part.lose('server');
+      expect(lost.values).toEqual(Array(life).fill('server'));
+    }
+  });
+
+  it('are not lost where they were never alive', () => {
+    const { parts, lost } = peersOf(3);
+    parts[1]?.alive.add('starting');
+    parts[1]?.lose('starting');
+    expect(lost.values).toEqual([]);
+  });
+
+  it('are silent where they are on any, and not alive', () => {
+    const { parts, peers } = peersOf(2);
+    for (const { alive } of parts) alive.add('alive');
+    parts[0]?.silent.add('alive').add('silent');
+    expect([...peers.silent]).toEqual(['silent']);
+  });
+
+  it('have been heard when all partitions were', async () => {
+    const { parts, peers } = peersOf(3);
+    await peers.whenHeardFor(7);
+    for (const { whenHeardFor } of parts) expect(whenHeardFor).toHaveBeenCalledWith(7);
+  });
+});
+
+describe('an outage of several partitions', () => {
+  it('is one, from the first that fails to the last that is restored', () => {
+    let now = 0;
+    const parts = Array.from({ length: 3 }, () => ({
+      connectionFailed$: new Subject<ConnectionFailure>(),
+      connectionRestored$: new Subject<ConnectionRestoration>(),
+    }));
+    const outage = new ShardedOutage(parts, () => now);
+    const told = [collect(outage.failed$), collect<unknown>(outage.restored$)] as const;
+    const failure: ConnectionFailure = { link: 'subscriber', cause: new Error('first') };
+    for (let run = 1; run <= 2; run++) {
+      now = 1000;
+      parts[0]?.connectionFailed$.next(failure);
+      now = 1500;
+      parts[1]?.connectionFailed$.next({ ...failure, cause: new Error('second') });
+      now = 1800;
+      parts[0]?.connectionRestored$.next({ downMs: 800, channelsRestored: 2 });
+      expect(told[1].values).toHaveLength(run - 1);
+      now = 2000;
+      parts[1]?.connectionRestored$.next({ downMs: 500, channelsRestored: 3 });
+      expect(told[0].values).toEqual(Array(run).fill(failure));
+      expect(told[1].values).toEqual(Array(run).fill({ downMs: 1000, channelsRestored: 5 }));
+    }
+    outage.close();
+    expect(told.map(({ completed }) => completed)).toEqual([true, true]);
+  });
+});
+
+describe('the status of all partitions', () => {
+  const ready: BackplaneStatus = { state: 'ready' };
+  const degraded: BackplaneStatus = { state: 'degraded', reason: 'x' };
+  const subscribing: BackplaneStatus = { state: 'subscribing' };
+  const connecting: BackplaneStatus = { state: 'connecting' };
+  const reconnecting: BackplaneStatus = { state: 'reconnecting', attempt: 1, nextDelayMs: 5 };
+  const closed: BackplaneStatus = { state: 'closed' };
+
+  it.each([
+    [[ready, ready], ready],
+    [[ready, degraded], degraded],
+    [[degraded, subscribing, ready], subscribing],
+    [[subscribing, connecting], connecting],
+    [[connecting, reconnecting, ready], reconnecting],
+    [[reconnecting, closed], closed],
+  ])('%j is the worst of them', (statuses, worst) => {
+    expect(worstStatus(statuses)).toEqual(worst);
+    expect(worstStatus([...statuses].reverse())).toEqual(worst);
+  });
+});
