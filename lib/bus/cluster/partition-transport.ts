@@ -8,6 +8,9 @@ import type { ShardMember, ShardNodes } from './shard-nodes.js';
 /** What a node answers that does not own the slot, or does not know any more whether it does. */
 const NOT_HERE = /^(MOVED|CLUSTERDOWN) /;
 
+/** What Redis before 7 answers to the commands of sharded pub/sub. */
+const NOT_KNOWN = /^ERR unknown command/;
+
 /**
  * Carries one partition over the links of the node that owns its slot now. When the slot moves, the partition
  * goes to the links of another node, which is to the bus above it as if its own links had been lost.
@@ -68,6 +71,7 @@ export class PartitionTransport implements Transport, ShardMember {
     try {
       await links.subscribe(channels);
     } catch (error) {
+      if (isReplyError(error) && NOT_KNOWN.test(error.message)) this.nodes.tellTooOld(error);
       if (!isReplyError(error) || !NOT_HERE.test(error.message)) throw error;
       // Not a refusal, which would be one of the channel: the whole partition is elsewhere.
       const cause = new Error(`the node does not own the slot of a partition: ${error.message}`);

@@ -32,6 +32,7 @@ export class ShardNodes {
   private looking = false;
   private attempt = 0;
   private refusedBefore = false;
+  private toldTooOld = false;
 
   constructor(
     private readonly topology: Topology,
@@ -56,6 +57,14 @@ export class ShardNodes {
   hurry(): void {
     this.hurries = HURRIES;
     if (!this.looking) this.plan(0);
+  }
+
+  /** A node does not know sharded pub/sub. Told once, not by each partition. */
+  tellTooOld(cause: Error): void {
+    if (this.toldTooOld) return;
+    this.toldTooOld = true;
+    const advice = 'sharded needs Redis 7 or later on all nodes; leave the option out, or upgrade';
+    this.tellProblem(new Error(`${advice} (${cause.message})`, { cause }));
   }
 
   /** The links to this node, for one partition more. */
@@ -114,7 +123,11 @@ export class ShardNodes {
       if (!partition.isPlaced) partition.unplaced(this.attempt, delayMs, error);
     if (!error.refused || this.refusedBefore) return;
     this.refusedBefore = true;
+    this.tellProblem(error);
+  }
+
+  private tellProblem(cause: Error): void {
     const [first] = this.partitions;
-    first?.problem(error);
+    first?.problem(cause);
   }
 }

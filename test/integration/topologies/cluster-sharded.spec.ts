@@ -3,9 +3,14 @@ import { allPartitions, partitionOf } from '../../../lib/bus/cluster/partition.j
 import { describeBus } from '../../bus/bus-contract.js';
 import { BusFarm, type BusServer, record } from '../../support/bus-farm.js';
 import { BusTraffic } from '../../support/bus-traffic.js';
-import { administer, watch } from '../../support/bus-watch.js';
+import { administer, inState, watch } from '../../support/bus-watch.js';
 import { collect, next } from '../../support/observe.js';
-import { type ClusterNode, type RedisCluster, startRedisCluster } from '../../support/redis-cluster.js';
+import {
+  type ClusterNode,
+  type RedisCluster,
+  startClusterNode,
+  startRedisCluster,
+} from '../../support/redis-cluster.js';
 
 const READY_AGAIN_MS = 2500;
 const RECOVERY_DEADLINE_MS = 20_000;
@@ -207,5 +212,24 @@ describe('sharded pub/sub', () => {
     ]);
     await server.bus.close();
     expect(server.bus.status.state).toBe('closed');
+  });
+});
+
+describe('sharded pub/sub on nodes that do not know it, as before Redis 7', () => {
+  it('is told once, with what to do', async () => {
+    const node = await startClusterNode(['--rename-command', 'SSUBSCRIBE', '']);
+    const farm = new BusFarm({ connection: node.url.replace('redis:', 'redis+cluster:'), sharded: true });
+    try {
+      await administer(node.url, (client) => client.cluster('ADDSLOTSRANGE', 0, 16_383));
+      const server = farm.server();
+      const { errors } = watch(server);
+      await server.start();
+      await inState(server, 'degraded');
+      const told = errors.filter(({ stage }) => stage === 'connect').map(({ message }) => message);
+      expect(told).toEqual([expect.stringContaining('needs Redis 7 or later')]);
+    } finally {
+      await farm.close();
+      await node.stop();
+    }
   });
 });
