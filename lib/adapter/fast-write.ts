@@ -8,15 +8,19 @@ interface Internals {
   readonly _sender?: { readonly _state: number; readonly _queue: readonly unknown[] };
 }
 
+/** Whether `ws` shall send what it is given as it is, for the socket's whole life: it negotiated no compression. */
+export function sendsAsIs(socket: WebSocket): boolean {
+  return socket.extensions === '';
+}
+
 /**
- * Writes ready-made frames straight to the TCP socket: many messages in one write(2).
+ * Writes ready-made frames straight to the TCP socket of a connection that {@link sendsAsIs}: many messages in one write(2).
  *
- * @returns false, with nothing written, when `ws` may have frames of its own under way, or shall compress them
+ * @returns false, with nothing written, when `ws` may have frames of its own under way
  */
 export function writeFrames(socket: WebSocket, wire: Buffer): boolean {
   const { _socket: stream, _sender: sender } = socket as unknown as Internals;
-  if (!stream?.writable || sender?._state !== 0 || sender._queue.length > 0 || socket.extensions !== '')
-    return false;
+  if (!stream?.writable || sender?._state !== 0 || sender._queue.length > 0) return false;
   stream.write(wire);
   return true;
 }

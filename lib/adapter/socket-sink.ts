@@ -2,7 +2,7 @@ import type { WebSocket } from 'ws';
 import type { ClientFrame } from '../protocol/client-frame.js';
 import type { ConnectionSink } from '../routing/local-connection.js';
 import type { EdgeCounters } from '../broadcast/edge-counters.js';
-import { writeFrames } from './fast-write.js';
+import { sendsAsIs, writeFrames } from './fast-write.js';
 import type { PendingFrames } from './pending-frames.js';
 import type { TurnWriter } from './turn-writer.js';
 
@@ -14,37 +14,41 @@ const TRY_AGAIN_LATER = 1013;
 /** The writing end of one socket. */
 export class SocketSink implements ConnectionSink {
   private pending: PendingFrames | undefined;
-  /** Bytes unsent when the first of the pending frames came: asked for once a turn, for a busy turn brings hundreds of frames. */
-  private unsentBytes = 0;
+  private readonly sendsAsIs: boolean;
 
   constructor(
     private readonly socket: WebSocket,
     private readonly writer: TurnWriter,
     private readonly maxBufferedBytes: number,
     private readonly counters: EdgeCounters,
-  ) {}
+  ) {
+    this.sendsAsIs = sendsAsIs(socket);
+  }
 
   write(frame: ClientFrame, volatile: boolean): void {
-    const { pending, socket } = this;
-    if (!pending) {
-      if (socket.readyState !== socket.OPEN) return;
-      this.unsentBytes = socket.bufferedAmount;
-    }
-    const isFull = this.unsentBytes + (pending?.bytes ?? 0) > this.maxBufferedBytes;
-    if (volatile && (isFull || this.unsentBytes > VOLATILE_LIMIT_BYTES)) {
+    // The socket is not touched before `flush`, but for volatile frames: in a fan-out that costs as much as all the rest.
+    if (volatile && this.isSlow) {
       this.counters.volatileDropped++;
       return;
     }
-    if (isFull) return this.tooSlow();
+    const { pending } = this;
+    if (pending && pending.bytes > this.maxBufferedBytes) return this.tooSlow();
     this.pending = this.writer.append(this, pending, frame);
+  }
+
+  private get isSlow(): boolean {
+    const unsent = this.socket.bufferedAmount;
+    return unsent > VOLATILE_LIMIT_BYTES || unsent + (this.pending?.bytes ?? 0) > this.maxBufferedBytes;
   }
 
   flush(): void {
     const { pending, socket } = this;
     this.pending = undefined;
     if (!pending || socket.readyState !== socket.OPEN) return;
+    const unsent = socket.bufferedAmount;
+    if (unsent > 0 && unsent + pending.bytes > this.maxBufferedBytes) return this.tooSlow();
     try {
-      if (writeFrames(socket, pending.wire)) return;
+      if (this.sendsAsIs && writeFrames(socket, pending.wire)) return;
       for (const { payload, binary } of pending.list()) socket.send(payload, { binary });
     } catch {
       // A socket that cannot even be written to is of no use to its client, and must not keep the others from theirs.

@@ -9,16 +9,16 @@ import { isScenarioName, type ScenarioName, SCENARIOS } from './scenarios.js';
 // npm run bench -- [--quick] [--check] [--json FILE] [SCENARIO…]
 
 const FULL: Effort = {
-  rounds: 5,
-  warming: 3,
-  roundsApart: 3,
+  rounds: 3,
+  warming: { rate: 2000, burst: 10, seconds: 1 },
+  roundsApart: 2,
   time: 1,
   crowd: 1,
   contestants: CONTESTANTS,
 };
 const QUICK: Effort = {
   rounds: 2,
-  warming: 1,
+  warming: { rate: 2000, burst: 10, seconds: 0.2 },
   roundsApart: 1,
   time: 0.5,
   crowd: 0.2,
