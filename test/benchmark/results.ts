@@ -72,7 +72,9 @@ function ratio(
   theirs: number | undefined,
   goal: number | undefined,
 ): Ratio {
-  const value = ours === undefined || theirs === undefined ? undefined : ours / theirs;
+  // Goals have two digits behind the point, and so has a ratio.
+  const value =
+    ours === undefined || theirs === undefined ? undefined : Math.round((100 * ours) / theirs) / 100;
   return {
     value,
     goal: goal === undefined ? undefined : `${higherIsBetter ? '≥' : '≤'} ${goal}`,
