@@ -1,11 +1,13 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import { Redis } from 'ioredis';
-import { RedisSentinel } from '../support/redis-sentinel.js';
-import { type RedisServer, startRedis } from '../support/redis-server.js';
+import type { RedisCluster } from '../support/redis-cluster.js';
+import type { RedisSentinel } from '../support/redis-sentinel.js';
+import type { RedisServer } from '../support/redis-server.js';
 import { BenchClient } from './bench-client.js';
 import { BenchServer } from './bench-server.js';
 import { now } from './clock.js';
 import type { Check, Facts, Mark } from './facts.js';
+import { FarmRedis, userOf, type Wiring } from './farm-redis.js';
 import type { ConnectionTarget, LoadPlan } from './load.js';
 import { factsOf } from './merge-facts.js';
 import type { ServerSettings } from './messages.js';
@@ -14,7 +16,7 @@ import type { Mechanism } from './switched-off.js';
 import { groupsOf, mixOf, RESTLESS_GROUP, userIdOf } from './traffic.js';
 
 export const SERVERS = [0, 1, 2] as const;
-const PREFIX = 'bench';
+export const PREFIX = 'bench';
 const RESTLESS_MS = 300;
 /** Where nothing came for so long, nothing is under way. */
 const QUIET_MS = 3000;
@@ -25,11 +27,7 @@ export interface FarmOptions {
   readonly clientsPerServer: number;
   /** Emits per second of all servers. */
   readonly rate: number;
-  /**
-   * `proxied`: each server has a proxy of its own before Redis; `links`: its subscriber link another one, to a replica;
-   * `sentinel`: sentinels name the primary.
-   */
-  readonly wiring: 'direct' | 'proxied' | 'links' | 'sentinel';
+  readonly wiring: Wiring;
   /** Redis is not there yet. */
   readonly absent: boolean;
   readonly without: readonly Mechanism[];
@@ -53,23 +51,11 @@ export class Farm {
 
   private constructor(
     readonly options: FarmOptions,
-    readonly redis: RedisServer,
-    /** Another node: a replica of `redis` where links are wired apart. */
-    readonly spare: RedisServer | undefined,
-    private readonly watched: RedisSentinel | undefined,
+    private readonly nodes: FarmRedis,
   ) {}
 
   static async start(options: FarmOptions): Promise<Farm> {
-    // By default a master lets a replica wait five seconds for others to copy it together.
-    const start = (): Promise<RedisServer> =>
-      startRedis({ args: [...users(), '--repl-diskless-sync-delay', '0'] });
-    const { wiring } = options;
-    const watched = wiring === 'sentinel' ? await RedisSentinel.start({ args: users() }) : undefined;
-    const redis = await (watched?.primary() ?? start());
-    const replica = [...users(), '--replicaof', redis.host, `${redis.port}`];
-    const args = wiring === 'links' ? replica : users();
-    const spare = wiring === 'proxied' || wiring === 'links' ? await startRedis({ args }) : undefined;
-    const farm = new Farm(options, redis, spare, watched);
+    const farm = new Farm(options, await FarmRedis.start(options.wiring));
     try {
       await farm.open();
     } catch (error) {
@@ -79,9 +65,20 @@ export class Farm {
     return farm;
   }
 
+  get redis(): RedisServer {
+    return this.nodes.server;
+  }
+
+  get spare(): RedisServer | undefined {
+    return this.nodes.spare;
+  }
+
   get sentinel(): RedisSentinel {
-    if (!this.watched) throw new Error('No sentinels watch this Redis.');
-    return this.watched;
+    return this.nodes.sentinel;
+  }
+
+  get cluster(): RedisCluster {
+    return this.nodes.cluster;
   }
 
   get all(): number[] {
@@ -224,9 +221,7 @@ export class Farm {
     for (const client of this.clients) client.end();
     await Promise.all(this.servers.map((server) => server.end()));
     await Promise.all(this.proxies.map((proxy) => proxy.close()));
-    await this.redis.stop();
-    await this.spare?.stop();
-    await this.watched?.stop();
+    await this.nodes.stop();
   }
 
   async openClient(server: number): Promise<BenchClient> {
@@ -242,14 +237,8 @@ export class Farm {
     if (this.options.absent) await this.redis.kill();
     const ports = this.spare ? await this.openProxies() : [];
     for (const index of SERVERS) {
-      const port = ports[index] ?? this.redis.port;
-      this.servers.push(
-        new BenchServer({
-          ...this.settings(index),
-          publisherPort: port,
-          subscriberPort: ports[SERVERS.length + index] ?? port,
-        }),
-      );
+      const port = ports[index];
+      this.servers.push(new BenchServer(this.settings(index, port, ports[SERVERS.length + index] ?? port)));
     }
     await Promise.all(this.servers.map((server) => server.listening()));
     if (!this.options.absent && !(await this.untilReady(10_000)))
@@ -270,36 +259,22 @@ export class Farm {
     return this.proxies.map(({ port }) => port);
   }
 
-  private settings(index: number): ServerSettings {
+  private settings(
+    index: number,
+    publisherPort = this.redis.port,
+    subscriberPort = this.redis.port,
+  ): ServerSettings {
     return {
       index,
       prefix: PREFIX,
-      publisherPort: this.redis.port,
-      subscriberPort: this.redis.port,
-      sentinels: this.watched?.hosts,
-      username: userOf(index),
+      connection: this.nodes.connection(userOf(index), publisherPort),
+      publisherPort,
+      subscriberPort,
       abortConnect: false,
       without: this.options.without,
       release: 'this',
     };
   }
-}
-
-/** A Redis user for each server, so that a permission can be taken from one. */
-export function userOf(server: number): string {
-  return `bench${server}`;
-}
-
-function users(): string[] {
-  return [...SERVERS, SERVERS.length].flatMap((server) => [
-    '--user',
-    userOf(server),
-    'on',
-    'nopass',
-    '~*',
-    '&*',
-    '+@all',
-  ]);
 }
 
 function at<T>(items: readonly T[], index: number): T {

@@ -10,7 +10,6 @@ import {
   RedisBackplaneModule,
 } from 'nestjs-redis-backplane';
 import { endWithParent } from '../servers/serve.js';
-import { MASTER } from '../support/redis-sentinel.js';
 import { now } from './clock.js';
 import type { Order, ServerSettings } from './messages.js';
 import { becomeRelease } from './releases.js';
@@ -62,16 +61,13 @@ class FaultModule implements OnApplicationShutdown {
 }
 
 function options(server: ServerSettings): RedisBackplaneOptions {
-  const { publisherPort, subscriberPort, sentinels, username, prefix, abortConnect } = server;
+  const { connection, publisherPort, subscriberPort, prefix, abortConnect } = server;
   const links: Pick<RedisBackplaneOptions, 'connectionFactory'> = {
     connectionFactory: (role, required) =>
       new Redis({ ...required, port: role === 'publisher' ? publisherPort : subscriberPort }),
   };
   return {
-    connection:
-      sentinels === undefined
-        ? `redis://${username}:any@127.0.0.1:${publisherPort}`
-        : `redis+sentinel://${username}:any@${sentinels}/${MASTER}`,
+    connection,
     ...(publisherPort === subscriberPort ? {} : links),
     channelPrefix: prefix,
     abortConnect,

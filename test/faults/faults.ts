@@ -1,3 +1,4 @@
+import { clusterFreeze, clusterKill } from './cluster-faults.js';
 import type { Fault } from './fault.js';
 import { garbage } from './garbage.js';
 import { blackhole, detached, half, island, partition } from './network-faults.js';
@@ -68,6 +69,18 @@ export const FAULTS = {
     farm: { wiring: 'sentinel' },
     lasts: { short: 0, full: 0 },
     run: sentinelFreeze,
+  },
+  'cluster-kill': {
+    notice: 'socket',
+    farm: { wiring: 'cluster' },
+    lasts: { short: 0, full: 0 },
+    run: clusterKill,
+  },
+  'cluster-freeze': {
+    notice: 'silence',
+    farm: { wiring: 'cluster' },
+    lasts: { short: 0, full: 0 },
+    run: clusterFreeze,
   },
 } satisfies Record<string, Fault>;
 

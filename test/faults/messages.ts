@@ -8,12 +8,10 @@ import type { Mechanism } from './switched-off.js';
 export interface ServerSettings {
   readonly index: number;
   readonly prefix: string;
-  /** Where Redis is for each link: another one for the subscriber where a fault wants it so. */
+  readonly connection: string;
+  /** Where one Redis is for each link, if it is one: another one for the subscriber where a fault wants it so. */
   readonly publisherPort: number;
   readonly subscriberPort: number;
-  /** Where the sentinels are, if it is them that name the primary. */
-  readonly sentinels: string | undefined;
-  readonly username: string;
   readonly abortConnect: boolean;
   /** Switched off, to see that the bench notices. */
   readonly without: readonly Mechanism[];

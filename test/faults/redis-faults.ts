@@ -1,7 +1,8 @@
 import { randomInt } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import type { RedisRole } from 'nestjs-redis-backplane';
-import { type Farm, SERVERS, userOf } from './farm.js';
+import { type Farm, SERVERS } from './farm.js';
+import { userOf } from './farm-redis.js';
 import type { Form } from './fault.js';
 import { LoadingRedis } from './loading-redis.js';
 import { GROUPS, RESTLESS_GROUP } from './traffic.js';

@@ -1,12 +1,10 @@
 import type { RedisServer } from '../support/redis-server.js';
-import type { BenchServer } from './bench-server.js';
 import { now } from './clock.js';
 import type { Farm } from './farm.js';
+import { untilBack } from './failover.js';
 import type { Form } from './fault.js';
 
 // What happens to a primary that sentinels watch. It is reachable again when a sentinel names another one.
-
-const READY_MS = 4000;
 
 export async function sentinelFailover(farm: Farm, _lastsMs: number, form: Form): Promise<void> {
   const before = await primaryOf(farm);
@@ -46,13 +44,7 @@ async function primaryOf({ sentinel }: Farm): Promise<RedisServer> {
 async function replaced(farm: Farm, before: RedisServer, begin: number): Promise<void> {
   await farm.sentinel.promoted(before);
   farm.mark('reachable');
-  await farm.until(() => farm.alive.every((server) => isBack(server, begin)), READY_MS);
-}
-
-/** It has left the primary before, and is ready again. */
-function isBack({ facts }: BenchServer, begin: number): boolean {
-  const standings = facts.flatMap((told) => told.standings).filter(({ at }) => at > begin);
-  return standings.some(({ state }) => state !== 'ready') && standings.at(-1)?.state === 'ready';
+  await untilBack(farm, begin);
 }
 
 /** In the full form until sentinels have made a replica of it: for eight seconds it is a primary that came back. */
