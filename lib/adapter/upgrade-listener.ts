@@ -50,6 +50,8 @@ export class UpgradeListener {
 }
 
 function urlPath(url = '/'): string {
-  const [path = '/'] = url.split('?', 1);
-  return path.length > 1 ? path.replace(/\/+$/, '') || '/' : path;
+  const query = url.indexOf('?');
+  let path = query < 0 ? url : url.slice(0, query);
+  while (path.length > 1 && path.endsWith('/')) path = path.slice(0, -1);
+  return path || '/';
 }

@@ -5,7 +5,6 @@ import type { ContestantName } from './contestants/contestant.js';
 import { ContestantFarm, type Turn } from './farm.js';
 import { CONNECTING_GOALS, TURN_GOALS } from './goals.js';
 import type { LoadHandlers } from './load-process.js';
-import type { Pace } from './pacer.js';
 import { median } from './statistics.js';
 import { Results } from './results.js';
 import { Child } from './rpc.js';
@@ -14,8 +13,8 @@ import { type Scenario, type ScenarioName, SCENARIOS } from './scenarios.js';
 /** How much is done: rounds, and how long and how large a turn is. */
 export interface Effort {
   readonly rounds: number;
-  /** What is emitted before: the code has to be as warm as it is in a server that has run for a while. */
-  readonly warming: Pace;
+  /** About how many there are before: the code has to be as warm as it is in a server that has run for a while. */
+  readonly warmingDeliveries: number;
   /** Rounds where each turn needs processes of its own. */
   readonly roundsApart: number;
   /** Of a turn's time. */
@@ -76,7 +75,7 @@ export class Bench {
     const farms = new Map<ContestantName, ContestantFarm>();
     for (const contestant of contestants) farms.set(contestant, await this.farm(contestant, scenario));
     const floods: number[] = [];
-    for (const farm of farms.values()) await farm.paced(this.effort.warming);
+    for (const farm of farms.values()) await farm.warm(this.effort.warmingDeliveries);
     for (let round = -1; round < this.effort.rounds; round++) {
       for (const contestant of rotated(contestants, round)) {
         const farm = farms.get(contestant);
