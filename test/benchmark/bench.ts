@@ -13,8 +13,8 @@ import { type Scenario, type ScenarioName, SCENARIOS } from './scenarios.js';
 /** How much is done: rounds, and how long and how large a turn is. */
 export interface Effort {
   readonly rounds: number;
-  /** About how many there are before: the code has to be as warm as it is in a server that has run for a while. */
-  readonly warmingDeliveries: number;
+  /** The code has to be as warm as it is in a server that has run for a while. */
+  readonly warmingSeconds: number;
   /** Rounds where each turn needs processes of its own. */
   readonly roundsApart: number;
   /** Of a turn's time. */
@@ -75,7 +75,7 @@ export class Bench {
     const farms = new Map<ContestantName, ContestantFarm>();
     for (const contestant of contestants) farms.set(contestant, await this.farm(contestant, scenario));
     const floods: number[] = [];
-    for (const farm of farms.values()) await farm.warm(this.effort.warmingDeliveries);
+    for (const farm of farms.values()) await farm.warm(this.effort.warmingSeconds);
     for (let round = -1; round < this.effort.rounds; round++) {
       for (const contestant of rotated(contestants, round)) {
         const farm = farms.get(contestant);

@@ -13,8 +13,8 @@ import { quantile } from './statistics.js';
 const FLOOD_AHEAD = 0.3;
 const FLOOD_BURST = 10;
 const FLOOD_LOOK_MS = 20;
-const MOST_WARMING_EMITS = 30_000;
-const WARMING_RATE = 10_000;
+/** To few sockets, so nobody falls behind. */
+const WARMING = { rate: 10_000, burst: 10 };
 /** As many as are measured later, times this, come before: they warm the code and take what memory the start has left free. */
 const BEFORE = 0.4;
 
@@ -95,10 +95,9 @@ export class ContestantFarm {
     return this.measure(() => this.emitter.call('emit', { ...pace, audience, targets: this.targets }));
   }
 
-  /** Emits as many messages as make so many deliveries, in tens, but no more than a server emits in a few busy seconds. */
-  async warm(deliveries: number): Promise<void> {
-    const emits = Math.min(MOST_WARMING_EMITS, deliveries / this.audienceSize);
-    await this.paced({ rate: WARMING_RATE, burst: 10, seconds: emits / WARMING_RATE });
+  async warm(seconds: number): Promise<void> {
+    if (this.scenario.audience === 'all') await this.flood(seconds);
+    else await this.paced({ ...WARMING, seconds });
   }
 
   flood(seconds: number): Promise<Turn> {
@@ -127,6 +126,7 @@ export class ContestantFarm {
   }
 
   async end(): Promise<void> {
+    await this.receiver.call('churn', false);
     await this.disconnect();
     this.emitter.end();
     this.receiver.end();

@@ -10,7 +10,7 @@ import { isScenarioName, type ScenarioName, SCENARIOS } from './scenarios.js';
 
 const FULL: Effort = {
   rounds: 3,
-  warmingDeliveries: 1_000_000,
+  warmingSeconds: 2,
   roundsApart: 2,
   time: 1,
   crowd: 1,
@@ -18,7 +18,7 @@ const FULL: Effort = {
 };
 const QUICK: Effort = {
   rounds: 2,
-  warmingDeliveries: 200_000,
+  warmingSeconds: 0.5,
   roundsApart: 1,
   time: 0.5,
   crowd: 0.2,
