@@ -95,8 +95,9 @@ export function describeOutages(name: string, open: () => Promise<MortalRedis>):
             sent.push(`${outage}.${message}`);
             await a.publish(channel, `${outage}.${message}`);
           }
+          // Redis may answer the publisher before it writes to the subscriber, and be killed in between.
+          expect(await b.heardFrom(a)).toEqual(sent);
         }
-        expect(await b.heardFrom(a)).toEqual(sent);
       });
 
       it('refuses what is published meanwhile, and does not deliver it later', async () => {
