@@ -31,7 +31,6 @@ const GOODBYE_PAUSE_MS = 20;
 /** What a path's server needs of the app and of the adapter. */
 export interface PathServerContext extends AdapterContext {
   readonly writer: TurnWriter;
-  readonly sessions: Map<BackplaneConnection, ClientSession>;
   readonly heartbeat: ConnectionHeartbeat | undefined;
 }
 
@@ -39,7 +38,7 @@ export interface PathServerContext extends AdapterContext {
 export class PathServer {
   private readonly logger = new Logger('RedisBackplaneAdapter');
   private readonly waiting = new Set<WaitingSocket>();
-  private readonly open = new Set<ClientSession>();
+  private readonly sessions = new Map<BackplaneConnection, ClientSession>();
   /** What the gateways do for clients that are gone. */
   private readonly farewells = new Set<Promise<void>>();
   private readonly connectListeners: ConnectListener[] = [];
@@ -58,13 +57,18 @@ export class PathServer {
     private readonly context: PathServerContext,
   ) {}
 
+  /** What belongs to the client, for as long as it is connected to this path. */
+  sessionOf(client: BackplaneConnection): ClientSession | undefined {
+    return this.sessions.get(client);
+  }
+
   /** One listener per gateway of the path. */
   onConnect(listener: ConnectListener): void {
     this.connectListeners.push(listener);
   }
 
   /** Admission comes first: a client that is refused never reaches a gateway. */
-  async upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const { counters, edge } = this.context;
     if (this.closing || counters.connections >= edge.maxConnections) {
       counters.refused++;
@@ -74,19 +78,15 @@ export class PathServer {
     // However it ends: vanished while it waited, refused here or by `ws`, or after a whole life.
     socket.on('close', this.onSocketClosed);
     const admission = admit(edge, request, this.key);
-    if ('admitted' in admission) return this.decided(request, socket, head, admission);
-    const waiting = new WaitingSocket(socket, head);
-    this.waiting.add(waiting);
-    const result = await admission;
-    this.waiting.delete(waiting);
-    if (!waiting.gone) this.decided(request, socket, waiting.release(), result);
+    if ('admitted' in admission) this.decided(request, socket, head, admission);
+    else void this.undecided(request, socket, new WaitingSocket(socket, head), admission);
   }
 
   /** Says goodbye to all clients; resolves when every one of them is gone and its bookkeeping done. */
   async close(): Promise<void> {
     this.closing = true;
     for (const waiting of this.waiting) waiting.refuse(UNAVAILABLE);
-    const open = [...this.open];
+    const open = [...this.sessions.values()];
     const gone = open.map(({ socket }) => new Promise((resolve) => socket.once('close', resolve)));
     const deadline = setTimeout(() => {
       for (const { socket } of open) socket.terminate();
@@ -99,6 +99,18 @@ export class PathServer {
     clearTimeout(deadline);
     await Promise.all(this.farewells);
     this.wsServer.close();
+  }
+
+  private async undecided(
+    request: IncomingMessage,
+    socket: Duplex,
+    waiting: WaitingSocket,
+    admission: Promise<AdmissionResult>,
+  ): Promise<void> {
+    this.waiting.add(waiting);
+    const result = await admission;
+    this.waiting.delete(waiting);
+    if (!waiting.gone) this.decided(request, socket, waiting.release(), result);
   }
 
   /** The upgrade is completed for a client that is admitted, or that shall be told why not by a close code. */
@@ -127,51 +139,59 @@ export class PathServer {
   private opened(socket: WebSocket, request: IncomingMessage, result: AdmissionResult): void {
     // Errors of a socket (a reset, a frame that breaks the protocol) are followed by its close.
     socket.on('error', ignore);
-    if (result.admitted) return void this.accept(socket, request, result.admission);
+    if (result.admitted) return this.accept(socket, request, result.admission);
     // Its raw socket has been paused since it waited: what the client answers must be read.
     socket.resume();
     socket.close(POLICY_VIOLATION, 'Refused');
   }
 
-  private async accept(socket: WebSocket, request: IncomingMessage, admission: Admission): Promise<void> {
+  /** Nothing is awaited that need not be: promises for each client are half a kilobyte of garbage. */
+  private accept(socket: WebSocket, request: IncomingMessage, admission: Admission): void {
     const session = this.createSession(socket, admission);
-    this.open.add(session);
     this.context.heartbeat?.add(session);
-    socket.on('close', (code) => this.end(session, code));
-    // Nothing is read until the gateways have bound their handlers, and their hooks have ended.
     const reachable = this.context.connections.admit(session.local, session.client);
-    if (reachable) await this.unread(socket, reachable);
-    if (session.isOpen) {
-      for (const listener of this.connectListeners) listener(session.client, request);
-      const hooks = hooksEnded(session.client);
-      if (hooks) await this.unread(socket, hooks);
-    }
-    // Whom `handleConnection` turned away reaches no handler with what it sent before it knew.
-    if (session.isOpen) socket.on('message', (data: RawData) => receiveMessage(session, data));
+    if (reachable) this.unread(socket, reachable, () => this.greet(session, request));
+    else this.greet(session, request);
+  }
+
+  private greet(session: ClientSession, request: IncomingMessage): void {
+    if (!session.isOpen) return this.listen(session);
+    for (const listener of this.connectListeners) listener(session.client, request);
+    const hooks = hooksEnded(session.client);
+    if (hooks) this.unread(session.socket, hooks, () => this.listen(session));
+    else this.listen(session);
+  }
+
+  /** Whom `handleConnection` turned away reaches no handler with what it sent before it knew. */
+  private listen(session: ClientSession): void {
+    const { socket, isOpen } = session;
+    if (isOpen) socket.on('message', (data: RawData) => receiveMessage(session, data));
     socket.resume();
   }
 
-  private async unread(socket: WebSocket, until: Promise<void>): Promise<void> {
+  /** Nothing is read until the connection can be reached, and until the gateways' hooks have ended. */
+  private unread(socket: WebSocket, until: Promise<void>, then: () => void): void {
     socket.pause();
-    await until;
+    void until.then(then);
   }
 
   private createSession(socket: WebSocket, { userId, data, expiresAt }: Admission): ClientSession {
-    const { serverId, dispatcher, protocols, writer, sessions, edge, counters } = this.context;
+    const { serverId, dispatcher, protocols, writer, edge, counters } = this.context;
     const asked = socket.protocol && protocols.find(({ subprotocol }) => subprotocol === socket.protocol);
     const sink = new SocketSink(socket, writer, edge.maxBufferedBytes, counters);
     const id = newConnectionId(serverId);
     const local = new LocalConnection(id, this.key, userId, asked || jsonProtocol, sink);
     const client = new BackplaneConnection(local, dispatcher, socket, data ?? {});
     const session = new ClientSession(socket, local, client, dispatcher, edge, counters);
-    sessions.set(client, session);
+    this.sessions.set(client, session);
+    // Not in `accept`: its closures share a scope, so this one would keep the request, a kilobyte, as long as the client.
+    socket.on('close', (code) => this.end(session, code));
     if (expiresAt) client.renew(expiresAt);
     return session;
   }
 
   private end(session: ClientSession, code: number): void {
-    this.open.delete(session);
-    this.context.sessions.delete(session.client);
+    this.sessions.delete(session.client);
     this.context.heartbeat?.remove(session);
     this.context.connections.dismiss(session.local);
     session.disconnected(code);

@@ -28,7 +28,6 @@ const CLOSE_TIMEOUT_MS = 2000;
 @Injectable()
 export class RedisBackplaneAdapter extends WsAdapter implements OnModuleInit, OnApplicationBootstrap {
   private readonly writer = new TurnWriter();
-  private readonly sessions = new Map<BackplaneConnection, ClientSession>();
   private readonly servers = new Map<object, PathServer>();
   private heartbeat: ConnectionHeartbeat | undefined;
   /** By port; 0 is the app's own HTTP server. */
@@ -73,14 +72,13 @@ export class RedisBackplaneAdapter extends WsAdapter implements OnModuleInit, On
       ...options,
     }) as WebSocketServer;
     const { dispatcher, connections } = this.context;
-    const { writer, sessions } = this;
+    const { writer } = this;
     this.heartbeat ??= createHeartbeat(this.context);
     const { heartbeat } = this;
     connections.open(key);
     const server = new PathServer(pathKey(options.path), key, wsServer, {
       ...this.context,
       writer,
-      sessions,
       heartbeat,
     });
     upgrades.add(server);
@@ -96,12 +94,12 @@ export class RedisBackplaneAdapter extends WsAdapter implements OnModuleInit, On
 
   /** @internal Called by Nest, once per gateway and client. */
   override bindMessageHandlers(client: BackplaneConnection, handlers: MessageMappingProperties[]): void {
-    this.sessions.get(client)?.addHandlers(handlers);
+    this.sessionOf(client)?.addHandlers(handlers);
   }
 
   /** @internal Called by Nest, once per gateway and client. */
   override bindClientDisconnect(client: BackplaneConnection, listener: (reason: number) => void): void {
-    this.sessions.get(client)?.onDisconnect(listener);
+    this.sessionOf(client)?.onDisconnect(listener);
   }
 
   /** @internal Called by Nest on shutdown, once per path. */
@@ -127,6 +125,14 @@ export class RedisBackplaneAdapter extends WsAdapter implements OnModuleInit, On
   }
 
   protected override addWsServerToRegistry(): void {}
+
+  private sessionOf(client: BackplaneConnection): ClientSession | undefined {
+    for (const server of this.servers.values()) {
+      const session = server.sessionOf(client);
+      if (session) return session;
+    }
+    return undefined;
+  }
 
   private upgradesOf(port: number): UpgradeListener {
     const known = this.upgrades.get(port);

@@ -39,7 +39,7 @@ export class UpgradeListener {
   private take([request, socket, head]: Upgrade): boolean {
     const server = this.paths.get(urlPath(request.url));
     if (!server) return false;
-    void server.upgrade(request, socket, head);
+    server.upgrade(request, socket, head);
     return true;
   }
 

@@ -22,10 +22,7 @@ export class Dispatcher {
   ) {}
 
   emit(address: Address, event: string, data: unknown, options: EmitOptions): Promise<Delivery> {
-    const delivery = this.router.emitter.emit(address, MessageFrames.of({ event, data }), options);
-    // Whoever does not await it has not asked to know: the failure is on errors$ and in the log.
-    delivery.catch(() => undefined);
-    return delivery;
+    return this.router.emitter.emit(address, MessageFrames.of({ event, data }), options);
   }
 
   async invoke<T>(

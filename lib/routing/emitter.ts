@@ -35,12 +35,18 @@ export class Emitter {
     receiver.on(RecordKind.Message, (body) => this.receive(body));
   }
 
-  /** @throws MessageTooLargeError, NotPublishedError, PublishOutcomeUnknownError (as rejections) */
+  /**
+   * A failure is reported too, so a promise that nobody awaits is no unhandled rejection.
+   *
+   * @throws MessageTooLargeError, NotPublishedError, PublishOutcomeUnknownError (as rejections)
+   */
   emit(address: Address, frames: MessageFrames, options: EmitOptions): Promise<Delivery> {
     try {
       return this.send(address, frames, options);
     } catch (error) {
-      return this.failed(error);
+      const failed = Promise.reject<Delivery>(this.reported(error));
+      failed.catch(ignore);
+      return failed;
     }
   }
 
@@ -51,16 +57,21 @@ export class Emitter {
     const record = encodeMessage({ address, volatile, payloads: frames.payloads(this.protocols) });
     checkSize(record);
     const count = this.deliver(address, frames, volatile);
-    return this.policy.publish({ channels, record, volatile }).then(
+    const delivery: Promise<Delivery> = this.policy.publish({ channels, record, volatile }).then(
       (outcome) => new Delivery(count, outcome),
-      (cause: unknown) => this.failed(publishError(count, cause)),
+      (cause: unknown) => {
+        // Handled here and not beside `then`: there it would be a promise more for every emit.
+        delivery.catch(ignore);
+        throw this.reported(publishError(count, cause));
+      },
     );
+    return delivery;
   }
 
-  private failed(error: unknown): Promise<never> {
+  private reported(error: unknown): Error {
     const cause = error instanceof Error ? error : new Error(String(error));
     this.receiver.report(new BackplaneError('publish', cause.message, { cause }));
-    return Promise.reject(cause);
+    return cause;
   }
 
   private deliver(address: Address, frames: MessageFrames, volatile: boolean): number {
@@ -73,3 +84,5 @@ export class Emitter {
     this.deliver(address, MessageFrames.received(payloads), volatile);
   }
 }
+
+function ignore(): void {}

@@ -9,6 +9,8 @@ import { NotJoinedError } from './routing.errors.js';
 /** Who is where on this server, and so which channels it must hear. */
 export class Roster {
   private readonly byPath = new Map<string, PathMembers>();
+  /** The paths whose broadcasts are about to be heard: whoever connects meanwhile waits for them too. */
+  private readonly tuningIn = new Map<string, Promise<void>>();
   private readonly interest: ChannelInterest;
 
   constructor(
@@ -23,14 +25,12 @@ export class Roster {
     return [...this.byPath.keys()];
   }
 
-  /** A gateway serves this path: from now on its broadcasts are wanted. Idempotent. */
+  /** A gateway serves this path. Idempotent. */
   open(path: string): PathMembers {
     const known = this.byPath.get(path);
     if (known) return known;
     const members = new PathMembers();
     this.byPath.set(path, members);
-    // Wanted until the bus closes: where Redis is not there yet, the bus subscribes it before `ready`.
-    this.interest.acquire({ path, target: ALL }).catch(() => undefined);
     return members;
   }
 
@@ -40,9 +40,14 @@ export class Roster {
 
   /** The promise resolves when the connection can be reached from every server, as far as Redis is there; without one it can be now. */
   add(connection: LocalConnection): Promise<void> | undefined {
-    this.open(connection.path).add(connection);
-    if (connection.userId === undefined) return undefined;
-    return this.interest.acquire(userOf(connection)).catch(() => undefined);
+    const { path, userId } = connection;
+    const members = this.open(path);
+    if (members.size === 0) this.tuneIn(path);
+    members.add(connection);
+    const broadcasts = this.tuningIn.get(path);
+    if (userId === undefined) return broadcasts;
+    const own = this.interest.acquire(userOf(connection)).catch(() => undefined);
+    return broadcasts ? broadcasts.then(() => own) : own;
   }
 
   remove(connection: LocalConnection): void {
@@ -50,7 +55,10 @@ export class Roster {
     connection.open = false;
     for (const group of connection.memberships.keys()) this.interest.release(groupOf(connection, group));
     if (connection.userId !== undefined) this.interest.release(userOf(connection));
-    this.byPath.get(connection.path)?.remove(connection);
+    const members = this.byPath.get(connection.path);
+    members?.remove(connection);
+    // A server without clients of a path is spared its broadcasts.
+    if (members?.size === 0) this.interest.release({ path: connection.path, target: ALL });
   }
 
   /**
@@ -84,6 +92,16 @@ export class Roster {
 
   close(): void {
     this.interest.close();
+  }
+
+  private tuneIn(path: string): void {
+    const heard = this.interest
+      .acquire({ path, target: ALL })
+      .catch(() => undefined)
+      .then(() => {
+        if (this.tuningIn.get(path) === heard) this.tuningIn.delete(path);
+      });
+    this.tuningIn.set(path, heard);
   }
 
   private async hear(connection: LocalConnection, group: string, membership: Membership): Promise<void> {

@@ -15,8 +15,10 @@ const FLOOD_BURST = 10;
 const FLOOD_LOOK_MS = 20;
 /** To few sockets, so nobody falls behind. */
 const WARMING = { rate: 10_000, burst: 10 };
-/** As many as are measured later, times this, come before: they warm the code and take what memory the start has left free. */
+/** As many as are measured later, times this, come before: they take what memory the start of the process has left free. */
 const BEFORE = 0.4;
+/** So often, each time instead of those before: with one wave, a tenth of what an accept costs is still the compiler's. */
+const WAVES_BEFORE = 3;
 
 /** What one turn of a contestant cost. */
 export interface Turn {
@@ -114,7 +116,10 @@ export class ContestantFarm {
   }
 
   async connecting(sockets: number): Promise<Connecting> {
-    await this.connect(sockets * BEFORE);
+    for (let wave = 0; wave < WAVES_BEFORE; wave++) {
+      if (wave > 0) await this.disconnect();
+      await this.connect(sockets * BEFORE);
+    }
     await this.receiver.call('collect');
     const before = await this.receiver.call('usage');
     await this.connect(sockets);

@@ -25,6 +25,7 @@ export interface MessageData {
 export class Messages {
   private readonly numbers: number[] = [];
   private readonly padding: string;
+  private time = '';
 
   constructor(bytes: number) {
     const bare = JSON.stringify({
@@ -36,13 +37,18 @@ export class Messages {
     this.padding = 'x'.repeat(Math.max(0, bytes - bare.length));
   }
 
+  /** The next ones are emitted now. One time for all of a turn: a number as long as a clock's costs as much to print as a short message. */
+  now(): void {
+    this.time = digits(microseconds(), TIME_DIGITS);
+  }
+
   next(group: number): MessageData {
     const number = (this.numbers[group] ?? 0) + 1;
     this.numbers[group] = number;
     return {
       g: digits(group, GROUP_DIGITS),
       n: digits(number, NUMBER_DIGITS),
-      t: digits(microseconds(), TIME_DIGITS),
+      t: this.time,
       p: this.padding,
     };
   }

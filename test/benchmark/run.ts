@@ -11,7 +11,7 @@ import { isScenarioName, type ScenarioName, SCENARIOS } from './scenarios.js';
 const FULL: Effort = {
   rounds: 3,
   warmingSeconds: 2,
-  roundsApart: 2,
+  roundsApart: 3,
   time: 1,
   crowd: 1,
   contestants: CONTESTANTS,

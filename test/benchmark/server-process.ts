@@ -50,6 +50,7 @@ async function startContestant(name: ContestantName, plan: ServerPlan): Promise<
 
 /** Emits `count` messages in this turn. Whether they were sent is seen by the load client, which misses none. */
 function emit(audience: Audience, targets: readonly string[], count: number): void {
+  messages.now();
   for (let index = 0; index < count; index++) {
     const target = nextTarget++ % targets.length;
     void server.emit[audience](targets[target] ?? '', messages.next(target));

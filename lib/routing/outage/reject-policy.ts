@@ -10,14 +10,15 @@ export class RejectPolicy implements OutagePolicy {
   constructor(private readonly bus: Bus) {}
 
   publish({ channels, record, volatile }: OutgoingMessage): Promise<BackplaneOutcome> {
-    return this.bus.publish(channels, record).then(
-      () => 'accepted',
-      (error: unknown) => {
-        if (volatile && error instanceof PublishRefusedError) return 'skipped';
-        throw error;
-      },
-    );
+    return this.bus.publish(channels, record).then(accepted, (error: unknown) => {
+      if (volatile && error instanceof PublishRefusedError) return 'skipped';
+      throw error;
+    });
   }
 
   close(): void {}
+}
+
+function accepted(): BackplaneOutcome {
+  return 'accepted';
 }
