@@ -35,6 +35,7 @@ export class ByteWriter {
 
   /** A string: its length in UTF-8 bytes as a varint, then the bytes. */
   string(value: string): this {
+    if (value === '') return this.varint(0);
     const size = Buffer.byteLength(value);
     this.varint(size);
     this.reserve(size);

@@ -11,23 +11,28 @@ export class ClientFrame {
   private constructor(
     /** The whole WebSocket frame, ready for a socket. */
     readonly wire: Buffer,
-    /** The frame's payload: a view of `wire`. */
-    readonly payload: Buffer,
+    private readonly start: number,
     readonly binary: boolean,
   ) {}
+
+  /** The frame's payload: a view of `wire`. */
+  get payload(): Buffer {
+    return this.wire.subarray(this.start);
+  }
 
   static text(text: string): ClientFrame {
     const size = Buffer.byteLength(text);
     const [wire, start] = allocate(size, FIN_TEXT);
-    wire.write(text, start, size);
-    return new ClientFrame(wire, wire.subarray(start), false);
+    // As many bytes as characters: it is ASCII, and written in half the time.
+    wire.write(text, start, size, size === text.length ? 'latin1' : 'utf8');
+    return new ClientFrame(wire, start, false);
   }
 
   /** Copies the payload, which may be a view of a much larger buffer. */
   static of(payload: Uint8Array, binary: boolean): ClientFrame {
     const [wire, start] = allocate(payload.length, binary ? FIN_BINARY : FIN_TEXT);
     wire.set(payload, start);
-    return new ClientFrame(wire, wire.subarray(start), binary);
+    return new ClientFrame(wire, start, binary);
   }
 }
 
