@@ -3,6 +3,9 @@ import type { BackplaneError } from './bus.errors.js';
 import type { BackplaneStatus } from './status.js';
 import type { LinkRole } from './transport.js';
 
+/** Redis has taken it. */
+export type Accepted = 'accepted';
+
 /**
  * Carries records between the servers of a farm, in the order in which each server published them, each
  * at most once. The one seam to Redis: no caller asks what carries the bytes.
@@ -31,11 +34,11 @@ export interface Bus {
   whenReady(timeoutMs: number): Promise<boolean>;
   /**
    * Publishes a record once on each of the channels; it counts as received where the first copy arrives.
-   * Records of one tick for the same channels share a publish, and its outcome.
+   * Records of one tick for the same channels share a publish, and the promise of its outcome.
    *
    * @throws PublishRefusedError (as a rejection) when Redis certainly has not got it; any other rejection leaves the outcome unknown
    */
-  publish(channels: readonly string[], record: Buffer): Promise<void>;
+  publish(channels: readonly string[], record: Buffer): Promise<Accepted>;
   /**
    * Wants a channel until `unwant`, through every outage.
    * Resolves when it is subscribed; rejects when that cannot be now, though the channel stays wanted.

@@ -1,4 +1,5 @@
 import { encodeEnvelope } from '../protocol/envelope.js';
+import type { Accepted } from './bus.js';
 import { Deferred } from './deferred.js';
 import { PublishRefusedError, type Transport } from './transport.js';
 
@@ -11,7 +12,7 @@ interface Parcel {
   readonly channels: readonly string[];
   readonly records: Buffer[];
   bytes: number;
-  readonly outcome: Deferred;
+  readonly outcome: Deferred<Accepted>;
   sentAt: number;
 }
 
@@ -38,7 +39,7 @@ export class Outbox {
     private readonly onRefused: () => void,
   ) {}
 
-  publish(channels: readonly string[], record: Buffer): Promise<void> {
+  publish(channels: readonly string[], record: Buffer): Promise<Accepted> {
     if (this.inFlightBytes > MAX_IN_FLIGHT_BYTES) {
       const reason = `Redis has not answered for the last ${this.inFlightBytes} bytes that were published`;
       return Promise.reject(new PublishRefusedError(reason));
@@ -98,7 +99,7 @@ export class Outbox {
     this.inFlight.delete(parcel);
     this.inFlightBytes -= bytes;
     const [failure] = failures;
-    if (!failure) return outcome.resolve();
+    if (!failure) return outcome.resolve('accepted');
     const refused =
       failures.length === channels.length && failures.every((error) => error instanceof PublishRefusedError);
     // Refused on one channel and taken, or perhaps taken, on another: some may have it.

@@ -3,7 +3,7 @@ import { encodeRecord } from '../protocol/envelope.js';
 import { encodeHeartbeat } from '../protocol/heartbeat-record.js';
 import type { ChannelNames } from '../protocol/channel-names.js';
 import { RecordKind } from '../protocol/record-kind.js';
-import type { Bus, BusCounters, RecordReceiver } from './bus.js';
+import type { Accepted, Bus, BusCounters, RecordReceiver } from './bus.js';
 import { BackplaneError } from './bus.errors.js';
 import { Hearing } from './hearing.js';
 import { Inbox } from './inbox.js';
@@ -115,7 +115,7 @@ export class ServerBus implements Bus {
     return whenSettled(this.status$, timeoutMs);
   }
 
-  publish(channels: readonly string[], record: Buffer): Promise<void> {
+  publish(channels: readonly string[], record: Buffer): Promise<Accepted> {
     if (this.facts.closed) return Promise.reject(new PublishRefusedError('the backplane is closed'));
     return this.outbox.publish(channels, record);
   }

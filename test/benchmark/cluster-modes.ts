@@ -52,7 +52,7 @@ async function round(nodes: readonly ClusterNode[], connection: string, sharded:
 
 /** An even rate, whatever a message costs: both modes have the same number of messages in a tick. */
 async function emit(servers: readonly BusServer[], groups: readonly string[]): Promise<number> {
-  const outcomes: Promise<void>[] = [];
+  const outcomes: Promise<unknown>[] = [];
   const perTick = (RATE * TICK_MS) / 1000;
   for (let tick = 0; tick < ROUND_MS / TICK_MS; tick++) {
     const due = wait(TICK_MS);

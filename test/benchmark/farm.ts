@@ -92,9 +92,12 @@ export class ContestantFarm {
     if (churn) await this.receiver.call('churn', ids);
   }
 
-  paced(pace: Pace): Promise<Turn> {
-    const { audience } = this.scenario;
-    return this.measure(() => this.emitter.call('emit', { ...pace, audience, targets: this.targets }));
+  async paced(pace: Pace): Promise<Turn> {
+    const { audience, lessPacing } = this.scenario;
+    const pacing = lessPacing ? await this.pacingCpu(pace) : 0;
+    const emit = () => this.emitter.call('emit', { ...pace, audience, targets: this.targets });
+    const turn = await this.measure(emit);
+    return { ...turn, emitterCpu: turn.emitterCpu - pacing };
   }
 
   async warm(seconds: number): Promise<void> {
@@ -139,6 +142,14 @@ export class ContestantFarm {
 
   private async disconnect(): Promise<void> {
     await this.load.call('disconnect', this.name);
+  }
+
+  /** What it costs the emitter to do all that it does in a turn but to emit. */
+  private async pacingCpu(pace: Pace): Promise<number> {
+    const before = await this.emitter.call('usage');
+    await this.emitter.call('pace', { ...pace, payloadBytes: this.scenario.payloadBytes });
+    const after = await this.emitter.call('usage');
+    return after.cpuMicroseconds - before.cpuMicroseconds;
   }
 
   private async measure(emit: () => Promise<number>): Promise<Turn> {

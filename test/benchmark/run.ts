@@ -9,7 +9,7 @@ import { isScenarioName, type ScenarioName, SCENARIOS } from './scenarios.js';
 // npm run bench -- [--quick] [--check] [--json FILE] [SCENARIO…]
 
 const FULL: Effort = {
-  rounds: 3,
+  rounds: 5,
   warmingSeconds: 2,
   roundsApart: 3,
   time: 1,

@@ -73,6 +73,15 @@ const handlers = {
     return Math.round((pace.rate * pace.seconds) / pace.burst) * pace.burst;
   },
 
+  /** The same without an emit: the timer's ticks, and the messages, which nobody gets. */
+  async pace({ payloadBytes, ...pace }: Pace & { readonly payloadBytes: number }): Promise<void> {
+    const unsent = new Messages(payloadBytes);
+    await paced(pace, (count) => {
+      unsent.now();
+      for (let index = 0; index < count; index++) unsent.next(0);
+    });
+  },
+
   async flood({ seconds, burst, ahead }: { seconds: number; burst: number; ahead: number }): Promise<number> {
     flood = new Flood(burst, ahead);
     return flood.run(seconds, (count) => emit('all', [''], count));

@@ -21,7 +21,7 @@ describe('the broadcasts of a path', () => {
     const [near, far] = [await farm.server(options), await farm.server(options)];
     const inspector = farm.ending(new RedisInspector(redis.url));
     const subscribers = async (): Promise<unknown> =>
-      ((await inspector.client.pubsub('NUMSUB', `${options.channelPrefix}:/chat:all`)))[1];
+      (await inspector.client.pubsub('NUMSUB', `${options.channelPrefix}:/chat:all`))[1];
 
     expect(await subscribers()).toBe(0);
     const [one, two] = [await farm.client(near), await farm.client(near)];

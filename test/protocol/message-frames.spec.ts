@@ -72,7 +72,7 @@ describe('a message of this server', () => {
     const frames = MessageFrames.of(MESSAGE);
     const payloads = frames.payloads([jsonProtocol, msgpackProtocol]);
     expect(payloads.map(({ protocol }) => protocol)).toEqual([1, 2]);
-    expect(payloads[0]?.bytes).toBe(frames.for(jsonProtocol).payload);
+    expect(payloads[0]?.bytes).toEqual(frames.for(jsonProtocol).payload);
     expect(payloads[0]?.bytes.toString()).toBe(JSON_TEXT);
     expect(decode(payloads[1]?.bytes ?? Buffer.alloc(0))).toEqual(MESSAGE);
   });

@@ -49,7 +49,7 @@ export class BusServer {
     return this;
   }
 
-  publish(channel: string, text: string): Promise<void> {
+  publish(channel: string, text: string): Promise<unknown> {
     return this.bus.publish([channel], record(text));
   }
 

@@ -1,7 +1,7 @@
 import { BehaviorSubject, type Observable, Subject, merge } from 'rxjs';
 import type { ChannelNames } from '../../protocol/channel-names.js';
 import { RecordKind } from '../../protocol/record-kind.js';
-import type { Bus, BusCounters, BusLoss, RecordReceiver } from '../bus.js';
+import type { Accepted, Bus, BusCounters, BusLoss, RecordReceiver } from '../bus.js';
 import { type BackplaneError, NotSubscribedError } from '../bus.errors.js';
 import { type BackplaneStatus, sameStatus, whenSettled, worstStatus } from '../status.js';
 import { PublishRefusedError } from '../transport.js';
@@ -93,7 +93,7 @@ export class ShardedBus implements Bus {
     return whenSettled(this.status$, timeoutMs);
   }
 
-  async publish(channels: readonly string[], record: Buffer): Promise<void> {
+  async publish(channels: readonly string[], record: Buffer): Promise<Accepted> {
     const groups = new Map<Shard, string[]>();
     for (const channel of channels) {
       const shard = this.shardOf(channel);
@@ -106,7 +106,7 @@ export class ShardedBus implements Bus {
     const failures = results.flatMap((result) =>
       result.status === 'rejected' ? [result.reason as unknown] : [],
     );
-    if (failures.length === 0) return;
+    if (failures.length === 0) return 'accepted';
     const refused =
       failures.length === results.length && failures.every((cause) => cause instanceof PublishRefusedError);
     const [cause] = failures;

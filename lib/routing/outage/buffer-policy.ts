@@ -38,8 +38,7 @@ export class BufferPolicy implements OutagePolicy {
     // Nothing overtakes what waits.
     if (this.queue.length > 0 || this.bus.status.state !== 'ready') return this.wait(message);
     try {
-      await this.bus.publish(message.channels, message.record);
-      return 'accepted';
+      return await this.bus.publish(message.channels, message.record);
     } catch (error) {
       return error instanceof PublishRefusedError ? this.wait(message) : 'skipped';
     }

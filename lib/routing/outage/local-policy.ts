@@ -10,8 +10,7 @@ export class LocalPolicy implements OutagePolicy {
 
   async publish({ channels, record }: OutgoingMessage): Promise<BackplaneOutcome> {
     try {
-      await this.bus.publish(channels, record);
-      return 'accepted';
+      return await this.bus.publish(channels, record);
     } catch {
       return 'skipped';
     }

@@ -10,15 +10,14 @@ export class RejectPolicy implements OutagePolicy {
   constructor(private readonly bus: Bus) {}
 
   publish({ channels, record, volatile }: OutgoingMessage): Promise<BackplaneOutcome> {
-    return this.bus.publish(channels, record).then(accepted, (error: unknown) => {
-      if (volatile && error instanceof PublishRefusedError) return 'skipped';
+    const published = this.bus.publish(channels, record);
+    // Handed on as it is, for all emits of a tick share it.
+    if (!volatile) return published;
+    return published.catch((error: unknown) => {
+      if (error instanceof PublishRefusedError) return 'skipped';
       throw error;
     });
   }
 
   close(): void {}
-}
-
-function accepted(): BackplaneOutcome {
-  return 'accepted';
 }
