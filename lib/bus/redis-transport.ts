@@ -4,7 +4,13 @@ import { CLASSIC, type PubSubCommands } from './pub-sub-commands.js';
 import { type RedisClients, retryDelay } from './redis-clients.js';
 import { RedisLink } from './redis-link.js';
 import type { SentinelWatch } from './sentinel-watch.js';
-import { type LinkRole, PublishRefusedError, type Transport, type TransportEvents } from './transport.js';
+import {
+  type LinkRole,
+  PublishRefusedError,
+  SubscriptionRefusedError,
+  type Transport,
+  type TransportEvents,
+} from './transport.js';
 
 /**
  * One publisher and one subscriber link to one Redis server, found directly or through Sentinel:
@@ -47,7 +53,11 @@ export class RedisTransport implements Transport {
 
   async subscribe(channels: readonly string[]): Promise<void> {
     if (!this.subscriber?.isUp) throw new Error('the subscriber link to Redis is down');
-    await this.commands.subscribe(this.subscriber.client, channels);
+    try {
+      await this.commands.subscribe(this.subscriber.client, channels);
+    } catch (error) {
+      throw isReplyError(error) ? new SubscriptionRefusedError(error.message, { cause: error }) : error;
+    }
   }
 
   async unsubscribe(channels: readonly string[]): Promise<void> {

@@ -1,7 +1,6 @@
 import { NotSubscribedError } from './bus.errors.js';
 import { Deferred } from './deferred.js';
-import { isReplyError } from './redis-transport.js';
-import type { Transport } from './transport.js';
+import { SubscriptionRefusedError, type Transport } from './transport.js';
 
 /** Channels in one SUBSCRIBE: a Redis that reads a long command serves nobody else meanwhile. */
 const BATCH = 512;
@@ -151,15 +150,15 @@ export class Subscriptions {
       for (const request of requests) this.settle(request, generation, 'subscribed');
     } catch (error) {
       const cause = error instanceof Error ? error : new Error(String(error));
-      if (isReplyError(cause) && requests.length > 1) {
+      const refused = cause instanceof SubscriptionRefusedError;
+      if (refused && requests.length > 1) {
         // What is unwanted by now must not be subscribed again.
         const current = requests.filter((request) => this.isCurrent(request, generation));
         const middle = Math.ceil(current.length / 2);
         const halves = [current.slice(0, middle), current.slice(middle)].filter(({ length }) => length > 0);
         await Promise.all(halves.map((half) => this.subscribe(half, generation)));
       } else {
-        for (const request of requests)
-          this.settle(request, generation, isReplyError(cause) ? 'denied' : 'idle', cause);
+        for (const request of requests) this.settle(request, generation, refused ? 'denied' : 'idle', cause);
       }
     }
   }

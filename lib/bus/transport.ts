@@ -20,7 +20,11 @@ export interface Transport {
    * @throws PublishRefusedError (as a rejection) when nothing was written; any other rejection leaves the outcome unknown
    */
   publish(channel: string, bytes: Buffer): Promise<void>;
-  /** Resolves when messages of all these channels will be heard. One command, so keep batches moderate. */
+  /**
+   * Resolves when messages of all these channels will be heard. One command, so keep batches moderate.
+   *
+   * @throws SubscriptionRefusedError (as a rejection) when one of the channels may not be heard; any other rejection is the link's
+   */
   subscribe(channels: readonly string[]): Promise<void>;
   unsubscribe(channels: readonly string[]): Promise<void>;
   /** Drops both links and connects anew, since what they seem to say is not to be trusted. */
@@ -50,4 +54,9 @@ export interface TransportEvents {
 /** A publish that certainly did not reach the other servers. */
 export class PublishRefusedError extends Error {
   override readonly name = 'PublishRefusedError';
+}
+
+/** A subscription that was answered with a no: trying again is of no use until somebody grants it. */
+export class SubscriptionRefusedError extends Error {
+  override readonly name = 'SubscriptionRefusedError';
 }

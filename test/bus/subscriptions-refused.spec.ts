@@ -50,7 +50,7 @@ describe('a refusal', () => {
     const rejected = expect(wish).rejects.toMatchObject({
       name: 'NotSubscribedError',
       channel: 'a',
-      cause: { name: 'ReplyError' },
+      cause: { name: 'SubscriptionRefusedError' },
     });
     await settled();
     await answerRefusing('a');

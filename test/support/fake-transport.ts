@@ -1,4 +1,4 @@
-import type { Transport } from '../../lib/bus/transport.js';
+import { SubscriptionRefusedError, type Transport } from '../../lib/bus/transport.js';
 import { Deferred } from '../../lib/bus/deferred.js';
 
 /** Something that was asked of the transport, and waits to be answered by the test. */
@@ -9,9 +9,9 @@ export interface Command {
   readonly reply: Deferred;
 }
 
-/** What Redis answers when it refuses, as ioredis makes an error of it. */
+/** What a transport rejects with when Redis refuses. */
 export function refusal(message = 'NOPERM no permissions to access a channel'): Error {
-  return Object.assign(new Error(message), { name: 'ReplyError' });
+  return new SubscriptionRefusedError(message);
 }
 
 /** Takes commands and answers none by itself, so that a test says when, how, and in which order. */

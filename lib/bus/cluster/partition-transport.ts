@@ -1,6 +1,10 @@
 import type { RedisNode } from '../../options/connection-plan.js';
-import { isReplyError } from '../redis-transport.js';
-import { PublishRefusedError, type Transport, type TransportEvents } from '../transport.js';
+import {
+  PublishRefusedError,
+  SubscriptionRefusedError,
+  type Transport,
+  type TransportEvents,
+} from '../transport.js';
 import { sameNode } from './cluster-view.js';
 import type { NodeLinks } from './node-links.js';
 import type { ShardMember, ShardNodes } from './shard-nodes.js';
@@ -71,8 +75,9 @@ export class PartitionTransport implements Transport, ShardMember {
     try {
       await links.subscribe(channels);
     } catch (error) {
-      if (isReplyError(error) && NOT_KNOWN.test(error.message)) this.nodes.tellTooOld(error);
-      if (!isReplyError(error) || !NOT_HERE.test(error.message)) throw error;
+      if (!(error instanceof SubscriptionRefusedError)) throw error;
+      if (NOT_KNOWN.test(error.message)) this.nodes.tellTooOld(error);
+      if (!NOT_HERE.test(error.message)) throw error;
       // Not a refusal, which would be one of the channel: the whole partition is elsewhere.
       const cause = new Error(`the node does not own the slot of a partition: ${error.message}`);
       if (links === this.links) this.leave(cause);
