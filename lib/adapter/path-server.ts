@@ -78,7 +78,9 @@ export class PathServer {
     // However it ends: vanished while it waited, refused here or by `ws`, or after a whole life.
     socket.on('close', this.onSocketClosed);
     const admission = admit(edge, request, this.key);
-    if ('admitted' in admission) this.decided(request, socket, head, admission);
+    const { connections } = this.context;
+    if ('admitted' in admission && (!admission.admitted || connections.hears(this.key)))
+      this.decided(request, socket, head, admission);
     else void this.undecided(request, socket, new WaitingSocket(socket, head), admission);
   }
 
@@ -105,12 +107,16 @@ export class PathServer {
     request: IncomingMessage,
     socket: Duplex,
     waiting: WaitingSocket,
-    admission: Promise<AdmissionResult>,
+    admission: AdmissionResult | Promise<AdmissionResult>,
   ): Promise<void> {
+    const { connections } = this.context;
     this.waiting.add(waiting);
     const result = await admission;
+    // Whose socket is open misses no broadcast: so it opens when they are heard.
+    if (result.admitted) await connections.expect(this.key);
     this.waiting.delete(waiting);
     if (!waiting.gone) this.decided(request, socket, waiting.release(), result);
+    if (result.admitted) connections.arrived(this.key);
   }
 
   /** The upgrade is completed for a client that is admitted, or that shall be told why not by a close code. */

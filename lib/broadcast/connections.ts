@@ -18,6 +18,21 @@ export class Connections {
     this.router.roster.open(path);
   }
 
+  /** Whether the path's broadcasts are heard, as far as Redis is there. */
+  hears(path: string): boolean {
+    return this.router.roster.hears(path);
+  }
+
+  /** Someone is about to connect: the promise resolves when the path's broadcasts are heard, as far as Redis is there. To be followed by `arrived`. */
+  expect(path: string): Promise<void> {
+    return this.router.roster.expect(path);
+  }
+
+  /** Who was expected is admitted by now, or does not come. */
+  arrived(path: string): void {
+    this.router.roster.arrived(path);
+  }
+
   /** Routing knows the connection from now on. The promise resolves when every server can reach it, as far as Redis is there; without one they can now. */
   admit(connection: LocalConnection, client: BackplaneConnection): Promise<void> | undefined {
     this.clients.set(connection, client);

@@ -34,6 +34,21 @@ export class Roster {
     return members;
   }
 
+  /** Whether the path's broadcasts are heard, as far as Redis is there. */
+  hears(path: string): boolean {
+    return (this.byPath.get(path)?.size ?? 0) > 0 && !this.tuningIn.has(path);
+  }
+
+  /** Someone is about to connect: the path's broadcasts are wanted until `arrived`, and heard when the promise resolves, as far as Redis is there. */
+  expect(path: string): Promise<void> {
+    return this.interest.acquire({ path, target: ALL }).catch(() => undefined);
+  }
+
+  /** Who was expected has been added by now, or does not come. */
+  arrived(path: string): void {
+    this.interest.release({ path, target: ALL });
+  }
+
   members(path: string): PathMembers | undefined {
     return this.byPath.get(path);
   }

@@ -5,6 +5,7 @@ import type { RedisBackplaneOptions } from '../../lib/options/redis-backplane-op
 import { RedisInspector } from '../support/redis-inspector.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { useTestFarm } from '../support/test-farm.js';
+import type { WsClient } from '../support/ws-client.js';
 
 const farm = useTestFarm();
 let options: RedisBackplaneOptions;
@@ -36,7 +37,7 @@ describe('the broadcasts of a path', () => {
     await two.next('hi');
   });
 
-  it('are heard before handleConnection of the first clients runs, also of those who come meanwhile', async () => {
+  it('are heard before the sockets of the first clients open, also of those who come meanwhile', async () => {
     const came: string[] = [];
 
     @WebSocketGateway({ path: '/chat' })
@@ -50,12 +51,17 @@ describe('the broadcasts of a path', () => {
     const near = await farm.server(options, {}, NotingGateway);
 
     redis.freeze();
-    const clients = [await farm.client(near), await farm.client(near)];
-    const cameUnheard = [...came];
+    const opened: WsClient[] = [];
+    const opening = [1, 2].map(async () => opened.push(await farm.client(near)));
+    // Answered after their upgrades have been taken.
+    await fetch(`http://127.0.0.1:${near.port}/`);
+    await fetch(`http://127.0.0.1:${near.port}/`);
+    const before = { opened: opened.length, came: came.length };
     redis.resume();
+    await Promise.all(opening);
 
-    await Promise.all(clients.map((client) => client.count('came', 2)));
-    expect(cameUnheard).toEqual([]);
-    expect(clients.map((client) => client.dataOf('came'))).toEqual([came, came]);
+    await Promise.all(opened.map((client) => client.count('came', 2)));
+    expect(before).toEqual({ opened: 0, came: 0 });
+    expect(opened.map((client) => client.dataOf('came'))).toEqual([came, came]);
   });
 });
