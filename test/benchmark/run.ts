@@ -17,10 +17,10 @@ const FULL: Effort = {
   contestants: CONTESTANTS,
 };
 const QUICK: Effort = {
-  rounds: 2,
+  rounds: 1,
   warmingSeconds: 0.5,
   roundsApart: 1,
-  time: 0.5,
+  time: 0.3,
   crowd: 0.2,
   contestants: ['ours', 'socket.io', 'floor'],
 };
