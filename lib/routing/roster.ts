@@ -9,8 +9,6 @@ import { NotJoinedError } from './routing.errors.js';
 /** Who is where on this server, and so which channels it must hear. */
 export class Roster {
   private readonly byPath = new Map<string, PathMembers>();
-  /** The paths whose broadcasts are about to be heard: whoever connects meanwhile waits for them too. */
-  private readonly tuningIn = new Map<string, Promise<void>>();
   private readonly interest: ChannelInterest;
 
   constructor(
@@ -36,7 +34,7 @@ export class Roster {
 
   /** Whether the path's broadcasts are heard, as far as Redis is there. */
   hears(path: string): boolean {
-    return (this.byPath.get(path)?.size ?? 0) > 0 && !this.tuningIn.has(path);
+    return (this.byPath.get(path)?.size ?? 0) > 0;
   }
 
   /** Someone is about to connect: the path's broadcasts are wanted until `arrived`, and heard when the promise resolves, as far as Redis is there. */
@@ -57,12 +55,11 @@ export class Roster {
   add(connection: LocalConnection): Promise<void> | undefined {
     const { path, userId } = connection;
     const members = this.open(path);
-    if (members.size === 0) this.tuneIn(path);
+    // Waited for already, since the first client of a path is expected before it comes.
+    if (members.size === 0) this.interest.acquire({ path, target: ALL }).catch(() => undefined);
     members.add(connection);
-    const broadcasts = this.tuningIn.get(path);
-    if (userId === undefined) return broadcasts;
-    const own = this.interest.acquire(userOf(connection)).catch(() => undefined);
-    return broadcasts ? broadcasts.then(() => own) : own;
+    if (userId === undefined) return undefined;
+    return this.interest.acquire(userOf(connection)).catch(() => undefined);
   }
 
   remove(connection: LocalConnection): void {
@@ -107,16 +104,6 @@ export class Roster {
 
   close(): void {
     this.interest.close();
-  }
-
-  private tuneIn(path: string): void {
-    const heard = this.interest
-      .acquire({ path, target: ALL })
-      .catch(() => undefined)
-      .then(() => {
-        if (this.tuningIn.get(path) === heard) this.tuningIn.delete(path);
-      });
-    this.tuningIn.set(path, heard);
   }
 
   private async hear(connection: LocalConnection, group: string, membership: Membership): Promise<void> {
