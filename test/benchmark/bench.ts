@@ -3,7 +3,7 @@ import { Redis } from 'ioredis';
 import { startRedis } from '../support/redis-server.js';
 import type { ContestantName } from './contestants/contestant.js';
 import { ContestantFarm, type Turn } from './farm.js';
-import { CONNECTING_GOALS, TURN_GOALS } from './goals.js';
+import { ACCEPT_GOALS, IDLE_GOALS, TURN_GOALS } from './goals.js';
 import type { LoadHandlers } from './load-process.js';
 import { median } from './statistics.js';
 import { Results } from './results.js';
@@ -13,12 +13,13 @@ import { type Scenario, type ScenarioName, SCENARIOS } from './scenarios.js';
 /** How much is done: rounds, and how long and how large a turn is. */
 export interface Effort {
   readonly rounds: number;
+  /** Of a turn's time. A turn begins with garbage of the pause and cold caches, which some 100 ms of CPU may go into. */
+  readonly time: number;
   /** The code has to be as warm as it is in a server that has run for a while. */
   readonly warmingSeconds: number;
-  /** Rounds where each turn needs processes of its own. */
+  /** The same where each turn needs processes of its own. */
   readonly roundsApart: number;
-  /** Of a turn's time. */
-  readonly time: number;
+  readonly timeApart: number;
   /** Of the sockets where there are many. */
   readonly crowd: number;
   readonly contestants: readonly ContestantName[];
@@ -58,7 +59,8 @@ export class Bench {
     const contestants = scenario.contestants.filter((contestant) =>
       this.effort.contestants.includes(contestant),
     );
-    if (scenario.load === 'none') await this.connecting(name, scenario, contestants);
+    if (scenario.load === 'none') await this.idle(name, scenario, contestants);
+    else if (scenario.load === 'accepts') await this.accepts(name, scenario, contestants);
     else if (scenario.apart) await this.apart(name, scenario, contestants);
     else await this.together(name, scenario, contestants);
   }
@@ -104,7 +106,25 @@ export class Bench {
     }
   }
 
-  private async connecting(
+  private async accepts(
+    name: ScenarioName,
+    scenario: Scenario,
+    contestants: readonly ContestantName[],
+  ): Promise<void> {
+    const farms = new Map<ContestantName, ContestantFarm>();
+    for (const contestant of contestants)
+      farms.set(contestant, await ContestantFarm.start(contestant, scenario, this.load, this.redis));
+    // After one wave, a tenth of what an accept costs is still the compiler's.
+    for (let round = -2; round < this.effort.rounds; round++) {
+      for (const contestant of rotated(contestants, round)) {
+        const accepts = await farms.get(contestant)?.accepts();
+        if (accepts && round >= 0) this.results.add(ACCEPT_GOALS, name, contestant, accepts);
+      }
+    }
+    for (const farm of farms.values()) await farm.end();
+  }
+
+  private async idle(
     name: ScenarioName,
     scenario: Scenario,
     contestants: readonly ContestantName[],
@@ -112,7 +132,7 @@ export class Bench {
     for (let round = 0; round < this.effort.roundsApart; round++) {
       for (const contestant of rotated(contestants, round)) {
         const farm = await ContestantFarm.start(contestant, scenario, this.load, this.redis);
-        this.results.add(CONNECTING_GOALS, name, contestant, await farm.connecting(scenario.sockets));
+        this.results.add(IDLE_GOALS, name, contestant, await farm.idle());
         await farm.end();
       }
     }
@@ -125,17 +145,19 @@ export class Bench {
     return farm;
   }
 
-  private turn(farm: ContestantFarm, { load, sockets }: Scenario): Promise<Turn> {
-    const { time } = this.effort;
+  private turn(farm: ContestantFarm, { load, sockets, apart }: Scenario): Promise<Turn> {
+    const time = apart ? this.effort.timeApart : this.effort.time;
     if (load === 'flood') return farm.flood(FLOOD_SECONDS * time);
     if (load === 'third of a flood')
       return farm.paced({ rate: this.socketIoFlood / 3 / sockets, burst: 1, seconds: FLOOD_SECONDS * time });
-    if (load === 'none') throw new Error('Nothing is emitted in this scenario.');
+    if (load === 'none' || load === 'accepts') throw new Error('Nothing is emitted in this scenario.');
     return farm.paced({ ...load, seconds: load.seconds * time });
   }
 
   private scaled(scenario: Scenario): Scenario {
-    return scenario.apart ? { ...scenario, sockets: scenario.sockets * this.effort.crowd } : scenario;
+    return scenario.apart || scenario.load === 'accepts'
+      ? { ...scenario, sockets: scenario.sockets * this.effort.crowd }
+      : scenario;
   }
 }
 

@@ -17,8 +17,8 @@ const FLOOD_LOOK_MS = 20;
 const WARMING = { rate: 10_000, burst: 10 };
 /** As many as are measured later, times this, come before: they take what memory the start of the process has left free. */
 const BEFORE = 0.4;
-/** So often, each time instead of those before: with one wave, a tenth of what an accept costs is still the compiler's. */
-const WAVES_BEFORE = 3;
+/** So often, each time instead of those before. */
+const WAVES_BEFORE = 2;
 
 /** What one turn of a contestant cost. */
 export interface Turn {
@@ -35,11 +35,15 @@ export interface Turn {
   readonly latency: { readonly p50: number; readonly p99: number };
 }
 
-/** What the sockets of a turn cost that connected and said nothing. */
-export interface Connecting {
+/** What it cost the receiver in microseconds to accept sockets. */
+export interface Accepts {
   readonly sockets: number;
   readonly cpu: number;
-  /** What they hold: resident memory after the garbage is collected. */
+}
+
+/** What sockets hold that connected and said nothing: resident memory after the garbage is collected. */
+export interface Idle {
+  readonly sockets: number;
   readonly bytes: number;
 }
 
@@ -65,7 +69,7 @@ export class ContestantFarm {
   ): Promise<ContestantFarm> {
     const { groups, groupsPerSocket, payloadBytes, apart } = scenario;
     // Where connecting is measured, the app does nothing of its own in it.
-    const greets = scenario.load !== 'none';
+    const greets = scenario.load !== 'none' && scenario.load !== 'accepts';
     const redisUrl = `redis://${redis.options.host ?? ''}:${redis.options.port ?? 0}`;
     const order = {
       name,
@@ -118,19 +122,27 @@ export class ContestantFarm {
     });
   }
 
-  async connecting(sockets: number): Promise<Connecting> {
+  async accepts(): Promise<Accepts> {
+    const { sockets } = this.scenario;
+    const before = await this.receiver.call('usage');
+    await this.connect();
+    const after = await this.receiver.call('usage');
+    await this.disconnect();
+    return { sockets, cpu: after.cpuMicroseconds - before.cpuMicroseconds };
+  }
+
+  async idle(): Promise<Idle> {
+    const { sockets } = this.scenario;
     for (let wave = 0; wave < WAVES_BEFORE; wave++) {
       if (wave > 0) await this.disconnect();
       await this.connect(sockets * BEFORE);
     }
     await this.receiver.call('collect');
     const before = await this.receiver.call('usage');
-    await this.connect(sockets);
-    const connected = await this.receiver.call('usage');
+    await this.connect();
     await this.receiver.call('collect');
     const after = await this.receiver.call('usage');
-    const cpu = connected.cpuMicroseconds - before.cpuMicroseconds;
-    return { sockets, cpu, bytes: after.rssBytes - before.rssBytes };
+    return { sockets, bytes: after.rssBytes - before.rssBytes };
   }
 
   async end(): Promise<void> {

@@ -84,7 +84,7 @@ const handlers = {
   },
 
   disconnect(name: string): void {
-    for (const socket of crowdOf(name).sockets) socket.end();
+    for (const socket of crowds.get(name)?.sockets ?? []) socket.end();
     crowds.delete(name);
   },
 };

@@ -10,17 +10,19 @@ import { isScenarioName, type ScenarioName, SCENARIOS } from './scenarios.js';
 
 const FULL: Effort = {
   rounds: 5,
+  time: 1,
   warmingSeconds: 2,
   roundsApart: 3,
-  time: 1,
+  timeApart: 1,
   crowd: 1,
   contestants: CONTESTANTS,
 };
 const QUICK: Effort = {
   rounds: 1,
+  time: 0.3,
   warmingSeconds: 0.5,
   roundsApart: 1,
-  time: 0.3,
+  timeApart: 0.3,
   crowd: 0.2,
   contestants: ['ours', 'socket.io', 'floor'],
 };

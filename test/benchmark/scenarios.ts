@@ -15,12 +15,14 @@ export interface Scenario {
   /** A hundred joins and leaves of other groups a second go on. */
   readonly churn: boolean;
   readonly contestants: readonly ContestantName[];
-  readonly load: Pace | 'flood' | 'third of a flood' | 'none';
+  readonly load: Pace | 'flood' | 'third of a flood' | 'accepts' | 'none';
   /** Too many sockets to hold for all contestants at once: each turn has processes of its own. */
   readonly apart: boolean;
 }
 
 const EVERYBODY: readonly ContestantName[] = ['ours', 'socket.io', 'socket.io sharded', 'floor'];
+/** Where a message's way through Redis is the smaller part, one of Socket.IO's adapters is enough. */
+const WITHOUT_SHARDED: readonly ContestantName[] = ['ours', 'socket.io', 'floor'];
 const BASE: Scenario = {
   about: '',
   sockets: 500,
@@ -39,6 +41,7 @@ export const SCENARIOS = {
   steady: { ...BASE, about: '200 emits/s to 500 sockets', load: { rate: 200, burst: 1, seconds: 1.5 } },
   burst: {
     ...BASE,
+    contestants: WITHOUT_SHARDED,
     about: '2,000 emits/s in tens to 500 sockets',
     load: { rate: 2000, burst: 10, seconds: 0.5 },
   },
@@ -58,6 +61,14 @@ export const SCENARIOS = {
     lessPacing: true,
     load: { rate: 2000, burst: 1, seconds: 1.5 },
   },
+  'direct-burst': {
+    ...BASE,
+    contestants: WITHOUT_SHARDED,
+    about: '2,000 emits/s in tens to single connections of the other server',
+    audience: 'connection',
+    lessPacing: true,
+    load: { rate: 2000, burst: 10, seconds: 1.5 },
+  },
   'groups-steady': {
     ...BASE,
     about: '2,000 emits/s to 1,000 groups of ten, 100 joins and leaves a second',
@@ -70,6 +81,7 @@ export const SCENARIOS = {
   },
   'groups-burst': {
     ...BASE,
+    contestants: WITHOUT_SHARDED,
     about: '20,000 emits/s in bursts of 200 to 1,000 groups of ten',
     sockets: 2000,
     audience: 'group',
@@ -79,6 +91,7 @@ export const SCENARIOS = {
   },
   large: {
     ...BASE,
+    contestants: WITHOUT_SHARDED,
     about: '100 emits/s of 16 KiB to 200 sockets',
     sockets: 200,
     payloadBytes: 16 * 1024,
@@ -86,6 +99,7 @@ export const SCENARIOS = {
   },
   latency: {
     ...BASE,
+    contestants: WITHOUT_SHARDED,
     about: "a third of what socket.io's flood takes, to 200 sockets",
     sockets: 200,
     load: 'third of a flood',
@@ -94,10 +108,25 @@ export const SCENARIOS = {
     ...BASE,
     about: '5 emits/s to 10,000 sockets',
     sockets: 10_000,
+    contestants: WITHOUT_SHARDED,
     load: { rate: 5, burst: 1, seconds: 2 },
     apart: true,
   },
-  connections: { ...BASE, about: '10,000 sockets that say nothing', sockets: 10_000, apart: true },
+  accepts: {
+    ...BASE,
+    about: '4,000 sockets that connect, again and again',
+    sockets: 4000,
+    contestants: WITHOUT_SHARDED,
+    load: 'accepts',
+  },
+  'idle memory': {
+    ...BASE,
+    about: '10,000 sockets that say nothing',
+    sockets: 10_000,
+    contestants: WITHOUT_SHARDED,
+    load: 'none',
+    apart: true,
+  },
 } as const satisfies Record<string, Scenario>;
 
 export type ScenarioName = keyof typeof SCENARIOS;
