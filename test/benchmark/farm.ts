@@ -18,7 +18,7 @@ const WARMING = { rate: 10_000, burst: 10 };
 /** As many as are measured later, times this, come before: they take what memory the start of the process has left free. */
 const BEFORE = 0.4;
 /** So often, each time instead of those before. */
-const WAVES_BEFORE = 2;
+const WAVES_BEFORE = 3;
 
 /** What one turn of a contestant cost. */
 export interface Turn {

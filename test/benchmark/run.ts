@@ -19,8 +19,8 @@ const FULL: Effort = {
 };
 const QUICK: Effort = {
   rounds: 1,
-  time: 0.3,
-  warmingSeconds: 0.5,
+  time: 0.2,
+  warmingSeconds: 0.3,
   roundsApart: 1,
   timeApart: 0.3,
   crowd: 0.2,

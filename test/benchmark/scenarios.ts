@@ -61,14 +61,6 @@ export const SCENARIOS = {
     lessPacing: true,
     load: { rate: 2000, burst: 1, seconds: 1.5 },
   },
-  'direct-burst': {
-    ...BASE,
-    contestants: WITHOUT_SHARDED,
-    about: '2,000 emits/s in tens to single connections of the other server',
-    audience: 'connection',
-    lessPacing: true,
-    load: { rate: 2000, burst: 10, seconds: 1.5 },
-  },
   'groups-steady': {
     ...BASE,
     about: '2,000 emits/s to 1,000 groups of ten, 100 joins and leaves a second',
