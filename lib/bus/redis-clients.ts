@@ -1,6 +1,7 @@
 import { Redis, type RedisOptions } from 'ioredis';
 import { InvalidOptionsError } from '../options/invalid-options.error.js';
 import type { RedisRole } from '../options/redis-backplane-options.js';
+import { endClient } from './client-socket.js';
 import { type Failover, SentinelWatch } from './sentinel-watch.js';
 
 const CONNECT_TIMEOUT_MS = 1000;
@@ -56,7 +57,7 @@ export class OwnRedisClients implements RedisClients {
     clearTimeout(timer);
     // A socket that is given up while it opens may still fail, when nobody listens to its link any more.
     client.on('error', () => undefined);
-    client.disconnect();
+    endClient(client);
   }
 
   /** Without it a client stays on a demoted server until Sentinel throws it out: 9.5 s against 1.3 s measured. */

@@ -1,4 +1,5 @@
 import type { Redis } from 'ioredis';
+import { hearErrors } from './client-socket.js';
 import { retryDelay } from './redis-clients.js';
 import { explainConnectError } from './redis-connect.error.js';
 import type { Failover } from './sentinel-watch.js';
@@ -48,7 +49,10 @@ export class RedisLink {
 
   connect(): void {
     // A user's own client may be connected already.
-    if (this.client.status === 'ready') this.onReady();
+    if (this.client.status === 'ready') {
+      hearErrors(this.client.stream);
+      this.onReady();
+    }
     // A first failure rejects although the client goes on trying; `close` and `reconnecting` tell it.
     else if (this.client.status === 'wait') this.client.connect().catch(() => undefined);
   }
@@ -99,6 +103,7 @@ export class RedisLink {
   private readonly onConnect = (): void => {
     this.looking = false;
     const { stream } = this.client;
+    hearErrors(stream);
     this.handshakeTimer = setTimeout(() => {
       this.lastError = new Error(`the handshake with Redis took longer than ${HANDSHAKE_TIMEOUT_MS} ms`);
       stream.destroy();

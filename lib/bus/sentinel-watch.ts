@@ -1,4 +1,5 @@
 import { Redis, type RedisOptions } from 'ioredis';
+import { endClient, hearErrors } from './client-socket.js';
 
 const SWITCH = '+switch-master';
 const CONNECT_TIMEOUT_MS = 1000;
@@ -33,7 +34,7 @@ export class SentinelWatch {
   }
 
   close(): void {
-    for (const client of this.clients) client.disconnect();
+    for (const client of this.clients) endClient(client);
   }
 
   private listenTo(host: string | undefined, port: number | undefined): Redis {
@@ -52,6 +53,7 @@ export class SentinelWatch {
       autoResubscribe: false,
       retryStrategy: () => RETRY_MS,
     });
+    client.on('connect', () => hearErrors(client.stream));
     // The links tell of sentinels that cannot be reached.
     client.on('error', () => undefined);
     client.on('ready', () => void client.subscribe(SWITCH).catch(() => undefined));

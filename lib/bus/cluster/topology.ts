@@ -1,5 +1,6 @@
 import { Redis, type NatMap, type RedisOptions } from 'ioredis';
 import type { RedisNode } from '../../options/connection-plan.js';
+import { endClient, hearErrors } from '../client-socket.js';
 import { isReplyError } from '../redis-transport.js';
 import { type ClusterView, ownerOf, parseClusterNodes, sameNode } from './cluster-view.js';
 import { optionsFor } from './node-options.js';
@@ -128,6 +129,7 @@ export class Topology implements SlotOwners {
       db: 0,
       retryStrategy: () => null,
     });
+    client.on('connect', () => hearErrors(client.stream));
     // What it means is told by the command that fails with it.
     client.on('error', () => undefined);
     client.once('end', () => {
@@ -138,7 +140,7 @@ export class Topology implements SlotOwners {
   }
 
   private dismiss(): void {
-    this.scout?.client.disconnect();
+    if (this.scout) endClient(this.scout.client);
     this.scout = undefined;
   }
 }

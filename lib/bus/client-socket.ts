@@ -1,0 +1,25 @@
+import type { Redis } from 'ioredis';
+
+// ioredis hears one error of a socket, and TLS may have two to tell: of a record that cannot be read and then of a
+// reset, or of a certificate and then of a handshake that was given up. The second one, unheard, would end the
+// process: https://github.com/redis/ioredis/pull/962
+
+/** Listens to all errors of a socket that is connected, so that none of them ends the process. */
+export function hearErrors(stream: Redis['stream']): void {
+  stream.on('error', ignore);
+}
+
+/** An ioredis client as it is: until its first attempt to connect it has no stream, whatever its own type says. */
+interface AnyClient {
+  readonly stream?: Redis['stream'];
+  disconnect(): void;
+}
+
+/** Ends the client and its socket at once, in whatever state they are. */
+export function endClient(client: AnyClient): void {
+  client.disconnect();
+  client.stream?.destroy();
+}
+
+/** The client tells the first error. */
+function ignore(): void {}
