@@ -29,7 +29,7 @@ export class FarmRedis {
       return new FarmRedis(await watched.primary(), undefined, watched, undefined);
     }
     if (wiring === 'cluster') {
-      const clustered = await startRedisCluster(args);
+      const clustered = await startRedisCluster({ args });
       const [node] = clustered.nodes;
       if (!node) throw new Error('The cluster has no nodes.');
       return new FarmRedis(node.server, undefined, undefined, clustered);

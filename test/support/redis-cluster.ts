@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import { Redis } from 'ioredis';
 import { ownerOf, parseClusterNodes } from '../../lib/bus/cluster/cluster-view.js';
 import { SLOTS } from '../../lib/bus/cluster/hash-slot.js';
-import { type RedisServer, RedisStartError, startRedis } from './redis-server.js';
+import { type RedisOptions, type RedisServer, RedisStartError, startRedis } from './redis-server.js';
 
 const MASTERS = 3;
 // As for the servers' own ports: below the range of outgoing connections.
@@ -111,9 +111,14 @@ export class RedisCluster {
   }
 }
 
-/** Starts a cluster; resolves when it is whole and its replicas follow. @param args more arguments for each node */
-export async function startRedisCluster(args: readonly string[] = []): Promise<RedisCluster> {
-  const starts = await Promise.allSettled(Array.from({ length: 2 * MASTERS }, () => startClusterNode(args)));
+/** More arguments for each node, and files that they name. */
+type NodeOptions = Pick<RedisOptions, 'args' | 'files'>;
+
+/** Starts a cluster; resolves when it is whole and its replicas follow. */
+export async function startRedisCluster(options: NodeOptions = {}): Promise<RedisCluster> {
+  const starts = await Promise.allSettled(
+    Array.from({ length: 2 * MASTERS }, () => startClusterNode(options)),
+  );
   const servers = starts.flatMap((start) => (start.status === 'fulfilled' ? [start.value] : []));
   const failed = starts.find(({ status }) => status === 'rejected');
   if (failed?.status === 'rejected') {
@@ -131,7 +136,7 @@ export async function startRedisCluster(args: readonly string[] = []): Promise<R
 }
 
 /** One node that belongs to no cluster yet. */
-export async function startClusterNode(args: readonly string[]): Promise<RedisServer> {
+export async function startClusterNode({ args = [], files = {} }: NodeOptions): Promise<RedisServer> {
   for (let attempt = 1; ; attempt++) {
     const settings = {
       'cluster-enabled': 'yes',
@@ -143,7 +148,10 @@ export async function startClusterNode(args: readonly string[]): Promise<RedisSe
     };
     const own = Object.entries(settings).flatMap(([name, value]) => [`--${name}`, `${value}`]);
     try {
-      return await startRedis({ args: [...own, ...args] });
+      return await startRedis({
+        args: (port) => [...own, ...(typeof args === 'function' ? args(port) : args)],
+        files,
+      });
     } catch (error) {
       if (!(error instanceof RedisStartError) || attempt === BUS_PORT_ATTEMPTS) throw error;
     }

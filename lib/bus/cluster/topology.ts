@@ -1,6 +1,7 @@
 import { Redis, type NatMap, type RedisOptions } from 'ioredis';
 import type { RedisNode } from '../../options/connection-plan.js';
 import { endClient, hearErrors } from '../client-socket.js';
+import { RedisConnectError, explainConnectError } from '../redis-connect.error.js';
 import { isReplyError } from '../redis-transport.js';
 import { type ClusterView, ownerOf, parseClusterNodes, sameNode } from './cluster-view.js';
 import { optionsFor } from './node-options.js';
@@ -12,7 +13,7 @@ const ANSWER_TIMEOUT_MS = 400;
 export class TopologyError extends Error {
   override readonly name = 'TopologyError';
 
-  /** @param refused a node answered, and refused to tell: trying again will not mend it */
+  /** @param refused a node refuses to tell, or its certificate or our password is refused: trying again will not mend it */
   constructor(
     message: string,
     readonly refused: boolean,
@@ -29,13 +30,21 @@ export interface SlotOwners {
   close(): void;
 }
 
+/** A client for one node and one connection. */
+interface Scout {
+  readonly node: RedisNode;
+  readonly client: Redis;
+  /** Why there is no connection; a command that waits for it is told only that there is none. */
+  failure?: Error;
+}
+
 /**
  * Knows who to ask which node owns a slot now. One connection, to the node that answered last, is kept for it:
  * asking costs a short command, and a node that does not answer is left for another one.
  */
 export class Topology implements SlotOwners {
   private known: readonly RedisNode[];
-  private scout: { readonly node: RedisNode; readonly client: Redis } | undefined;
+  private scout: Scout | undefined;
   private asking: Promise<ClusterView> | undefined;
   private closed = false;
 
@@ -100,23 +109,25 @@ export class Topology implements SlotOwners {
   }
 
   private async ask(node: RedisNode): Promise<ClusterView> {
-    const client = this.scout && sameNode(this.scout.node, node) ? this.scout.client : this.send(node);
+    const scout = this.scout && sameNode(this.scout.node, node) ? this.scout : this.send(node);
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_, reject) => {
       const reason = new Error(`${node.host}:${node.port} did not answer within ${ANSWER_TIMEOUT_MS} ms`);
       timer = setTimeout(() => reject(reason), ANSWER_TIMEOUT_MS);
     });
     try {
-      const reply = await Promise.race([client.cluster('NODES'), late]);
+      const reply = await Promise.race([scout.client.cluster('NODES'), late]);
       const view = parseClusterNodes(String(reply), node, this.options.tls !== undefined);
       return mapped(view, this.options.natMap);
+    } catch (error) {
+      throw scout.failure ?? error;
     } finally {
       clearTimeout(timer);
     }
   }
 
-  /** A client for one node and one connection, whose end is the end of the client. */
-  private send(node: RedisNode): Redis {
+  /** The end of its connection is its end. */
+  private send(node: RedisNode): Scout {
     this.dismiss();
     const client = new Redis({
       ...optionsFor(this.options, node),
@@ -129,14 +140,13 @@ export class Topology implements SlotOwners {
       db: 0,
       retryStrategy: () => null,
     });
+    const scout: Scout = { node, client };
     client.on('connect', () => hearErrors(client.stream));
-    // What it means is told by the command that fails with it.
-    client.on('error', () => undefined);
+    client.on('error', (error) => (scout.failure = error));
     client.once('end', () => {
-      if (this.scout?.client === client) this.scout = undefined;
+      if (this.scout === scout) this.scout = undefined;
     });
-    this.scout = { node, client };
-    return client;
+    return (this.scout = scout);
   }
 
   private dismiss(): void {
@@ -156,6 +166,8 @@ function mapped(view: ClusterView, natMap: NatMap | undefined): ClusterView {
 }
 
 function toTopologyError(cause: unknown): TopologyError {
+  const explained = cause instanceof Error ? explainConnectError(cause) : undefined;
+  if (explained instanceof RedisConnectError) return new TopologyError(explained.message, true, { cause });
   const reason = cause instanceof Error ? cause.message : 'the backplane is closed';
   if (!isReplyError(cause))
     return new TopologyError(`no node of the cluster answers: ${reason}`, false, { cause });

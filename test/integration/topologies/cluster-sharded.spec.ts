@@ -217,7 +217,7 @@ describe('sharded pub/sub', () => {
 
 describe('sharded pub/sub on nodes that do not know it, as before Redis 7', () => {
   it('is told once, with what to do', async () => {
-    const node = await startClusterNode(['--rename-command', 'SSUBSCRIBE', '']);
+    const node = await startClusterNode({ args: ['--rename-command', 'SSUBSCRIBE', ''] });
     const farm = new BusFarm({ connection: node.url.replace('redis:', 'redis+cluster:'), sharded: true });
     try {
       await administer(node.url, (client) => client.cluster('ADDSLOTSRANGE', 0, 16_383));

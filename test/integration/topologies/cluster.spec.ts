@@ -241,13 +241,31 @@ describe('a node of a cluster', () => {
   });
 
   it('that announces an address which cannot be reached is found by natMap', async () => {
-    node = await startClusterNode(['--cluster-announce-ip', '192.0.2.1']);
+    node = await startClusterNode({ args: ['--cluster-announce-ip', '192.0.2.1'] });
     const { port, host } = node;
     await administer(node.url, (client) => client.cluster('ADDSLOTSRANGE', 0, 16_383));
     const natMap = { [`192.0.2.1:${port}`]: { host, port } };
     farm = new BusFarm({ connection: `redis+cluster://${host}:${port}`, redis: { natMap } });
     await farm.ready();
   });
+
+  it.each([
+    ['without a password', '', 'Redis asks for a password'],
+    ['with a wrong one', ':wrong@', 'Redis refuses the user or the password'],
+  ])(
+    'that asks for a password refuses whoever comes %s, which is reported once',
+    async (_how, user, message) => {
+      node = await startClusterNode({ args: ['--requirepass', 'secret'] });
+      farm = new BusFarm({ connection: `redis+cluster://${user}${node.host}:${node.port}` });
+      const server = farm.server();
+      const { errors } = watch(server);
+      await server.start();
+      await next(server.bus.status$, (status) => status.state === 'reconnecting' && status.attempt >= 3);
+      expect(errors).toMatchObject([
+        { stage: 'connect', message: expect.stringContaining(message) as string },
+      ]);
+    },
+  );
 
   it('that is no cluster is told from one, with what to write instead', async () => {
     node = await startRedis();

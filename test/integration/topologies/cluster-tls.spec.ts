@@ -1,0 +1,96 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { hashSlot } from '../../../lib/bus/cluster/hash-slot.js';
+import type { RedisBackplaneOptions } from '../../../lib/options/redis-backplane-options.js';
+import { describeBus } from '../../bus/bus-contract.js';
+import { BusFarm } from '../../support/bus-farm.js';
+import { BusTraffic } from '../../support/bus-traffic.js';
+import { watch } from '../../support/bus-watch.js';
+import { next } from '../../support/observe.js';
+import { type RedisCluster, startRedisCluster } from '../../support/redis-cluster.js';
+import { tlsOptions, tlsPortOf } from '../../support/redis-tls.js';
+import { type Certificate, CertificateAuthority } from '../../support/tls-certificates.js';
+
+const authority = new CertificateAuthority();
+const byAddress = authority.issue(['127.0.0.1']);
+const byName = authority.issue(['localhost']);
+
+/** The plain ports of its nodes are for the test's own commands. */
+function startTlsCluster(certificate: Certificate, announced: readonly string[] = []): Promise<RedisCluster> {
+  const { args, files } = tlsOptions(authority, certificate);
+  return startRedisCluster({
+    files,
+    args: (port) => [...args(port), '--tls-cluster', 'yes', '--tls-replication', 'yes', ...announced],
+  });
+}
+
+function optionsFor(cluster: RedisCluster, host: string): RedisBackplaneOptions {
+  const [seed, ...others] = cluster.nodes.map((node) => `${host}:${tlsPortOf(node)}`);
+  return {
+    connection: `rediss+cluster://${[seed, ...others].join(',')}`,
+    redis: { tls: { ca: authority.cert } },
+  };
+}
+
+describeBus('through TLS to a Redis Cluster', async () => {
+  const cluster = await startTlsCluster(byAddress);
+  return {
+    options: optionsFor(cluster, '127.0.0.1'),
+    publishForeign: async (channel, bytes) => {
+      const home = await cluster.primaryOf(hashSlot(channel.split(':')[0] ?? ''));
+      return home.admin.publish(channel, bytes);
+    },
+    close: () => cluster.stop(),
+  };
+});
+
+describe.each([
+  ['whose nodes announce hostnames, which alone their certificate names', byName, 'localhost'],
+  ['whose nodes announce addresses', byAddress, '127.0.0.1'],
+])('TLS to a cluster %s', (_which, certificate, host) => {
+  let cluster: RedisCluster;
+
+  beforeEach(async () => {
+    const announced = host === 'localhost' ? ['--cluster-announce-hostname', host] : [];
+    cluster = await startTlsCluster(certificate, announced);
+  });
+
+  afterEach(() => cluster.stop());
+
+  it.each([[false], [true]])(
+    'servers follow to the replica of a killed primary (sharded: %s)',
+    async (sharded) => {
+      const farm = new BusFarm({ ...optionsFor(cluster, host), sharded });
+      const servers = [await farm.ready(), await farm.ready()];
+      const traffic = new BusTraffic(servers, [`${farm.prefix}:traffic`]);
+      await traffic.start();
+      await traffic.more(100);
+      const { errors } = watch(servers[0] as (typeof servers)[number]);
+      const slot = hashSlot(farm.prefix);
+      const restored = Promise.all(
+        servers.map(({ bus }) => next(bus.connectionRestored$, undefined, 20_000)),
+      );
+      await cluster.kill(await cluster.primaryOf(slot));
+      await restored;
+      await traffic.more(100);
+      await traffic.stop();
+      for (const verdict of traffic.verdicts('all channels'))
+        expect(verdict).toMatchObject({ uncovered: [], duplicates: [], inversions: [] });
+      // That connections fail meanwhile is told; that a certificate is wrong never is.
+      expect(errors.filter(({ message }) => message.includes('certificate'))).toEqual([]);
+      await farm.close();
+    },
+  );
+});
+
+it('a certificate that names other hosts than the nodes announce is refused, which is reported once', async () => {
+  const cluster = await startTlsCluster(byName);
+  const farm = new BusFarm(optionsFor(cluster, '127.0.0.1'));
+  const server = farm.server();
+  const { errors } = watch(server);
+  await server.start();
+  await next(server.bus.status$, (status) => status.state === 'reconnecting' && status.attempt >= 3);
+  const message = expect.stringContaining('is for other hosts') as string;
+  expect(errors).toMatchObject([{ stage: 'connect', message }]);
+  await farm.close();
+  await cluster.stop();
+});
