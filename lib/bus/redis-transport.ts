@@ -32,9 +32,12 @@ export class RedisTransport implements Transport {
   ) {}
 
   async open(events: TransportEvents): Promise<void> {
-    this.watch = this.clients.watch((failover) => {
-      this.publisher?.leave(failover);
-      this.subscriber?.leave(failover);
+    this.watch = this.clients.watch({
+      failover: (failover) => {
+        this.publisher?.leave(failover);
+        this.subscriber?.leave(failover);
+      },
+      refused: (cause) => events.problem(cause),
     });
     await Promise.all([this.openLink('publisher', events), this.openLink('subscriber', events)]);
   }

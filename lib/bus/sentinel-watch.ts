@@ -1,5 +1,6 @@
 import { Redis, type RedisOptions } from 'ioredis';
 import { endClient, hearErrors } from './client-socket.js';
+import { RedisConnectError, explainConnectError } from './redis-connect.error.js';
 
 const SWITCH = '+switch-master';
 const CONNECT_TIMEOUT_MS = 1000;
@@ -13,17 +14,24 @@ export interface Failover {
   readonly to: string;
 }
 
+export interface SentinelEvents {
+  failover(failover: Failover): void;
+  /** A sentinel refuses this client, or this client its certificate. Told once, until one is heard. */
+  refused(cause: RedisConnectError): void;
+}
+
 /**
  * Listens to the sentinels for failovers of one master. ioredis' own detector leaves the server at a failover of any
  * master that they watch, and once for each sentinel that tells, so also the server that has just been promoted.
  */
 export class SentinelWatch {
   private readonly clients: Redis[];
+  private readonly toldRefusals = new Set<string>();
   private latest: (Failover & { readonly at: number }) | undefined;
 
   constructor(
     private readonly options: RedisOptions,
-    private readonly onFailover: (failover: Failover) => void,
+    private readonly events: SentinelEvents,
   ) {
     this.clients = (options.sentinels ?? []).map(({ host, port }) => this.listenTo(host, port));
   }
@@ -37,11 +45,11 @@ export class SentinelWatch {
     for (const client of this.clients) endClient(client);
   }
 
-  private listenTo(host: string | undefined, port: number | undefined): Redis {
+  private listenTo(host = '127.0.0.1', port = 26_379): Redis {
     const { sentinelUsername, sentinelPassword, sentinelTLS, family, protocol } = this.options;
     const client = new Redis({
-      host: host ?? '127.0.0.1',
-      port: port ?? 26_379,
+      host,
+      port,
       ...(family !== undefined && { family }),
       ...(protocol !== undefined && { protocol }),
       ...(sentinelUsername && { username: sentinelUsername }),
@@ -54,11 +62,31 @@ export class SentinelWatch {
       retryStrategy: () => RETRY_MS,
     });
     client.on('connect', () => hearErrors(client.stream));
-    // The links tell of sentinels that cannot be reached.
-    client.on('error', () => undefined);
-    client.on('ready', () => void client.subscribe(SWITCH).catch(() => undefined));
+    client.on('error', (error) => this.tellRefusal(error, `${host}:${port}`));
+    client.on('ready', () => void this.subscribe(client, `${host}:${port}`));
     client.on('message', (_channel, message: string) => this.read(message));
     return client;
+  }
+
+  private async subscribe(client: Redis, sentinel: string): Promise<void> {
+    try {
+      await client.subscribe(SWITCH);
+      this.toldRefusals.clear();
+    } catch (error) {
+      if (error instanceof Error) this.tellRefusal(error, sentinel);
+      // It may be granted later; whoever has lost the connection connects anyway.
+      if (client.status === 'ready') client.disconnect(true);
+    }
+  }
+
+  /** The links tell that no sentinel can be reached, but not why: ioredis keeps that to itself. */
+  private tellRefusal(error: Error, sentinel: string): void {
+    const explained = explainConnectError(error);
+    if (!(explained instanceof RedisConnectError) || this.toldRefusals.has(explained.message)) return;
+    this.toldRefusals.add(explained.message);
+    this.events.refused(
+      new RedisConnectError(`sentinel ${sentinel}: ${explained.message}`, { cause: error }),
+    );
   }
 
   /** `<master> <old host> <old port> <new host> <new port>` */
@@ -67,6 +95,6 @@ export class SentinelWatch {
     if (name !== this.options.name) return;
     const failover = { from: `${oldHost}:${oldPort}`, to: `${newHost}:${newPort}` };
     this.latest = { ...failover, at: performance.now() };
-    this.onFailover(failover);
+    this.events.failover(failover);
   }
 }

@@ -12,12 +12,16 @@ let sentinel: RedisServer;
 let client: Redis;
 let watch: SentinelWatch;
 const told: Failover[] = [];
+const refusals: string[] = [];
 
 beforeEach(async () => {
   sentinel = await startRedis();
   ({ client } = new RedisInspector(sentinel.url));
   const { host, port } = sentinel;
-  watch = new SentinelWatch({ sentinels: [{ host, port }], name: 'mine' }, (failover) => told.push(failover));
+  watch = new SentinelWatch(
+    { sentinels: [{ host, port }], name: 'mine' },
+    { failover: (failover) => told.push(failover), refused: (cause) => refusals.push(cause.message) },
+  );
   await listening();
 });
 
@@ -26,10 +30,15 @@ afterEach(async () => {
   client.disconnect();
   await sentinel.stop();
   told.length = 0;
+  refusals.length = 0;
 });
 
 async function listening(): Promise<void> {
   await vi.waitFor(async () => expect(await client.pubsub('NUMSUB', CHANNEL)).toEqual([CHANNEL, 1]), 5000);
+}
+
+async function connectionsTaken(): Promise<number> {
+  return Number(/total_connections_received:(\d+)/.exec(await client.info('stats'))?.[1]);
 }
 
 describe('a watch on sentinels', () => {
@@ -58,6 +67,19 @@ describe('a watch on sentinels', () => {
     await listening();
     await client.publish(CHANNEL, 'mine 10.0.0.1 6379 10.0.0.2 6379');
     await vi.waitFor(() => expect(told).toHaveLength(1));
+  });
+
+  it('tells of a sentinel that asks for a password once, however often it tries, and is heard when it does not any more', async () => {
+    for (let run = 1; run <= 2; run++) {
+      await client.config('SET', 'requirepass', 'secret');
+      const before = await connectionsTaken();
+      await client.client('KILL', 'TYPE', 'PUBSUB');
+      await vi.waitFor(async () => expect(await connectionsTaken()).toBeGreaterThan(before + 1), 5000);
+      await client.config('SET', 'requirepass', '');
+      await listening();
+      const advice = expect.stringMatching(/^sentinel 127\.0\.0\.1:\d+: Redis asks for a password/) as string;
+      expect(refusals).toEqual(Array<string>(run).fill(advice));
+    }
   });
 
   it('is gone with close', async () => {

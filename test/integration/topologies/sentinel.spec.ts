@@ -159,6 +159,33 @@ it(
   TIMEOUT_MS,
 );
 
+it(
+  'a certificate of sentinels that names other hosts is refused, which is told once, with what to do',
+  async () => {
+    const authority = new CertificateAuthority();
+    const tls = tlsOptions(authority, authority.issue(['sentinel.example']));
+    const redis = await RedisSentinel.start({ tls });
+    const farm = new BusFarm({
+      connection: redis.url.replace('redis', 'rediss'),
+      redis: { tls: { ca: authority.cert } },
+    });
+    try {
+      const server = farm.server();
+      const { errors } = watch(server);
+      await server.start();
+      const refused = (): string[] =>
+        errors.map(({ message }) => message).filter((text) => text.includes('other hosts'));
+      await next(server.bus.status$, (status) => status.state === 'reconnecting' && status.attempt >= 8);
+      const advice = /^sentinel 127\.0\.0\.1:\d+: the certificate of Redis is for other hosts/;
+      expect(refused()).toEqual([expect.stringMatching(advice)]);
+    } finally {
+      await farm.close();
+      await redis.stop();
+    }
+  },
+  TIMEOUT_MS,
+);
+
 describe('sentinels', () => {
   let redis: RedisSentinel;
   let farm: BusFarm;
