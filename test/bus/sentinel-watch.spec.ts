@@ -82,6 +82,15 @@ describe('a watch on sentinels', () => {
     }
   });
 
+  it('tries again where its subscription is refused, until it is granted', async () => {
+    const before = await connectionsTaken();
+    // Redis drops whoever listens without the right to it.
+    await client.acl('SETUSER', 'default', 'resetchannels');
+    await vi.waitFor(async () => expect(await connectionsTaken()).toBeGreaterThan(before + 1), 5000);
+    await client.acl('SETUSER', 'default', 'allchannels');
+    await listening();
+  });
+
   it('is gone with close', async () => {
     watch.close();
     await vi.waitFor(async () => expect(await client.pubsub('NUMSUB', CHANNEL)).toEqual([CHANNEL, 0]), 5000);
