@@ -155,7 +155,7 @@ export function describeBus(name: string, open: () => Promise<BusForm>): void {
         await a.publish(channel, 'wanted');
         expect(await b.heardFrom(a)).toEqual(['wanted']);
         b.bus.unwant(channel);
-        await b.bus.want(`${channel}:later`);
+        await b.wishesGranted();
         await a.publish(channel, 'unwanted');
         expect(await b.heardFrom(a)).toEqual(['wanted']);
       });
@@ -173,6 +173,7 @@ export function describeBus(name: string, open: () => Promise<BusForm>): void {
         }
         b.bus.unwant(unwanted);
         await b.bus.want(wanted);
+        await b.wishesGranted();
         await a.publish(unwanted, 'unwanted');
         await a.publish(wanted, 'wanted');
         expect(await b.heardFrom(a)).toEqual(['wanted']);

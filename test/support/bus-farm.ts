@@ -60,6 +60,16 @@ export class BusServer {
   }
 
   /**
+   * Resolves when Redis has done what this server wished until now, unsubscribing too. That one channel is subscribed
+   * says so only of those that go the same way: another node of a cluster may be slower.
+   */
+  async wishesGranted(): Promise<void> {
+    const channels = this.lanes(`${this.prefix}:wish:${randomUUID()}`);
+    await Promise.all(channels.map((channel) => this.bus.want(channel)));
+    for (const channel of channels) this.bus.unwant(channel);
+  }
+
+  /**
    * All that this server has heard before messages which `from` sends now, on channels that this server
    * wants now: commands and messages keep their order, so what is not among it does not come any more.
    */
