@@ -3,8 +3,7 @@ import type { ClientSession } from './client-session.js';
 /** The wheel turns so often; the connections of one slot are pinged together. */
 const TICK_MS = 500;
 
-interface Pinged {
-  readonly session: ClientSession;
+interface Ping {
   readonly bytesRead: number;
   readonly at: number;
 }
@@ -17,8 +16,9 @@ interface Pinged {
 export class ConnectionHeartbeat {
   private readonly slots: Set<ClientSession>[];
   private readonly timer: NodeJS.Timeout;
-  /** Oldest first. */
-  private pinged: Pinged[] = [];
+  private look: NodeJS.Immediate | undefined;
+  /** Whose sign of life is waited for, and since when: oldest first. */
+  private readonly pinged = new Map<ClientSession, Ping>();
   private turn = 0;
   private nextSlot = 0;
 
@@ -29,7 +29,9 @@ export class ConnectionHeartbeat {
   ) {
     const count = Math.max(1, Math.floor(intervalMs / TICK_MS));
     this.slots = Array.from({ length: count }, () => new Set());
-    this.timer = setInterval(() => this.tick(), Math.min(TICK_MS, intervalMs));
+    // Timers come before what there is to read: after a standstill of the process the answers lie unread in the sockets.
+    const look = (): void => void (this.look = setImmediate(() => this.tick()));
+    this.timer = setInterval(look, Math.min(TICK_MS, intervalMs));
   }
 
   add(session: ClientSession): void {
@@ -41,11 +43,13 @@ export class ConnectionHeartbeat {
 
   remove(session: ClientSession): void {
     session.heartbeatSlot?.delete(session);
+    this.pinged.delete(session);
   }
 
   close(): void {
     clearInterval(this.timer);
-    this.pinged = [];
+    clearImmediate(this.look);
+    this.pinged.clear();
   }
 
   private tick(): void {
@@ -53,15 +57,19 @@ export class ConnectionHeartbeat {
     this.turn = (this.turn + 1) % this.slots.length;
     for (const session of this.slots[this.turn] ?? []) {
       session.socket.ping();
-      this.pinged.push({ session, bytesRead: session.bytesRead, at: performance.now() });
+      const { bytesRead } = session;
+      // Silent since an earlier ping, where the timeout is longer than the interval.
+      if (this.pinged.get(session)?.bytesRead === bytesRead) continue;
+      this.pinged.delete(session);
+      this.pinged.set(session, { bytesRead, at: performance.now() });
     }
   }
 
   private cutOff(): void {
     const limit = performance.now() - this.timeoutMs;
-    const young = this.pinged.findIndex(({ at }) => at > limit);
-    const due = this.pinged.splice(0, young < 0 ? this.pinged.length : young);
-    for (const { session, bytesRead } of due) {
+    for (const [session, { bytesRead, at }] of this.pinged) {
+      if (at > limit) return;
+      this.pinged.delete(session);
       // Whose socket is not read, while handleConnection runs, say, cannot show life.
       if (session.socket.isPaused || !session.isOpen) continue;
       if (session.bytesRead === bytesRead) this.onVanished(session);

@@ -86,8 +86,8 @@ export interface EdgeOptions {
   };
 
   /**
-   * How clients that vanished are found: one that has sent nothing for `interval` milliseconds is pinged, and cut off when
-   * it sends nothing for `timeout` more. `false` pings nobody.
+   * How clients that vanished are found: each is pinged once in `interval` milliseconds, and cut off when nothing comes
+   * from it, no pong either, for `timeout` milliseconds after that. `false` pings nobody.
    *
    * @default { interval: 25000, timeout: 20000 }
    */

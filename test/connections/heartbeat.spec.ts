@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { Worker } from 'node:worker_threads';
 import { MessageBody, SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { ClientSession } from '../../lib/adapter/client-session.js';
@@ -7,7 +10,7 @@ import type { EdgeOptions } from '../../lib/options/edge-options.js';
 import type { ChatServer } from '../support/chat-app.js';
 import { NotingGateway } from '../support/noting.gateway.js';
 import { clientFrame, eventFrame, eventually, OPCODE, RawClient } from '../support/raw-client.js';
-import { idOf, useTestFarm } from '../support/test-farm.js';
+import { idOf, turn, useTestFarm } from '../support/test-farm.js';
 
 const [INTERVAL_MS, TIMEOUT_MS, TICK_MS] = [600, 400, 500];
 /** The processor may have others to serve. */
@@ -38,8 +41,8 @@ describe('a client that vanished', () => {
 
     // Three in a row: the others have been pinged again and again by then.
     for (let round = 1; round <= 3; round++) {
-      const dead = await openDeaf(server);
       const began = performance.now();
+      const dead = await openDeaf(server);
       await dead.closed;
       const took = performance.now() - began;
       expect(took).toBeGreaterThanOrEqual(TIMEOUT_MS);
@@ -81,39 +84,91 @@ describe('a client that vanished', () => {
   });
 });
 
+describe('a process that stands still', () => {
+  const STANDSTILL_MS = 300;
+
+  /** A socket to another thread, which answers while this one stands still. */
+  async function socketTo(peer: 'echoes' | 'is silent'): Promise<Socket> {
+    const accept = peer === 'echoes' ? '(socket) => socket.pipe(socket)' : '(socket) => socket.resume()';
+    const code = `const { parentPort } = require('node:worker_threads');
+      const server = require('node:net').createServer(${accept});
+      server.listen(0, '127.0.0.1', () => parentPort.postMessage(server.address().port));`;
+    const worker = new Worker(code, { eval: true });
+    farm.onEnd(() => worker.terminate());
+    const [port] = (await once(worker, 'message')) as [number];
+    const socket = connect(port, '127.0.0.1').resume();
+    farm.onEnd(() => socket.destroy());
+    await once(socket, 'connect');
+    return socket;
+  }
+
+  it.each(['echoes', 'is silent'] as const)(
+    'reads what came before it judges a client that %s',
+    async (peer) => {
+      const socket = await socketTo(peer);
+      const vanished = new Deferred();
+      const pinged = new Deferred();
+      const heartbeat = new ConnectionHeartbeat(50, 100, () => vanished.resolve());
+      farm.onEnd(() => heartbeat.close());
+      let pings = 0;
+      const ping = (): void => {
+        socket.write('ping');
+        if (++pings === 3) pinged.resolve();
+        setImmediate(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, STANDSTILL_MS));
+      };
+      const session = { isOpen: true, socket: { ping, isPaused: false } };
+      Object.defineProperty(session, 'bytesRead', { get: () => socket.bytesRead });
+      heartbeat.add(session as unknown as ClientSession);
+
+      const outcome = Promise.race([
+        vanished.promise.then(() => 'vanished'),
+        pinged.promise.then(() => 'alive'),
+      ]);
+      expect(await outcome).toBe(peer === 'echoes' ? 'alive' : 'vanished');
+    },
+  );
+});
+
 describe('pings', () => {
   afterEach(() => vi.useRealTimers());
 
   it.each([
     [1000, 5000],
     [10_000, 25_000],
-  ])('to %d connections in an interval of %d ms are spread over it, one for each', (count, intervalMs) => {
-    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'performance'] });
-    let inTick = 0;
-    const pings = new Map<number, number>();
-    const heartbeat = new ConnectionHeartbeat(intervalMs, 1000, () => expect.unreachable('All are alive.'));
-    for (let index = 0; index < count; index++) {
-      const ping = (): void => {
-        inTick++;
-        pings.set(index, (pings.get(index) ?? 0) + 1);
-      };
-      let bytesRead = 0;
-      const session = { isOpen: true, socket: { ping, isPaused: false } };
-      Object.defineProperty(session, 'bytesRead', { get: () => bytesRead++ });
-      heartbeat.add(session as unknown as ClientSession);
-    }
+  ])(
+    'to %d connections in an interval of %d ms are spread over it, one for each',
+    async (count, intervalMs) => {
+      vi.useFakeTimers({
+        toFake: ['setInterval', 'clearInterval', 'performance'],
+      });
+      let inTick = 0;
+      const pings = new Map<number, number>();
+      const heartbeat = new ConnectionHeartbeat(intervalMs, 1000, () => expect.unreachable('All are alive.'));
+      for (let index = 0; index < count; index++) {
+        const ping = (): void => {
+          inTick++;
+          pings.set(index, (pings.get(index) ?? 0) + 1);
+        };
+        let bytesRead = 0;
+        const session = { isOpen: true, socket: { ping, isPaused: false } };
+        Object.defineProperty(session, 'bytesRead', { get: () => bytesRead++ });
+        heartbeat.add(session as unknown as ClientSession);
+      }
 
-    const ticks = Array.from({ length: intervalMs / TICK_MS }, () => {
-      inTick = 0;
-      vi.advanceTimersByTime(TICK_MS);
-      return inTick;
-    });
-    heartbeat.close();
+      const ticks: number[] = [];
+      while (ticks.length < intervalMs / TICK_MS) {
+        inTick = 0;
+        vi.advanceTimersByTime(TICK_MS);
+        await turn();
+        ticks.push(inTick);
+      }
+      heartbeat.close();
 
-    expect(Math.max(...ticks)).toBeLessThanOrEqual((2 * count * TICK_MS) / intervalMs);
-    expect(pings.size).toBe(count);
-    expect(new Set(pings.values())).toEqual(new Set([1]));
-  });
+      expect(Math.max(...ticks)).toBeLessThanOrEqual((2 * count * TICK_MS) / intervalMs);
+      expect(pings.size).toBe(count);
+      expect(new Set(pings.values())).toEqual(new Set([1]));
+    },
+  );
 });
 
 @WebSocketGateway({ path: '/chat' })
