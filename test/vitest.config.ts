@@ -15,6 +15,8 @@ export default defineConfig(({ mode }) => ({
     // Each file imports Nest, which takes a second: files of one worker share it. None of them mocks a module.
     isolate: false,
     testTimeout: 20_000,
+    // A busy machine takes a second now and then; what never holds fails all the same.
+    expect: { poll: { timeout: 10_000 } },
     hookTimeout: 60_000,
     coverage: { provider: 'v8', include: ['lib/**'] },
   },

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { NotSubscribedError } from '../../lib/bus/bus.errors.js';
 import { PublishRefusedError } from '../../lib/bus/transport.js';
 import type { BusFarm } from '../support/bus-farm.js';
-import { collect, next } from '../support/observe.js';
+import { eventually, collect, next } from '../support/observe.js';
 
 /** The part of the contract that is about start, status, the other servers and the end. */
 export function describeBusLifecycle(makeFarm: () => BusFarm, lanes: () => number): void {
@@ -84,7 +84,7 @@ export function describeBusLifecycle(makeFarm: () => BusFarm, lanes: () => numbe
       expect(new Set(ids).size).toBe(3);
       for (const { bus } of servers) {
         const others = ids.filter((id) => id !== bus.serverId);
-        await vi.waitFor(() => expect([...bus.peers.alive].sort()).toEqual(others.sort()), 5000);
+        await eventually(() => expect([...bus.peers.alive].sort()).toEqual(others.sort()));
       }
     });
 
@@ -103,7 +103,7 @@ export function describeBusLifecycle(makeFarm: () => BusFarm, lanes: () => numbe
       await Promise.all(servers.map((server) => server.start()));
       await Promise.all(servers.map((server) => server.ready()));
       for (const { bus } of servers) {
-        await vi.waitFor(() => expect(bus.peers.alive.size).toBe(servers.length - 1), 5000);
+        await eventually(() => expect(bus.peers.alive.size).toBe(servers.length - 1));
       }
       const published = servers.reduce((sum, { bus }) => sum + bus.counters.published, 0);
       // For each way: one heartbeat each to start with, some answers, and a heartbeat each second on a slow machine.
@@ -112,7 +112,7 @@ export function describeBusLifecycle(makeFarm: () => BusFarm, lanes: () => numbe
 
     it('that close are lost at once, and told once', async () => {
       const [a, b] = await farm.pair();
-      await vi.waitFor(() => expect(a.bus.peers.alive.has(b.bus.serverId)).toBe(true));
+      await eventually(() => expect(a.bus.peers.alive.has(b.bus.serverId)).toBe(true));
       const lost = collect(a.bus.peers.lost$);
       // Less than the time after which silence alone would tell.
       const told = next(a.bus.peers.lost$, undefined, 2000);

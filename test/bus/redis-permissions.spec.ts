@@ -1,8 +1,9 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { PublishRefusedError } from '../../lib/bus/transport.js';
 import { BusFarm } from '../support/bus-farm.js';
 import { administer, inState, watch } from '../support/bus-watch.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
+import { eventually } from '../support/observe.js';
 
 let redis: RedisServer;
 let farm: BusFarm;
@@ -43,7 +44,7 @@ describe('a Redis that permits too little', () => {
     const { states, errors } = watch(server);
     const first = await refusals(redis.url);
     // The bus asks again by itself; meanwhile nothing has changed for anybody.
-    await vi.waitFor(async () => expect(await refusals(redis.url)).toBeGreaterThanOrEqual(first + 3), 5000);
+    await eventually(async () => expect(await refusals(redis.url)).toBeGreaterThanOrEqual(first + 3));
     expect(states()).toEqual(['degraded']);
     expect(errors).toEqual([]);
 

@@ -9,7 +9,8 @@ import { Deferred } from '../../lib/bus/deferred.js';
 import type { EdgeOptions } from '../../lib/options/edge-options.js';
 import type { ChatServer } from '../support/chat-app.js';
 import { NotingGateway } from '../support/noting.gateway.js';
-import { clientFrame, eventFrame, eventually, OPCODE, RawClient } from '../support/raw-client.js';
+import { eventually } from '../support/observe.js';
+import { clientFrame, eventFrame, OPCODE, RawClient } from '../support/raw-client.js';
 import { idOf, turn, useTestFarm } from '../support/test-farm.js';
 
 const [INTERVAL_MS, TIMEOUT_MS, TICK_MS] = [600, 400, 500];

@@ -3,7 +3,8 @@ import type { WebSocket } from 'ws';
 import { describe, expect, it } from 'vitest';
 import type { BackplaneConnection } from '../../lib/broadcast/backplane-connection.js';
 import { type Running, startOurs, startPlain } from '../support/adapters.js';
-import { eventFrame, eventually, RawClient } from '../support/raw-client.js';
+import { eventually } from '../support/observe.js';
+import { eventFrame, RawClient } from '../support/raw-client.js';
 import { useTestFarm } from '../support/test-farm.js';
 
 // Beside defects-of-ws-adapter.spec.ts: what WsAdapter does not have, each twice with the same gateway, too.

@@ -8,7 +8,8 @@ import { useServer } from 'graphql-ws/use/ws';
 import { WebSocket, WebSocketServer } from 'ws';
 import { describe, expect, it } from 'vitest';
 import type { ChatServer } from '../support/chat-app.js';
-import { eventually, handshake, RawClient, refusal } from '../support/raw-client.js';
+import { eventually } from '../support/observe.js';
+import { handshake, RawClient, refusal } from '../support/raw-client.js';
 import { delivered, turn, useTestFarm } from '../support/test-farm.js';
 
 const farm = useTestFarm();

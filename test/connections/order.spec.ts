@@ -11,7 +11,7 @@ import { BackplaneConnection } from '../../lib/broadcast/backplane-connection.js
 import { Deferred } from '../../lib/bus/deferred.js';
 import { autoAnswer } from '../support/acceptance.js';
 import type { ChatServer } from '../support/chat-app.js';
-import { eventually } from '../support/raw-client.js';
+import { eventually } from '../support/observe.js';
 import { useTestFarm } from '../support/test-farm.js';
 
 @WebSocketGateway({ path: '/chat' })

@@ -4,7 +4,8 @@ import { Deferred } from '../../lib/bus/deferred.js';
 import type { Admission, EdgeOptions } from '../../lib/options/edge-options.js';
 import type { ChatServer } from '../support/chat-app.js';
 import { NotingGateway } from '../support/noting.gateway.js';
-import { eventFrame, eventually, handshake, RawClient, refusal } from '../support/raw-client.js';
+import { eventually } from '../support/observe.js';
+import { eventFrame, handshake, RawClient, refusal } from '../support/raw-client.js';
 import { delivered, idOf, turn, useTestFarm } from '../support/test-farm.js';
 
 const OPENED = 'HTTP/1.1 101 ';

@@ -1,12 +1,13 @@
 import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type FarmProcess, startFarmProcess } from '../servers/farm-process.js';
 import { compiledServer } from '../support/compiled-server.js';
 import { acquireRedis, type AcquiredRedis } from '../support/redis-server.js';
 import { useTestFarm } from '../support/test-farm.js';
 import { WsClient } from '../support/ws-client.js';
+import { eventually } from '../support/observe.js';
 
 const farm = useTestFarm();
 let redis: AcquiredRedis;
@@ -99,7 +100,7 @@ describe('a test runner that is killed', () => {
     await bothGone;
     await client.closed;
     await expect(farm.client(said, '/farm')).rejects.toThrow('ECONNREFUSED');
-    await vi.waitFor(() => expect(isAlive(said.redis)).toBe(false), { timeout: 10_000, interval: 20 });
+    await eventually(() => expect(isAlive(said.redis)).toBe(false));
   });
 });
 

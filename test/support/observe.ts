@@ -1,4 +1,5 @@
 import { type Observable, filter, firstValueFrom, timeout } from 'rxjs';
+import { vi } from 'vitest';
 
 const DEADLINE_MS = 10_000;
 
@@ -19,4 +20,9 @@ export function collect<T>(source: Observable<T>): { readonly values: T[]; reado
     complete: () => (collected.completed = true),
   });
   return collected;
+}
+
+/** Asks again and again until it holds, where no event tells. */
+export async function eventually(holds: () => unknown): Promise<void> {
+  await vi.waitFor(holds, { timeout: DEADLINE_MS, interval: 10 });
 }

@@ -96,8 +96,3 @@ export function refusal(
     });
   });
 }
-
-/** Asks again and again until it holds. */
-export async function eventually(holds: () => void, timeout = DEADLINE_MS): Promise<void> {
-  await vi.waitFor(holds, { timeout, interval: 10 });
-}

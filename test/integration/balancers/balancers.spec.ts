@@ -8,7 +8,8 @@ import {
   type BalancerOptions,
   startBalancer,
 } from '../../support/balancer.js';
-import { eventually, RawClient, refusal } from '../../support/raw-client.js';
+import { eventually } from '../../support/observe.js';
+import { RawClient, refusal } from '../../support/raw-client.js';
 import { type AcquiredRedis, acquireRedis } from '../../support/redis-server.js';
 import { useTestFarm } from '../../support/test-farm.js';
 import { namesOf, openBalanced, openMany } from './balanced-client.js';

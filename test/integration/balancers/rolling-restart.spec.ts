@@ -4,7 +4,7 @@ import { RedisBackplaneModule } from '../../../lib/redis-backplane.module.js';
 import { Broadcaster } from '../../../lib/broadcast/broadcaster.js';
 import type { LossReport } from '../../servers/balanced-server.js';
 import { BALANCERS, BRING_DEADLINE_MS, bringBalancers, startBalancer } from '../../support/balancer.js';
-import { eventually } from '../../support/raw-client.js';
+import { eventually } from '../../support/observe.js';
 import { type AcquiredRedis, acquireRedis } from '../../support/redis-server.js';
 import { useTestFarm } from '../../support/test-farm.js';
 import { type BalancedServer, startBalancedServers } from './balanced-farm.js';

@@ -1,10 +1,10 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { allPartitions, partitionOf } from '../../../lib/bus/cluster/partition.js';
 import { describeBus } from '../../bus/bus-contract.js';
 import { BusFarm, type BusServer, record } from '../../support/bus-farm.js';
 import { BusTraffic } from '../../support/bus-traffic.js';
 import { administer, inState, watch } from '../../support/bus-watch.js';
-import { collect, next } from '../../support/observe.js';
+import { eventually, collect, next } from '../../support/observe.js';
 import {
   type ClusterNode,
   type RedisCluster,
@@ -167,7 +167,7 @@ describe('servers with sharded pub/sub under traffic', () => {
     await traffic.stop();
     const lost = collect(a.bus.peers.lost$);
     await b.bus.close();
-    await vi.waitFor(() => expect(c.bus.peers.alive.has(b.bus.serverId)).toBe(false));
+    await eventually(() => expect(c.bus.peers.alive.has(b.bus.serverId)).toBe(false));
     const late = await farm.ready();
     await a.heardFrom(late);
     expect(lost.values).toEqual([b.bus.serverId]);
