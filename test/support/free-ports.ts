@@ -6,9 +6,9 @@ const HOST = '127.0.0.1';
 /** Where a port is reserved: by a listener that nobody connects to, and that goes with its process. */
 const RESERVATION_HOST = '127.0.0.2';
 // Below the range from which systems take the ports of outgoing connections: there, a client that reconnects while its
-// server is down may get the very port of the server, and connect to itself. Redis servers have a range of their own.
+// server is down may get the very port of the server, and connect to itself.
 const FIRST_PORT = 10_000;
-const LAST_PORT = 20_000;
+const LAST_PORT = 32_000;
 const ATTEMPTS = 50;
 
 /**

@@ -11,6 +11,7 @@ import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { ProgramError } from './program.js';
 import { findRedisBinary } from './redis-binary.js';
 import { acquireRedis, startRedis, RedisStartError } from './redis-server.js';
+import { eventually } from './observe.js';
 
 // The first run on a machine may have to download it.
 beforeAll(async () => {
@@ -110,12 +111,12 @@ describe('startRedis', () => {
     const socket = await connected(redis.port);
     const replies: string[] = [];
     socket.on('data', (reply: string) => replies.push(reply)).write('PING\r\n');
-    await vi.waitFor(async () => expect(await processState(redis.pid)).toBe('T'));
+    await eventually(async () => expect(await processState(redis.pid)).toBe('T'));
     expect(replies).toEqual([]);
 
     redis.resume();
 
-    await vi.waitFor(() => expect(replies).toEqual(['+PONG\r\n']));
+    await eventually(() => expect(replies).toEqual(['+PONG\r\n']));
   });
 
   it('stops when frozen, while starting, and twice', async () => {
@@ -193,8 +194,8 @@ describe('when the owner ends without stop()', () => {
     end(owner);
 
     // The guard is the parent of Redis and reaps it, so no zombie keeps the process id.
-    await vi.waitFor(() => expect(isAlive(owner.redis.pid)).toBe(false), { timeout: 10_000, interval: 20 });
-    await vi.waitFor(async () => expect(await readdir(owner.temp)).toEqual([]), { timeout: 10_000 });
+    await eventually(() => expect(isAlive(owner.redis.pid)).toBe(false));
+    await eventually(async () => expect(await readdir(owner.temp)).toEqual([]));
   });
 
   it('Redis outlives a Ctrl-C that its owner survives', async () => {
@@ -241,7 +242,14 @@ async function startOwner(script = ''): Promise<Owner> {
 }
 
 async function compileSupport(folder: string): Promise<void> {
-  for (const name of ['debian-package', 'program', 'redis-binary', 'redis-server', 'process-guard']) {
+  for (const name of [
+    'debian-package',
+    'free-ports',
+    'program',
+    'redis-binary',
+    'redis-server',
+    'process-guard',
+  ]) {
     const source = await readFile(new URL(`./${name}.ts`, import.meta.url), 'utf8');
     const compilerOptions = { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2023 };
     await writeFile(join(folder, `${name}.js`), ts.transpileModule(source, { compilerOptions }).outputText);

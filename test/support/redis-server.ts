@@ -1,14 +1,10 @@
-import { randomInt } from 'node:crypto';
 import { connect } from 'node:net';
 import type { Binary } from './debian-package.js';
+import { freePorts } from './free-ports.js';
 import { findRedisBinary } from './redis-binary.js';
 import { startGuarded, type GuardedProcess } from './process-guard.js';
 
 const HOST = '127.0.0.1';
-// Below the range from which systems take the ports of outgoing connections: in that range a client that
-// reconnects while the server is down may get the very port of the server, and connect to itself.
-const FIRST_PORT = 20_000;
-const LAST_PORT = 32_000;
 const PORT_ATTEMPTS = 10;
 const START_DEADLINE = 15_000;
 const PORT_TAKEN = 'Address already in use';
@@ -115,7 +111,9 @@ export class RedisServer {
 /** Starts a Redis of its own, empty and without persistence. */
 export async function startRedis({ port, ...options }: RedisOptions = {}): Promise<RedisServer> {
   for (let attempt = 1; ; attempt++) {
-    const server = new RedisServer(port ?? randomInt(FIRST_PORT, LAST_PORT), options);
+    // Reserved: nobody else's server shall start on it while this one is down.
+    const [free = 0] = port === undefined ? await freePorts([undefined]) : [port];
+    const server = new RedisServer(free, options);
     try {
       await server.start();
       return server;
