@@ -21,6 +21,8 @@ export class BenchServer {
   private readonly listeners = new Set<(notice: Notice) => void>();
   private output = '';
   private readonly child: ChildProcess;
+  /** Heard from the beginning: it may be ready before anybody asks. */
+  private readonly ready: Promise<Extract<Notice, { notice: 'listening' }>>;
 
   constructor(readonly settings: ServerSettings) {
     this.child = fork(SCRIPT, [], {
@@ -36,6 +38,9 @@ export class BenchServer {
       if (notice.notice === 'facts') this.facts.push(notice.facts);
       for (const listener of [...this.listeners]) listener(notice);
     });
+    this.ready = this.next((notice) => notice.notice === 'listening');
+    // One whose start shall fail is not asked.
+    this.ready.catch(() => undefined);
   }
 
   get hasExited(): boolean {
@@ -62,7 +67,7 @@ export class BenchServer {
   }
 
   async listening(): Promise<this> {
-    const { port, serverId } = await this.next((notice) => notice.notice === 'listening');
+    const { port, serverId } = await this.ready;
     this.port = port;
     this.serverId = serverId;
     return this;

@@ -100,8 +100,8 @@ export interface Facts {
   /** Processes that ended though nobody asked them to. */
   readonly exits: number;
   readonly unhandled: readonly string[];
-  /** When messages came that no release reads: each is a known loss. */
-  readonly unreadable: readonly Time[];
+  /** When messages were published that no release reads: each is a known loss. */
+  readonly unreadable: readonly Pick<Emit, 'call' | 'settle'>[];
   /** When there was no Redis at all, and nobody emitted who could have been missed. */
   readonly absence: { readonly from: Time; readonly to: Time } | undefined;
   /** The longest time for which each server's loop stood still: how far the times can be trusted. */

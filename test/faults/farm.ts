@@ -6,7 +6,7 @@ import type { RedisServer } from '../support/redis-server.js';
 import { BenchClient } from './bench-client.js';
 import { BenchServer } from './bench-server.js';
 import { now } from './clock.js';
-import type { Check, Facts, Mark } from './facts.js';
+import type { Check, Emit, Facts, Mark } from './facts.js';
 import { FarmRedis, userOf, type Wiring } from './farm-redis.js';
 import type { ConnectionTarget, LoadPlan } from './load.js';
 import { factsOf } from './merge-facts.js';
@@ -41,7 +41,7 @@ export class Farm {
   readonly proxies: Proxy[] = [];
   marks: Mark[] = [];
   checks: Check[] = [];
-  unreadable: number[] = [];
+  unreadable: Pick<Emit, 'call' | 'settle'>[] = [];
   readonly startedAt = now();
   absence: Facts['absence'];
   private restless: Promise<void>[] = [];

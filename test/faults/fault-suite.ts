@@ -5,7 +5,7 @@ import type { FaultName } from './faults.js';
 import { HEADER, tableRow } from './report.js';
 import type { Mechanism } from './switched-off.js';
 
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 120_000;
 
 /** A farm of three server processes that goes through the short forms of some faults, one after the other. */
 export class FaultSuite {

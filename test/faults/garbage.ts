@@ -40,7 +40,10 @@ export async function garbage(farm: Farm, lastsMs: number, form: Form): Promise<
     for (let sent = 0; sent < MESSAGES[form]; sent += BATCH) {
       await Promise.all(
         Array.from({ length: BATCH }, (_, index) =>
-          redis.publish(pick(channels), spoiled(farm, samples, index)),
+          // One in ten is of a version to come, sound but for that.
+          index % 10 === 0
+            ? publishFuture(farm, redis, pick(channels), pick(samples))
+            : redis.publish(pick(channels), pick(SPOILERS)(pick(samples))),
         ),
       );
       await wait((lastsMs * BATCH) / MESSAGES[form]);
@@ -48,15 +51,13 @@ export async function garbage(farm: Farm, lastsMs: number, form: Form): Promise<
   });
 }
 
-/** One in ten is of a version to come, sound but for that. */
-function spoiled(farm: Farm, samples: readonly Buffer[], index: number): Buffer {
-  const sample = pick(samples);
-  if (index % 10 > 0) return pick(SPOILERS)(sample);
-  farm.unreadable.push(now());
+async function publishFuture(farm: Farm, redis: Redis, channel: string, sample: Buffer): Promise<void> {
   const future = Buffer.from(sample);
   future.writeUInt8(FUTURE_VERSION, 1);
   future.writeUInt32BE(crc32(future.subarray(7), crc32(future.subarray(0, 3))), 3);
-  return future;
+  const call = now();
+  await redis.publish(channel, future);
+  farm.unreadable.push({ call, settle: now() });
 }
 
 async function sampled(farm: Farm, channels: readonly string[]): Promise<Buffer[]> {

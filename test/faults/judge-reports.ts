@@ -5,8 +5,6 @@ import type { Missed } from './judge-deliveries.js';
 const ROUNDING_MS = 1;
 /** What an outage leaves behind is told within this time after it. */
 const AFTERMATH_MS = 10_000;
-/** How long a message may travel: the report of one that was unreadable names when it arrived. */
-const TRAVEL_MS = 500;
 
 export interface JudgedReports {
   readonly uncovered: number;
@@ -62,7 +60,8 @@ function isFalse(report: Report, { begin, end, unreadable }: Facts, missed: read
   if (report.at < begin || report.at > end + AFTERMATH_MS) return true;
   if (report.certainty === 'possible') return false;
   const { from, to } = report;
-  if (unreadable.some((at) => at <= to + ROUNDING_MS && from <= at + TRAVEL_MS)) return false;
+  // It begins at the last own echo, which Redis took before it, and ends when it arrived.
+  if (unreadable.some(({ call, settle }) => call <= to + ROUNDING_MS && from <= settle)) return false;
   return !missed.some((one) => covers(report, one));
 }
 

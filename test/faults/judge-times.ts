@@ -2,6 +2,9 @@ import type { Facts, Mark, Time } from './facts.js';
 
 type Sign = 'socket' | 'silence' | 'peers';
 
+// Without the longest time for which the server itself stood still: it is excused for that long before it judges, and the
+// machine may give it no turn when it would.
+
 /** From the fault's begin until the last of the servers concerned noticed; Infinity when one never did. */
 export function noticeMs(facts: Facts, sign: Sign): number {
   return longest(facts, 'begin', (server, at) => noticedAt(facts, sign, server, at));
@@ -16,7 +19,9 @@ export function readyMs(facts: Facts): number | undefined {
 function longest(facts: Facts, what: Mark['what'], timeOf: (server: number, at: Time) => Time): number {
   const durations = facts.marks
     .filter((mark) => mark.what === what)
-    .flatMap(({ servers, at }) => servers.map((server) => timeOf(server, at) - at));
+    .flatMap(({ servers, at }) =>
+      servers.map((server) => timeOf(server, at) - at - (facts.stallsMs[server] ?? 0)),
+    );
   return Math.round(Math.max(0, ...durations));
 }
 

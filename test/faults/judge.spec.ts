@@ -190,7 +190,7 @@ describe('a report', () => {
   it('that is known is true where something was missed, or could not be read', () => {
     const reports = [report({ certainty: 'known' })];
     expect(rowOf({ ...MISSED, reports }).falseReports).toBe(0);
-    expect(rowOf({ unreadable: [1500], reports }).falseReports).toBe(0);
+    expect(rowOf({ unreadable: [{ call: 1500, settle: 1501 }], reports }).falseReports).toBe(0);
   });
 });
 
@@ -228,6 +228,13 @@ describe('the times', () => {
     const standings = [...before, standing(0, at, 'reconnecting'), standing(1, at, 'reconnecting')];
     const row = rowOf({ marks: marks.slice(0, 1), standings }, { notice });
     expect(misses(row, { notice }).length > 0).toBe(missed);
+  });
+
+  it('do not count for how long the server itself stood still', () => {
+    const standings = [...before, standing(0, 2500, 'reconnecting'), standing(1, 1200, 'reconnecting')];
+    const late = (stallsMs: number[]): number | undefined =>
+      rowOf({ marks: marks.slice(0, 1), standings, stallsMs }).noticeMs;
+    expect([late([0, 700]), late([700, 0])]).toEqual([1500, 800]);
   });
 
   it('count the others that are heard where a server is gone', () => {

@@ -15,6 +15,8 @@ const BURST_BYTES = 200_000;
 const BURST_COUNT = 5;
 const OUTPUT_LIMIT = '65536 65536 60';
 const LOADING_SHARE = 1 / 3;
+/** A server tells four times a second what it has seen. */
+const TOLD_MS = 3000;
 
 export async function kill(farm: Farm, lastsMs: number): Promise<void> {
   farm.mark('begin');
@@ -91,7 +93,8 @@ export async function acl(farm: Farm, lastsMs: number): Promise<void> {
     farm.mark('begin', [server]);
     await redis.call('ACL', 'SETUSER', userOf(server), 'resetchannels', ...rights);
     await wait(lastsMs);
-    farm.check(`degraded while ${revoked ?? ''} is refused`, farm.standingOf(server)?.state === 'degraded');
+    const degraded = (): boolean => farm.standingOf(server)?.state === 'degraded';
+    farm.check(`degraded while ${revoked ?? ''} is refused`, await farm.until(degraded, TOLD_MS));
     await redis.call('ACL', 'SETUSER', userOf(server), '&*');
     farm.mark('reachable', [server]);
   });

@@ -9,9 +9,11 @@ const LAST = SERVERS.length - 1;
 const OTHERS = SERVERS.filter((server) => server !== LAST);
 /** Four heartbeats, and the looks between which it is noticed. */
 const DEATH_TOLD_MS = 5000;
+/** Whether something was in time is judged by when it was, not by when a server tells it. */
+const TOLD_MS = 15_000;
 const BACK_MS = 3000;
-/** Bootstrap waits for Redis for five seconds. */
-const BOOT_DEADLINE_MS = 15_000;
+/** Bootstrap waits for Redis for five seconds, after a process has started on a busy machine. */
+const BOOT_DEADLINE_MS = 30_000;
 
 /** It is declared dead, and returns with the same id. */
 export async function frozenServer(farm: Farm, lastsMs: number): Promise<void> {
@@ -19,7 +21,7 @@ export async function frozenServer(farm: Farm, lastsMs: number): Promise<void> {
   farm.server(LAST).signal('SIGSTOP');
   await wait(lastsMs);
   const alone = (server: number): boolean => farm.standingOf(server)?.peers === OTHERS.length - 1;
-  farm.check('the others declare it dead', OTHERS.every(alone));
+  farm.check('the others declare it dead', await farm.until(() => OTHERS.every(alone), TOLD_MS));
   farm.server(LAST).signal('SIGCONT');
   const heard = (server: number): boolean => farm.standingOf(server)?.peers === OTHERS.length;
   farm.check('the others hear it again', await farm.until(() => OTHERS.every(heard), BACK_MS));
@@ -37,12 +39,14 @@ export async function deadServer(farm: Farm): Promise<void> {
   farm.mark('begin', OTHERS);
   dead.signal('SIGKILL');
   const ends = (): AskEnd[] => asking?.facts.flatMap(({ asks }) => asks) ?? [];
-  await farm.until(() => ends().length === 3, DEATH_TOLD_MS);
+  await farm.until(() => ends().length === 3, TOLD_MS);
+  const told = asking?.facts.filter(({ toldAt }) => toldAt >= begin) ?? [];
+  const stalledMs = Math.max(0, ...told.map((facts) => facts.stalledMs));
   for (const call of ['invoke', 'command', 'invokeAll'] as const) {
     const end = ends().find((one) => one.call === call);
     const expected = call === 'invokeAll' ? dead.serverId : 'ServerLostError';
     farm.check(`${call} ends with ${expected}, and not with ${end?.end ?? 'nothing'}`, end?.end === expected);
-    farm.check(`${call} ends in time`, end !== undefined && end.at - begin < DEATH_TOLD_MS);
+    farm.check(`${call} ends in time`, end !== undefined && end.at - begin - stalledMs < DEATH_TOLD_MS);
   }
 }
 
