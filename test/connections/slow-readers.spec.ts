@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import type { ChatServer } from '../support/chat-app.js';
-import { eventually } from '../support/raw-client.js';
+import { eventually } from '../support/observe.js';
 import { delivered, idOf, join, onlyConnection, turn, useTestFarm } from '../support/test-farm.js';
 import type { WsClient } from '../support/ws-client.js';
 
@@ -19,8 +19,7 @@ function mostBuffered({ broadcaster }: ChatServer): number {
   return Math.max(0, ...[...broadcaster.connections].map(({ socket }) => socket.bufferedAmount));
 }
 
-const percentile = (values: number[], share: number): number =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length * share)] ?? NaN;
+const median = (values: number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1] ?? NaN;
 
 describe('a client that stops reading', () => {
   const text = 'x'.repeat(32 * KB);
@@ -134,13 +133,14 @@ describe('a hundred readers', () => {
   it('receive all in order, and as soon, beside five that stopped reading', async () => {
     const server = await start();
     const readers = await connect(server, READERS, 'readers');
-    const alone = percentile(await load(server, readers, ''), 0.99);
+    const alone = median(await load(server, readers, ''));
     for (const { socket } of await connect(server, STOPPED, 'stopped')) socket.pause();
 
-    const beside = percentile(await load(server, readers, 'x'.repeat(96 * KB)), 0.99);
+    const beside = median(await load(server, readers, 'x'.repeat(96 * KB)));
 
     expect(server.backplane.counters.tooSlow).toBe(STOPPED);
     await eventually(() => expect([...server.broadcaster.connections]).toHaveLength(READERS));
+    // Whoever waited for those that stopped would be late in each round, and not by a moment.
     expect(beside).toBeLessThan(5 * alone + 100);
   });
 });

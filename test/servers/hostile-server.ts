@@ -37,7 +37,7 @@ class EchoGateway {
         return url.includes('no') ? null : {};
       },
       limits: { payloadBytes: 64 * 1024, bufferedBytes: 64 * 1024, pendingMessages: 50, admissionTime: 1000 },
-      heartbeat: { interval: 1000, timeout: 1000 },
+      heartbeat: { interval: 1000, timeout: 5000 },
     }),
   ],
   providers: [EchoGateway],
