@@ -182,30 +182,33 @@ async function form(nodes: readonly ClusterNode[]): Promise<void> {
     const bus = (await first.admin.config('GET', 'cluster-port')) as [string, string];
     await admin.call('CLUSTER', 'MEET', '127.0.0.1', first.port, bus[1]);
   }
-  await until('all nodes know each other', () => every(nodes, (view) => view.nodes.length === nodes.length));
+  await until('all nodes know each other', async () => {
+    const views = await Promise.all(nodes.map(viewOf));
+    return views.every((view) => view.nodes.length === nodes.length);
+  });
   for (const [index, { admin }] of nodes.slice(MASTERS).entries())
     await admin.cluster('REPLICATE', (masters[index] as ClusterNode).id);
   await until('the cluster is whole', async () => {
     const states = await Promise.all(nodes.map(({ admin }) => admin.cluster('INFO')));
     const roles = await Promise.all(nodes.slice(MASTERS).map(({ admin }) => admin.info('replication')));
+    // A replica follows before all others know that it is one.
+    const flags = await Promise.all(nodes.map(flagsOf));
     return (
       states.every((state) => state.includes('cluster_state:ok')) &&
       roles.every((role) => role.includes('master_link_status:up')) &&
-      (await every(nodes, (view) => view.masters.length === MASTERS))
+      flags.every((known) => known.filter((each) => each.includes('slave')).length === MASTERS)
     );
   });
 }
 
-async function every(
-  nodes: readonly ClusterNode[],
-  matches: (view: ReturnType<typeof parseClusterNodes>) => boolean,
-): Promise<boolean> {
-  const views = await Promise.all(nodes.map(viewOf));
-  return views.every(matches);
-}
-
 async function viewOf({ admin, server }: ClusterNode): Promise<ReturnType<typeof parseClusterNodes>> {
   return parseClusterNodes((await admin.cluster('NODES')) as string, server, false);
+}
+
+/** Of all nodes, as this one sees them. */
+async function flagsOf({ admin }: ClusterNode): Promise<string[]> {
+  const lines = ((await admin.cluster('NODES')) as string).trim().split('\n');
+  return lines.map((line) => line.split(' ')[2] ?? '');
 }
 
 async function portOfOwner(node: ClusterNode, slot: number): Promise<number | undefined> {
