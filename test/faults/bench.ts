@@ -47,5 +47,5 @@ export async function runFault(farm: Farm, name: FaultName, form: Form): Promise
   await farm.halt();
   const facts = farm.facts(begin, end);
   const row = judge(facts, fault);
-  return { fault: name, row, missed: misses(row, fault), facts };
+  return { fault: name, row, missed: misses(row), facts };
 }

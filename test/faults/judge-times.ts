@@ -2,27 +2,36 @@ import type { Facts, Mark, Time } from './facts.js';
 
 type Sign = 'socket' | 'silence' | 'peers';
 
-// Without the longest time for which the server itself stood still: it is excused for that long before it judges, and the
-// machine may give it no turn when it would.
+/** How long the slowest of the servers concerned took; Infinity when one never did. */
+export interface Duration {
+  readonly ms: number;
+  /**
+   * Without the longest time for which each server stood still: it is excused for that long before it judges, and the
+   * machine may give it no turn when it would.
+   */
+  readonly awakeMs: number;
+}
 
-/** From the fault's begin until the last of the servers concerned noticed; Infinity when one never did. */
-export function noticeMs(facts: Facts, sign: Sign): number {
+/** From the fault's begin until it is noticed. */
+export function untilNoticed(facts: Facts, sign: Sign): Duration {
   return longest(facts, 'begin', (server, at) => noticedAt(facts, sign, server, at));
 }
 
-/** From Redis being reachable again until the last of the servers concerned was ready. */
-export function readyMs(facts: Facts): number | undefined {
+/** From Redis being reachable again until the servers are ready. */
+export function untilReady(facts: Facts): Duration | undefined {
   if (!facts.marks.some(({ what }) => what === 'reachable')) return undefined;
   return longest(facts, 'reachable', (server, at) => readyAt(facts, server, at));
 }
 
-function longest(facts: Facts, what: Mark['what'], timeOf: (server: number, at: Time) => Time): number {
+function longest(facts: Facts, what: Mark['what'], timeOf: (server: number, at: Time) => Time): Duration {
   const durations = facts.marks
     .filter((mark) => mark.what === what)
-    .flatMap(({ servers, at }) =>
-      servers.map((server) => timeOf(server, at) - at - (facts.stallsMs[server] ?? 0)),
-    );
-  return Math.round(Math.max(0, ...durations));
+    .flatMap(({ servers, at }) => servers.map((server) => ({ server, ms: timeOf(server, at) - at })));
+  const slowest = (values: readonly number[]): number => Math.round(Math.max(0, ...values));
+  return {
+    ms: slowest(durations.map(({ ms }) => ms)),
+    awakeMs: slowest(durations.map(({ server, ms }) => ms - (facts.stallsMs[server] ?? 0))),
+  };
 }
 
 function noticedAt(facts: Facts, sign: Sign, server: number, begin: Time): Time {

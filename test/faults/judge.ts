@@ -1,7 +1,7 @@
 import type { Check, Facts } from './facts.js';
 import { deliveriesOf } from './judge-deliveries.js';
 import { judgeReports } from './judge-reports.js';
-import { noticeMs, readyMs } from './judge-times.js';
+import { untilNoticed, untilReady } from './judge-times.js';
 
 /** How a fault shall be noticed. */
 export interface Expectation {
@@ -31,6 +31,8 @@ export interface Row {
   readonly falseReports: number;
   readonly noticeMs: number | undefined;
   readonly readyMs: number | undefined;
+  /** Of those two, what took too long, in words. */
+  readonly late: readonly string[];
   readonly failedChecks: readonly string[];
   /** Emits of all servers, and what was heard of them: a run without them proves nothing. */
   readonly emits: number;
@@ -45,13 +47,19 @@ const NOTICE_LIMIT_MS = { socket: 1000, silence: 5000, peers: 5000, nothing: Inf
 export function judge(facts: Facts, { notice }: Expectation): Row {
   const { missed, ...deliveries } = deliveriesOf(facts);
   const reports = judgeReports(facts, missed);
+  const noticed = notice === 'nothing' ? undefined : untilNoticed(facts, notice);
+  const ready = untilReady(facts);
+  const late: string[] = [];
+  if (noticed && noticed.awakeMs > NOTICE_LIMIT_MS[notice]) late.push(`noticeMs ${noticed.ms}`);
+  if (ready && ready.awakeMs > READY_LIMIT_MS) late.push(`readyMs ${ready.ms}`);
   return {
     exits: facts.exits,
     unhandled: facts.unhandled.length,
     ...deliveries,
     ...reports,
-    noticeMs: notice === 'nothing' ? undefined : noticeMs(facts, notice),
-    readyMs: readyMs(facts),
+    noticeMs: noticed?.ms,
+    readyMs: ready?.ms,
+    late,
     failedChecks: failed(facts.checks),
     emits: facts.emits.length,
     received: facts.clients.reduce((sum, { received }) => sum + received.length, 0),
@@ -60,7 +68,7 @@ export function judge(facts: Facts, { notice }: Expectation): Row {
 }
 
 /** What of a row misses its target, in words; nothing when all is well. */
-export function misses(row: Row, { notice }: Expectation): string[] {
+export function misses(row: Row): string[] {
   const zero = [
     'exits',
     'unhandled',
@@ -73,9 +81,7 @@ export function misses(row: Row, { notice }: Expectation): string[] {
   ] as const;
   const missed = zero.filter((column) => row[column] > 0).map((column) => `${column} ${row[column]}`);
   if (row.widthMs > WIDTH_LIMIT_MS) missed.push(`widthMs ${row.widthMs}`);
-  if (row.noticeMs !== undefined && row.noticeMs > NOTICE_LIMIT_MS[notice])
-    missed.push(`noticeMs ${row.noticeMs}`);
-  if (row.readyMs !== undefined && row.readyMs > READY_LIMIT_MS) missed.push(`readyMs ${row.readyMs}`);
+  missed.push(...row.late);
   if (row.emits === 0 || row.received === 0) missed.push('no load');
   return [...missed, ...row.failedChecks];
 }
