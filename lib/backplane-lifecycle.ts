@@ -7,6 +7,7 @@ import {
   type OnModuleDestroy,
   type OnModuleInit,
 } from '@nestjs/common';
+import { RedisBackplaneAdapter } from './adapter/redis-backplane.adapter.js';
 import { RedisBackplane } from './broadcast/redis-backplane.js';
 import type { Bus } from './bus/bus.js';
 import type { BackplaneStatus } from './bus/status.js';
@@ -47,36 +48,53 @@ export class BackplaneLifecycle
     @Inject(BUS) private readonly bus: Bus,
     private readonly router: Router,
     private readonly backplane: RedisBackplane,
+    private readonly adapter: RedisBackplaneAdapter,
   ) {}
 
-  async onModuleInit(): Promise<void> {
+  onModuleInit(): Promise<void> {
+    return this.orLeaveNothing(() => this.start());
+  }
+
+  async onApplicationBootstrap(): Promise<void> {
+    await this.orLeaveNothing(() => this.adapter.openPorts());
+    this.backplane.setRunning(true);
+  }
+
+  /** The first step of the shutdown. The clients that are here are served, by the other servers too, until they are gone. */
+  onModuleDestroy(): void {
+    this.backplane.setRunning(false);
+    this.adapter.drain();
+  }
+
+  /** The last step: the clients are gone. */
+  async onApplicationShutdown(): Promise<void> {
+    await this.bus.sayGoodbye();
+    this.router.close();
+    await this.bus.close();
+    this.backplane.close();
+  }
+
+  private async start(): Promise<void> {
+    this.adapter.checkRegistered();
     for (const warning of this.options.connection.warnings) this.logger.warn(warning);
     this.log();
     await this.bus.start((origin, kind, body) => this.router.receive(origin, kind, body));
     if (await this.bus.whenReady(READY_TIMEOUT_MS)) return;
-    if (this.options.abortConnect) {
-      const error = new BackplaneConnectError(this.bus.status, this.failure);
-      await this.onApplicationShutdown();
-      throw error;
-    }
+    if (this.options.abortConnect) throw new BackplaneConnectError(this.bus.status, this.failure);
     if (this.bus.status.state === 'closed') return;
     this.logger.warn('Redis is not there yet: only this server is served until it is.');
   }
 
-  onApplicationBootstrap(): void {
-    this.backplane.setRunning(true);
-  }
-
-  /** The first step of the shutdown, before any client is sent away. */
-  async onModuleDestroy(): Promise<void> {
-    this.backplane.setRunning(false);
-    await this.bus.sayGoodbye();
-  }
-
-  async onApplicationShutdown(): Promise<void> {
-    this.router.close();
-    await this.bus.close();
-    this.backplane.close();
+  /** A bootstrap that fails is not always followed by a shutdown, so whatever it has started ends here. */
+  private async orLeaveNothing(step: () => Promise<void>): Promise<void> {
+    try {
+      await step();
+    } catch (error) {
+      this.adapter.drain();
+      await this.adapter.dispose();
+      await this.onApplicationShutdown();
+      throw error;
+    }
   }
 
   private log(): void {

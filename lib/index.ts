@@ -34,6 +34,7 @@ export {
   PublishOutcomeUnknownError,
 } from './routing/routing.errors.js';
 export {
+  BackplaneClosedError,
   ClientResultError,
   CommandFailedError,
   CommandTimeoutError,

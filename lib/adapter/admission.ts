@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { HttpException } from '@nestjs/common';
 import type { Admission, ResolvedEdge } from '../options/edge-options.js';
 import { checkName } from '../protocol/channel-names.js';
+import type { TimeLimits } from './time-limits.js';
 
 export type AdmissionResult =
   | { readonly admitted: true; readonly admission: Admission }
@@ -17,6 +18,7 @@ export function admit(
   edge: ResolvedEdge,
   request: IncomingMessage,
   path: string,
+  limits: TimeLimits,
 ): AdmissionResult | Promise<AdmissionResult> {
   const { origin } = request.headers;
   if (origin !== undefined && edge.allowedOrigins && !edge.allowedOrigins.has(origin)) {
@@ -24,7 +26,7 @@ export function admit(
   }
   const { authenticate, admissionTimeMs } = edge;
   if (!authenticate) return OPEN_DOOR;
-  return authenticated(() => within(admissionTimeMs, authenticate(request, path)));
+  return authenticated(() => limits.within(admissionTimeMs, 'authenticate', authenticate(request, path)));
 }
 
 async function authenticated(ask: () => Promise<Admission | null>): Promise<AdmissionResult> {
@@ -38,18 +40,6 @@ async function authenticated(ask: () => Promise<Admission | null>): Promise<Admi
     const cause = error instanceof Error ? error : new Error(String(error));
     const status = cause instanceof HttpException ? cause.getStatus() : UNAUTHORIZED;
     return refused(status >= 400 ? status : UNAUTHORIZED, cause);
-  }
-}
-
-async function within<T>(ms: number, result: T | Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(() => reject(new Error(`authenticate took longer than ${ms} ms`)), ms);
-  });
-  try {
-    return await Promise.race([result, late]);
-  } finally {
-    clearTimeout(timer);
   }
 }
 

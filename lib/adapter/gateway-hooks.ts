@@ -10,8 +10,17 @@ type HookHost = { [name in HookName]?: Hook };
 const INTERNAL_ERROR = 1011;
 const logger = new Logger('RedisBackplaneAdapter');
 const guardedHooks = new WeakSet<Hook>();
-/** Hooks that are running for a client. */
-const running = new WeakMap<object, Promise<void>[]>();
+
+/** A hook that was called for a client. */
+interface HookCall {
+  readonly gateway: unknown;
+  readonly name: HookName;
+  isRunning: boolean;
+  readonly ended: Promise<void>;
+}
+
+/** By client, until all of them have ended. */
+const calls = new WeakMap<object, HookCall[]>();
 
 /**
  * Nest calls a gateway's hooks from within RxJS and drops their promises, so what one throws ends the process.
@@ -30,36 +39,49 @@ export function guardGatewayHooks(modules: ModulesContainer): void {
 
 /** Resolves when the hooks that are running for this client have ended, however they end; `undefined` where none is. */
 export function hooksEnded(client: object): Promise<void> | undefined {
-  const hooks = running.get(client);
-  return hooks && Promise.all(hooks).then(() => void running.delete(client));
+  const hooks = calls.get(client);
+  return hooks && Promise.all(hooks.map(({ ended }) => ended)).then(() => void calls.delete(client));
+}
+
+/** The hooks that are still running for this client, as `handleDisconnect of ChatGateway`. */
+export function runningHooks(client: object): string[] {
+  const running = calls.get(client)?.filter(({ isRunning }) => isRunning) ?? [];
+  return running.map(({ gateway, name }) => `${name} of ${gateway?.constructor.name ?? 'a gateway'}`);
 }
 
 function guardHooksOf(host: HookHost): void {
-  host.handleConnection &&= guarded(host.handleConnection, true);
-  host.handleDisconnect &&= guarded(host.handleDisconnect, false);
+  host.handleConnection &&= guarded(host.handleConnection, 'handleConnection');
+  host.handleDisconnect &&= guarded(host.handleDisconnect, 'handleDisconnect');
 }
 
 function guardOwnHooksOf(host: HookHost): void {
   if (Object.hasOwn(host, 'handleConnection') || Object.hasOwn(host, 'handleDisconnect')) guardHooksOf(host);
 }
 
-function guarded(hook: Hook, closes: boolean): Hook {
+function guarded(hook: Hook, name: HookName): Hook {
   if (guardedHooks.has(hook)) return hook;
   const wrapper: Hook = function (this: unknown, client, ...args) {
-    const ended = callHook(() => hook.call(this, client, ...args), client, closes);
-    if (client instanceof BackplaneConnection) running.set(client, [...(running.get(client) ?? []), ended]);
-    return ended;
+    const ended = callHook(() => hook.call(this, client, ...args), client, name);
+    if (!(client instanceof BackplaneConnection)) return ended;
+    const call: HookCall = {
+      gateway: this,
+      name,
+      isRunning: true,
+      ended: ended.then(() => void (call.isRunning = false)),
+    };
+    calls.set(client, [...(calls.get(client) ?? []), call]);
+    return call.ended;
   };
   guardedHooks.add(wrapper);
   return wrapper;
 }
 
-async function callHook(call: () => unknown, client: unknown, closes: boolean): Promise<void> {
+async function callHook(call: () => unknown, client: unknown, name: HookName): Promise<void> {
   try {
     await call();
   } catch (error) {
     logger.error(error);
-    if (closes && client instanceof BackplaneConnection)
+    if (name === 'handleConnection' && client instanceof BackplaneConnection)
       client.close(INTERNAL_ERROR, 'handleConnection failed');
   }
 }

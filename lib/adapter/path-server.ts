@@ -1,6 +1,5 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import type { RawData, WebSocket, WebSocketServer } from 'ws';
 import { BackplaneConnection } from '../broadcast/backplane-connection.js';
@@ -12,21 +11,23 @@ import type { AdapterContext } from './adapter-context.js';
 import { type AdmissionResult, admit } from './admission.js';
 import { ClientSession } from './client-session.js';
 import type { ConnectionHeartbeat } from './connection-heartbeat.js';
+import type { Deadline } from './deadline.js';
+import { Farewells } from './farewells.js';
 import { hooksEnded } from './gateway-hooks.js';
+import { sayGoodbye } from './goodbye.js';
 import { receiveMessage } from './message-dispatch.js';
 import { SocketSink } from './socket-sink.js';
+import { TimeLimits } from './time-limits.js';
 import type { TurnWriter } from './turn-writer.js';
 import { refuseUpgrade, WaitingSocket } from './waiting-socket.js';
 
 export type ConnectListener = (client: BackplaneConnection, request: IncomingMessage) => void;
 
-const GOING_AWAY = 1001;
 const POLICY_VIOLATION = 1008;
 const INTERNAL_SERVER_ERROR = 500;
 const UNAVAILABLE = 503;
-/** Goodbyes in one turn of the loop; a whole server's at once would bring all its clients to the others at once. */
-const GOODBYES_PER_TURN = 200;
-const GOODBYE_PAUSE_MS = 20;
+/** Of the time for the shutdown, how much clients have to answer the goodbye; the rest is left to what gateways do for those cut off. */
+const CLIENTS_SHARE = 0.8;
 
 /** What a path's server needs of the app and of the adapter. */
 export interface PathServerContext extends AdapterContext {
@@ -39,10 +40,14 @@ export class PathServer {
   private readonly logger = new Logger('RedisBackplaneAdapter');
   private readonly waiting = new Set<WaitingSocket>();
   private readonly sessions = new Map<BackplaneConnection, ClientSession>();
-  /** What the gateways do for clients that are gone. */
-  private readonly farewells = new Set<Promise<void>>();
+  private readonly farewells = new Farewells();
+  /** Raw sockets that `ws` has not completed yet, where a `verifyClient` of the gateway's takes its time. */
+  private readonly upgrading = new Set<Duplex>();
+  /** Sockets that were opened only to tell by a close code that the client is refused. */
+  private readonly turnedAway = new Set<WebSocket>();
+  private readonly admissionLimits = new TimeLimits();
   private readonly connectListeners: ConnectListener[] = [];
-  private closing = false;
+  private draining = false;
   /** One for all sockets, as the other listeners that need to know no session. */
   private readonly onSocketClosed = (): void => {
     this.context.counters.connections--;
@@ -70,37 +75,46 @@ export class PathServer {
   /** Admission comes first: a client that is refused never reaches a gateway. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const { counters, edge } = this.context;
-    if (this.closing || counters.connections >= edge.maxConnections) {
+    if (this.draining || counters.connections >= edge.maxConnections) {
       counters.refused++;
       return refuseUpgrade(socket, UNAVAILABLE);
     }
     counters.connections++;
     // However it ends: vanished while it waited, refused here or by `ws`, or after a whole life.
     socket.on('close', this.onSocketClosed);
-    const admission = admit(edge, request, this.key);
+    const admission = admit(edge, request, this.key, this.admissionLimits);
     const { connections } = this.context;
     if ('admitted' in admission && (!admission.admitted || connections.hears(this.key)))
       this.decided(request, socket, head, admission);
     else void this.undecided(request, socket, new WaitingSocket(socket, head), admission);
   }
 
-  /** Says goodbye to all clients; resolves when every one of them is gone and its bookkeeping done. */
-  async close(): Promise<void> {
-    this.closing = true;
+  /** Takes no new clients, and refuses those that wait to be admitted. The others are served as before. */
+  drain(): void {
+    if (this.draining) return;
+    this.draining = true;
+    this.context.counters.refused += this.waiting.size + this.upgrading.size;
     for (const waiting of this.waiting) waiting.refuse(UNAVAILABLE);
-    const open = [...this.sessions.values()];
-    const gone = open.map(({ socket }) => new Promise((resolve) => socket.once('close', resolve)));
-    const deadline = setTimeout(() => {
-      for (const { socket } of open) socket.terminate();
-    }, this.context.edge.shutdownTimeoutMs);
-    for (const [index, { local }] of open.entries()) {
-      local.sink.close(GOING_AWAY, 'The server is shutting down');
-      if (index % GOODBYES_PER_TURN === GOODBYES_PER_TURN - 1) await delay(Math.random() * GOODBYE_PAUSE_MS);
-    }
-    await Promise.all(gone);
-    clearTimeout(deadline);
-    await Promise.all(this.farewells);
+    for (const socket of this.upgrading) refuseUpgrade(socket, UNAVAILABLE);
+    this.admissionLimits.giveUp(new Error('the server is shutting down'));
     this.wsServer.close();
+  }
+
+  /**
+   * Says goodbye to all clients; resolves when every one of them is gone and the gateways' hooks have ended, and at the
+   * deadline in any case. Does not throw.
+   */
+  async close(deadline: Deadline): Promise<void> {
+    this.drain();
+    const open = [...this.sessions.values()];
+    const sockets = [...open.map(({ socket }) => socket), ...this.turnedAway];
+    const gone = Promise.all(
+      sockets.map((socket) => new Promise((resolve) => socket.once('close', resolve))),
+    );
+    const clientsDeadline = deadline.earlier(CLIENTS_SHARE);
+    await sayGoodbye(open, clientsDeadline);
+    if (!(await clientsDeadline.meets(gone))) for (const socket of sockets) socket.terminate();
+    await this.farewells.ended(gone, deadline, this.logger, this.key);
   }
 
   private async undecided(
@@ -131,13 +145,18 @@ export class PathServer {
   }
 
   private complete(request: IncomingMessage, socket: Duplex, early: Buffer, result: AdmissionResult): void {
+    const { upgrading } = this;
+    upgrading.add(socket);
     try {
-      this.wsServer.handleUpgrade(request, socket, early, (webSocket) =>
-        this.opened(webSocket, request, result),
-      );
+      this.wsServer.handleUpgrade(request, socket, early, (webSocket) => {
+        upgrading.delete(socket);
+        this.opened(webSocket, request, result);
+      });
+      if (upgrading.has(socket)) socket.once('close', () => upgrading.delete(socket));
     } catch (error) {
       // A `verifyClient` of the gateway's own options, say.
       this.logger.error(error);
+      upgrading.delete(socket);
       refuseUpgrade(socket, INTERNAL_SERVER_ERROR);
     }
   }
@@ -148,6 +167,8 @@ export class PathServer {
     if (result.admitted) return this.accept(socket, request, result.admission);
     // Its raw socket has been paused since it waited: what the client answers must be read.
     socket.resume();
+    this.turnedAway.add(socket);
+    socket.once('close', () => this.turnedAway.delete(socket));
     socket.close(POLICY_VIOLATION, 'Refused');
   }
 
@@ -201,10 +222,7 @@ export class PathServer {
     this.context.heartbeat?.remove(session);
     this.context.connections.dismiss(session.local);
     session.disconnected(code);
-    const hooks = hooksEnded(session.client);
-    if (!hooks) return;
-    const farewell = hooks.then(() => void this.farewells.delete(farewell));
-    this.farewells.add(farewell);
+    this.farewells.add(session.client);
   }
 }
 

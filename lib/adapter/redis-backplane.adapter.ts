@@ -1,5 +1,5 @@
 import { createServer, type Server } from 'node:http';
-import { Inject, Injectable, type OnApplicationBootstrap, type OnModuleInit } from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import { type AbstractHttpAdapter, ApplicationConfig, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import { WsAdapter } from '@nestjs/platform-ws';
 import type { MessageMappingProperties } from '@nestjs/websockets';
@@ -13,6 +13,7 @@ import { ADAPTER_CONTEXT, type AdapterContext } from './adapter-context.js';
 import { DuplicateBackplaneError, ForeignAdapterError, NoHttpServerError } from './adapter.errors.js';
 import type { ClientSession } from './client-session.js';
 import { ConnectionHeartbeat } from './connection-heartbeat.js';
+import { Deadline } from './deadline.js';
 import { guardGatewayHooks } from './gateway-hooks.js';
 import { type ConnectListener, PathServer } from './path-server.js';
 import { TurnWriter } from './turn-writer.js';
@@ -26,10 +27,12 @@ const CLOSE_TIMEOUT_MS = 2000;
  * `app.useWebSocketAdapter(app.get(RedisBackplaneAdapter))` is the explicit form of the same.
  */
 @Injectable()
-export class RedisBackplaneAdapter extends WsAdapter implements OnModuleInit, OnApplicationBootstrap {
+export class RedisBackplaneAdapter extends WsAdapter {
   private readonly writer = new TurnWriter();
   private readonly servers = new Map<object, PathServer>();
   private heartbeat: ConnectionHeartbeat | undefined;
+  /** One for all paths and ports, from the first goodbye to a client on. */
+  private shutdown: Deadline | undefined;
   /** By port; 0 is the app's own HTTP server. */
   private readonly upgrades = new Map<number, UpgradeListener>();
 
@@ -47,13 +50,18 @@ export class RedisBackplaneAdapter extends WsAdapter implements OnModuleInit, On
     config.setIoAdapter(this);
   }
 
-  onModuleInit(): void {
+  /**
+   * @internal Nothing is started for an app that uses another adapter.
+   *
+   * @throws ForeignAdapterError
+   */
+  checkRegistered(): void {
     const used: object = this.config.getIoAdapter();
     if (used !== this) throw new ForeignAdapterError(used.constructor.name);
   }
 
-  /** Ports of gateways' own are opened only now, when what their handlers need is there. */
-  async onApplicationBootstrap(): Promise<void> {
+  /** @internal Ports of gateways' own are opened only when what their handlers need is there. */
+  async openPorts(): Promise<void> {
     for (const [port, { httpServer }] of this.upgrades) if (port !== 0) await listen(httpServer, port);
   }
 
@@ -102,22 +110,29 @@ export class RedisBackplaneAdapter extends WsAdapter implements OnModuleInit, On
     this.sessionOf(client)?.onDisconnect(listener);
   }
 
+  /** @internal The first step of the shutdown: no new clients, and the others are served as before. */
+  drain(): void {
+    for (const server of this.servers.values()) server.drain();
+  }
+
   /** @internal Called by Nest on shutdown, once per path. */
   override async close(broadcaster: object): Promise<void> {
-    await this.servers.get(broadcaster)?.close();
+    await this.servers.get(broadcaster)?.close(this.deadline);
     this.servers.delete(broadcaster);
   }
 
   /** @internal Called by Nest on shutdown, after every path is closed. */
   override async dispose(): Promise<void> {
     this.heartbeat?.close();
-    for (const [port, upgrades] of this.upgrades) {
-      upgrades.detach();
-      if (port !== 0 && upgrades.httpServer.listening) {
-        await new Promise((resolve) => upgrades.httpServer.close(resolve));
-      }
-    }
+    const upgrades = [...this.upgrades];
     this.upgrades.clear();
+    for (const [, listener] of upgrades) listener.detach();
+    const own = upgrades.filter(([port, { httpServer }]) => port !== 0 && httpServer.listening);
+    await this.deadline.meets(Promise.all(own.map(([, { httpServer }]) => closePort(httpServer))));
+  }
+
+  private get deadline(): Deadline {
+    return (this.shutdown ??= new Deadline(this.context.edge.shutdownTimeoutMs));
   }
 
   protected override ensureHttpServerExists(): undefined {
@@ -172,6 +187,13 @@ function listen(server: Server, port: number): Promise<void> {
       resolve();
     });
   });
+}
+
+/** Who is still connected has no WebSocket there, and gets none: a request that has begun is not waited for. */
+function closePort(server: Server): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeAllConnections();
+  return closed;
 }
 
 /** Ours where the client offers it; else what `ws` would choose, for clients that carry a token there. */

@@ -47,9 +47,15 @@ export interface Bus {
    */
   want(channel: string): Promise<void>;
   unwant(channel: string): void;
-  /** Tells the other servers that this one ends: nobody asks it any more. It goes on to publish and to hear until `close`. */
+  /**
+   * Tells the other servers that this one has left, so none of them waits for it. It goes on to publish and to hear
+   * until `close`. Waits for Redis for half a second at most.
+   */
   sayGoodbye(): Promise<void>;
-  /** Says goodbye, where that was not done, and lets Redis go. Idempotent. */
+  /**
+   * Says goodbye if that was not done, and closes the links. Takes a second and a half at most, whatever state
+   * Redis is in; whatever is still waiting for Redis then is rejected. Idempotent.
+   */
   close(): Promise<void>;
 }
 
@@ -60,8 +66,11 @@ export interface PeerView {
   readonly alive: ReadonlySet<string>;
   /** Servers that fell silent within the last minute, and said no goodbye. */
   readonly silent: ReadonlySet<string>;
-  /** Resolves once this server has listened without a break for so long. */
-  whenHeardFor(ms: number): Promise<void>;
+  /**
+   * Resolves once this server has listened without a break for so long, or when the bus closes. During an outage that
+   * may be never, so whoever stops waiting before aborts the signal; that resolves the promise too.
+   */
+  whenHeardFor(ms: number, signal?: AbortSignal): Promise<void>;
   /** A server said goodbye, or was silent for longer than the dead-server timeout. */
   readonly lost$: Observable<string>;
 }

@@ -9,6 +9,11 @@ export function hearErrors(stream: Redis['stream']): void {
   stream.on('error', ignore);
 }
 
+/** Takes back one call of `hearErrors`. */
+export function ignoreErrors(stream: Redis['stream']): void {
+  stream.off('error', ignore);
+}
+
 /** An ioredis client as it is: until its first attempt to connect it has no stream, whatever its own type says. */
 interface AnyClient {
   readonly stream?: Redis['stream'];
@@ -18,6 +23,8 @@ interface AnyClient {
 /** Ends the client and its socket at once, in whatever state they are. */
 export function endClient(client: AnyClient): void {
   client.disconnect();
+  // A socket that is given up while it opens may still fail, and nobody else listens to it any more.
+  client.stream?.on('error', ignore);
   client.stream?.destroy();
 }
 

@@ -67,6 +67,12 @@ export class Outbox {
     }
   }
 
+  /** Redis is not asked any more: whatever it has not answered is settled now. */
+  close(): void {
+    for (const { outcome } of this.inFlight)
+      outcome.reject(new Error('the backplane was closed before Redis answered'));
+  }
+
   private parcelFor(channels: readonly string[], bytes: number): Parcel {
     const last = this.parcels.at(-1);
     if (last && last.bytes + bytes <= SHARED_BYTES && sameChannels(last.channels, channels)) return last;

@@ -39,7 +39,8 @@ export class Peers implements PeerView {
   private readonly known = new Map<string, Peer>();
   private readonly living = new Set<string>();
   private readonly lost = new Subject<string>();
-  private readonly waiters = new Set<{ readonly ms: number; readonly resolve: () => void }>();
+  private readonly waiters = new Set<{ readonly ms: number; readonly end: () => void }>();
+  private closed = false;
   private listeningSince: number | undefined;
 
   constructor(private readonly now: () => number) {}
@@ -57,9 +58,18 @@ export class Peers implements PeerView {
     return new Set(this.silentSince.keys());
   }
 
-  whenHeardFor(ms: number): Promise<void> {
-    if (this.hasHeardFor(ms)) return Promise.resolve();
-    return new Promise((resolve) => this.waiters.add({ ms, resolve }));
+  whenHeardFor(ms: number, signal?: AbortSignal): Promise<void> {
+    if (this.closed || signal?.aborted || this.hasHeardFor(ms)) return Promise.resolve();
+    return new Promise((resolve) => {
+      const end = (): void => {
+        this.waiters.delete(waiter);
+        signal?.removeEventListener('abort', end);
+        resolve();
+      };
+      const waiter = { ms, end };
+      this.waiters.add(waiter);
+      signal?.addEventListener('abort', end);
+    });
   }
 
   /** Something of this server was heard. Returns whether it is newer than what was heard before. */
@@ -150,17 +160,13 @@ export class Peers implements PeerView {
     }
     for (const [serverId, since] of this.silentSince)
       if (now - since > SILENT_MS) this.silentSince.delete(serverId);
-    for (const waiter of this.waiters) {
-      if (!this.hasHeardFor(waiter.ms)) continue;
-      this.waiters.delete(waiter);
-      waiter.resolve();
-    }
+    for (const { ms, end } of this.waiters) if (this.hasHeardFor(ms)) end();
   }
 
   close(): void {
+    this.closed = true;
     this.lost.complete();
-    for (const { resolve } of this.waiters) resolve();
-    this.waiters.clear();
+    for (const { end } of this.waiters) end();
   }
 
   private dead(serverId: string): void {

@@ -1,13 +1,17 @@
+import { once } from 'node:events';
 import { Redis, type RedisOptions } from 'ioredis';
 import { InvalidOptionsError } from '../options/invalid-options.error.js';
 import type { RedisRole } from '../options/redis-backplane-options.js';
 import { endClient } from './client-socket.js';
+import { CLASSIC } from './pub-sub-commands.js';
 import { type SentinelEvents, SentinelWatch } from './sentinel-watch.js';
 
 const CONNECT_TIMEOUT_MS = 1000;
 const RETRY_CAP_MS = 500;
 /** Replies that are still awaited at the end are not waited for longer than this. */
 const QUIT_TIMEOUT_MS = 500;
+/** Channels in one UNSUBSCRIBE, as in one SUBSCRIBE. */
+const BATCH = 512;
 
 /**
  * What every client of the backplane must have:
@@ -32,14 +36,23 @@ export function retryDelay(attempt: number): number {
 
 /** Makes the client of a role, not yet connected, and ends it, or leaves it to its owner. */
 export interface RedisClients {
+  /** The clients outlive the transport, so it has to tell `close` what it has subscribed. */
+  readonly areKept: boolean;
   create(role: RedisRole): Promise<Redis>;
-  close(client: Redis): Promise<void>;
+  /**
+   * Takes half a second at most, or a second and a half for a client that is waiting for a sentinel. Does not throw.
+   *
+   * @param subscribed the channels that the transport has subscribed on this client
+   */
+  close(client: Redis, subscribed?: readonly string[]): Promise<void>;
   /** Listens for failovers, where sentinels tell of them. */
   watch(events: SentinelEvents): SentinelWatch | undefined;
 }
 
 /** Clients made from options, and closed by us. */
 export class OwnRedisClients implements RedisClients {
+  readonly areKept = false;
+
   constructor(
     private readonly options: RedisOptions,
     private readonly name: string,
@@ -50,14 +63,13 @@ export class OwnRedisClients implements RedisClients {
   }
 
   async close(client: Redis): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    const patience = new Promise<void>((resolve) => (timer = setTimeout(resolve, QUIT_TIMEOUT_MS)));
-    const quit = client.status === 'ready' ? client.quit().catch(() => undefined) : undefined;
-    await Promise.race([quit, patience]);
-    clearTimeout(timer);
+    if (client.status === 'ready') await within(QUIT_TIMEOUT_MS, client.quit());
     // A socket that is given up while it opens may still fail, when nobody listens to its link any more.
     client.on('error', () => undefined);
+    const connecting = client.status === 'connecting';
     endClient(client);
+    // It looks for a server: whoever it is asking is its own to end, and times out.
+    if (connecting) await within(CONNECT_TIMEOUT_MS + QUIT_TIMEOUT_MS, ended(client));
   }
 
   /** Without it a client stays on a demoted server until Sentinel throws it out: 9.5 s against 1.3 s measured. */
@@ -68,6 +80,8 @@ export class OwnRedisClients implements RedisClients {
 
 /** Clients of the user's `connectionFactory`, checked when they are made and never closed by us. */
 export class UserRedisClients implements RedisClients {
+  readonly areKept = true;
+
   constructor(
     private readonly factory: (role: RedisRole, requiredOptions: RedisOptions) => Redis | Promise<Redis>,
     private readonly options: RedisOptions,
@@ -87,18 +101,31 @@ export class UserRedisClients implements RedisClients {
     return client;
   }
 
-  close(client: Redis): Promise<void> {
-    if (client.status !== 'ready') return Promise.resolve();
-    return client.unsubscribe().then(
-      () => undefined,
-      () => undefined,
-    );
+  /** What else its owner has subscribed stays. Without a connection, Redis has forgotten all of it anyway. */
+  async close(client: Redis, subscribed: readonly string[] = []): Promise<void> {
+    if (client.status !== 'ready') return;
+    const batches: Promise<unknown>[] = [];
+    for (let start = 0; start < subscribed.length; start += BATCH)
+      batches.push(CLASSIC.unsubscribe(client, subscribed.slice(start, start + BATCH)));
+    await within(QUIT_TIMEOUT_MS, Promise.allSettled(batches));
   }
 
   /** Whoever makes the clients has the say where they connect to. */
   watch(): undefined {
     return undefined;
   }
+}
+
+/** Resolves when the promise has settled, however it does, or after this time. */
+async function within(ms: number, promise: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, ms)));
+  await Promise.race([promise.catch(() => undefined), late]);
+  clearTimeout(timer);
+}
+
+async function ended(client: Redis): Promise<void> {
+  if (client.status !== 'end') await once(client, 'end');
 }
 
 function clientOptions(options: RedisOptions, connectionName: string): RedisOptions {

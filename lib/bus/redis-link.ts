@@ -1,5 +1,5 @@
 import type { Redis } from 'ioredis';
-import { hearErrors } from './client-socket.js';
+import { hearErrors, ignoreErrors } from './client-socket.js';
 import { retryDelay } from './redis-clients.js';
 import { explainConnectError } from './redis-connect.error.js';
 import type { Failover } from './sentinel-watch.js';
@@ -18,6 +18,8 @@ export class RedisLink {
   private attempt = 0;
   private handshakeTimer: NodeJS.Timeout | undefined;
   private retryTimer: NodeJS.Timeout | undefined;
+  /** The last socket whose errors are heard. */
+  private heard: Redis['stream'] | undefined;
   /** The client looks for a server, and has no socket yet. */
   private looking = false;
   private ending = false;
@@ -50,7 +52,7 @@ export class RedisLink {
   connect(): void {
     // A user's own client may be connected already.
     if (this.client.status === 'ready') {
-      hearErrors(this.client.stream);
+      this.hear(this.client.stream);
       this.onReady();
     }
     // A first failure rejects although the client goes on trying; `close` and `reconnecting` tell it.
@@ -93,6 +95,13 @@ export class RedisLink {
     this.client.off('error', this.onError);
     this.client.off('messageBuffer', this.onMessage);
     this.client.off('smessageBuffer', this.onMessage);
+    if (this.heard) ignoreErrors(this.heard);
+  }
+
+  /** For good, but for the last one of a client that is not ours: a socket that is given up may fail late. */
+  private hear(stream: Redis['stream']): void {
+    this.heard = stream;
+    hearErrors(stream);
   }
 
   private readonly onConnecting = (): void => {
@@ -103,7 +112,7 @@ export class RedisLink {
   private readonly onConnect = (): void => {
     this.looking = false;
     const { stream } = this.client;
-    hearErrors(stream);
+    this.hear(stream);
     this.handshakeTimer = setTimeout(() => {
       this.lastError = new Error(`the handshake with Redis took longer than ${HANDSHAKE_TIMEOUT_MS} ms`);
       stream.destroy();

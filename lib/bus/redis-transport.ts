@@ -23,6 +23,8 @@ export class RedisTransport implements Transport {
   private corked: Redis['stream'] | undefined;
   private readonly factoryTimers = new Map<LinkRole, NodeJS.Timeout>();
   private closed = false;
+  /** What is subscribed on a client that outlives this transport. */
+  private readonly subscribed = new Set<string>();
 
   constructor(
     private readonly clients: RedisClients,
@@ -56,6 +58,7 @@ export class RedisTransport implements Transport {
 
   async subscribe(channels: readonly string[]): Promise<void> {
     if (!this.subscriber?.isUp) throw new Error('the subscriber link to Redis is down');
+    if (this.clients.areKept) for (const channel of channels) this.subscribed.add(channel);
     try {
       await this.commands.subscribe(this.subscriber.client, channels);
     } catch (error) {
@@ -65,6 +68,7 @@ export class RedisTransport implements Transport {
 
   async unsubscribe(channels: readonly string[]): Promise<void> {
     if (!this.subscriber?.isUp) return;
+    for (const channel of channels) this.subscribed.delete(channel);
     await this.commands.unsubscribe(this.subscriber.client, channels);
   }
 
@@ -81,7 +85,7 @@ export class RedisTransport implements Transport {
     await Promise.all(
       links.map(async (link) => {
         link.end();
-        await this.clients.close(link.client);
+        await this.clients.close(link.client, link === this.subscriber ? [...this.subscribed] : []);
         link.detach();
       }),
     );

@@ -102,6 +102,7 @@ export class ServerBus implements Bus {
   }
 
   async start(receive: RecordReceiver): Promise<void> {
+    if (this.closing) return;
     this.receive = receive;
     for (const channel of [this.channels.servers, this.channels.server(this.serverId)]) {
       // The link is not up yet: the wish stays, and is granted when it is.
@@ -137,8 +138,8 @@ export class ServerBus implements Bus {
   }
 
   private async endHearing(): Promise<void> {
-    // A heartbeat after the goodbye would say the opposite.
-    this.hearing.stop();
+    // A heartbeat after the goodbye would say the opposite. Publishes go on timing out until the end.
+    this.hearing.end();
     const goodbye = this.publish([this.channels.servers], GOODBYE).catch(() => undefined);
     if (this.facts.linksUp) await firstValueFrom(race(goodbye, timer(GOODBYE_TIMEOUT_MS)));
   }
@@ -147,6 +148,8 @@ export class ServerBus implements Bus {
     await this.sayGoodbye();
     this.update({ closed: true });
     await this.transport.close();
+    this.hearing.stop();
+    this.outbox.close();
     this.subscriptions.linkLost(new Error('the backplane is closed'), this.now());
     this.statusSubject.complete();
     this.errors.complete();

@@ -22,9 +22,9 @@ import { type Answer, HeldAsks } from './held-asks.js';
 import type { LocalConnection } from './local-connection.js';
 import { PendingAsk } from './pending-ask.js';
 import type { RecordReceiver } from './record-receiver.js';
-import { InvokeCanceledError } from './request.errors.js';
+import { BackplaneClosedError, InvokeCanceledError } from './request.errors.js';
 import type { Roster } from './roster.js';
-import { checkSize, publishError } from './routing.errors.js';
+import { checkSize, closedError, publishError } from './routing.errors.js';
 
 /** "Every server" is meant as of a view that is one heartbeat old: whoever is there has spoken by then. */
 const FARM_VIEW_MS = 1000;
@@ -52,6 +52,7 @@ interface Parcel {
 /** Asks clients, wherever they are, and brings their answers back. */
 export class Asks {
   private number = 0;
+  private closed = false;
   private readonly pending = new Map<string, PendingAsk>();
   private readonly held = new HeldAsks();
 
@@ -74,7 +75,8 @@ export class Asks {
    * Sends the event to the clients of the address and resolves when all have answered, cannot answer any
    * more, or the time is over; what came of each is in the result.
    *
-   * @throws MessageTooLargeError, NotPublishedError, PublishOutcomeUnknownError, InvokeCanceledError (as rejections)
+   * @throws MessageTooLargeError, NotPublishedError, PublishOutcomeUnknownError, InvokeCanceledError,
+   * BackplaneClosedError (as rejections)
    */
   async ask(
     address: Address,
@@ -87,6 +89,7 @@ export class Asks {
     const question: Question = { id, address, timeoutMs, frames: MessageFrames.of({ event, data, id }) };
     // What cannot be sent is refused before anybody is asked.
     const parcel = local ? undefined : this.wrap(question);
+    if (parcel && this.closed) throw closedError();
     const pending = new PendingAsk(this.bus.peers);
     const { servers } = pending;
     const canceled = new Deferred<never>();
@@ -119,7 +122,10 @@ export class Asks {
     this.held.disconnected(connection);
   }
 
+  /** Asks under way end with a BackplaneClosedError, and no other server is asked any more. */
   close(): void {
+    this.closed = true;
+    for (const { servers } of this.pending.values()) servers.end(new BackplaneClosedError('invoke'));
     this.held.close();
   }
 
@@ -157,7 +163,7 @@ export class Asks {
       throw publishError(0, cause);
     });
     if (!farm) return;
-    await Promise.race([this.bus.peers.whenHeardFor(FARM_VIEW_MS), servers.done]);
+    await servers.whenHeardFor(FARM_VIEW_MS);
     for (const server of this.bus.peers.alive) servers.expect(server);
   }
 

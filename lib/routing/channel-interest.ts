@@ -20,6 +20,7 @@ interface Interest {
 /** Which channels this server needs: the first holder wants a channel, the last one lets it go after a while. */
 export class ChannelInterest {
   private readonly interests = new Map<string, Interest>();
+  private closed = false;
 
   constructor(
     private readonly bus: Pick<Bus, 'want' | 'unwant'>,
@@ -37,6 +38,7 @@ export class ChannelInterest {
    */
   acquire(of: PathTarget): Promise<void> {
     const channel = this.channels.target(of.path, of.target);
+    if (this.closed) return this.bus.want(channel);
     const interest = this.interests.get(channel);
     if (interest) {
       interest.holders++;
@@ -57,7 +59,9 @@ export class ChannelInterest {
     }, LINGER_MS);
   }
 
+  /** Whoever acquires or releases a channel from now on starts no timer. */
   close(): void {
+    this.closed = true;
     for (const { linger } of this.interests.values()) clearTimeout(linger);
     this.interests.clear();
   }

@@ -17,12 +17,13 @@ import { recipients } from './deliver.js';
 import type { LocalConnection } from './local-connection.js';
 import type { RecordReceiver } from './record-receiver.js';
 import {
+  BackplaneClosedError,
   CommandFailedError,
   CommandTimeoutError,
   ConnectionNotFoundError,
   ServerLostError,
 } from './request.errors.js';
-import { NotPublishedError } from './routing.errors.js';
+import { closedError, NotPublishedError } from './routing.errors.js';
 import type { Roster } from './roster.js';
 import { ServerReplies } from './server-replies.js';
 
@@ -41,6 +42,7 @@ interface Done {
 /** Joins, leaves and disconnects connections wherever they are, and tells that it is done. */
 export class Commands {
   private number = 0;
+  private closed = false;
   private readonly pending = new Map<number, ServerReplies<CommandReplyRecord>>();
   /** Commands of other servers by origin and number, oldest first: a repetition gets the same reply. */
   private readonly done = new Map<string, Done>();
@@ -60,7 +62,7 @@ export class Commands {
   /**
    * Resolves when every server concerned has done it.
    *
-   * @throws ConnectionNotFoundError, ServerLostError, CommandTimeoutError, CommandFailedError, NotJoinedError,
+   * @throws BackplaneClosedError, ConnectionNotFoundError, ServerLostError, CommandTimeoutError, CommandFailedError, NotJoinedError,
    * NotPublishedError (as rejections)
    */
   async run(address: Address, action: CommandAction, local: boolean): Promise<void> {
@@ -77,11 +79,18 @@ export class Commands {
     if (missing.length > 0) throw new ConnectionNotFoundError(missing);
   }
 
+  /** Commands under way end with a BackplaneClosedError, and no other server is asked any more. */
+  close(): void {
+    this.closed = true;
+    for (const replies of this.pending.values()) replies.end(new BackplaneClosedError('command'));
+  }
+
   /** @returns ids that the address names and nobody has */
   private async askOthers(address: Address, action: CommandAction): Promise<string[]> {
     const farm = !namesConnectionsOnly(address);
     const channels = farm ? [this.channels.servers] : channelsOf(address, this.channels, this.bus.serverId);
     if (channels.length === 0) return [];
+    if (this.closed) throw closedError();
     const number = ++this.number;
     const replies = new ServerReplies<CommandReplyRecord>(this.bus.peers);
     this.pending.set(number, replies);
@@ -112,7 +121,7 @@ export class Commands {
       if (server !== undefined && server !== this.bus.serverId) replies.expect(server);
     }
     if (farm) {
-      await this.bus.peers.whenHeardFor(FARM_VIEW_MS);
+      await replies.whenHeardFor(FARM_VIEW_MS);
       for (const server of this.bus.peers.alive) replies.expect(server);
     }
     replies.expectNoMore();

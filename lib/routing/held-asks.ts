@@ -18,9 +18,10 @@ interface HeldAsk {
 /** Asks that this server's own clients have not answered yet, whoever asked. */
 export class HeldAsks {
   private readonly held = new Map<string, HeldAsk>();
+  private closed = false;
 
   hold(id: string, connections: readonly LocalConnection[], timeoutMs: number, send: AnswerSender): void {
-    if (connections.length === 0) return;
+    if (connections.length === 0 || this.closed) return;
     const held: HeldAsk = {
       connections: new Set(connections),
       send,
@@ -52,6 +53,7 @@ export class HeldAsks {
   }
 
   close(): void {
+    this.closed = true;
     for (const [id, held] of this.held) this.forget(id, held);
   }
 

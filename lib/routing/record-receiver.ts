@@ -28,7 +28,9 @@ export class RecordReceiver {
     this.errors.next(error);
   }
 
+  /** What still arrives is dropped. */
   close(): void {
+    this.handlers.clear();
     this.errors.complete();
   }
 }

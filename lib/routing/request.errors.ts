@@ -16,6 +16,17 @@ export class ServerLostError extends Error {
   }
 }
 
+/** This server shut down while a command or an invoke waited for other servers. Whether they have done it is unknown. */
+export class BackplaneClosedError extends Error {
+  override readonly name = 'BackplaneClosedError';
+
+  constructor(call: 'command' | 'invoke') {
+    super(
+      `This server shut down before the ${call} was answered. Other servers may have carried it out; repeat it on another server if that is safe.`,
+    );
+  }
+}
+
 /** Servers that are alive did not answer a command in time. Whether they did it is unknown; it is safe to repeat. */
 export class CommandTimeoutError extends Error {
   override readonly name = 'CommandTimeoutError';

@@ -60,6 +60,7 @@ export class Router {
   close(): void {
     this.policy.close();
     this.roster.close();
+    this.commands.close();
     this.asks.close();
     this.receiver.close();
   }

@@ -63,6 +63,11 @@ export class NotJoinedError extends Error {
   }
 }
 
+/** What a call to other servers fails with once this server has shut down. */
+export function closedError(): NotPublishedError {
+  return new NotPublishedError(0, new PublishRefusedError('the backplane is closed'));
+}
+
 /** @throws MessageTooLargeError */
 export function checkSize(record: Buffer): void {
   if (record.length > MAX_MESSAGE_BYTES) throw new MessageTooLargeError(record.length);

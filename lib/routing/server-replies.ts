@@ -18,7 +18,12 @@ export class ServerReplies<Reply> {
   private readonly awaited = new Set<string>();
   private readonly finished = new Deferred();
   private readonly subscription: Subscription;
+  /** Servers that may not be there. */
+  private doubted: string[] = [];
   private complete = false;
+  private ended = false;
+  /** Ends what waits for this server to have listened for long enough. Made when something does. */
+  private waits: AbortController | undefined;
 
   constructor(private readonly peers: PeerView) {
     this.subscription = peers.lost$.subscribe((server) => this.give(server, this.lost));
@@ -34,12 +39,19 @@ export class ServerReplies<Reply> {
   }
 
   expect(server: string): void {
+    if (this.ended) return;
     if (this.replies.has(server) || this.awaited.has(server) || this.lost.includes(server)) return;
     this.awaited.add(server);
     if (this.peers.alive.has(server)) return;
-    void this.peers.whenHeardFor(ABSENT_AFTER_MS).then(() => {
-      if (!this.peers.alive.has(server)) this.give(server, this.absent);
-    });
+    this.doubted.push(server);
+    if (this.doubted.length === 1) void this.whenHeardFor(ABSENT_AFTER_MS).then(() => this.giveUpAbsent());
+  }
+
+  /** Resolves once this server has listened for so long, or when nothing is waited for any more. */
+  whenHeardFor(ms: number): Promise<void> {
+    this.waits ??= new AbortController();
+    if (this.ended) this.waits.abort();
+    return this.peers.whenHeardFor(ms, this.waits.signal);
   }
 
   /** This server has begun to reply, so it is there. */
@@ -58,10 +70,22 @@ export class ServerReplies<Reply> {
     this.settle();
   }
 
-  /** Nothing is waited for any more, whatever is outstanding. */
-  end(): void {
+  /** Nothing is waited for any more, whatever is outstanding. `done` rejects with the error, if there is one. */
+  end(error?: Error): void {
+    this.ended = true;
+    this.waits?.abort();
     this.subscription.unsubscribe();
-    this.finished.resolve();
+    if (!error) return this.finished.resolve();
+    // Whoever awaits it is told, and may not have begun to.
+    this.finished.promise.catch(() => undefined);
+    this.finished.reject(error);
+  }
+
+  private giveUpAbsent(): void {
+    const { doubted } = this;
+    this.doubted = [];
+    if (this.ended) return;
+    for (const server of doubted) if (!this.peers.alive.has(server)) this.give(server, this.absent);
   }
 
   private give(server: string, where: string[]): void {

@@ -102,6 +102,7 @@ export class PartitionTransport implements Transport, ShardMember {
     this.links = undefined;
     links?.detach(this.tag);
     if (links) await this.nodes.release(links);
+    await this.nodes.released();
   }
 
   private leave(cause: Error): void {

@@ -26,6 +26,8 @@ export interface ShardMember {
 export class ShardNodes {
   private readonly partitions = new Set<ShardMember>();
   private readonly links = new Map<NodeLinks, number>();
+  /** Links that no partition needs any more, until they are closed. */
+  private readonly closing = new Set<Promise<void>>();
   private readonly setup: NodeLinksSetup;
   private timer: NodeJS.Timeout | undefined;
   private hurries = 0;
@@ -81,7 +83,15 @@ export class ShardNodes {
     this.links.set(links, users);
     if (users > 0) return;
     this.links.delete(links);
-    await links.close();
+    const closed = links.close();
+    this.closing.add(closed);
+    await closed;
+    this.closing.delete(closed);
+  }
+
+  /** Resolves when all links are closed that no partition needs any more, also those left behind by one that moved. */
+  async released(): Promise<void> {
+    await Promise.all(this.closing);
   }
 
   private plan(delayMs: number): void {

@@ -81,6 +81,8 @@ export class Topology implements SlotOwners {
     let cause: unknown;
     let doubtful: ClusterView | undefined;
     for (const node of this.candidates()) {
+      // A link that was being opened may ask after the end; a client made for it now would outlive the bus.
+      if (this.closed) break;
       try {
         const view = await this.ask(node);
         if (view.hasQuorum) {
@@ -93,7 +95,6 @@ export class Topology implements SlotOwners {
         cause = error;
       }
       this.dismiss();
-      if (this.closed) break;
     }
     if (doubtful) return doubtful;
     throw toTopologyError(cause);
