@@ -29,7 +29,7 @@ export class Farewells {
       for (const hook of runningHooks(client)) clients.set(hook, (clients.get(hook) ?? 0) + 1);
     for (const [hook, count] of clients)
       logger.warn(
-        `${hook} did not return within shutdownTimeout (${deadline.ms} ms) for ${count} clients of ${path}. The shutdown goes on without it.`,
+        `${hook} did not return within shutdownTimeout (${deadline.ms} ms) for ${count} client${count === 1 ? '' : 's'} of ${path}. The shutdown goes on without it.`,
       );
   }
 }

@@ -14,6 +14,12 @@ export function ignoreErrors(stream: Redis['stream']): void {
   stream.off('error', ignore);
 }
 
+/**
+ * What `endClient` ends is destroyed at once. ioredis would wait two seconds before it does so itself, and its timer
+ * goes on for as long where there is no socket any more: between two attempts to connect, say.
+ */
+export const DISCONNECT_TIMEOUT_MS = 1;
+
 /** An ioredis client as it is: until its first attempt to connect it has no stream, whatever its own type says. */
 interface AnyClient {
   readonly stream?: Redis['stream'];

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { Redis, type RedisOptions } from 'ioredis';
 import { InvalidOptionsError } from '../options/invalid-options.error.js';
 import type { RedisRole } from '../options/redis-backplane-options.js';
-import { endClient } from './client-socket.js';
+import { DISCONNECT_TIMEOUT_MS, endClient } from './client-socket.js';
 import { CLASSIC } from './pub-sub-commands.js';
 import { type SentinelEvents, SentinelWatch } from './sentinel-watch.js';
 
@@ -59,7 +59,8 @@ export class OwnRedisClients implements RedisClients {
   ) {}
 
   create(role: RedisRole): Promise<Redis> {
-    return Promise.resolve(new Redis(clientOptions(this.options, `${this.name}:${role}`)));
+    const options = clientOptions(this.options, `${this.name}:${role}`);
+    return Promise.resolve(new Redis({ ...options, disconnectTimeout: DISCONNECT_TIMEOUT_MS }));
   }
 
   async close(client: Redis): Promise<void> {

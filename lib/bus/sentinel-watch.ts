@@ -1,5 +1,5 @@
 import { Redis, type RedisOptions } from 'ioredis';
-import { endClient, hearErrors } from './client-socket.js';
+import { DISCONNECT_TIMEOUT_MS, endClient, hearErrors } from './client-socket.js';
 import { RedisConnectError, explainConnectError } from './redis-connect.error.js';
 
 const SWITCH = '+switch-master';
@@ -56,6 +56,7 @@ export class SentinelWatch {
       ...(sentinelPassword && { password: sentinelPassword }),
       ...(sentinelTLS && { tls: sentinelTLS }),
       connectTimeout: CONNECT_TIMEOUT_MS,
+      disconnectTimeout: DISCONNECT_TIMEOUT_MS,
       keepAlive: 15_000,
       enableReadyCheck: false,
       autoResubscribe: false,

@@ -1,5 +1,3 @@
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import type { BackplaneConnection } from '../../lib/broadcast/backplane-connection.js';
 import { jsonProtocol } from '../../lib/protocol/json-protocol.js';
@@ -15,26 +13,15 @@ import {
   useRedis,
 } from '../support/acceptance.js';
 import type { ChatServer } from '../support/chat-app.js';
+import { heapUsed } from '../support/heap.js';
 import { RedisInspector } from '../support/redis-inspector.js';
 import { useTestFarm } from '../support/test-farm.js';
 
 const farm = useTestFarm();
 const redis = useRedis({ own: true });
 
-setFlagsFromString('--expose-gc');
-const collectGarbage = runInNewContext('gc') as () => void;
-
 const CLIENTS = 20;
 const MEBIBYTE = 1024 * 1024;
-
-/** Twice, with a turn between: what a finalizer frees is freed by the second one. */
-async function heapUsed(): Promise<number> {
-  for (let times = 0; times < 2; times++) {
-    collectGarbage();
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-  return process.memoryUsage().heapUsed;
-}
 
 /** Clients come, join and leave so many groups that nobody had before, and go. */
 async function churn(server: ChatServer, joins: number, round: string): Promise<void> {

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { DEAD_AFTER_MS, Peers } from '../../lib/bus/peers.js';
 import { settled, stateOf } from '../support/fake-transport.js';
 import { collect } from '../support/observe.js';
@@ -272,6 +272,31 @@ describe('whenHeardFor', () => {
     expect(await heardFor(state)).toBe('resolved');
   });
 
+  it('ends when its signal is aborted, before and while it waits', async () => {
+    const controller = new AbortController();
+    const state = stateOf(peers.whenHeardFor(60_000, controller.signal));
+    expect(await heardFor(state)).toBe('pending');
+    controller.abort();
+    expect(await heardFor(state)).toBe('resolved');
+    expect(await heardFor(stateOf(peers.whenHeardFor(60_000, controller.signal)))).toBe('resolved');
+  });
+
+  it('leaves no listener on its signal, however it ends', async () => {
+    const { signal } = new AbortController();
+    const added = vi.spyOn(signal, 'addEventListener');
+    const removed = vi.spyOn(signal, 'removeEventListener');
+    void peers.whenHeardFor(0, signal);
+    void peers.whenHeardFor(2000, signal);
+    void peers.whenHeardFor(60_000, signal);
+    pass(2000);
+    peers.close();
+    await settled();
+    expect(added).toHaveBeenCalledTimes(2);
+    expect(removed.mock.calls.map(([, listener]) => listener)).toEqual(
+      added.mock.calls.map(([, listener]) => listener),
+    );
+  });
+
   it('waits where hearing has never begun', async () => {
     expect(await heardFor(stateOf(new Peers(() => clock).whenHeardFor(0)))).toBe('pending');
   });
@@ -284,5 +309,6 @@ describe('at the end', () => {
     peers.close();
     expect(lost.completed).toBe(true);
     await waiting;
+    await peers.whenHeardFor(60_000);
   });
 });

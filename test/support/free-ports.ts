@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:net';
+import { type AddressInfo, createServer, type Server } from 'node:net';
 
 const HOST = '127.0.0.1';
 /** Where a port is reserved: by a listener that nobody connects to, and that goes with its process. */
@@ -25,6 +25,15 @@ export async function freePorts(preferred: readonly (number | undefined)[]): Pro
     ports.push(await firstFree(candidates.filter((candidate) => !ports.includes(candidate))));
   }
   return ports;
+}
+
+/** A port that is free on all addresses at this moment, for a server that cannot listen on one address only. */
+export async function portOfNobody(): Promise<number> {
+  const server = createServer().listen(0);
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
 }
 
 async function firstFree(ports: readonly number[]): Promise<number> {

@@ -2,10 +2,8 @@ import { Socket, connect as connectTcp } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { AbstractConnector, type RedisOptions } from 'ioredis';
 import type { RedisNode } from '../../options/connection-plan.js';
+import { DISCONNECT_TIMEOUT_MS } from '../client-socket.js';
 import { optionsFor } from './node-options.js';
-
-/** How long a connection may take to end politely, as in ioredis. */
-const DISCONNECT_TIMEOUT_MS = 2000;
 
 type Connector = NonNullable<RedisOptions['Connector']>;
 
@@ -17,7 +15,7 @@ type Connector = NonNullable<RedisOptions['Connector']>;
 export function nodeConnector(locate: () => Promise<RedisNode>, options: RedisOptions): Connector {
   return class NodeConnector extends AbstractConnector {
     constructor() {
-      super(options.disconnectTimeout ?? DISCONNECT_TIMEOUT_MS);
+      super(DISCONNECT_TIMEOUT_MS);
     }
 
     override async connect(): Promise<Socket> {

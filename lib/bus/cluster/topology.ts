@@ -1,6 +1,6 @@
 import { Redis, type NatMap, type RedisOptions } from 'ioredis';
 import type { RedisNode } from '../../options/connection-plan.js';
-import { endClient, hearErrors } from '../client-socket.js';
+import { DISCONNECT_TIMEOUT_MS, endClient, hearErrors } from '../client-socket.js';
 import { RedisConnectError, explainConnectError } from '../redis-connect.error.js';
 import { isReplyError } from '../redis-transport.js';
 import { type ClusterView, ownerOf, parseClusterNodes, sameNode } from './cluster-view.js';
@@ -134,6 +134,7 @@ export class Topology implements SlotOwners {
       ...optionsFor(this.options, node),
       connectionName: `${this.name}:topology`,
       connectTimeout: ANSWER_TIMEOUT_MS,
+      disconnectTimeout: DISCONNECT_TIMEOUT_MS,
       maxRetriesPerRequest: 0,
       enableOfflineQueue: true,
       autoResubscribe: false,

@@ -1,0 +1,224 @@
+import { Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { Deferred } from '../../lib/bus/deferred.js';
+import { DEAD_AFTER_MS } from '../../lib/bus/peers.js';
+import type { Admission } from '../../lib/options/edge-options.js';
+import type { RedisBackplaneOptions } from '../../lib/options/redis-backplane-options.js';
+import { ConnectionClosedError, ConnectionNotFoundError } from '../../lib/routing/request.errors.js';
+import {
+  answer,
+  autoAnswer,
+  connectMember,
+  type Member,
+  rejection,
+  useRedis,
+} from '../support/acceptance.js';
+import type { ChatServer } from '../support/chat-app.js';
+import { collect, eventually, next } from '../support/observe.js';
+import { RawClient, refusal } from '../support/raw-client.js';
+import { RedisInspector } from '../support/redis-inspector.js';
+import { useTestFarm } from '../support/test-farm.js';
+
+const farm = useTestFarm();
+const redis = useRedis({ own: true });
+
+/** The delay that an app puts between "no new clients" and the end, so that balancers notice. */
+@Injectable()
+class DrainDelay implements BeforeApplicationShutdown {
+  readonly begun = new Deferred();
+  readonly over = new Deferred();
+
+  beforeApplicationShutdown(): Promise<void> {
+    this.begun.resolve();
+    return this.over.promise;
+  }
+}
+
+interface Draining {
+  readonly peer: ChatServer;
+  readonly leaving: ChatServer;
+  /** A client of the server that leaves. */
+  readonly member: Member;
+  /** Begins the shutdown; resolves when the app is in its drain delay. */
+  drain(): Promise<void>;
+  /** Ends the drain delay, and with it the app. */
+  end(): Promise<void>;
+}
+
+async function startPair(connection?: string, more: RedisBackplaneOptions = {}): Promise<Draining> {
+  const options = { ...farm.options(connection), ...more };
+  const peer = await farm.server(options);
+  const leaving = await farm.server(options, { providers: [DrainDelay] });
+  const delay = leaving.app.get(DrainDelay);
+  // Also when the test fails before: nothing else ends the delay.
+  farm.onEnd(() => delay.over.resolve());
+  const member = await connectMember(farm, leaving);
+  await eventually(() => expect(peer.backplane.delivery().servers).toBe(1));
+  await eventually(() => expect(leaving.backplane.delivery().servers).toBe(1));
+  let closed: Promise<void> | undefined;
+  return {
+    peer,
+    leaving,
+    member,
+    drain: () => {
+      closed = leaving.app.close();
+      return delay.begun.promise;
+    },
+    end: async () => {
+      delay.over.resolve();
+      await closed;
+    },
+  };
+}
+
+const connections: [string, () => string | undefined][] = [
+  ['Redis', () => redis.url],
+  ['memory:', () => undefined],
+];
+
+describe.each(connections)('a server that drains, over %s', (_name, connection) => {
+  it('is not ready, refuses new clients with 503, and is alive to its peers', async () => {
+    const { peer, leaving, drain, end } = await startPair(connection());
+    const statuses = collect(peer.backplane.status$);
+    await drain();
+
+    expect(leaving.backplane.readiness().up).toBe(false);
+    expect(leaving.backplane.delivery().up).toBe(true);
+    expect(await refusal(leaving, '/chat')).toBe(503);
+    expect(peer.backplane.delivery().servers).toBe(1);
+    expect(statuses.values).toEqual([{ state: 'ready' }]);
+
+    await end();
+  });
+
+  it('carries out commands, answers invokes and gets emits for its clients, whoever asks', async () => {
+    const { peer, leaving, member, drain, end } = await startPair(connection());
+    const { client, id } = member;
+    autoAnswer(client, 'question', 42);
+    await drain();
+
+    for (const { broadcaster } of [peer, leaving]) {
+      await broadcaster.connection(id).join('room');
+      expect((await broadcaster.group('room').emit('news', 1)).backplane).toBe('accepted');
+      await client.next('news');
+      expect(await broadcaster.connection(id).invoke('question')).toBe(42);
+      expect(await broadcaster.group('room').invokeAll('question')).toEqual({
+        responses: [{ connectionId: id, status: 'fulfilled', value: 42 }],
+        missing: { servers: [], connections: [] },
+      });
+      await broadcaster.group('room').leave('room');
+      expect([...member.connection.groups]).toEqual([]);
+    }
+    await peer.broadcaster.connection(id).disconnect(4000);
+
+    expect(await client.closed).toMatchObject({ code: 4000 });
+    await end();
+  });
+
+  it('brings the reply to an invoke that was in progress, and ConnectionClosedError where the client is sent away first', async () => {
+    const { peer, member, drain, end } = await startPair(connection());
+    const { client, id } = member;
+    const answered = peer.broadcaster.connection(id).invoke('slow');
+    const unanswered = rejection(peer.broadcaster.connection(id).invoke('never'), ConnectionClosedError);
+    const collected = peer.broadcaster.invokeAll('never');
+    const slow = await client.next('slow');
+    await client.count('never', 2);
+    await drain();
+
+    answer(client, slow, 'done');
+    expect(await answered).toBe('done');
+    await end();
+
+    expect((await unanswered).connectionId).toBe(id);
+    expect((await collected).missing).toEqual({ servers: [], connections: [id] });
+    expect(await client.closed).toMatchObject({ code: 1001 });
+  });
+
+  it('says goodbye when its clients are gone: from then on nobody waits for it', async () => {
+    const { peer, member, drain, end } = await startPair(connection());
+    const staying = await connectMember(farm, peer);
+    autoAnswer(staying.client, 'who', 'me');
+    await drain();
+    const during = peer.broadcaster.all.join('everyone');
+    const ended = performance.now();
+    await end();
+    await during;
+
+    await eventually(() => expect(peer.backplane.delivery().servers).toBe(0));
+    await peer.broadcaster.group('everyone').leave('everyone');
+    const { missing, responses } = await peer.broadcaster.invokeAll<string>('who');
+    const error = await rejection(
+      peer.broadcaster.connection(member.id).join('room'),
+      ConnectionNotFoundError,
+    );
+
+    expect(missing).toEqual({ servers: [], connections: [] });
+    expect(responses).toMatchObject([{ connectionId: staying.id, value: 'me' }]);
+    expect(error.connectionIds).toEqual([member.id]);
+    // By its goodbye: silence alone would tell later.
+    expect(performance.now() - ended).toBeLessThan(DEAD_AFTER_MS);
+  });
+
+  it('delivers what hooks emit while it ends: from handleDisconnect, and from the last hooks of the app', async () => {
+    const connected = await startPair(connection());
+    const watcher = await connectMember(farm, connected.peer);
+    const { leaving } = connected;
+    connected.member.connection.socket.once('close', () => void leaving.broadcaster.emit('gone', 1));
+    await connected.drain();
+    await leaving.broadcaster.emit('draining');
+    await connected.end();
+
+    expect((await watcher.client.next('draining')).event).toBe('draining');
+    expect((await watcher.client.next('gone')).data).toBe(1);
+  });
+});
+
+describe('while a server drains', () => {
+  let inspector: RedisInspector;
+  beforeAll(() => {
+    inspector = new RedisInspector(redis.url);
+    return () => inspector.close();
+  });
+
+  it('a lost link is reported, and so is what its clients may have missed', async () => {
+    const { peer, leaving, member, drain, end } = await startPair(redis.url);
+    await drain();
+    const failed = next(leaving.backplane.connectionFailed$);
+    const restored = next(leaving.backplane.connectionRestored$);
+    const lost = next(leaving.backplane.loss$, ({ path }) => path === '/chat');
+
+    await inspector.client.client('KILL', 'TYPE', 'pubsub');
+
+    await failed;
+    await restored;
+    const { affected } = await lost;
+    await affected.emit('reload');
+    await member.client.next('reload');
+    await eventually(() => expect(peer.backplane.status.state).toBe('ready'));
+    await peer.broadcaster.connection(member.id).join('after');
+    await end();
+  });
+
+  it('a client that waits for admission is refused with 503 at once, whatever authenticate does later', async () => {
+    const decision = new Deferred<Admission | null>();
+    let asked = 0;
+    const authenticate = ({ url = '' }: { url?: string }): Promise<Admission | null> => {
+      if (!url.includes('slow')) return Promise.resolve({});
+      asked++;
+      return decision.promise;
+    };
+    const { leaving, drain, end } = await startPair(undefined, { authenticate });
+    const waiting = await RawClient.ask(leaving, '/chat?slow');
+    farm.onEnd(() => waiting.socket.destroy());
+    await eventually(() => expect(asked).toBe(1));
+    const { refused } = leaving.backplane.counters;
+    await drain();
+
+    await waiting.until('HTTP/1.1 503 ');
+    await waiting.closed;
+    decision.resolve({});
+    expect(leaving.backplane.counters.refused).toBe(refused + 1);
+    await eventually(() => expect(leaving.backplane.counters.connections).toBe(1));
+    await end();
+  });
+});
