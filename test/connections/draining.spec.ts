@@ -40,9 +40,9 @@ interface Draining {
   /** A client of the server that leaves. */
   readonly member: Member;
   /** Begins the shutdown; resolves when the app is in its drain delay. */
-  drain(): Promise<void>;
+  readonly drain: () => Promise<void>;
   /** Ends the drain delay, and with it the app. */
-  end(): Promise<void>;
+  readonly end: () => Promise<void>;
 }
 
 async function startPair(connection?: string, more: RedisBackplaneOptions = {}): Promise<Draining> {
