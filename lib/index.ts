@@ -1,6 +1,7 @@
 export { RedisBackplaneModule } from './redis-backplane.module.js';
 export { BackplaneConnectError } from './backplane-lifecycle.js';
 export type {
+  BufferOptions,
   OutageOption,
   RedisBackplaneOptions,
   RedisBackplaneOptionsFactory,
@@ -28,6 +29,9 @@ export { DuplicateBackplaneError, ForeignAdapterError, NoHttpServerError } from 
 
 export { Delivery, type BackplaneOutcome } from './routing/delivery.js';
 export {
+  type GivenUpTarget,
+  type GiveUpReason,
+  MessagesGivenUpError,
   MessageTooLargeError,
   NotJoinedError,
   NotPublishedError,

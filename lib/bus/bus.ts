@@ -39,6 +39,8 @@ export interface Bus {
    * @throws PublishRefusedError (as a rejection) when Redis certainly has not got it; any other rejection leaves the outcome unknown
    */
   publish(channels: readonly string[], record: Buffer): Promise<Accepted>;
+  /** The pipes to Redis that a publish on these channels takes. The same pipe is the same object each time. */
+  pipesOf(channels: readonly string[]): readonly Pipe[];
   /**
    * Wants a channel until `unwant`, through every outage.
    * Resolves when it is subscribed; rejects when that cannot be now, though the channel stays wanted.
@@ -57,6 +59,12 @@ export interface Bus {
    * Redis is in; whatever is still waiting for Redis then is rejected. Idempotent.
    */
   close(): Promise<void>;
+}
+
+/** A first-in, first-out way to the other servers: one for a whole farm, or one for each partition of a cluster. */
+export interface Pipe {
+  /** Whether a publish can leave now, and this server has listened without a break for so long. */
+  isOpenFor(ms: number): boolean;
 }
 
 export type RecordReceiver = (origin: string, kind: number, body: Buffer) => void;

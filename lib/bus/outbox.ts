@@ -39,8 +39,13 @@ export class Outbox {
     private readonly onRefused: () => void,
   ) {}
 
+  /** Whether Redis keeps up: otherwise `publish` refuses. */
+  get hasRoom(): boolean {
+    return this.inFlightBytes <= MAX_IN_FLIGHT_BYTES;
+  }
+
   publish(channels: readonly string[], record: Buffer): Promise<Accepted> {
-    if (this.inFlightBytes > MAX_IN_FLIGHT_BYTES) {
+    if (!this.hasRoom) {
       const reason = `Redis has not answered for the last ${this.inFlightBytes} bytes that were published`;
       return Promise.reject(new PublishRefusedError(reason));
     }

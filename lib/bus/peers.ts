@@ -173,7 +173,7 @@ export class Peers implements PeerView {
     if (this.living.delete(serverId)) this.lost.next(serverId);
   }
 
-  private hasHeardFor(ms: number): boolean {
+  hasHeardFor(ms: number): boolean {
     return this.listeningSince !== undefined && this.now() - this.listeningSince >= ms;
   }
 }

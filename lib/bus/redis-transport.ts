@@ -6,11 +6,16 @@ import { RedisLink } from './redis-link.js';
 import type { SentinelWatch } from './sentinel-watch.js';
 import {
   type LinkRole,
+  PublishDeniedError,
   PublishRefusedError,
   SubscriptionRefusedError,
   type Transport,
   type TransportEvents,
 } from './transport.js';
+
+/** Replies that mean "not now": the same publish can succeed later. Redis never takes what it answers in another way. */
+const TEMPORARY =
+  /^(LOADING|BUSY|MASTERDOWN|CLUSTERDOWN|MOVED|ASK|TRYAGAIN|READONLY|OOM|MISCONF|NOREPLICAS)\b/;
 
 /**
  * One publisher and one subscriber link to one Redis server, found directly or through Sentinel:
@@ -51,8 +56,7 @@ export class RedisTransport implements Transport {
     return this.commands
       .publish(this.publisher.client, channel, bytes)
       .then(ignoreReply, (error: unknown) => {
-        if (isReplyError(error)) throw new PublishRefusedError(this.explain(error), { cause: error });
-        throw error;
+        throw isReplyError(error) ? this.refusal(error) : error;
       });
   }
 
@@ -111,6 +115,11 @@ export class RedisTransport implements Transport {
         setTimeout(() => void this.openLink(role, events, attempt + 1), delayMs),
       );
     }
+  }
+
+  private refusal(error: Error): PublishRefusedError {
+    const Refusal = TEMPORARY.test(error.message) ? PublishRefusedError : PublishDeniedError;
+    return new Refusal(this.explain(error), { cause: error });
   }
 
   private explain({ message }: Error): string {

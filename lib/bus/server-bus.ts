@@ -3,7 +3,7 @@ import { encodeRecord } from '../protocol/envelope.js';
 import { encodeHeartbeat } from '../protocol/heartbeat-record.js';
 import type { ChannelNames } from '../protocol/channel-names.js';
 import { RecordKind } from '../protocol/record-kind.js';
-import type { Accepted, Bus, BusCounters, RecordReceiver } from './bus.js';
+import type { Accepted, Bus, BusCounters, Pipe, RecordReceiver } from './bus.js';
 import { BackplaneError } from './bus.errors.js';
 import { Hearing } from './hearing.js';
 import { Inbox } from './inbox.js';
@@ -59,6 +59,16 @@ export class ServerBus implements Bus {
   private toldProblem: string | undefined;
 
   readonly peers = new Peers(this.now);
+  private readonly pipes: readonly [Pipe] = [
+    {
+      isOpenFor: (ms) =>
+        !this.facts.closed &&
+        this.facts.linksUp &&
+        this.facts.echoed &&
+        this.outbox.hasRoom &&
+        this.peers.hasHeardFor(ms),
+    },
+  ];
   readonly status$: Observable<BackplaneStatus> = this.statusSubject.asObservable();
   readonly connectionFailed$ = this.outage.failed$;
   readonly connectionRestored$ = this.outage.restored$;
@@ -119,6 +129,10 @@ export class ServerBus implements Bus {
   publish(channels: readonly string[], record: Buffer): Promise<Accepted> {
     if (this.facts.closed) return Promise.reject(new PublishRefusedError('the backplane is closed'));
     return this.outbox.publish(channels, record);
+  }
+
+  pipesOf(): readonly Pipe[] {
+    return this.pipes;
   }
 
   want(channel: string): Promise<void> {

@@ -53,7 +53,12 @@ export interface TransportEvents {
 
 /** A publish that certainly did not reach the other servers. */
 export class PublishRefusedError extends Error {
-  override readonly name = 'PublishRefusedError';
+  override readonly name: string = 'PublishRefusedError';
+}
+
+/** Redis answered a publish with an error that a retry cannot fix, such as a missing permission. */
+export class PublishDeniedError extends PublishRefusedError {
+  override readonly name = 'PublishDeniedError';
 }
 
 /** A subscription that was answered with a no: trying again is of no use until somebody grants it. */

@@ -3,8 +3,17 @@ import type { ClientProtocolName } from '../protocol/client-protocol.js';
 import type { EdgeOptions } from './edge-options.js';
 
 /** What happens while Redis is not there: see {@link RedisBackplaneOptions.outage}. */
-export type OutageOption =
-  'reject' | 'local' | { readonly buffer: { readonly messages?: number; readonly age?: number } };
+export type OutageOption = 'reject' | 'local' | { readonly buffer: BufferOptions };
+
+/** How much may wait for Redis, and for how long, with `outage: { buffer }`. The oldest messages are given up first. */
+export interface BufferOptions {
+  /** @default 1000 */
+  readonly messages?: number;
+  /** Bytes of all waiting messages together, as they are published. @default 33554432 */
+  readonly bytes?: number;
+  /** Milliseconds. @default 30000 */
+  readonly age?: number;
+}
 
 /** Which end of the backplane a Redis client serves: one publishes, one subscribes. */
 export type RedisRole = 'publisher' | 'subscriber';
@@ -60,8 +69,9 @@ export interface RedisBackplaneOptions extends EdgeOptions {
    *
    * - `'reject'`: the promise rejects; a join is undone
    * - `'local'`: the promise resolves, marked `skipped`; memberships are kept, and heard of again before `ready`
-   * - `{ buffer }`: as `'local'`, but what Redis certainly did not take waits, marked `buffered`, and is published
-   *   in order when Redis is back; `messages` (default 1000) and `age` in milliseconds (default 30000) limit it
+   * - `{ buffer }`: as `'local'`, but what Redis cannot take now waits, marked `buffered`, and is published in order
+   *   when Redis is back; what exceeds the limits of {@link BufferOptions} is given up, oldest first, and reported on
+   *   `errors$` with its targets. What Redis refuses for good, such as a channel without permission, rejects at once
    *
    * @default 'reject'
    */

@@ -12,6 +12,8 @@ const DEFAULT_CONNECTION = 'redis://127.0.0.1:6379';
 const DEFAULT_PREFIX = 'backplane';
 const DEFAULT_PUBLISH_TIMEOUT_MS = 5_000;
 const DEFAULT_BUFFERED_MESSAGES = 1000;
+/** As much as may be in flight to Redis: a whole outage costs a server no more than a slow Redis does. */
+const DEFAULT_BUFFERED_BYTES = 32 * 1024 * 1024;
 const DEFAULT_BUFFERED_AGE_MS = 30_000;
 const DEFAULT_INVOKE_TIMEOUT_MS = 10_000;
 /** The reference waits 30 s to 35 s, an age for whoever waits. */
@@ -35,7 +37,12 @@ export interface ResolvedOptions {
 
 export type ResolvedOutage =
   | { readonly policy: 'reject' | 'local' }
-  | { readonly policy: 'buffer'; readonly maxMessages: number; readonly maxAgeMs: number };
+  | {
+      readonly policy: 'buffer';
+      readonly maxMessages: number;
+      readonly maxBytes: number;
+      readonly maxAgeMs: number;
+    };
 
 const isFunction = (value: unknown): boolean => typeof value === 'function';
 
@@ -61,7 +68,11 @@ const schema = z.strictObject({
     .union([
       z.enum(['reject', 'local']),
       z.strictObject({
-        buffer: z.strictObject({ messages: z.int().min(1).optional(), age: milliseconds.optional() }),
+        buffer: z.strictObject({
+          messages: z.int().min(1).optional(),
+          bytes: z.int().min(1).optional(),
+          age: milliseconds.optional(),
+        }),
       }),
     ])
     .optional(),
@@ -118,8 +129,12 @@ function contradictionsIn(
 
 function resolveOutage(outage: OutageOption = 'reject'): ResolvedOutage {
   if (typeof outage === 'string') return { policy: outage };
-  const { messages = DEFAULT_BUFFERED_MESSAGES, age = DEFAULT_BUFFERED_AGE_MS } = outage.buffer;
-  return { policy: 'buffer', maxMessages: messages, maxAgeMs: age };
+  const {
+    messages = DEFAULT_BUFFERED_MESSAGES,
+    bytes = DEFAULT_BUFFERED_BYTES,
+    age = DEFAULT_BUFFERED_AGE_MS,
+  } = outage.buffer;
+  return { policy: 'buffer', maxMessages: messages, maxBytes: bytes, maxAgeMs: age };
 }
 
 function planConnection(connection: string, overrides: RedisOptions | undefined): ConnectionPlan {

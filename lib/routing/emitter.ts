@@ -57,7 +57,7 @@ export class Emitter {
     const record = encodeMessage({ address, volatile, payloads: frames.payloads(this.protocols) });
     checkSize(record);
     const count = this.deliver(address, frames, volatile);
-    const delivery: Promise<Delivery> = this.policy.publish({ channels, record, volatile }).then(
+    const delivery: Promise<Delivery> = this.policy.publish({ address, channels, record, volatile }).then(
       (outcome) => new Delivery(count, outcome),
       (cause: unknown) => {
         // Handled here and not beside `then`: there it would be a promise more for every emit.

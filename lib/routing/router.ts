@@ -1,10 +1,11 @@
 import type { Observable } from 'rxjs';
 import type { Bus, BusLoss } from '../bus/bus.js';
-import { BackplaneError } from '../bus/bus.errors.js';
+import type { BackplaneError } from '../bus/bus.errors.js';
 import type { ChannelNames } from '../protocol/channel-names.js';
 import type { ClientProtocol } from '../protocol/client-protocol.js';
 import type { ResolvedOutage } from '../options/resolve-options.js';
 import { createOutagePolicy } from './outage/create-outage-policy.js';
+import { GivenUpReport } from './outage/given-up-report.js';
 import type { OutagePolicy } from './outage/outage-policy.js';
 import { Asks } from './asks.js';
 import { Commands } from './commands.js';
@@ -29,13 +30,12 @@ export class Router {
   readonly asks: Asks;
   private readonly policy: OutagePolicy;
   private readonly receiver = new RecordReceiver();
+  private readonly givenUp = new GivenUpReport((error) => this.receiver.report(error));
 
   readonly errors$: Observable<BackplaneError> = this.receiver.errors$;
 
   constructor(bus: Bus, channels: ChannelNames, { protocols, outage, commandTimeoutMs }: RouterOptions) {
-    this.policy = createOutagePolicy(outage, bus, (count) => {
-      this.receiver.report(new BackplaneError('publish', `Gave up ${count} messages that waited for Redis.`));
-    });
+    this.policy = createOutagePolicy(outage, bus, (messages, reason) => this.givenUp.add(messages, reason));
     this.roster = new Roster(bus, channels, this.policy.keepsMemberships);
     this.emitter = new Emitter(bus, channels, protocols, this.roster, this.policy, this.receiver);
     this.commands = new Commands(bus, channels, this.roster, this.receiver, commandTimeoutMs);
@@ -59,6 +59,7 @@ export class Router {
 
   close(): void {
     this.policy.close();
+    this.givenUp.flush();
     this.roster.close();
     this.commands.close();
     this.asks.close();

@@ -1,4 +1,5 @@
 import { PublishRefusedError } from '../bus/transport.js';
+import type { TargetRef } from '../protocol/target.js';
 
 /** The largest envelope a server publishes: one huge publish can overrun a subscriber's output buffer in Redis, which deafens a farm. */
 export const MAX_MESSAGE_BYTES = 1024 * 1024;
@@ -44,6 +45,39 @@ export class MessageTooLargeError extends RangeError {
       `A message of ${bytes} bytes is too large: the limit is ${MAX_MESSAGE_BYTES}. Send a reference to the data instead, or split it.`,
     );
   }
+}
+
+/**
+ * Why buffered messages were given up: too old, too many or too large for the buffer, refused by Redis for good,
+ * written without a reply, or still waiting when the app closed.
+ */
+export type GiveUpReason = 'age' | 'full' | 'denied' | 'unknown' | 'closed';
+
+const GIVE_UP_REASONS: Readonly<Record<GiveUpReason, string>> = {
+  age: 'they waited for longer than outage.buffer.age allows',
+  full: 'newer ones needed their place; raise outage.buffer.messages or outage.buffer.bytes to keep more',
+  denied: 'Redis refuses them; grant its user the channels',
+  unknown: 'Redis did not reply, so other servers may have received them or not',
+  closed: 'the app has shut down',
+};
+
+/** Emits that resolved with `buffered` and will not be published any more. Found as the `cause` of what `errors$` reports. */
+export class MessagesGivenUpError extends Error {
+  override readonly name = 'MessagesGivenUpError';
+
+  constructor(
+    readonly count: number,
+    readonly reason: GiveUpReason,
+    /** Whom they were for: each path and target once, at most 100 of them. */
+    readonly targets: readonly GivenUpTarget[],
+  ) {
+    super(`Gave up ${count} buffered ${count === 1 ? 'message' : 'messages'}: ${GIVE_UP_REASONS[reason]}.`);
+  }
+}
+
+/** A target of a message that was given up. */
+export interface GivenUpTarget extends TargetRef {
+  readonly path: string;
 }
 
 /** A join needed Redis and could not have it. The connection is not in the group. */

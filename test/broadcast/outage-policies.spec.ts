@@ -1,11 +1,12 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { OutageOption } from '../../lib/options/redis-backplane-options.js';
-import { PublishRefusedError } from '../../lib/bus/transport.js';
-import { NotPublishedError } from '../../lib/routing/routing.errors.js';
+import { MessagesGivenUpError, NotPublishedError } from '../../lib/routing/routing.errors.js';
 import type { ChatServer } from '../support/chat-app.js';
+import { leastCommands } from '../support/least-privilege.js';
 import { next } from '../support/observe.js';
+import { asUser, RedisInspector } from '../support/redis-inspector.js';
 import { startRedis, type RedisServer } from '../support/redis-server.js';
-import { onlyConnection, useTestFarm } from '../support/test-farm.js';
+import { delivered, onlyConnection, useTestFarm } from '../support/test-farm.js';
 import type { WsClient } from '../support/ws-client.js';
 
 const farm = useTestFarm();
@@ -102,29 +103,146 @@ describe('the policy buffer', () => {
     expect(client.dataOf('kept')).toHaveLength(51);
   });
 
-  it('keeps so many messages, and skips the others', async () => {
+  it('makes room for the newest messages, and reports the oldest ones as given up', async () => {
     await startWith({ buffer: { messages: 2 } });
     await lose();
-    const outcomes = [];
-    for (const number of [1, 2, 3]) outcomes.push((await near.broadcaster.emit('kept', number)).backplane);
-    expect(outcomes).toEqual(['buffered', 'buffered', 'skipped']);
+    const told = givenUp();
+    for (const number of [1, 2, 3])
+      expect(await near.broadcaster.group(`g${number}`).emit('kept', number)).toMatchObject({
+        backplane: 'buffered',
+      });
+    expect(await told).toMatchObject({
+      count: 1,
+      reason: 'full',
+      targets: [{ path: '/chat', kind: 'group', name: 'g1' }],
+    });
+    for (const number of [1, 2, 3]) await onlyConnection(far).join(`g${number}`);
     await restore();
     await farClient.count('kept', 2);
-    await near.broadcaster.emit('end');
-    await farClient.next('end');
-    expect(farClient.dataOf('kept')).toEqual([1, 2]);
+    await delivered(near, farClient);
+    expect(farClient.dataOf('kept')).toEqual([2, 3]);
   });
 
-  it('gives up what is too old, and says so', async () => {
+  it('keeps so many bytes', async () => {
+    await startWith({ buffer: { bytes: 250_000 } });
+    await lose();
+    const told = givenUp();
+    for (const letter of ['a', 'b', 'c']) await near.broadcaster.emit('kept', letter.repeat(100_000));
+    expect(await told).toMatchObject({ count: 1, reason: 'full' });
+    await restore();
+    await farClient.count('kept', 2);
+    expect(farClient.dataOf('kept').map((text) => (text as string).charAt(0))).toEqual(['b', 'c']);
+  });
+
+  it('gives up what is too old while Redis is still down, and says for whom it was', async () => {
     await startWith({ buffer: { age: 1 } });
     await lose();
-    await near.broadcaster.emit('old', 1);
-    const told = next(near.backplane.errors$, ({ message }) => message.includes('waited for Redis'));
+    const told = givenUp();
+    await near.broadcaster.user('ann').emit('old', 1);
+    expect(await told).toMatchObject({
+      count: 1,
+      reason: 'age',
+      targets: [{ path: '/chat', kind: 'user', name: 'ann' }],
+    });
+    expect(near.backplane.status.state).toBe('reconnecting');
     await restore();
-    expect((await told).message).toContain('1 message');
-    expect((await told).cause).not.toBeInstanceOf(PublishRefusedError);
     await near.broadcaster.emit('new', 2);
     await farClient.next('new');
     expect(farClient.dataOf('old')).toEqual([]);
   });
+
+  it('reports what still waits when the app closes, and buffers nothing afterwards', async () => {
+    await startWith({ buffer: {} });
+    await lose();
+    const told = givenUp();
+    await near.broadcaster.emit('kept', 1);
+    await near.app.close();
+    expect(await told).toMatchObject({ count: 1, reason: 'closed' });
+    expect(await near.broadcaster.emit('late', 2)).toEqual({ local: 0, backplane: 'skipped' });
+  });
+
+  it('keeps what a Redis that stands still cannot take, and loses none of it', async () => {
+    await startWith({ buffer: { messages: 100 } });
+    redis.freeze();
+    // Two more than may be in flight.
+    const text = 'x'.repeat(1_000_000);
+    const emits = Array.from({ length: 36 }, (_, number) =>
+      near.broadcaster.emit('kept', `${number} ${text}`),
+    );
+    const last = await emits.at(-1);
+    expect(last?.backplane).toBe('buffered');
+    expect(near.backplane.status.state).toBe('ready');
+    redis.resume();
+    await farClient.count('kept', 36);
+    expect(farClient.dataOf('kept').map((data) => Number.parseInt(data as string, 10))).toEqual(
+      Array.from({ length: 36 }, (_, number) => number),
+    );
+    expect((await Promise.all(emits)).map(({ backplane }) => backplane)).toContain('accepted');
+  }, 30_000);
 });
+
+describe('the policy buffer, with a channel that Redis refuses', () => {
+  let inspector: RedisInspector;
+
+  /** The servers may not use the channels of groups whose names begin with `secret`. */
+  async function startDenied(): Promise<void> {
+    inspector = farm.ending(new RedisInspector(redis.url));
+    const options = farm.options(redis.url);
+    const { channelPrefix = '' } = options;
+    const channels = ['server*', '/chat:all', '/chat:group:open*'];
+    await inspector.setUser(
+      'app',
+      ...channels.map((name) => `&${channelPrefix}:${name}`),
+      ...leastCommands(),
+    );
+    const connection = asUser(redis.url, 'app');
+    const outage = { buffer: {} };
+    near = await farm.server({ ...options, connection, outage });
+    far = await farm.server({ ...options, connection, outage });
+    farClient = await farm.client(far);
+  }
+
+  beforeEach(startDenied);
+
+  it('rejects that emit at once, and lets the others through in order', async () => {
+    const refused = near.broadcaster.group('secret').emit('told', 1);
+    const accepted = near.broadcaster.emit('told', 2);
+    await expect(refused).rejects.toThrow(NotPublishedError);
+    expect(await accepted).toMatchObject({ backplane: 'accepted' });
+    await delivered(near, farClient);
+    expect(farClient.dataOf('told')).toEqual([2]);
+  });
+
+  it('publishes what is not refused also while the status is degraded', async () => {
+    client = await farm.client(near);
+    await onlyConnection(near).join('secret');
+    await next(near.backplane.status$, ({ state }) => state === 'degraded');
+    expect(await near.broadcaster.emit('told', 1)).toMatchObject({ backplane: 'accepted' });
+    expect((await farClient.next('told')).data).toBe(1);
+  });
+
+  it('asks Redis once for a buffered message that it refuses, and reports it with its target', async () => {
+    redis.freeze();
+    for (const { backplane } of [near, far])
+      await next(backplane.status$, ({ state }) => state === 'reconnecting');
+    const told = givenUp();
+    expect(await near.broadcaster.group('secret').emit('told', 1)).toMatchObject({ backplane: 'buffered' });
+    await near.broadcaster.emit('told', 2);
+    redis.resume();
+    expect(await told).toMatchObject({
+      count: 1,
+      reason: 'denied',
+      targets: [{ path: '/chat', kind: 'group', name: 'secret' }],
+    });
+    await farClient.next('told');
+    await delivered(near, farClient);
+    expect(await inspector.rejectedCalls('publish')).toBe(1);
+    expect(farClient.dataOf('told')).toEqual([2]);
+  });
+});
+
+/** What the report of given-up messages holds. */
+async function givenUp(): Promise<MessagesGivenUpError> {
+  const { cause } = await next(near.backplane.errors$, ({ cause }) => cause instanceof MessagesGivenUpError);
+  return cause as MessagesGivenUpError;
+}

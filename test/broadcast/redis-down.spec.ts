@@ -114,6 +114,14 @@ describe('when Redis is lost', () => {
     await outcome;
     await expect(emit).rejects.toMatchObject({ local: 1 });
   });
+
+  it('a volatile emit under way is skipped, like one that was not written', async () => {
+    redis.freeze();
+    const emit = server.broadcaster.volatile.emit('hi');
+    await client.next('hi');
+    await redis.kill();
+    expect(await emit).toEqual({ local: 1, backplane: 'skipped' });
+  });
 });
 
 describe('when Redis is back', () => {

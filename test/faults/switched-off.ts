@@ -99,7 +99,7 @@ const OFF = {
       const record = encodeMessage({ address, volatile: false, payloads });
       const channels = channelsOf(address, this.channels, this.bus.serverId);
       const local = this.deliver(address, frames, false);
-      return { local, backplane: await this.policy.publish({ channels, record, volatile: false }) };
+      return { local, backplane: await this.policy.publish({ address, channels, record, volatile: false }) };
     });
   },
   /** Nobody minds what sentinels say of a failover. */

@@ -1,7 +1,7 @@
 import { BehaviorSubject, type Observable, Subject, merge } from 'rxjs';
 import type { ChannelNames } from '../../protocol/channel-names.js';
 import { RecordKind } from '../../protocol/record-kind.js';
-import type { Accepted, Bus, BusCounters, BusLoss, RecordReceiver } from '../bus.js';
+import type { Accepted, Bus, BusCounters, BusLoss, Pipe, RecordReceiver } from '../bus.js';
 import { type BackplaneError, NotSubscribedError } from '../bus.errors.js';
 import { type BackplaneStatus, sameStatus, whenSettled, worstStatus } from '../status.js';
 import { PublishRefusedError } from '../transport.js';
@@ -113,6 +113,11 @@ export class ShardedBus implements Bus {
     if (refused || results.length === 1) throw cause;
     // Refused in one partition and taken, or perhaps taken, in another: some may have it.
     throw new Error('a message for channels of several nodes was not taken by all of them', { cause });
+  }
+
+  pipesOf(channels: readonly string[]): readonly Pipe[] {
+    const shards = new Set(channels.map((channel) => this.shardOf(channel)));
+    return [...shards].flatMap(({ bus }) => bus.pipesOf([]));
   }
 
   async want(channel: string): Promise<void> {

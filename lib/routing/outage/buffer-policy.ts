@@ -1,89 +1,100 @@
 import type { Subscription } from 'rxjs';
 import type { Bus } from '../../bus/bus.js';
-import { PublishRefusedError } from '../../bus/transport.js';
+import { PublishDeniedError, PublishRefusedError } from '../../bus/transport.js';
 import type { BackplaneOutcome } from '../delivery.js';
+import type { GiveUpReason } from '../routing.errors.js';
 import type { OutagePolicy, OutgoingMessage } from './outage-policy.js';
+import { type WaitingLimits, type WaitingMessage, WaitingMessages } from './waiting-messages.js';
 
-/** The other servers lost Redis too: whoever is back within this time hears what waited here. */
+/** The other servers lost Redis too: a server that is back within this time receives what waited here. */
 const FLUSH_AFTER_MS = 1500;
-
-interface Waiting {
-  readonly message: OutgoingMessage;
-  readonly since: number;
-}
+/** The pause between two attempts: a Redis that refuses everything costs ten attempts a second. */
+const RETRY_MS = 100;
 
 /**
- * What Redis certainly did not take waits, up to a number and an age, and is published in order once Redis
- * and the other servers are back. The rest is as with the local policy.
+ * Keeps what Redis cannot take now, within limits of number, bytes and age, and publishes it in order once Redis and
+ * the other servers are back. Decides for each message whether its own pipe can take it, so a partition that is down
+ * holds back nothing of the others. Everything else is as with the local policy.
  */
 export class BufferPolicy implements OutagePolicy {
   readonly keepsMemberships = true;
-  private queue: Waiting[] = [];
+  private readonly waiting: WaitingMessages;
   private readonly subscription: Subscription;
-  private flushing = false;
+  private timer: NodeJS.Timeout | undefined;
+  private closed = false;
 
   constructor(
     private readonly bus: Bus,
-    private readonly maxMessages: number,
-    private readonly maxAgeMs: number,
-    /** Messages that were buffered are given up. */
-    private readonly onDropped: (count: number) => void,
+    limits: WaitingLimits,
+    /** Messages that were buffered will not be published any more. */
+    private readonly onGivenUp: (messages: readonly OutgoingMessage[], reason: GiveUpReason) => void,
   ) {
-    this.subscription = bus.status$.subscribe(({ state }) => {
-      if (state === 'ready') void this.flush();
-    });
+    this.waiting = new WaitingMessages(limits, () => performance.now());
+    this.subscription = bus.status$.subscribe(() => this.flush());
   }
 
   async publish(message: OutgoingMessage): Promise<BackplaneOutcome> {
-    // Nothing overtakes what waits.
-    if (this.queue.length > 0 || this.bus.status.state !== 'ready') return this.wait(message);
+    const pipes = this.bus.pipesOf(message.channels);
+    const isOpen = !this.waiting.hasAnyFor(pipes) && pipes.every((pipe) => pipe.isOpenFor(0));
+    if (!isOpen) return this.wait(message);
     try {
       return await this.bus.publish(message.channels, message.record);
     } catch (error) {
+      // Redis would refuse it again, so the caller learns it now.
+      if (error instanceof PublishDeniedError) throw error;
       return error instanceof PublishRefusedError ? this.wait(message) : 'skipped';
     }
   }
 
   close(): void {
+    this.closed = true;
     this.subscription.unsubscribe();
-    if (this.queue.length > 0) this.onDropped(this.queue.length);
-    this.queue = [];
+    clearTimeout(this.timer);
+    this.giveUp(this.waiting.removeAll(), 'closed');
   }
 
   private wait(message: OutgoingMessage): BackplaneOutcome {
-    if (message.volatile || this.queue.length >= this.maxMessages) return 'skipped';
-    this.queue.push({ message, since: performance.now() });
+    if (message.volatile || this.closed) return 'skipped';
+    this.giveUp(this.waiting.add(message, this.bus.pipesOf(message.channels)), 'full');
+    this.flushLater();
     return 'buffered';
   }
 
-  private async flush(): Promise<void> {
-    if (this.flushing) return;
-    this.flushing = true;
-    await this.bus.peers.whenHeardFor(FLUSH_AFTER_MS);
-    this.dropOld();
-    while (this.bus.status.state === 'ready' && this.queue.length > 0) await this.publishBatch();
-    this.flushing = false;
+  private flushLater(): void {
+    if (this.timer || this.closed || this.waiting.isEmpty) return;
+    this.timer = setTimeout(() => {
+      this.timer = undefined;
+      this.flush();
+      this.flushLater();
+    }, RETRY_MS);
   }
 
-  private dropOld(): void {
-    const oldest = performance.now() - this.maxAgeMs;
-    const fresh = this.queue.filter(({ since }) => since >= oldest);
-    if (fresh.length < this.queue.length) this.onDropped(this.queue.length - fresh.length);
-    this.queue = fresh;
+  private flush(): void {
+    this.giveUp(this.waiting.removeExpired(), 'age');
+    for (const entry of this.waiting.ready(FLUSH_AFTER_MS)) void this.send(entry);
   }
 
-  /** All at once, for the bus keeps their order; what Redis refuses again waits on, before what came since. */
-  private async publishBatch(): Promise<void> {
-    const batch = [...this.queue];
-    const results = await Promise.allSettled(
-      batch.map(({ message }) => this.bus.publish(message.channels, message.record)),
-    );
-    const refused = batch.filter((_, index) => {
-      const result = results[index];
-      return result?.status === 'rejected' && result.reason instanceof PublishRefusedError;
-    });
-    const unknown = results.filter(({ status }) => status === 'rejected').length - refused.length;
-    if (unknown > 0) this.onDropped(unknown);
-    this.queue = [...refused, ...this.queue.slice(batch.length)];
+  /** What is refused again stays where it is, before what came later. */
+  private async send(entry: WaitingMessage): Promise<void> {
+    entry.underWay = true;
+    try {
+      await this.bus.publish(entry.message.channels, entry.message.record);
+    } catch (error) {
+      const isDenied = error instanceof PublishDeniedError;
+      if (error instanceof PublishRefusedError && !isDenied && !this.closed) {
+        entry.underWay = false;
+        return;
+      }
+      this.giveUp([entry], isDenied ? 'denied' : 'unknown');
+    }
+    this.waiting.remove(entry);
+  }
+
+  private giveUp(entries: readonly WaitingMessage[], reason: GiveUpReason): void {
+    if (entries.length > 0)
+      this.onGivenUp(
+        entries.map(({ message }) => message),
+        reason,
+      );
   }
 }

@@ -1,14 +1,15 @@
 import type { Bus } from '../../bus/bus.js';
 import type { ResolvedOutage } from '../../options/resolve-options.js';
+import type { GiveUpReason } from '../routing.errors.js';
 import { BufferPolicy } from './buffer-policy.js';
 import { LocalPolicy } from './local-policy.js';
-import type { OutagePolicy } from './outage-policy.js';
+import type { OutagePolicy, OutgoingMessage } from './outage-policy.js';
 import { RejectPolicy } from './reject-policy.js';
 
 export function createOutagePolicy(
   outage: ResolvedOutage,
   bus: Bus,
-  onDropped: (count: number) => void,
+  onGivenUp: (messages: readonly OutgoingMessage[], reason: GiveUpReason) => void,
 ): OutagePolicy {
   switch (outage.policy) {
     case 'reject':
@@ -16,6 +17,6 @@ export function createOutagePolicy(
     case 'local':
       return new LocalPolicy(bus);
     case 'buffer':
-      return new BufferPolicy(bus, outage.maxMessages, outage.maxAgeMs, onDropped);
+      return new BufferPolicy(bus, outage, onGivenUp);
   }
 }

@@ -1,7 +1,9 @@
+import type { Address } from '../../protocol/target.js';
 import type { BackplaneOutcome } from '../delivery.js';
 
 /** An emit on its way to the other servers. */
 export interface OutgoingMessage {
+  readonly address: Address;
   readonly channels: readonly string[];
   readonly record: Buffer;
   readonly volatile: boolean;

@@ -1,0 +1,44 @@
+import { BackplaneError } from '../../bus/bus.errors.js';
+import { type GivenUpTarget, type GiveUpReason, MessagesGivenUpError } from '../routing.errors.js';
+import type { OutgoingMessage } from './outage-policy.js';
+
+/** Enough to see what is concerned; a full buffer may hold messages for thousands of users. */
+const MAX_TARGETS = 100;
+
+interface GivenUp {
+  count: number;
+  /** By path, kind and name. */
+  readonly targets: Map<string, GivenUpTarget>;
+}
+
+/** Reports messages that were given up: once per turn of the loop and reason, however many they are. */
+export class GivenUpReport {
+  private readonly pending = new Map<GiveUpReason, GivenUp>();
+  private scheduled: NodeJS.Immediate | undefined;
+
+  constructor(private readonly report: (error: BackplaneError) => void) {}
+
+  add(messages: readonly OutgoingMessage[], reason: GiveUpReason): void {
+    const givenUp = this.pending.get(reason) ?? { count: 0, targets: new Map<string, GivenUpTarget>() };
+    this.pending.set(reason, givenUp);
+    givenUp.count += messages.length;
+    for (const { address } of messages) {
+      for (const { kind, name } of address.targets) {
+        if (givenUp.targets.size === MAX_TARGETS) break;
+        givenUp.targets.set(JSON.stringify([address.path, kind, name]), { path: address.path, kind, name });
+      }
+    }
+    this.scheduled ??= setImmediate(() => this.flush());
+  }
+
+  /** Reports now what the end of the turn would report. */
+  flush(): void {
+    clearImmediate(this.scheduled);
+    this.scheduled = undefined;
+    for (const [reason, { count, targets }] of this.pending) {
+      const cause = new MessagesGivenUpError(count, reason, [...targets.values()]);
+      this.report(new BackplaneError('publish', cause.message, { cause }));
+    }
+    this.pending.clear();
+  }
+}
