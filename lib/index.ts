@@ -18,7 +18,12 @@ export type { BackplaneHealth } from './broadcast/health.js';
 export type { Loss } from './broadcast/loss.js';
 export type { AnyEvents, EventData, EventName } from './broadcast/events.js';
 export type { InvokeAllResult, InvokeOptions, InvokeResponse } from './broadcast/invoke.js';
-export { NotAGatewayError, PathRequiredError } from './broadcast/broadcast.errors.js';
+export {
+  InvalidPathError,
+  NotAGatewayError,
+  PathRequiredError,
+  TargetWidenedError,
+} from './broadcast/broadcast.errors.js';
 
 export { RedisBackplaneAdapter } from './adapter/redis-backplane.adapter.js';
 export {
@@ -56,5 +61,7 @@ export type { ConnectionFailure, ConnectionRestoration } from './bus/bus.js';
 export { BackplaneError, type ErrorStage } from './bus/bus.errors.js';
 export { RedisConnectError } from './bus/redis-connect.error.js';
 
+export { InvalidCloseError } from './broadcast/close-code.js';
 export { InvalidNameError } from './protocol/channel-names.js';
+export { InvalidArgumentError } from './protocol/invalid-argument.error.js';
 export type { ClientProtocolName } from './protocol/client-protocol.js';

@@ -4,6 +4,7 @@ import type { BackplaneConnection } from '../broadcast/backplane-connection.js';
 import type { Dispatcher } from '../broadcast/dispatcher.js';
 import type { EdgeCounters } from '../broadcast/edge-counters.js';
 import type { ClientMessage } from '../protocol/client-message.js';
+import type { PayloadLimits } from '../protocol/payload-limits.js';
 import type { LocalConnection } from '../routing/local-connection.js';
 import { bytesRead } from './fast-write.js';
 import { type InboundLimits, InboundQueue } from './inbound-queue.js';
@@ -26,7 +27,7 @@ export class ClientSession {
     readonly local: LocalConnection,
     readonly client: BackplaneConnection,
     private readonly dispatcher: Dispatcher,
-    private readonly limits: InboundLimits,
+    private readonly limits: InboundLimits & { readonly payload: PayloadLimits },
     private readonly counters: EdgeCounters,
   ) {}
 
@@ -37,6 +38,10 @@ export class ClientSession {
   /** Bytes that the client has sent so far, of whatever kind. */
   get bytesRead(): number {
     return bytesRead(this.socket);
+  }
+
+  get payloadLimits(): PayloadLimits {
+    return this.limits.payload;
   }
 
   /** Takes a message to `handle`, now or when those before it have ended. Made when it is first used: most clients listen. */

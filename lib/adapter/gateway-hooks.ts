@@ -1,14 +1,14 @@
-import { Logger } from '@nestjs/common';
 import type { ModulesContainer } from '@nestjs/core';
 import { GATEWAY_METADATA } from '@nestjs/websockets/internal';
 import { BackplaneConnection } from '../broadcast/backplane-connection.js';
+import { LimitedLog } from './limited-log.js';
 
 type Hook = (this: unknown, client: unknown, ...args: unknown[]) => unknown;
 type HookName = 'handleConnection' | 'handleDisconnect';
 type HookHost = { [name in HookName]?: Hook };
 
 const INTERNAL_ERROR = 1011;
-const logger = new Logger('RedisBackplaneAdapter');
+const log = new LimitedLog('RedisBackplaneAdapter');
 const guardedHooks = new WeakSet<Hook>();
 
 /** A hook that was called for a client. */
@@ -80,7 +80,7 @@ async function callHook(call: () => unknown, client: unknown, name: HookName): P
   try {
     await call();
   } catch (error) {
-    logger.error(error);
+    log.error(name, `${name} failed`, error);
     if (name === 'handleConnection' && client instanceof BackplaneConnection)
       client.close(INTERNAL_ERROR, 'handleConnection failed');
   }

@@ -1,21 +1,22 @@
-import { Logger } from '@nestjs/common';
 import { finalize, isObservable, lastValueFrom, type Observable, ReplaySubject, takeUntil, tap } from 'rxjs';
 import type { RawData } from 'ws';
 import { frameContext, pendingStreams } from '../broadcast/frame-context.js';
-import { type ClientMessage, readClientMessage } from '../protocol/client-message.js';
+import type { ClientMessage } from '../protocol/client-message.js';
 import { MessageFrames } from '../protocol/message-frames.js';
+import { readClientFrame } from '../protocol/read-client-frame.js';
 import { Delivery } from '../routing/delivery.js';
 import type { ClientSession } from './client-session.js';
 import { FrameAnswer } from './frame-answer.js';
+import { LimitedLog } from './limited-log.js';
 
-const logger = new Logger('RedisBackplaneAdapter');
+const log = new LimitedLog('RedisBackplaneAdapter');
 const SHOWN_EVENT_CHARACTERS = 100;
 
 type EventMessage = Extract<ClientMessage, { kind: 'event' }>;
 
 /** Takes one message of a client to its handler and the handler's result back, or to whoever awaits it. Never throws. */
 export function receiveMessage(session: ClientSession, data: RawData): void {
-  const message = read(session, toBuffer(data));
+  const message = readClientFrame(session.local.protocol, toBuffer(data), session.payloadLimits);
   // A handler may be waiting for just this answer: it never queues.
   if (message.kind === 'answer') takeAnswer(session, message);
   else session.enqueue(message, (next) => handleMessage(session, next));
@@ -24,14 +25,6 @@ export function receiveMessage(session: ClientSession, data: RawData): void {
 async function handleMessage(session: ClientSession, message: ClientMessage): Promise<void> {
   if (message.kind === 'event') await handleEvent(session, message);
   else if (message.kind === 'invalid') refuse(session, message.reason);
-}
-
-function read({ local }: ClientSession, bytes: Buffer): ClientMessage {
-  try {
-    return readClientMessage(local.protocol.decode(bytes));
-  } catch {
-    return { kind: 'invalid', reason: `A message must be ${local.protocol.name}.` };
-  }
 }
 
 async function handleEvent(session: ClientSession, message: EventMessage): Promise<void> {
@@ -46,7 +39,7 @@ async function handled(session: ClientSession, call: () => void | Promise<void>)
   try {
     await call();
   } catch (error) {
-    logger.error(error);
+    log.error('result', 'A message could not be answered', error);
     refuse(session, 'Internal server error');
   }
 }
@@ -99,7 +92,7 @@ function stream(session: ClientSession, result: Observable<unknown>): void {
   result.pipe(takeUntil(closed(session))).subscribe({
     next: (value) => void handled(session, () => send(session, value)),
     // Nest has caught what the handler's stream throws: this is an exception filter that throws itself.
-    error: (error: unknown) => logger.error(error),
+    error: (error: unknown) => log.error('stream', 'A stream failed', error),
   });
 }
 
@@ -140,5 +133,6 @@ function toBuffer(data: RawData): Buffer {
 }
 
 function shown(event: unknown): string {
-  return (typeof event === 'string' ? event : JSON.stringify(event)).slice(0, SHOWN_EVENT_CHARACTERS);
+  if (typeof event === 'object' && event !== null) return 'an object';
+  return String(event).slice(0, SHOWN_EVENT_CHARACTERS);
 }

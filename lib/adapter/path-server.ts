@@ -8,13 +8,14 @@ import { newConnectionId } from '../protocol/connection-id.js';
 import { jsonProtocol } from '../protocol/json-protocol.js';
 import { LocalConnection } from '../routing/local-connection.js';
 import type { AdapterContext } from './adapter-context.js';
-import { type AdmissionResult, admit } from './admission.js';
+import { type AdmissionResult, admit, type Refusal } from './admission.js';
 import { ClientSession } from './client-session.js';
 import type { ConnectionHeartbeat } from './connection-heartbeat.js';
 import type { Deadline } from './deadline.js';
 import { Farewells } from './farewells.js';
 import { hooksEnded } from './gateway-hooks.js';
 import { sayGoodbye } from './goodbye.js';
+import { LimitedLog } from './limited-log.js';
 import { receiveMessage } from './message-dispatch.js';
 import { SocketSink } from './socket-sink.js';
 import { TimeLimits } from './time-limits.js';
@@ -24,6 +25,7 @@ import { refuseUpgrade, WaitingSocket } from './waiting-socket.js';
 export type ConnectListener = (client: BackplaneConnection, request: IncomingMessage) => void;
 
 const POLICY_VIOLATION = 1008;
+const INTERNAL_ERROR = 1011;
 const INTERNAL_SERVER_ERROR = 500;
 const UNAVAILABLE = 503;
 /** Of the time for the shutdown, how much clients have to answer the goodbye; the rest is left to what gateways do for those cut off. */
@@ -38,6 +40,8 @@ export interface PathServerContext extends AdapterContext {
 /** The connections of one path: takes upgrades, makes sessions, ends them. */
 export class PathServer {
   private readonly logger = new Logger('RedisBackplaneAdapter');
+  /** For what a client can cause. */
+  private readonly log = new LimitedLog('RedisBackplaneAdapter');
   private readonly waiting = new Set<WaitingSocket>();
   private readonly sessions = new Map<BackplaneConnection, ClientSession>();
   private readonly farewells = new Farewells();
@@ -138,10 +142,16 @@ export class PathServer {
     const { counters, edge } = this.context;
     if (!result.admitted) {
       counters.refused++;
-      if (result.cause) this.logger.warn(`A client of ${this.key} was refused: ${result.cause.message}`);
+      this.logRefusal(result);
       if (edge.refusal === 'status') return refuseUpgrade(socket, result.status);
     }
     this.complete(request, socket, early, result);
+  }
+
+  private logRefusal({ status, reason, failure }: Refusal): void {
+    if (failure) this.log.error('failed', `authenticate failed for a client of ${this.key}`, failure.cause);
+    else if (reason !== undefined)
+      this.log.warn(`refused ${status}`, `A client of ${this.key} was refused: ${reason}`);
   }
 
   private complete(request: IncomingMessage, socket: Duplex, early: Buffer, result: AdmissionResult): void {
@@ -155,7 +165,7 @@ export class PathServer {
       if (upgrading.has(socket)) socket.once('close', () => upgrading.delete(socket));
     } catch (error) {
       // A `verifyClient` of the gateway's own options, say.
-      this.logger.error(error);
+      this.log.error('upgrade', `The upgrade of a client of ${this.key} failed`, error);
       upgrading.delete(socket);
       refuseUpgrade(socket, INTERNAL_SERVER_ERROR);
     }
@@ -169,7 +179,8 @@ export class PathServer {
     socket.resume();
     this.turnedAway.add(socket);
     socket.once('close', () => this.turnedAway.delete(socket));
-    socket.close(POLICY_VIOLATION, 'Refused');
+    if (result.failure) socket.close(INTERNAL_ERROR, 'Internal error');
+    else socket.close(POLICY_VIOLATION, 'Refused');
   }
 
   /** Nothing is awaited that need not be: promises for each client are half a kilobyte of garbage. */

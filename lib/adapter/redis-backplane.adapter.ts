@@ -4,8 +4,10 @@ import { type AbstractHttpAdapter, ApplicationConfig, HttpAdapterHost, ModulesCo
 import { WsAdapter } from '@nestjs/platform-ws';
 import type { MessageMappingProperties } from '@nestjs/websockets';
 import type { WebSocketServer } from 'ws';
+import { InvalidPathError } from '../broadcast/broadcast.errors.js';
 import { Broadcaster } from '../broadcast/broadcaster.js';
 import type { BackplaneConnection } from '../broadcast/backplane-connection.js';
+import { checkPath } from '../broadcast/gateway-path.js';
 import type { ClientProtocol } from '../protocol/client-protocol.js';
 import { protocolOfSubprotocol } from '../protocol/client-protocols.js';
 import { pathKey } from '../protocol/channel-names.js';
@@ -66,9 +68,10 @@ export class RedisBackplaneAdapter extends WsAdapter {
   }
 
   /** @internal Called by Nest, once per port and path. */
-  override create(port: number, options: Record<string, unknown> & { path?: string } = {}): Broadcaster {
+  override create(port: number, options: GatewayOptions = {}): Broadcaster {
     // Idempotent. Nest reads the hooks of a gateway only after its server exists.
     guardGatewayHooks(this.modules);
+    checkGatewayOptions(options);
     const key = pathKey(options.path, port);
     const upgrades = this.upgradesOf(port);
     // Port 0 makes WsAdapter give a server without a port, of its own copy of `ws`; both hooks it calls are empty below.
@@ -172,6 +175,15 @@ function createHeartbeat({ edge, counters }: AdapterContext): ConnectionHeartbea
     counters.vanished++;
     socket.terminate();
   });
+}
+
+type GatewayOptions = Record<string, unknown> & { path?: string };
+
+/** @throws InvalidPathError for what Nest's other adapters may take, and this one would serve under another path */
+function checkGatewayOptions({ path, namespace }: GatewayOptions): void {
+  if (namespace !== undefined)
+    throw new InvalidPathError('A gateway has a namespace, which only Socket.IO knows.');
+  checkPath(path);
 }
 
 /** A port of a gateway's own speaks WebSocket only. */

@@ -1,7 +1,9 @@
 import type { WebSocket } from 'ws';
+import { checkName } from '../protocol/channel-names.js';
 import type { Address } from '../protocol/target.js';
 import { Delivery } from '../routing/delivery.js';
 import type { LocalConnection } from '../routing/local-connection.js';
+import { checkExpiry } from './arguments.js';
 import { checkClose } from './close-code.js';
 import { addressOf, type Dispatcher } from './dispatcher.js';
 import type { AnyEvents, DataOf, EventData, EventName } from './events.js';
@@ -55,10 +57,17 @@ export class BackplaneConnection<Data = unknown, Events extends object = AnyEven
     await this.dispatcher.join(this.local, group);
   }
 
-  /** Leaves a group. Nothing that is emitted to the group afterwards reaches this connection. */
+  /**
+   * Leaves a group. Nothing that is emitted to the group afterwards reaches this connection.
+   *
+   * @throws InvalidNameError (as a rejection)
+   */
   leave(group: string): Promise<void> {
-    this.dispatcher.leave(this.local, group);
-    return Promise.resolve();
+    return new Promise((resolve) => {
+      checkName("A group's name", group);
+      this.dispatcher.leave(this.local, group);
+      resolve();
+    });
   }
 
   /** Sends an event to this client alone. */
@@ -85,8 +94,10 @@ export class BackplaneConnection<Data = unknown, Events extends object = AnyEven
    * Sets when the connection is closed with 1008, instead of when its admission said.
    *
    * @param expiresAt a time; `null` for never
+   * @throws InvalidArgumentError
    */
   renew(expiresAt: Date | null): void {
+    checkExpiry(expiresAt);
     clearTimeout(this.expiry);
     if (!expiresAt) return;
     const left = Math.max(0, expiresAt.getTime() - Date.now());
@@ -101,7 +112,7 @@ export class BackplaneConnection<Data = unknown, Events extends object = AnyEven
    *
    * @param code a WebSocket close code: 1000, or 3000 to 4999 for the app's own
    * @param reason at most 123 bytes of UTF-8
-   * @throws RangeError
+   * @throws InvalidCloseError
    */
   close(code = 1000, reason = ''): void {
     checkClose(code, reason);
@@ -119,7 +130,7 @@ export class BackplaneConnection<Data = unknown, Events extends object = AnyEven
   }
 
   private send(event: string, data: unknown): Promise<Delivery> {
-    return this.dispatcher.emit(this.address, event, data, { local: true, volatile: false });
+    return this.dispatcher.emit(() => this.address, event, data, { local: true, volatile: false });
   }
 
   private get address(): Address {

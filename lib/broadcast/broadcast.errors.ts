@@ -10,11 +10,31 @@ export class PathRequiredError extends Error {
   }
 }
 
+/** `.all` was used on a target that names someone, which would silently address everyone. */
+export class TargetWidenedError extends TypeError {
+  override readonly name = 'TargetWidenedError';
+
+  constructor() {
+    super(
+      'This target names groups, users or connections, so .all would widen it to everyone. Leave .all out, or begin with it: broadcaster.all.',
+    );
+  }
+}
+
 /** A class that is no gateway was given where one is needed. */
 export class NotAGatewayError extends TypeError {
   override readonly name = 'NotAGatewayError';
 
   constructor(className: string) {
     super(`${className} is not a gateway: it has no @WebSocketGateway() decorator.`);
+  }
+}
+
+/** A gateway's path cannot be served. */
+export class InvalidPathError extends TypeError {
+  override readonly name = 'InvalidPathError';
+
+  constructor(problem: string) {
+    super(`${problem} Give it as @WebSocketGateway({ path: '/chat' }).`);
   }
 }

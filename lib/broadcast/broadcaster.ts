@@ -18,7 +18,7 @@ export class Broadcaster<Events extends object = AnyEvents> extends Target<Event
     private readonly ownConnections: Connections,
     path = () => onlyPath(ownConnections.paths),
   ) {
-    super({ dispatcher, path, targets: [], excluded: [], local: false, volatile: false });
+    super({ dispatcher, path, targets: undefined, excluded: [], local: false, volatile: false });
   }
 
   /** This server's own connections of the path. */

@@ -1,11 +1,12 @@
 import type { CommandAction } from '../protocol/command-record.js';
 import { MessageFrames } from '../protocol/message-frames.js';
-import { type Address, ALL, type TargetRef } from '../protocol/target.js';
+import type { Address } from '../protocol/target.js';
 import type { Delivery } from '../routing/delivery.js';
 import type { EmitOptions } from '../routing/emitter.js';
 import type { LocalConnection } from '../routing/local-connection.js';
 import { InvokeTargetError } from '../routing/request.errors.js';
 import type { Router } from '../routing/router.js';
+import { checkEvent, checkInvokeOptions } from './arguments.js';
 import { allResults, type InvokeAllResult, type InvokeOptions, singleResult } from './invoke.js';
 
 /** Whom a call concerns, and whether only this server's own of them. */
@@ -21,8 +22,18 @@ export class Dispatcher {
     private readonly invokeTimeoutMs: number,
   ) {}
 
-  emit(address: Address, event: string, data: unknown, options: EmitOptions): Promise<Delivery> {
-    return this.router.emitter.emit(address, MessageFrames.of({ event, data }), options);
+  /**
+   * Whatever is wrong with the arguments is a rejection, and is reported as a failed emit is.
+   *
+   * @param address a function, because an unbound broadcaster finds its path only now
+   */
+  emit(address: () => Address, event: string, data: unknown, options: EmitOptions): Promise<Delivery> {
+    try {
+      checkEvent(event);
+      return this.router.emitter.emit(address(), MessageFrames.of({ event, data }), options);
+    } catch (error) {
+      return this.router.emitter.refuse(error);
+    }
   }
 
   async invoke<T>(
@@ -31,6 +42,8 @@ export class Dispatcher {
     data: unknown,
     options: InvokeOptions<T>,
   ): Promise<T> {
+    checkEvent(event);
+    checkInvokeOptions(options);
     const [target, ...others] = address.targets;
     if (target?.kind !== 'connection' || others.length > 0) throw new InvokeTargetError();
     const { timeout: timeoutMs = this.invokeTimeoutMs, signal, parse } = options;
@@ -44,6 +57,8 @@ export class Dispatcher {
     data: unknown,
     options: InvokeOptions<T>,
   ): Promise<InvokeAllResult<T>> {
+    checkEvent(event);
+    checkInvokeOptions(options);
     const { timeout: timeoutMs = this.invokeTimeoutMs, signal, parse } = options;
     return allResults(await this.router.asks.ask(address, event, data, { timeoutMs, signal, local }), parse);
   }
@@ -69,9 +84,4 @@ export class Dispatcher {
 /** The address of one connection. */
 export function addressOf(path: string, connectionId: string): Address {
   return { path, targets: [{ kind: 'connection', name: connectionId }], excluded: [] };
-}
-
-/** No target named means all. */
-export function orAll(targets: readonly TargetRef[]): readonly TargetRef[] {
-  return targets.length > 0 ? targets : [ALL];
 }

@@ -48,6 +48,7 @@ export function singleResult<T>(
   const answer = ask.answers.get(connectionId);
   if (answer?.outcome === 'data') return parsed(connectionId, answer.value, parse);
   if (answer?.outcome === 'error') throw new ClientResultError(connectionId, answer.value);
+  if (answer?.outcome === 'unreadable') throw new InvalidResultError(connectionId, answer.value);
   if (answer) throw new ConnectionClosedError(connectionId);
   const [lost] = ask.servers.lost;
   if (lost !== undefined) throw new ServerLostError(lost);
@@ -62,6 +63,8 @@ export function allResults<T>(ask: PendingAsk, parse: Parse<T>): InvokeAllResult
     if (outcome === 'disconnected') connections.push(connectionId);
     else if (outcome === 'error')
       responses.push(rejected(connectionId, new ClientResultError(connectionId, value)));
+    else if (outcome === 'unreadable')
+      responses.push(rejected(connectionId, new InvalidResultError(connectionId, value)));
     else responses.push(settled(connectionId, value, parse));
   }
   return { responses, missing: { servers: ask.missingServers, connections } };

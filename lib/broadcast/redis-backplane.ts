@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import { merge, mergeMap, type Observable, Subject } from 'rxjs';
+import { map, merge, mergeMap, type Observable, Subject } from 'rxjs';
 import type { Bus, BusCounters, ConnectionFailure, ConnectionRestoration } from '../bus/bus.js';
 import { BackplaneError } from '../bus/bus.errors.js';
 import type { BackplaneStatus } from '../bus/status.js';
@@ -8,10 +8,17 @@ import type { Dispatcher } from './dispatcher.js';
 import type { EdgeCounters } from './edge-counters.js';
 import { GuardedObservable } from './guarded-observable.js';
 import type { BackplaneHealth } from './health.js';
+import { oncePerTurn } from './once-per-turn.js';
 import { type Loss, toLoss } from './loss.js';
 
 /** Everything that is counted, since the start of the process. */
-export type BackplaneCounters = Readonly<BusCounters & EdgeCounters>;
+export type BackplaneCounters = Readonly<
+  BusCounters &
+    EdgeCounters & {
+      /** Connections that went without a message because their client protocol cannot carry its data. */
+      undeliverable: number;
+    }
+>;
 
 /**
  * How this server stands with the other servers. Its observables complete when the app shuts down. A callback
@@ -39,19 +46,20 @@ export class RedisBackplane {
   /** @internal */
   constructor(
     private readonly bus: Bus,
-    router: Router,
+    private readonly router: Router,
     dispatcher: Dispatcher,
     private readonly edgeCounters: EdgeCounters,
   ) {
-    const losses$ = bus.loss$.pipe(
-      mergeMap((loss) => router.concerned(loss).map((routed) => toLoss(routed, dispatcher))),
+    const missed$ = bus.loss$.pipe(mergeMap((loss) => router.concerned(loss)));
+    const losses$ = merge(missed$, router.undeliverable.losses$).pipe(
+      map((loss) => toLoss(loss, dispatcher)),
     );
     this.status$ = this.guarded(bus.status$);
     this.connectionFailed$ = this.guarded(bus.connectionFailed$);
     this.connectionRestored$ = this.guarded(bus.connectionRestored$);
     this.loss$ = this.guarded(losses$);
     // A listener of errors$ that throws is not told to itself.
-    const errors$ = merge(bus.errors$, router.errors$, this.listenerErrors);
+    const errors$ = oncePerTurn(merge(bus.errors$, router.errors$, this.listenerErrors), tooMany);
     this.errors$ = new GuardedObservable(errors$, (error) => this.logger.error(error));
   }
 
@@ -66,7 +74,7 @@ export class RedisBackplane {
 
   /** What was counted since the start: a snapshot. */
   get counters(): BackplaneCounters {
-    return { ...this.bus.counters, ...this.edgeCounters };
+    return { ...this.bus.counters, ...this.edgeCounters, undeliverable: this.router.undeliverable.count };
   }
 
   /**
@@ -116,4 +124,8 @@ export class RedisBackplane {
       this.listenerErrors.next(new BackplaneError('listener', `A listener threw: ${message}`, { cause }));
     });
   }
+}
+
+function tooMany(count: number): BackplaneError {
+  return new BackplaneError('publish', `${count} more errors came in the same turn of the event loop.`);
 }

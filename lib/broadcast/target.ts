@@ -1,17 +1,22 @@
 import { checkName } from '../protocol/channel-names.js';
-import type { TargetRef } from '../protocol/target.js';
+import { ALL, type TargetRef } from '../protocol/target.js';
 import type { Delivery } from '../routing/delivery.js';
+import { checkNames } from './arguments.js';
+import { TargetWidenedError } from './broadcast.errors.js';
 import { checkClose } from './close-code.js';
-import { type Dispatcher, orAll, type Scope } from './dispatcher.js';
+import type { Dispatcher, Scope } from './dispatcher.js';
 import type { AnyEvents, DataOf, EventData, EventName } from './events.js';
 import type { InvokeAllResult, InvokeOptions } from './invoke.js';
+
+const EVERYONE: readonly TargetRef[] = [ALL];
 
 /** What a target is made of. It never changes: every call on a target makes a new one. */
 export interface TargetState {
   readonly dispatcher: Dispatcher;
   /** The path's key; a function because an unbound broadcaster finds it only when it is needed. */
   readonly path: () => string;
-  readonly targets: readonly TargetRef[];
+  /** `undefined` while no target is named, which means everyone; an empty list is nobody. */
+  readonly targets: readonly TargetRef[] | undefined;
   readonly excluded: readonly TargetRef[];
   readonly local: boolean;
   readonly volatile: boolean;
@@ -20,15 +25,20 @@ export interface TargetState {
 /**
  * Whom an emit addresses. Immutable; chaining unites: `.group('a').user('u')` are the members of the group
  * and the connections of the user, and whoever is both gets one copy. While no target is named, it is all
- * connections of the path.
+ * connections of the path; an empty list of names, as in `.group(...[])`, is nobody.
  */
 export class Target<Events extends object = AnyEvents> {
   /** @internal */
   constructor(protected readonly state: TargetState) {}
 
-  /** All connections of the path, on every server. */
+  /**
+   * All connections of the path, on every server.
+   *
+   * @throws TargetWidenedError on a target that names groups, users or connections already
+   */
   get all(): Target<Events> {
-    return this.with('all', ['']);
+    if (this.state.targets) throw new TargetWidenedError();
+    return new Target({ ...this.state, targets: [ALL] });
   }
 
   /** Only this server's own connections: nothing goes through Redis. */
@@ -43,27 +53,27 @@ export class Target<Events extends object = AnyEvents> {
 
   /** The connections with these ids, wherever they are. */
   connection(...ids: string[]): Target<Events> {
-    return this.with('connection', named("A connection's id", ids));
+    return this.with('connection', checkNames("A connection's id", ids));
   }
 
   /** The members of these groups. Names are case-sensitive. */
   group(...names: string[]): Target<Events> {
-    return this.with('group', named("A group's name", names));
+    return this.with('group', checkNames("A group's name", names));
   }
 
   /** The connections of these users. */
   user(...ids: string[]): Target<Events> {
-    return this.with('user', named("A user's id", ids));
+    return this.with('user', checkNames("A user's id", ids));
   }
 
   /** Leaves these connections out. */
   except(...connectionIds: string[]): Target<Events> {
-    return this.without('connection', named("A connection's id", connectionIds));
+    return this.without('connection', checkNames("A connection's id", connectionIds));
   }
 
   /** Leaves out who is in one of these groups when the message arrives at their server. */
   exceptGroup(...names: string[]): Target<Events> {
-    return this.without('group', named("A group's name", names));
+    return this.without('group', checkNames("A group's name", names));
   }
 
   /**
@@ -73,11 +83,12 @@ export class Target<Events extends object = AnyEvents> {
    * @throws NotPublishedError (as a rejection) when Redis certainly did not take it
    * @throws PublishOutcomeUnknownError (as a rejection) when it was written and no reply came
    * @throws MessageTooLargeError (as a rejection) when it has more than 1 MiB; nobody got it
-   * @throws TypeError (as a rejection) when the data has no form in a client protocol, such as a circular object
+   * @throws TypeError (as a rejection) when the data has no form in any client protocol, such as a circular object
+   * @throws InvalidArgumentError, PathRequiredError (as rejections); nobody got it
    */
   emit<Name extends EventName<Events>>(event: Name, ...data: EventData<Events, Name>): Promise<Delivery> {
     const { dispatcher, local, volatile } = this.state;
-    return dispatcher.emit(this.scope.address, event, data[0], { local, volatile });
+    return dispatcher.emit(() => this.scope.address, event, data[0], { local, volatile });
   }
 
   /**
@@ -91,6 +102,7 @@ export class Target<Events extends object = AnyEvents> {
    * @throws InvokeTimeoutError, InvokeCanceledError (as rejections)
    * @throws NotPublishedError, PublishOutcomeUnknownError, MessageTooLargeError (as rejections): see {@link emit}
    * @throws InvokeTargetError (as a rejection) when the target is not exactly one connection
+   * @throws InvalidArgumentError, PathRequiredError (as rejections): nobody was asked
    */
   async invoke<T = unknown, Name extends EventName<Events> = EventName<Events>>(
     event: Name,
@@ -144,7 +156,7 @@ export class Target<Events extends object = AnyEvents> {
    *
    * @param code a WebSocket close code: 1000, or 3000 to 4999 for the app's own
    * @param reason at most 123 bytes of UTF-8
-   * @throws RangeError (as a rejection) when code or reason cannot be
+   * @throws InvalidCloseError (as a rejection) when the code or the reason cannot be sent
    * @throws as {@link join} does
    */
   async disconnect(code = 1000, reason = ''): Promise<void> {
@@ -154,11 +166,11 @@ export class Target<Events extends object = AnyEvents> {
 
   protected get scope(): Scope {
     const { path, targets, excluded, local } = this.state;
-    return { address: { path: path(), targets: orAll(targets), excluded }, local };
+    return { address: { path: path(), targets: targets ?? EVERYONE, excluded }, local };
   }
 
   private with(kind: TargetRef['kind'], names: readonly string[]): Target<Events> {
-    const targets = [...this.state.targets, ...names.map((name) => ({ kind, name }))];
+    const targets = [...(this.state.targets ?? []), ...[...new Set(names)].map((name) => ({ kind, name }))];
     return new Target({ ...this.state, targets });
   }
 
@@ -166,9 +178,4 @@ export class Target<Events extends object = AnyEvents> {
     const excluded = [...this.state.excluded, ...names.map((name) => ({ kind, name }))];
     return new Target({ ...this.state, excluded });
   }
-}
-
-function named(what: string, names: readonly string[]): readonly string[] {
-  for (const name of names) checkName(what, name);
-  return names;
 }

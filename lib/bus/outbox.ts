@@ -49,7 +49,7 @@ export class Outbox {
       const reason = `Redis has not answered for the last ${this.inFlightBytes} bytes that were published`;
       return Promise.reject(new PublishRefusedError(reason));
     }
-    this.inFlightBytes += record.length;
+    this.inFlightBytes += record.length * channels.length;
     const parcel = this.parcelFor(channels, record.length);
     parcel.records.push(record);
     parcel.bytes += record.length;
@@ -108,7 +108,7 @@ export class Outbox {
   private settle(parcel: Parcel, failures: readonly Error[]): void {
     const { channels, bytes, outcome } = parcel;
     this.inFlight.delete(parcel);
-    this.inFlightBytes -= bytes;
+    this.inFlightBytes -= bytes * channels.length;
     const [failure] = failures;
     if (!failure) return outcome.resolve('accepted');
     const refused =

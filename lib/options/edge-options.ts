@@ -1,5 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
+import { AllowedOrigins, originProblem } from './allowed-origins.js';
+import type { PayloadLimits } from '../protocol/payload-limits.js';
 
 /** Who a client is, as `authenticate` found out. */
 export interface Admission<Data = unknown> {
@@ -12,8 +14,9 @@ export interface Admission<Data = unknown> {
 }
 
 /**
- * Asks who a client is, before its WebSocket is opened. Returns its admission. `null`, or an exception, refuses it with
- * 401; an exception of Nest's with a status of its own, such as `ForbiddenException`, with that.
+ * Says who a client is, before its WebSocket is opened. Returns its admission, or `null` to refuse it with 401; an
+ * exception of Nest's, such as `ForbiddenException`, refuses it with its status. Anything else that is thrown or
+ * returned is a failure of the server: the client gets 503, and the log the stack.
  *
  * @param path the gateway's path: `/chat`, or `8081/chat` for one with a port of its own
  */
@@ -28,17 +31,19 @@ export interface EdgeOptions {
   authenticate?: Authenticate;
 
   /**
-   * The origins from which a browser may connect, such as `https://example.com`. A browser sends cookies to wherever a
-   * page tells it to: without this, a foreign page can ride on them. Clients that send no origin are no browsers, and
-   * are not refused by it.
+   * The origins from which a browser may connect, as it sends them: `https://example.com`, `http://localhost:4200`,
+   * `capacitor://localhost`, or `https://*.example.com` for every subdomain. `'*'` allows every origin. Clients that
+   * send no origin are no browsers, and are not refused by it.
    *
-   * @default every origin
+   * @default every origin, but a page of another host may not send `Cookie` or `Authorization`: a browser sends cookies
+   * to wherever a page tells it to, so a foreign page could ride on them. Ports are not compared, and a host in
+   * `X-Forwarded-Host` or `Forwarded` counts as this one.
    */
-  allowedOrigins?: readonly string[];
+  allowedOrigins?: '*' | readonly string[];
 
   /**
-   * How a client is refused: with an HTTP status instead of the upgrade, or by opening the WebSocket and closing it
-   * with 1008 at once, since a browser cannot read the status.
+   * How a client is refused: with an HTTP status instead of the upgrade, or by opening the WebSocket and closing it at
+   * once, because a browser cannot read the status: with 1008, or with 1011 where `authenticate` failed.
    *
    * @default 'status'
    */
@@ -58,6 +63,20 @@ export interface EdgeOptions {
      * @default 1048576
      */
     payloadBytes?: number;
+    /**
+     * Levels of arrays and objects inside each other in a client's message, the frame itself included. What is deeper
+     * is refused with an `exception`, and not decoded.
+     *
+     * @default 100: the most that MessagePack clients can be sent, so that a message which is accepted can be passed on
+     */
+    payloadDepth?: number;
+    /**
+     * Elements of arrays and members of objects in a client's message, all levels together. What has more is refused
+     * with an `exception`, and not decoded.
+     *
+     * @default 100000: in 1 MiB of JSON some ten bytes for each
+     */
+    payloadElements?: number;
     /**
      * Milliseconds that admission may take; then the client is refused.
      *
@@ -111,10 +130,11 @@ export interface EdgeOptions {
 
 export interface ResolvedEdge {
   readonly authenticate: Authenticate | undefined;
-  readonly allowedOrigins: ReadonlySet<string> | undefined;
+  readonly allowedOrigins: AllowedOrigins | 'any' | undefined;
   readonly refusal: 'status' | 'closeCode';
   readonly maxConnections: number;
   readonly maxPayloadBytes: number;
+  readonly payload: PayloadLimits;
   readonly admissionTimeMs: number;
   readonly maxPendingMessages: number;
   readonly maxMessagesPerSecond: number;
@@ -135,12 +155,29 @@ export const edgeSchema = {
   authenticate: z
     .custom<Authenticate>((value) => typeof value === 'function', 'must be a function')
     .optional(),
-  allowedOrigins: z.array(z.url('must be origins such as https://example.com')).optional(),
+  allowedOrigins: z
+    .custom<EdgeOptions['allowedOrigins']>()
+    .superRefine((value: unknown, context) => {
+      if (value === undefined || value === '*') return;
+      if (!Array.isArray(value)) {
+        context.addIssue(
+          "must be a list of origins such as ['https://example.com'], or '*' for every origin",
+        );
+        return;
+      }
+      for (const entry of value as unknown[]) {
+        const problem = entry === '*' ? undefined : originProblem(entry);
+        if (problem !== undefined) context.addIssue(problem);
+      }
+    })
+    .optional(),
   refusal: z.enum(['status', 'closeCode']).optional(),
   limits: z
     .strictObject({
       connections: count.optional(),
       payloadBytes: count.optional(),
+      payloadDepth: count.optional(),
+      payloadElements: count.optional(),
       admissionTime: milliseconds.optional(),
       pendingMessages: count.optional(),
       messagesPerSecond: count.optional(),
@@ -161,10 +198,14 @@ export function resolveEdge(options: EdgeOptions): ResolvedEdge {
   const { limits = {}, heartbeat = {}, allowedOrigins } = options;
   return {
     authenticate: options.authenticate,
-    allowedOrigins: allowedOrigins && new Set(allowedOrigins.map((origin) => new URL(origin).origin)),
+    allowedOrigins: resolveOrigins(allowedOrigins),
     refusal: options.refusal ?? 'status',
     maxConnections: limits.connections ?? 50_000,
     maxPayloadBytes: limits.payloadBytes ?? 1024 * 1024,
+    payload: {
+      maxDepth: limits.payloadDepth ?? 100,
+      maxElements: limits.payloadElements ?? 100_000,
+    },
     admissionTimeMs: limits.admissionTime ?? 10_000,
     maxPendingMessages: limits.pendingMessages ?? 1000,
     maxMessagesPerSecond: limits.messagesPerSecond ?? Infinity,
@@ -175,4 +216,9 @@ export function resolveEdge(options: EdgeOptions): ResolvedEdge {
     parallelInvocations: options.parallelInvocations ?? Infinity,
     shutdownTimeoutMs: options.shutdownTimeout ?? 5000,
   };
+}
+
+function resolveOrigins(origins: EdgeOptions['allowedOrigins']): ResolvedEdge['allowedOrigins'] {
+  if (origins === undefined) return undefined;
+  return origins === '*' || origins.includes('*') ? 'any' : new AllowedOrigins(origins);
 }

@@ -1,4 +1,6 @@
 const INITIAL_SIZE = 256;
+/** What seven bytes hold, as many as a reader takes. */
+const MAX_VARINT = 2 ** 49 - 1;
 
 /** Appends fields to a buffer that grows as needed. The opposite of {@link ByteReader}. */
 export class ByteWriter {
@@ -22,8 +24,14 @@ export class ByteWriter {
     return this;
   }
 
-  /** An unsigned LEB128 integer: 7 bits a byte, low bits first. */
+  /**
+   * An unsigned LEB128 integer: 7 bits a byte, low bits first.
+   *
+   * @throws RangeError for what is no such integer: it would be written without end, or damaged
+   */
   varint(value: number): this {
+    if (!(value >= 0 && value <= MAX_VARINT))
+      throw new RangeError(`${value} is not an unsigned integer of 49 bits`);
     this.reserve(8);
     while (value > 0x7f) {
       this.buffer[this.length++] = (value % 0x80) | 0x80;

@@ -25,6 +25,11 @@ export function pathKey(path: string | undefined, port = 0): string {
  * @throws InvalidNameError
  */
 export function checkName(what: string, name: string): void {
+  if (Array.isArray(name)) {
+    throw new InvalidNameError(
+      `${what} must be a string, got an array: give the names one by one, as in group(...names)`,
+    );
+  }
   if (typeof name !== 'string' || name.length === 0) {
     throw new InvalidNameError(`${what} must be a string of at least one character`);
   }

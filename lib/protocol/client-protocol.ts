@@ -1,4 +1,5 @@
 import type { ClientFrame } from './client-frame.js';
+import type { PayloadLimits, PayloadProblem } from './payload-limits.js';
 
 export type ClientProtocolName = 'json' | 'msgpack';
 
@@ -13,6 +14,8 @@ export interface ClientProtocol {
   readonly binary: boolean;
   /** @throws when the value has no form in this protocol, such as a circular object */
   encode(message: unknown): ClientFrame;
+  /** Whether the bytes may be decoded: without this check, a few bytes can make the decoder allocate hundreds of megabytes. */
+  check(bytes: Buffer, limits: PayloadLimits): PayloadProblem | undefined;
   /** @throws when the bytes are none of this protocol's */
   decode(bytes: Buffer): unknown;
 }

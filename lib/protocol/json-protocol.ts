@@ -1,5 +1,6 @@
 import { ClientFrame } from './client-frame.js';
 import type { ClientProtocol } from './client-protocol.js';
+import { scanJson } from './scan-json.js';
 
 /** `{ "event", "data" }` as JSON text, as `@nestjs/platform-ws` has it. */
 export const jsonProtocol: ClientProtocol = {
@@ -8,5 +9,6 @@ export const jsonProtocol: ClientProtocol = {
   subprotocol: undefined,
   binary: false,
   encode: (message) => ClientFrame.text(JSON.stringify(message)),
+  check: scanJson,
   decode: (bytes) => JSON.parse(bytes.toString()) as unknown,
 };

@@ -2,11 +2,12 @@ import { ClientFrame } from './client-frame.js';
 import type { ClientProtocol } from './client-protocol.js';
 import { protocolOfCode } from './client-protocols.js';
 import type { Payload } from './message-record.js';
+import { NO_PAYLOAD_LIMITS } from './payload-limits.js';
 
 /** One message in the form of each client protocol, each form made and framed at most once, when it is first needed. */
 export abstract class MessageFrames {
-  /** By the protocol's code. */
-  private readonly frames: (ClientFrame | undefined)[] = [];
+  /** By the protocol's code; an error where the message has no form in the protocol. */
+  private readonly frames: (ClientFrame | Error | undefined)[] = [];
 
   /** A message of this server's own. */
   static of(message: unknown): MessageFrames {
@@ -20,14 +21,41 @@ export abstract class MessageFrames {
 
   /** @throws what the protocol throws for a value that it has no form for */
   for(protocol: ClientProtocol): ClientFrame {
-    return (this.frames[protocol.code] ??= this.make(protocol));
+    const frame = this.attempt(protocol);
+    if (frame instanceof ClientFrame) return frame;
+    throw frame;
   }
 
+  /** The frame, or why there is none. Never throws: a message that one protocol cannot carry reaches the clients of others. */
+  attempt(protocol: ClientProtocol): ClientFrame | Error {
+    return this.frames[protocol.code] ?? (this.frames[protocol.code] = this.tryToMake(protocol));
+  }
+
+  /**
+   * The message in those of the protocols that can carry it.
+   *
+   * @throws what the first protocol throws when none of them can
+   */
   payloads(protocols: readonly ClientProtocol[]): Payload[] {
-    return protocols.map((protocol) => ({ protocol: protocol.code, bytes: this.for(protocol).payload }));
+    const payloads: Payload[] = [];
+    for (const protocol of protocols) {
+      const frame = this.attempt(protocol);
+      if (frame instanceof ClientFrame) payloads.push({ protocol: protocol.code, bytes: frame.payload });
+    }
+    const [first] = protocols;
+    if (payloads.length === 0 && first) this.for(first);
+    return payloads;
   }
 
   protected abstract make(protocol: ClientProtocol): ClientFrame;
+
+  private tryToMake(protocol: ClientProtocol): ClientFrame | Error {
+    try {
+      return this.make(protocol);
+    } catch (error) {
+      return error instanceof Error ? error : new TypeError(`The message has no form as ${protocol.name}.`);
+    }
+  }
 }
 
 class OwnMessageFrames extends MessageFrames {
@@ -55,7 +83,10 @@ class ReceivedMessageFrames extends MessageFrames {
   private decode(): unknown {
     for (const { protocol: code, bytes } of this.received) {
       const protocol = protocolOfCode(code);
-      if (protocol) return protocol.decode(bytes);
+      if (!protocol) continue;
+      if (protocol.check(bytes, NO_PAYLOAD_LIMITS))
+        throw new TypeError(`a payload that is no ${protocol.name}`);
+      return protocol.decode(bytes);
     }
     throw new TypeError('a message in none of the client protocols that this release knows');
   }

@@ -10,15 +10,16 @@ import {
   encodeAskReply,
 } from '../protocol/ask-record.js';
 import type { ChannelNames } from '../protocol/channel-names.js';
+import { ClientFrame } from '../protocol/client-frame.js';
 import type { ClientProtocol } from '../protocol/client-protocol.js';
-import { protocolOfCode } from '../protocol/client-protocols.js';
 import { serverOf } from '../protocol/connection-id.js';
 import { MessageFrames } from '../protocol/message-frames.js';
 import { RecordKind } from '../protocol/record-kind.js';
 import type { Address } from '../protocol/target.js';
 import { channelsOf, namedConnections, namesConnectionsOnly } from './addressing.js';
 import { recipients } from './deliver.js';
-import { type Answer, HeldAsks } from './held-asks.js';
+import { decodeAnswerPayload, encodeAnswerPayload } from './answer-payload.js';
+import { type Answer, type AnswerSender, HeldAsks } from './held-asks.js';
 import type { LocalConnection } from './local-connection.js';
 import { PendingAsk } from './pending-ask.js';
 import type { RecordReceiver } from './record-receiver.js';
@@ -28,6 +29,9 @@ import { checkSize, closedError, publishError } from './routing.errors.js';
 
 /** "Every server" is meant as of a view that is one heartbeat old: whoever is there has spoken by then. */
 const FARM_VIEW_MS = 1000;
+
+/** What stands for the answer of a client that cannot be asked. */
+const UNASKABLE = "The question has no form in the client's protocol.";
 
 export interface AskOptions {
   readonly timeoutMs: number;
@@ -140,13 +144,17 @@ export class Asks {
   }
 
   private askOwn({ id, address, frames, timeoutMs }: Question, pending: PendingAsk): void {
-    const connections = this.deliver(address, frames);
-    this.held.hold(id, connections, timeoutMs, (connection, answer) =>
-      pending.answered(connection.id, answer),
-    );
+    const connections = this.recipients(address);
+    const [first] = connections;
+    // Where it has no form for anybody here, it is the caller's mistake.
+    if (first && connections.every(({ protocol }) => frames.attempt(protocol) instanceof Error))
+      frames.for(first.protocol);
     pending.asked(
       this.bus.serverId,
       connections.map((connection) => connection.id),
+    );
+    this.hold(id, connections, timeoutMs, frames, (connection, answer) =>
+      pending.answered(connection.id, answer),
     );
   }
 
@@ -168,28 +176,41 @@ export class Asks {
   }
 
   private receive({ id, timeoutMs, address, payloads }: AskRecord, origin: string): void {
-    const connections = this.deliver(address, MessageFrames.received(payloads));
+    const frames = MessageFrames.received(payloads);
+    const connections = this.recipients(address);
     const channels = [this.channels.server(origin)];
     // A reply that is lost is a timeout at the server that asked: an ask is never repeated.
     const reply = (record: Buffer): void => void this.bus.publish(channels, record).catch(() => undefined);
     reply(encodeAskReply({ id, asked: connections.map((connection) => connection.id) }));
     if (connections.length === 0) return;
-    this.held.hold(id, connections, timeoutMs, ({ id: connectionId, protocol }, { outcome, value }) => {
-      const payload = { protocol: protocol.code, bytes: protocol.encode(value).payload };
-      reply(encodeAnswer({ id, connectionId, outcome, payload }));
-    });
+    this.hold(id, connections, timeoutMs, frames, ({ id: connectionId, protocol }, answer) =>
+      reply(encodeAnswer({ id, connectionId, ...encodeAnswerPayload(protocol, answer) })),
+    );
   }
 
   private receiveAnswer(body: Buffer): void {
     const { id, connectionId, outcome, payload } = decodeAnswer(body);
-    const value = protocolOfCode(payload.protocol)?.decode(payload.bytes);
-    this.pending.get(id)?.answered(connectionId, { outcome, value });
+    this.pending.get(id)?.answered(connectionId, decodeAnswerPayload({ outcome, payload }));
   }
 
-  private deliver(address: Address, frames: MessageFrames): LocalConnection[] {
+  private recipients(address: Address): LocalConnection[] {
     const members = this.roster.members(address.path);
-    const connections = members ? recipients(members, address) : [];
-    for (const { sink, protocol } of connections) sink.write(frames.for(protocol), false);
-    return connections;
+    return members ? recipients(members, address) : [];
+  }
+
+  /** Asks the connections, and waits for their answers. */
+  private hold(
+    id: string,
+    connections: readonly LocalConnection[],
+    timeoutMs: number,
+    frames: MessageFrames,
+    send: AnswerSender,
+  ): void {
+    this.held.hold(id, connections, timeoutMs, send);
+    for (const connection of connections) {
+      const frame = frames.attempt(connection.protocol);
+      if (frame instanceof ClientFrame) connection.sink.write(frame, false);
+      else this.held.answer(connection, id, { outcome: 'error', value: UNASKABLE });
+    }
   }
 }

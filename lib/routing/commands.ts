@@ -66,6 +66,8 @@ export class Commands {
    * NotPublishedError (as rejections)
    */
   async run(address: Address, action: CommandAction, local: boolean): Promise<void> {
+    // What was here when the command began is not missing because of it.
+    const notHere = this.notHere(address);
     const own = this.execute(address, action);
     // The others are asked whatever becomes of this server's own part.
     const [ownOutcome, others] = await Promise.allSettled([
@@ -75,7 +77,7 @@ export class Commands {
     if (ownOutcome.status === 'rejected') throw ownOutcome.reason;
     if (others.status === 'rejected') throw others.reason;
     const malformed = namedConnections(address).filter((id) => serverOf(id) === undefined);
-    const missing = [...malformed, ...this.notHere(address), ...(others.value ?? [])];
+    const missing = [...malformed, ...notHere, ...(others.value ?? [])];
     if (missing.length > 0) throw new ConnectionNotFoundError(missing);
   }
 

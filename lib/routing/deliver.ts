@@ -1,3 +1,4 @@
+import { ClientFrame } from '../protocol/client-frame.js';
 import type { MessageFrames } from '../protocol/message-frames.js';
 import type { Address, TargetRef } from '../protocol/target.js';
 import type { LocalConnection } from './local-connection.js';
@@ -41,6 +42,13 @@ export function recipients(members: PathMembers, address: Address): LocalConnect
   return found;
 }
 
+/** Told of the connections whose protocol cannot carry a message. */
+export type OnUndeliverable = (
+  address: Address,
+  connections: readonly LocalConnection[],
+  frames: MessageFrames,
+) => void;
+
 /**
  * Writes a message to this server's connections that the address names. It does not yield to the loop
  * meanwhile, so who receives, and in which order, is decided at one moment.
@@ -52,10 +60,16 @@ export function deliver(
   address: Address,
   frames: MessageFrames,
   volatile: boolean,
+  onUndeliverable: OnUndeliverable,
 ): number {
-  return forEachRecipient(members, address, ({ sink, protocol }) =>
-    sink.write(frames.for(protocol), volatile),
-  );
+  const without: LocalConnection[] = [];
+  const count = forEachRecipient(members, address, (connection) => {
+    const frame = frames.attempt(connection.protocol);
+    if (frame instanceof ClientFrame) connection.sink.write(frame, volatile);
+    else without.push(connection);
+  });
+  if (without.length > 0) onUndeliverable(address, without, frames);
+  return count - without.length;
 }
 
 function visitAll(

@@ -7,7 +7,7 @@ import { decodeMessage, encodeMessage } from '../protocol/message-record.js';
 import { RecordKind } from '../protocol/record-kind.js';
 import type { Address } from '../protocol/target.js';
 import { channelsOf } from './addressing.js';
-import { deliver } from './deliver.js';
+import { deliver, type OnUndeliverable } from './deliver.js';
 import { Delivery } from './delivery.js';
 import type { OutagePolicy } from './outage/outage-policy.js';
 import type { RecordReceiver } from './record-receiver.js';
@@ -31,6 +31,7 @@ export class Emitter {
     private readonly roster: Roster,
     private readonly policy: OutagePolicy,
     private readonly receiver: RecordReceiver,
+    private readonly onUndeliverable: OnUndeliverable,
   ) {
     receiver.on(RecordKind.Message, (body) => this.receive(body));
   }
@@ -44,19 +45,26 @@ export class Emitter {
     try {
       return this.send(address, frames, options);
     } catch (error) {
-      const failed = Promise.reject<Delivery>(this.reported(error));
-      failed.catch(ignore);
-      return failed;
+      return this.refuse(error);
     }
+  }
+
+  /** An emit that failed before anybody got it: reported, and no unhandled rejection where nobody awaits it. */
+  refuse(error: unknown): Promise<Delivery> {
+    const failed = Promise.reject<Delivery>(this.reported(error));
+    failed.catch(ignore);
+    return failed;
   }
 
   private send(address: Address, frames: MessageFrames, { local, volatile }: EmitOptions): Promise<Delivery> {
     const channels = local ? [] : channelsOf(address, this.channels, this.bus.serverId);
     if (channels.length === 0)
-      return Promise.resolve(new Delivery(this.deliver(address, frames, volatile), 'notNeeded'));
+      return Promise.resolve(
+        new Delivery(this.deliver(address, frames, volatile, this.ownUndeliverable), 'notNeeded'),
+      );
     const record = encodeMessage({ address, volatile, payloads: frames.payloads(this.protocols) });
     checkSize(record);
-    const count = this.deliver(address, frames, volatile);
+    const count = this.deliver(address, frames, volatile, this.onUndeliverable);
     const delivery: Promise<Delivery> = this.policy.publish({ address, channels, record, volatile }).then(
       (outcome) => new Delivery(count, outcome),
       (cause: unknown) => {
@@ -74,14 +82,25 @@ export class Emitter {
     return cause;
   }
 
-  private deliver(address: Address, frames: MessageFrames, volatile: boolean): number {
+  private deliver(
+    address: Address,
+    frames: MessageFrames,
+    volatile: boolean,
+    onUndeliverable: OnUndeliverable,
+  ): number {
     const members = this.roster.members(address.path);
-    return members ? deliver(members, address, frames, volatile) : 0;
+    return members ? deliver(members, address, frames, volatile, onUndeliverable) : 0;
   }
+
+  /** Data that no protocol can carry is the caller's mistake: nobody got it, and the emit rejects. */
+  private readonly ownUndeliverable: OnUndeliverable = (address, connections, frames) => {
+    frames.payloads(this.protocols);
+    this.onUndeliverable(address, connections, frames);
+  };
 
   private receive(body: Buffer): void {
     const { address, volatile, payloads } = decodeMessage(body);
-    this.deliver(address, MessageFrames.received(payloads), volatile);
+    this.deliver(address, MessageFrames.received(payloads), volatile, this.onUndeliverable);
   }
 }
 

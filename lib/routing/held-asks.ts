@@ -3,11 +3,15 @@ import type { LocalConnection } from './local-connection.js';
 
 /** What a client gave back, or that it cannot give anything any more. */
 export interface Answer {
-  readonly outcome: AnswerOutcome;
+  /** `unreadable`: it came, and is not what a client can send; `value` says why. */
+  readonly outcome: AnswerOutcome | 'unreadable';
   readonly value: unknown;
 }
 
 export type AnswerSender = (connection: LocalConnection, answer: Answer) => void;
+
+/** Node's timers take no more: a longer one, from a server of another release, would end at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
 interface HeldAsk {
   readonly connections: Set<LocalConnection>;
@@ -25,7 +29,7 @@ export class HeldAsks {
     const held: HeldAsk = {
       connections: new Set(connections),
       send,
-      timer: setTimeout(() => this.forget(id, held), timeoutMs),
+      timer: setTimeout(() => this.forget(id, held), Math.min(timeoutMs, MAX_TIMER_MS)),
     };
     this.held.set(id, held);
     for (const connection of connections) (connection.asks ??= new Set()).add(id);

@@ -63,9 +63,7 @@ export class ClientResultError extends Error {
     /** What the client sent as `error`. */
     readonly error: unknown,
   ) {
-    super(
-      `The client ${connectionId} answered with an error: ${typeof error === 'string' ? error : JSON.stringify(error)}`,
-    );
+    super(`The client ${connectionId} answered with an error: ${shown(error)}`);
   }
 }
 
@@ -119,5 +117,18 @@ export class InvokeTargetError extends TypeError {
     super(
       'invoke asks exactly one connection: broadcaster.connection(id).invoke(…). To ask several, use invokeAll.',
     );
+  }
+}
+
+/** Enough to recognise it; the whole of it is in `error`. */
+const SHOWN_CHARACTERS = 200;
+
+/** What a client sent may be large, or have no form as text. */
+function shown(value: unknown): string {
+  try {
+    const text = typeof value === 'string' ? value : JSON.stringify(value);
+    return text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text;
+  } catch {
+    return 'a value that cannot be shown';
   }
 }

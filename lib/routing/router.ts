@@ -14,6 +14,7 @@ import { lossesOf, type RoutedLoss } from './losses.js';
 import type { LocalConnection } from './local-connection.js';
 import { RecordReceiver } from './record-receiver.js';
 import { Roster } from './roster.js';
+import { Undeliverable } from './undeliverable.js';
 
 export interface RouterOptions {
   /** The client protocols that connections of any server may use. */
@@ -28,6 +29,7 @@ export class Router {
   readonly emitter: Emitter;
   readonly commands: Commands;
   readonly asks: Asks;
+  readonly undeliverable: Undeliverable;
   private readonly policy: OutagePolicy;
   private readonly receiver = new RecordReceiver();
   private readonly givenUp = new GivenUpReport((error) => this.receiver.report(error));
@@ -36,8 +38,17 @@ export class Router {
 
   constructor(bus: Bus, channels: ChannelNames, { protocols, outage, commandTimeoutMs }: RouterOptions) {
     this.policy = createOutagePolicy(outage, bus, (messages, reason) => this.givenUp.add(messages, reason));
+    this.undeliverable = new Undeliverable((error) => this.receiver.report(error));
     this.roster = new Roster(bus, channels, this.policy.keepsMemberships);
-    this.emitter = new Emitter(bus, channels, protocols, this.roster, this.policy, this.receiver);
+    this.emitter = new Emitter(
+      bus,
+      channels,
+      protocols,
+      this.roster,
+      this.policy,
+      this.receiver,
+      this.undeliverable.add,
+    );
     this.commands = new Commands(bus, channels, this.roster, this.receiver, commandTimeoutMs);
     this.asks = new Asks(bus, channels, protocols, this.roster, this.receiver);
   }
@@ -63,6 +74,7 @@ export class Router {
     this.roster.close();
     this.commands.close();
     this.asks.close();
+    this.undeliverable.close();
     this.receiver.close();
   }
 }

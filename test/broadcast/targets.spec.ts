@@ -1,4 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { TargetWidenedError } from '../../lib/broadcast/broadcast.errors.js';
+import type { Broadcaster } from '../../lib/broadcast/broadcaster.js';
+import type { Target } from '../../lib/broadcast/target.js';
+import { InvokeTargetError } from '../../lib/routing/request.errors.js';
 import type { ChatServer } from '../support/chat-app.js';
 import { acquireRedis, type AcquiredRedis } from '../support/redis-server.js';
 import { delivered, idOf, join, useTestFarm } from '../support/test-farm.js';
@@ -119,7 +123,7 @@ describe.each<[name: string, connection: () => string | undefined]>([
   it('to a target named twice, or to all and more, is delivered once', async () => {
     await join(clients.b1, 'g');
     await near.broadcaster.group('g', 'g').group('g').emit('hi');
-    await near.broadcaster.group('g').all.emit('ho');
+    await near.broadcaster.all.group('g').emit('ho');
     expect(await receivers('hi')).toEqual(['b1']);
     expect(await receivers('ho')).toEqual(['a1', 'a2', 'b1', 'b2']);
   });
@@ -175,7 +179,7 @@ it('a target never changes: every call makes a new one', async () => {
   const client = await farm.client(server);
   await join(client, 'g');
   const other = server.broadcaster.group('other');
-  const [both, less] = [other.group('g'), other.all.exceptGroup('g')];
+  const [both, less] = [other.group('g'), server.broadcaster.all.exceptGroup('g')];
 
   expect((await other.emit('x')).local).toBe(0);
   expect((await both.emit('x')).local).toBe(1);
@@ -196,4 +200,92 @@ it.each([
   await expect(connection?.join(group)).rejects.toThrow(/group's name must/);
   expect(connection?.groups.size).toBe(0);
   await delivered(server, client);
+});
+
+describe('a target that names nobody', () => {
+  const nobody: [name: string, of: (broadcaster: Broadcaster) => Target][] = [
+    ['.group()', (broadcaster) => broadcaster.group(...[])],
+    ['.user()', (broadcaster) => broadcaster.user(...[])],
+    ['.connection()', (broadcaster) => broadcaster.connection(...[])],
+    ['.local.group()', (broadcaster) => broadcaster.local.group(...[])],
+    ['.volatile.user()', (broadcaster) => broadcaster.volatile.user(...[])],
+    ['.group().except()', (broadcaster) => broadcaster.group(...[]).except(...[])],
+    ['.except(x).group()', (broadcaster) => broadcaster.except('x').group(...[])],
+    ['.exceptGroup(x).user()', (broadcaster) => broadcaster.exceptGroup('x').user(...[])],
+  ];
+
+  it.each(nobody)('%s reaches nobody, with whatever is done to it', async (_name, of) => {
+    const [near, far] = await Promise.all([farm.server(), farm.server()]);
+    const clients = await Promise.all([farm.client(near), farm.client(far)]);
+    const target = of(near.broadcaster);
+    expect(await target.emit('hi')).toEqual({ local: 0, backplane: 'notNeeded' });
+    await target.join('g');
+    await target.leave('g');
+    await target.disconnect();
+    expect(await target.invokeAll('ask')).toEqual({
+      responses: [],
+      missing: { servers: [], connections: [] },
+    });
+    await expect(target.invoke('ask')).rejects.toThrow(InvokeTargetError);
+    await delivered(near, ...clients);
+    expect(clients.map((client) => client.dataOf('hi').length)).toEqual([0, 0]);
+    expect([...near.broadcaster.connections].map(({ groups }) => groups.size)).toEqual([0]);
+  });
+
+  it('and then names somebody is that one', async () => {
+    const server = await farm.server();
+    const client = await farm.client(server);
+    await join(client, 'g');
+    expect(
+      (
+        await server.broadcaster
+          .user(...[])
+          .group('g')
+          .emit('hi')
+      ).local,
+    ).toBe(1);
+    expect(
+      (
+        await server.broadcaster
+          .group('g')
+          .user(...[])
+          .emit('hi')
+      ).local,
+    ).toBe(1);
+    expect(
+      (
+        await server.broadcaster
+          .group('other', ...[])
+          .user(...[])
+          .emit('hi')
+      ).local,
+    ).toBe(0);
+  });
+});
+
+describe('everyone', () => {
+  it('is the bare broadcaster, .all, and whoever is not left out', async () => {
+    const server = await farm.server();
+    await farm.client(server);
+    const { broadcaster } = server;
+    for (const target of [
+      broadcaster,
+      broadcaster.all,
+      broadcaster.local.all,
+      broadcaster.except(...[]),
+      broadcaster.except('nobody').all,
+      broadcaster.exceptGroup(...[]),
+      broadcaster.all.group(...[]),
+    ])
+      expect((await target.emit('hi')).local).toBe(1);
+  });
+
+  it.each<[name: string, of: (broadcaster: Broadcaster) => Target]>([
+    ['.group(a)', (broadcaster) => broadcaster.group('a')],
+    ['.group()', (broadcaster) => broadcaster.group(...[])],
+    ['.user(u).except(x)', (broadcaster) => broadcaster.user('u').except('x')],
+  ])('is not reached from %s by .all, which says why', async (_name, of) => {
+    const { broadcaster } = await farm.server();
+    expect(() => of(broadcaster).all).toThrow(TargetWidenedError);
+  });
 });

@@ -1,6 +1,14 @@
-import { ForbiddenException, HttpException, Injectable, Module } from '@nestjs/common';
+import {
+  BadGatewayException,
+  ForbiddenException,
+  HttpException,
+  Injectable,
+  Logger,
+  Module,
+  UnauthorizedException,
+} from '@nestjs/common';
 import { WebSocketGateway } from '@nestjs/websockets';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { Admission, Authenticate, EdgeOptions } from '../../lib/options/edge-options.js';
 import type { ChatServer } from '../support/chat-app.js';
 import { RedisBackplaneModule } from '../../lib/redis-backplane.module.js';
@@ -24,42 +32,71 @@ const refusals: [name: string, authenticate: Authenticate, status: number][] = [
   ['null', () => null, 401],
   ['a promise of null', () => Promise.resolve(null), 401],
   [
-    'a throw',
-    () => {
-      throw new Error('no');
-    },
-    401,
-  ],
-  ['a rejection', () => Promise.reject(new Error('no')), 401],
-  [
-    'a throw of what is no error',
-    () => {
-      // As careless code does.
-      // eslint-disable-next-line @typescript-eslint/only-throw-error
-      throw 'no';
-    },
-    401,
-  ],
-  [
     'ForbiddenException',
     () => {
       throw new ForbiddenException();
     },
     403,
   ],
-  ['a rejection with ForbiddenException', () => Promise.reject(new ForbiddenException()), 403],
-  ['an exception whose status is no refusal', () => Promise.reject(new HttpException('fine', 200)), 401],
-  ['no time left', () => new Promise(() => undefined), 401],
-  ['a user id that is none', () => ({ userId: '' }), 401],
+  ['a rejection with UnauthorizedException', () => Promise.reject(new UnauthorizedException('who?')), 401],
+  ['an exception of another copy of Nest', () => Promise.reject(new ForeignException()), 402],
+];
+
+const failures: [name: string, authenticate: Authenticate, status: number][] = [
+  [
+    'a throw',
+    () => {
+      throw new Error('no database');
+    },
+    503,
+  ],
+  ['a rejection', () => Promise.reject(new Error('no database')), 503],
+  [
+    'a throw of undefined',
+    () => {
+      // As careless code does.
+      // eslint-disable-next-line @typescript-eslint/only-throw-error
+      throw undefined;
+    },
+    503,
+  ],
+  [
+    'a throw of null',
+    () => {
+      // eslint-disable-next-line @typescript-eslint/only-throw-error
+      throw null;
+    },
+    503,
+  ],
+  ['nothing that is returned', (() => undefined) as unknown as Authenticate, 503],
+  ['true that is returned', (() => true) as unknown as Authenticate, 503],
+  ['an exception whose status is no refusal', () => Promise.reject(new HttpException('fine', 200)), 503],
+  ['an exception with a status of the server', () => Promise.reject(new BadGatewayException()), 502],
+  ['no time left', () => new Promise(() => undefined), 503],
+  ['a user id that is none', () => ({ userId: '' }), 503],
   [
     'an expiry that is no Date, as JSON makes one',
     () => JSON.parse('{"expiresAt":"2999-01-01T00:00:00.000Z"}') as Admission,
-    401,
+    503,
   ],
 ];
 
+/** An HttpException as another copy of `@nestjs/common` makes it. */
+class ForeignException extends Error {
+  getStatus(): number {
+    return 402;
+  }
+}
+
+/** The lines that the server logs as errors from now on. */
+function loggedErrors(): unknown[][] {
+  const error = vi.spyOn(Logger.prototype, 'error').mockImplementation(() => undefined);
+  farm.onEnd(() => error.mockRestore());
+  return error.mock.calls;
+}
+
 describe('a client that is refused', () => {
-  it.each(refusals)(
+  it.each([...refusals, ...failures])(
     'by %s reads the status, and no gateway hears of it',
     async (_name, authenticate, status) => {
       const server = await start({ authenticate, limits: { admissionTime: 50 } });
@@ -73,19 +110,49 @@ describe('a client that is refused', () => {
     },
   );
 
-  it.each(refusals)(
-    'by %s is closed with 1008 where a browser shall read why',
+  it.each([
+    ...refusals.map(
+      ([name, authenticate]) => [name, authenticate, { code: 1008, reason: 'Refused' }] as const,
+    ),
+    ...failures.map(
+      ([name, authenticate]) => [name, authenticate, { code: 1011, reason: 'Internal error' }] as const,
+    ),
+  ])('by %s is closed with a code where a browser shall read why', async (_name, authenticate, closed) => {
+    const server = await start({ authenticate, refusal: 'closeCode', limits: { admissionTime: 50 } });
+
+    const client = await farm.client(server);
+
+    expect(await client.closed).toEqual(closed);
+    expect(client.received).toEqual([]);
+    await eventually(() => expect(server.backplane.counters).toMatchObject({ connections: 0, refused: 1 }));
+    expect(notesOf(server)).toEqual([]);
+  });
+
+  it.each(failures)(
+    'because authenticate failed, by %s, is an error in the log',
     async (_name, authenticate) => {
-      const server = await start({ authenticate, refusal: 'closeCode', limits: { admissionTime: 50 } });
-
-      const client = await farm.client(server);
-
-      expect(await client.closed).toEqual({ code: 1008, reason: 'Refused' });
-      expect(client.received).toEqual([]);
-      await eventually(() => expect(server.backplane.counters).toMatchObject({ connections: 0, refused: 1 }));
-      expect(notesOf(server)).toEqual([]);
+      const server = await start({ authenticate, limits: { admissionTime: 50 } });
+      const errors = loggedErrors();
+      await refusal(server, '/chat');
+      expect(errors.map(([line]) => line)).toEqual([
+        expect.stringMatching(/^authenticate failed for a client of \/chat: ./),
+      ]);
     },
   );
+
+  it('because authenticate failed leaves the stack in the log', async () => {
+    const server = await start({ authenticate: () => Promise.reject(new Error('no database')) });
+    const errors = loggedErrors();
+    await refusal(server, '/chat');
+    expect(errors[0]?.[1]).toMatch(/^Error: no database\n +at /);
+  });
+
+  it.each(refusals)('by %s is no error in the log', async (_name, authenticate) => {
+    const server = await start({ authenticate });
+    const errors = loggedErrors();
+    await refusal(server, '/chat');
+    expect(errors).toEqual([]);
+  });
 
   it('with a close code cannot reach a handler with what it sent at once', async () => {
     const server = await start({ authenticate: () => null, refusal: 'closeCode' });
@@ -183,8 +250,135 @@ describe('allowedOrigins', () => {
     await delivered(server, await farm.client(server, '/chat', { origin }));
   });
 
+  it.each([
+    ['capacitor://localhost', 'capacitor://localhost'],
+    ['chrome-extension://abcdefghijklmnop', 'chrome-extension://abcdefghijklmnop'],
+    ['http://[::1]:3000', 'http://[::1]:3000'],
+    ['https://Example.com:443', 'https://example.com'],
+    ['https://*.example.com', 'https://a.example.com'],
+    ['https://*.example.com:8443', 'https://a.b.example.com:8443'],
+  ])('%s lets a page of %s in', async (entry, origin) => {
+    const server = await start({ allowedOrigins: [entry] });
+    await delivered(server, await farm.client(server, '/chat', { origin }));
+  });
+
+  it.each([
+    ['capacitor://localhost', 'null'],
+    ['capacitor://localhost', 'ionic://localhost'],
+    ['chrome-extension://abcdefghijklmnop', 'chrome-extension://ponmlkjihgfedcba'],
+    ['https://*.example.com', 'https://example.com'],
+    ['https://*.example.com', 'https://evil-example.com'],
+    ['https://*.example.com', 'http://a.example.com'],
+    ['https://*.example.com', 'https://a.example.com:8443'],
+    ['https://*.example.com', 'https://*.example.com'],
+    ['https://example.com', 'https://example.com:8443'],
+    ['https://example.com', 'https://example.com.'],
+  ])('%s refuses a page of %s', async (entry, origin) => {
+    const server = await start({ allowedOrigins: [entry] });
+    expect(await refusal(server, '/chat', { origin })).toBe(403);
+  });
+
+  it.each([
+    'localhost:4200',
+    'example.com',
+    'file:///',
+    'null',
+    '',
+    'https://',
+    'https://*',
+    'https://a.*.com',
+    '*.example.com',
+    'https://example.com/app',
+    'https://example.com?x',
+    'https://user@example.com',
+    'https://exa mple.com',
+    'https://bücher.example',
+    'https://example.com:0',
+    'https://example.com:65536',
+    'data:text/html,x',
+  ])('stops bootstrap for %j, and says what it takes', async (entry) => {
+    await expect(start({ allowedOrigins: [entry] })).rejects.toThrow(/allowedOrigins.*(scheme:\/\/host)/s);
+  });
+
+  it('suggests what was probably meant', async () => {
+    await expect(start({ allowedOrigins: ['localhost:4200'] })).rejects.toThrow('"http://localhost:4200"');
+    await expect(start({ allowedOrigins: ['https://example.com/app'] })).rejects.toThrow(
+      '"https://example.com"',
+    );
+    await expect(start({ allowedOrigins: ['https://bücher.example'] })).rejects.toThrow(
+      '"https://xn--bcher-kva.example"',
+    );
+  });
+
   it('lets in who sends no origin: that is no browser', async () => {
     const server = await start({ allowedOrigins });
     await delivered(server, await farm.client(server));
   });
+
+  it.each(['*' as const, ['*']])('%j lets every page in, with its cookies', async (every) => {
+    const server = await start({ allowedOrigins: every });
+    const headers = { cookie: 'sid=1' };
+    await delivered(server, await farm.client(server, '/chat', { origin: 'https://evil.test', headers }));
+  });
 });
+
+describe('without allowedOrigins', () => {
+  const evil = 'https://evil.test';
+
+  it.each<[name: string, headers: Record<string, string>]>([
+    ['Cookie', { origin: evil, cookie: 'sid=1' }],
+    ['Authorization', { origin: evil, authorization: 'Basic eDp5' }],
+    ['Cookie, from a sandboxed frame', { origin: 'null', cookie: 'sid=1' }],
+    ['Cookie, with an origin that is none', { origin: 'http://[', cookie: 'sid=1' }],
+    ['Cookie, from a subdomain', { origin: 'http://a.127.0.0.1', cookie: 'sid=1' }],
+  ])('a page of another host may not send %s', async (_name, headers) => {
+    let asked = 0;
+    const server = await start({ authenticate: () => ({ data: asked++ }) });
+    expect(await refusal(server, '/chat', { headers })).toBe(403);
+    expect(asked).toBe(0);
+  });
+
+  it.each<[name: string, headers: Record<string, string>]>([
+    ['of another host without credentials', { origin: evil }],
+    ['of the same host with its cookie', { origin: 'http://127.0.0.1', cookie: 'sid=1' }],
+    [
+      'of another port of the host, which shares its cookies',
+      { origin: 'http://127.0.0.1:4200', cookie: 'sid=1' },
+    ],
+    ['of the host that a proxy names', { origin: evil, cookie: 'sid=1', 'x-forwarded-host': 'evil.test' }],
+    [
+      'of one of several hosts that proxies name',
+      { origin: evil, cookie: 'a', 'x-forwarded-host': 'a.test, evil.test:443' },
+    ],
+    [
+      'of the host in Forwarded',
+      { origin: evil, cookie: 'a', forwarded: 'for=1.2.3.4;host="evil.test:443";proto=https' },
+    ],
+    ['that is none: it is no browser', { cookie: 'sid=1' }],
+  ])('a page %s is let in', async (_name, headers) => {
+    const server = await start({});
+    await delivered(server, await farm.client(server, '/chat', { headers }));
+  });
+
+  it('the refusal is one line in the log, which names the option', async () => {
+    const warn = vi.spyOn(Logger.prototype, 'warn').mockImplementation(() => undefined);
+    farm.onEnd(() => warn.mockRestore());
+    const server = await start({});
+    for (let client = 0; client < 20; client++)
+      await refusal(server, '/chat', { headers: { origin: evil, cookie: 'sid=1' } });
+    const lines = warn.mock.calls.map(([line]) => String(line)).filter((line) => line.includes('refused'));
+    expect(lines).toHaveLength(1);
+    expect(lines[0]).toContain('allowedOrigins');
+  });
+});
+
+it('2,000 refused clients with an Origin of 8 KB make less than 10 KB of log', async () => {
+  const warn = vi.spyOn(Logger.prototype, 'warn').mockImplementation(() => undefined);
+  farm.onEnd(() => warn.mockRestore());
+  const server = await start({ allowedOrigins: ['https://example.com'] });
+  const origin = `https://${'x'.repeat(8192)}.test`;
+  for (let round = 0; round < 20; round++)
+    await Promise.all(Array.from({ length: 100 }, () => refusal(server, '/chat', { origin })));
+  expect(server.backplane.counters.refused).toBe(2000);
+  expect(warn.mock.calls.reduce((bytes, [line]) => bytes + String(line).length, 0)).toBeLessThan(10_000);
+}, 60_000);

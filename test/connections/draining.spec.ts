@@ -187,7 +187,7 @@ describe('while a server drains', () => {
     const restored = next(leaving.backplane.connectionRestored$);
     const lost = next(leaving.backplane.loss$, ({ path }) => path === '/chat');
 
-    await inspector.client.client('KILL', 'TYPE', 'pubsub');
+    await inspector.client.call('CLIENT', 'KILL', 'TYPE', 'pubsub');
 
     await failed;
     await restored;

@@ -56,8 +56,8 @@ describe('a worker made with createApplicationContext', () => {
 
   it('has to say which path is meant', async () => {
     const broadcaster = (await farm.context(registration())).get<Broadcaster>(Broadcaster);
-    expect(() => broadcaster.emit('hi')).toThrow(PathRequiredError);
-    expect(() => broadcaster.group('g').emit('hi')).toThrow(/no gateway.*\.gateway\(/);
+    await expect(broadcaster.emit('hi')).rejects.toThrow(PathRequiredError);
+    await expect(broadcaster.group('g').emit('hi')).rejects.toThrow(/no gateway.*\.gateway\(/);
     expect(() => broadcaster.connections).toThrow(PathRequiredError);
   });
 

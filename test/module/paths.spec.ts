@@ -126,8 +126,8 @@ describe('gateways on several paths', () => {
 
   it('make an injected broadcaster ask which path is meant', async () => {
     const { broadcaster } = await withGateways(NewsGateway);
-    expect(() => broadcaster.emit('hi')).toThrow(PathRequiredError);
-    expect(() => broadcaster.emit('hi')).toThrow(/gateways on \/\w+, \/\w+, .*\.gateway\(/);
+    await expect(broadcaster.emit('hi')).rejects.toThrow(PathRequiredError);
+    await expect(broadcaster.emit('hi')).rejects.toThrow(/gateways on \/\w+, \/\w+, .*\.gateway\(/);
   });
 });
 

@@ -1,0 +1,27 @@
+import { type ClientMessage, readClientMessage } from './client-message.js';
+import type { ClientProtocol } from './client-protocol.js';
+import type { PayloadLimits, PayloadProblem } from './payload-limits.js';
+
+/**
+ * The one way in for everything that a client sends: checks the bytes against the limits before anything is decoded.
+ * Never throws.
+ */
+export function readClientFrame(
+  protocol: ClientProtocol,
+  bytes: Buffer,
+  limits: PayloadLimits,
+): ClientMessage {
+  const problem = protocol.check(bytes, limits);
+  if (problem) return { kind: 'invalid', reason: describe(problem, protocol, limits) };
+  try {
+    return readClientMessage(protocol.decode(bytes));
+  } catch {
+    return { kind: 'invalid', reason: describe('malformed', protocol, limits) };
+  }
+}
+
+function describe(problem: PayloadProblem, { name }: ClientProtocol, limits: PayloadLimits): string {
+  if (problem === 'depth') return `A message must not be nested more than ${limits.maxDepth} levels deep.`;
+  if (problem === 'elements') return `A message must not have more than ${limits.maxElements} elements.`;
+  return `A message must be ${name}.`;
+}
