@@ -6,6 +6,7 @@ import { Connections } from './broadcast/connections.js';
 import { Dispatcher } from './broadcast/dispatcher.js';
 import { type EdgeCounters, noEdgeCounts } from './broadcast/edge-counters.js';
 import { RedisBackplane } from './broadcast/redis-backplane.js';
+import { UnreachableUsers } from './broadcast/unreachable-users.js';
 import type { Bus } from './bus/bus.js';
 import { createBus } from './bus/create-bus.js';
 import type { RedisBackplaneOptions } from './options/redis-backplane-options.js';
@@ -49,7 +50,12 @@ export const backplaneProviders: FactoryProvider[] = [
   {
     provide: Dispatcher,
     inject: [RESOLVED_OPTIONS, Router],
-    useFactory: (options: ResolvedOptions, router: Router) => new Dispatcher(router, options.invokeTimeoutMs),
+    useFactory: ({ invokeTimeoutMs, edge }: ResolvedOptions, router: Router) =>
+      new Dispatcher(
+        router,
+        invokeTimeoutMs,
+        edge.authenticate ? undefined : new UnreachableUsers(() => router.roster.paths),
+      ),
   },
   { provide: Connections, inject: [Router], useFactory: (router: Router) => new Connections(router) },
   {

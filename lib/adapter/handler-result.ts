@@ -48,7 +48,9 @@ interface Serialisable {
 
 function hasToJson(value: unknown): value is Serialisable {
   return (
-    typeof value === 'object' && value !== null && typeof (value as Partial<Serialisable>).toJSON === 'function'
+    typeof value === 'object' &&
+    value !== null &&
+    typeof (value as Partial<Serialisable>).toJSON === 'function'
   );
 }
 

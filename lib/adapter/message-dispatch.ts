@@ -88,7 +88,11 @@ function deliver(
 }
 
 /** Without an id each value of an Observable is a message. */
-function sendEach(session: ClientSession, message: EventMessage, stream$: Observable<unknown>): Promise<void> {
+function sendEach(
+  session: ClientSession,
+  message: EventMessage,
+  stream$: Observable<unknown>,
+): Promise<void> {
   return session.follow(stream$, {
     next: (value) => send(session, message, value),
     error: (error) => filterFailed(session, message, error),

@@ -6,6 +6,7 @@ import type { EmitOptions } from '../routing/emitter.js';
 import type { LocalConnection } from '../routing/local-connection.js';
 import { InvokeTargetError } from '../routing/request.errors.js';
 import type { Router } from '../routing/router.js';
+import type { UnreachableUsers } from './unreachable-users.js';
 import { allResults, type InvokeAllResult, type InvokeOptions, singleResult } from './invoke.js';
 
 /** Whom a call concerns, and whether only this server's own of them. */
@@ -19,9 +20,12 @@ export class Dispatcher {
   constructor(
     private readonly router: Router,
     private readonly invokeTimeoutMs: number,
+    /** `undefined` in an app that authenticates its clients. */
+    private readonly unreachable?: UnreachableUsers,
   ) {}
 
   emit(address: Address, event: string, data: unknown, options: EmitOptions): Promise<Delivery> {
+    this.unreachable?.check(address);
     return this.router.emitter.emit(address, MessageFrames.of({ event, data }), options);
   }
 
@@ -44,11 +48,13 @@ export class Dispatcher {
     data: unknown,
     options: InvokeOptions<T>,
   ): Promise<InvokeAllResult<T>> {
+    this.unreachable?.check(address);
     const { timeout: timeoutMs = this.invokeTimeoutMs, signal, parse } = options;
     return allResults(await this.router.asks.ask(address, event, data, { timeoutMs, signal, local }), parse);
   }
 
   command({ address, local }: Scope, action: CommandAction): Promise<void> {
+    this.unreachable?.check(address);
     return this.router.commands.run(address, action, local);
   }
 
