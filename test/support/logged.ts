@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { afterAll, beforeAll, beforeEach, vi } from 'vitest';
 
-type Line = readonly [message: unknown, stack?: unknown];
+type Line = readonly unknown[];
 
 /** What the app logs in each test of a file, through Nest's Logger; it is kept from the output. */
 export function useLog(): { readonly errors: Line[]; readonly warnings: Line[] } {
