@@ -1,10 +1,12 @@
 import type { FactoryProvider } from '@nestjs/common';
 import { ADAPTER_CONTEXT, type AdapterContext } from './adapter/adapter-context.js';
+import { LimitedLog } from './adapter/limited-log.js';
 import { Broadcaster } from './broadcast/broadcaster.js';
 import { Connections } from './broadcast/connections.js';
 import { Dispatcher } from './broadcast/dispatcher.js';
 import { type EdgeCounters, noEdgeCounts } from './broadcast/edge-counters.js';
 import { RedisBackplane } from './broadcast/redis-backplane.js';
+import { UnreachableUsers } from './broadcast/unreachable-users.js';
 import type { Bus } from './bus/bus.js';
 import { createBus } from './bus/create-bus.js';
 import type { RedisBackplaneOptions } from './options/redis-backplane-options.js';
@@ -48,7 +50,12 @@ export const backplaneProviders: FactoryProvider[] = [
   {
     provide: Dispatcher,
     inject: [RESOLVED_OPTIONS, Router],
-    useFactory: (options: ResolvedOptions, router: Router) => new Dispatcher(router, options.invokeTimeoutMs),
+    useFactory: ({ invokeTimeoutMs, edge }: ResolvedOptions, router: Router) =>
+      new Dispatcher(
+        router,
+        invokeTimeoutMs,
+        edge.authenticate ? undefined : new UnreachableUsers(() => router.roster.paths),
+      ),
   },
   { provide: Connections, inject: [Router], useFactory: (router: Router) => new Connections(router) },
   {
@@ -80,6 +87,7 @@ export const backplaneProviders: FactoryProvider[] = [
       counters,
       dispatcher,
       connections,
+      log: new LimitedLog('RedisBackplaneAdapter'),
     }),
   },
 ];

@@ -3,6 +3,7 @@ import type { EdgeCounters } from '../broadcast/edge-counters.js';
 import type { Connections } from '../broadcast/connections.js';
 import type { Dispatcher } from '../broadcast/dispatcher.js';
 import type { ClientProtocol } from '../protocol/client-protocol.js';
+import type { LimitedLog } from './limited-log.js';
 
 export const ADAPTER_CONTEXT = Symbol('ADAPTER_CONTEXT');
 
@@ -14,4 +15,6 @@ export interface AdapterContext {
   readonly protocols: readonly ClientProtocol[];
   readonly edge: ResolvedEdge;
   readonly counters: EdgeCounters;
+  /** One for the app, so that each kind of line is limited for all its connections together. */
+  readonly log: LimitedLog;
 }

@@ -8,6 +8,7 @@ import {
   ConnectionClosedError,
   ConnectionNotFoundError,
   InvalidResultError,
+  InvokeCanceledError,
   InvokeTimeoutError,
   ServerLostError,
 } from '../routing/request.errors.js';
@@ -18,7 +19,10 @@ import {
   PublishOutcomeUnknownError,
 } from '../routing/routing.errors.js';
 
-/** What a client reads of the error. Not the error's own message, which speaks of Redis and of servers to whoever runs them. */
+/**
+ * What a client reads of the error. Not the error's own message, which speaks of Redis and of servers to whoever runs
+ * them. What only the programmer can cause, such as InvokeTargetError, is not here: it is a bug like any other.
+ */
 const TEXTS = new Map<abstract new (...args: never[]) => Error, string>([
   [NotJoinedError, 'The group cannot be joined now.'],
   [NotPublishedError, 'Only clients of this server have the message.'],
@@ -33,6 +37,7 @@ const TEXTS = new Map<abstract new (...args: never[]) => Error, string>([
   [ServerLostError, 'The other client has left.'],
   [ClientResultError, 'The other client answered with an error.'],
   [InvalidResultError, 'The other client gave no valid answer.'],
+  [InvokeCanceledError, 'The question to the other client was canceled.'],
   [InvokeTimeoutError, 'The other client did not answer in time.'],
   [CommandTimeoutError, 'Another server did not answer in time.'],
   [CommandFailedError, 'Another server could not do it.'],
@@ -45,18 +50,21 @@ export interface BackplaneExceptionPayload extends ErrorPayload<Record<string, u
 }
 
 /**
- * Tells a client why a handler failed, where a call on the backplane rejected and the handler let it through. Without
- * it the client reads "Internal server error".
+ * Tells a client why a handler failed, where a call on the backplane rejected and the handler let it through: the client
+ * gets `exception` with `{ status: 'error', error: 'NotJoinedError', message, cause }`, or that as the error of its frame
+ * with an `id`.
+ *
+ * Every gateway does so without it. Use it to change what clients read:
  *
  * ```ts
- * @UseFilters(BackplaneExceptionFilter)
+ * class GermanFilter extends BackplaneExceptionFilter {
+ *   protected override messageOf(error: Error) { … }
+ * }
+ *
+ * @UseFilters(GermanFilter)
  * @WebSocketGateway({ path: '/chat' })
  * export class ChatGateway {}
  * ```
- *
- * The client gets `exception` with `{ status: 'error', error: 'NotJoinedError', message, cause }`, or that as the
- * error of its frame with an `id`. Other errors are left to the other filters. Nest applies no global filter to
- * gateways, so it stands at each gateway, or at a handler.
  */
 @Catch(...TEXTS.keys())
 export class BackplaneExceptionFilter extends BaseWsExceptionFilter<Error> {
@@ -77,4 +85,10 @@ export class BackplaneExceptionFilter extends BaseWsExceptionFilter<Error> {
     for (const [type, text] of TEXTS) if (error instanceof type) return text;
     return error.message;
   }
+}
+
+/** Whether the error is one of those that {@link BackplaneExceptionFilter} tells. */
+export function isBackplaneError(error: unknown): error is Error {
+  for (const type of TEXTS.keys()) if (error instanceof type) return true;
+  return false;
 }

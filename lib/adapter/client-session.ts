@@ -1,4 +1,5 @@
 import type { MessageMappingProperties } from '@nestjs/websockets';
+import type { Observable } from 'rxjs';
 import type { WebSocket } from 'ws';
 import type { BackplaneConnection } from '../broadcast/backplane-connection.js';
 import type { Dispatcher } from '../broadcast/dispatcher.js';
@@ -7,7 +8,9 @@ import type { ClientMessage } from '../protocol/client-message.js';
 import type { PayloadLimits } from '../protocol/payload-limits.js';
 import type { LocalConnection } from '../routing/local-connection.js';
 import { bytesRead } from './fast-write.js';
+import { HandlerStreams, type StreamObserver } from './handler-streams.js';
 import { type InboundLimits, InboundQueue } from './inbound-queue.js';
+import type { LimitedLog } from './limited-log.js';
 
 type DisconnectListener = (closeCode: number) => void;
 
@@ -18,6 +21,7 @@ export class ClientSession {
   private handlers: readonly MessageMappingProperties[] = [];
   private readonly disconnectListeners: DisconnectListener[] = [];
   private inbound: InboundQueue<ClientMessage> | undefined;
+  private streams: HandlerStreams | undefined;
   /** Those who are pinged together with it. */
   heartbeatSlot: Set<ClientSession> | undefined;
   private closeCode: number | undefined;
@@ -29,6 +33,7 @@ export class ClientSession {
     private readonly dispatcher: Dispatcher,
     private readonly limits: InboundLimits & { readonly payload: PayloadLimits },
     private readonly counters: EdgeCounters,
+    readonly log: LimitedLog,
   ) {}
 
   get isOpen(): boolean {
@@ -48,6 +53,15 @@ export class ClientSession {
   enqueue(message: ClientMessage, handle: (message: ClientMessage) => Promise<void>): void {
     this.inbound ??= new InboundQueue(this.limits, handle, (reason) => this.tooMany(reason));
     this.inbound.push(message);
+  }
+
+  /** Resolves when the stream has ended, or the client has gone: then nothing is left of it here. Never rejects. */
+  follow(stream$: Observable<unknown>, observer: StreamObserver): Promise<void> {
+    if (!this.local.open) return Promise.resolve();
+    this.streams ??= new HandlerStreams((error) =>
+      this.log.error('teardown', 'The teardown of a stream that a handler returned failed', error),
+    );
+    return this.streams.follow(stream$, observer);
   }
 
   /** @returns false when the client answers what another one was asked */
@@ -74,6 +88,7 @@ export class ClientSession {
   disconnected(closeCode: number): void {
     this.closeCode = closeCode;
     this.client.renew(null);
+    this.streams?.close();
     for (const listener of this.disconnectListeners) listener(closeCode);
   }
 

@@ -1,36 +1,51 @@
+import type { FrameContext } from '../broadcast/frame-context.js';
+import { INTERNAL_ERROR } from '../broadcast/exception-payload.js';
 import type { FrameId } from '../protocol/client-message.js';
 import { MessageFrames } from '../protocol/message-frames.js';
-import { Delivery } from '../routing/delivery.js';
 import type { LocalConnection } from '../routing/local-connection.js';
+import { answerOf, valueIn } from './handler-result.js';
 
-/** The answer to a client's frame with an `id`: sent once, whoever comes first. */
-export class FrameAnswer {
+/** The answer to a client's frame with an `id`: sent once, whoever comes first. Always with `data` or `error`; never throws. */
+export class FrameAnswer implements FrameContext {
   private sent = false;
 
   constructor(
     private readonly local: LocalConnection,
     private readonly id: FrameId,
+    /** Called with the reason when a result or an error has no form in the client's protocol. */
+    private readonly onUnsendable: (reason: unknown) => void,
   ) {}
+
+  get connectionId(): string {
+    return this.local.id;
+  }
 
   /** @param result what a handler gave: its `{ event, data }` answers with the data, nothing with null */
   result(result: unknown): void {
-    this.send({ id: this.id, data: dataOf(result) });
+    if (this.sent) return;
+    try {
+      this.send({ id: this.id, data: answerOf(result, this.local.protocol) });
+    } catch (reason) {
+      this.onUnsendable(reason);
+      this.send({ id: this.id, error: INTERNAL_ERROR });
+    }
   }
 
-  error(error: unknown): void {
-    this.send({ id: this.id, error });
+  /** @returns false when the frame has been answered already */
+  fail(error: unknown): boolean {
+    if (this.sent) return false;
+    try {
+      this.send({ id: this.id, error: valueIn(this.local.protocol, error) ?? INTERNAL_ERROR });
+    } catch (reason) {
+      this.onUnsendable(reason);
+      this.send({ id: this.id, error: INTERNAL_ERROR });
+    }
+    return true;
   }
 
   private send(frame: { readonly id: FrameId; readonly data?: unknown; readonly error?: unknown }): void {
-    if (this.sent) return;
     const encoded = MessageFrames.of(frame).for(this.local.protocol);
     this.sent = true;
     this.local.sink.write(encoded, false);
   }
-}
-
-function dataOf(result: unknown): unknown {
-  if (result === undefined || result === null || result instanceof Delivery) return null;
-  const isEvent = typeof result === 'object' && 'event' in result && 'data' in result;
-  return isEvent ? result.data : result;
 }

@@ -29,8 +29,10 @@ const calls = new WeakMap<object, HookCall[]>();
  */
 export function guardGatewayHooks(modules: ModulesContainer): void {
   for (const module of modules.values()) {
-    for (const { metatype, instance } of module.providers.values()) {
+    for (const wrapper of module.providers.values()) {
+      const { metatype, instance } = wrapper;
       if (typeof metatype !== 'function' || !Reflect.getMetadata(GATEWAY_METADATA, metatype)) continue;
+      if (!wrapper.isDependencyTreeStatic()) addHooksTo(metatype.prototype as HookHost);
       guardHooksOf(metatype.prototype as HookHost);
       if (instance) guardOwnHooksOf(instance);
     }
@@ -48,6 +50,17 @@ export function runningHooks(client: object): string[] {
   const running = calls.get(client)?.filter(({ isRunning }) => isRunning) ?? [];
   return running.map(({ gateway, name }) => `${name} of ${gateway?.constructor.name ?? 'a gateway'}`);
 }
+
+/**
+ * Nest makes a request-scoped gateway at each connect and disconnect, even without hooks. When that fails, its filters
+ * are asked only where there is a hook; otherwise the rejection would end the process.
+ */
+function addHooksTo(host: HookHost): void {
+  host.handleConnection ??= nothing;
+  host.handleDisconnect ??= nothing;
+}
+
+function nothing(): void {}
 
 function guardHooksOf(host: HookHost): void {
   host.handleConnection &&= guarded(host.handleConnection, 'handleConnection');

@@ -1,15 +1,14 @@
-import { finalize, isObservable, lastValueFrom, type Observable, ReplaySubject, takeUntil, tap } from 'rxjs';
+import { isObservable, type Observable } from 'rxjs';
 import type { RawData } from 'ws';
+import { INTERNAL_ERROR } from '../broadcast/exception-payload.js';
 import { frameContext, pendingStreams } from '../broadcast/frame-context.js';
 import type { ClientMessage } from '../protocol/client-message.js';
 import { MessageFrames } from '../protocol/message-frames.js';
 import { readClientFrame } from '../protocol/read-client-frame.js';
-import { Delivery } from '../routing/delivery.js';
 import type { ClientSession } from './client-session.js';
 import { FrameAnswer } from './frame-answer.js';
-import { LimitedLog } from './limited-log.js';
+import { messageOf } from './handler-result.js';
 
-const log = new LimitedLog('RedisBackplaneAdapter');
 const SHOWN_EVENT_CHARACTERS = 100;
 
 type EventMessage = Extract<ClientMessage, { kind: 'event' }>;
@@ -22,84 +21,122 @@ export function receiveMessage(session: ClientSession, data: RawData): void {
   else session.enqueue(message, (next) => handleMessage(session, next));
 }
 
+/** Resolves when the handler has ended, and the stream that it returned; never rejects. */
 async function handleMessage(session: ClientSession, message: ClientMessage): Promise<void> {
-  if (message.kind === 'event') await handleEvent(session, message);
-  else if (message.kind === 'invalid') refuse(session, message.reason);
-}
-
-async function handleEvent(session: ClientSession, message: EventMessage): Promise<void> {
-  if (message.id === undefined) return handled(session, () => run(session, message, undefined));
-  const answer = new FrameAnswer(session.local, message.id);
-  const context = { connectionId: session.client.id, fail: (error: unknown) => answer.error(error) };
-  await frameContext.run(context, () => handled(session, () => run(session, message, answer)));
-}
-
-/** What Nest does not catch: an exception filter that throws itself, a result that has no form in the client's protocol. */
-async function handled(session: ClientSession, call: () => void | Promise<void>): Promise<void> {
+  // What was still waiting in the queue when the connection ended reaches no handler.
+  if (!session.local.open) return;
   try {
-    await call();
+    if (message.kind === 'event') await handleEvent(session, message);
+    else if (message.kind === 'invalid') refuse(session, message.reason);
   } catch (error) {
-    log.error('result', 'A message could not be answered', error);
-    refuse(session, 'Internal server error');
+    // Nothing that is known gets here; what did would end the process, and hold up the client's other messages.
+    session.log.error('message', 'A message could not be handled', error);
+    refuse(session, INTERNAL_ERROR.message);
   }
 }
 
-async function run(
+function handleEvent(session: ClientSession, message: EventMessage): Promise<void> {
+  if (message.id === undefined) return handle(session, message, undefined);
+  const answer = new FrameAnswer(session.local, message.id, (reason) =>
+    logUnsendable(session, message, reason),
+  );
+  return frameContext.run(answer, handle, session, message, answer);
+}
+
+async function handle(
   session: ClientSession,
-  { event, data }: EventMessage,
+  message: EventMessage,
   answer: FrameAnswer | undefined,
 ): Promise<void> {
+  const { event, data } = message;
   const handler = session.handler(event);
-  if (!handler && event === 'ping') return pong(session, answer);
+  if (!handler && event === 'ping') return pong(session, message, answer);
   if (!handler) return refuse(session, `There is no handler for the event '${shown(event)}'.`);
-  // What a handler throws ends in Nest's exception filter, which emits `exception` to the client.
-  const ack = (result: unknown): void => answer?.result(result);
-  const result: unknown = await handler.callback(data, handler.isAckHandledManually ? ack : event);
-  if (answer) await answerWith(session, result, answer, handler.isAckHandledManually);
-  else if (isObservable(result)) stream(session, result);
-  else send(session, result);
+  let result: unknown;
+  try {
+    result = await handler.callback(data, handler.isAckHandledManually ? ackOf(answer) : event);
+  } catch (error) {
+    return filterFailed(session, message, error);
+  }
+  if (!isObservable(result)) return deliver(session, message, answer, handler.isAckHandledManually, result);
+  if (!answer) return sendEach(session, message, result);
+  return answerWithLast(session, message, answer, handler.isAckHandledManually, result);
 }
 
-/** With an id the client gets one answer: of an Observable the last value. */
-async function answerWith(
+/** What `@Ack()` gives a handler. */
+function ackOf(answer: FrameAnswer | undefined): (value: unknown) => void {
+  return (value) => answer?.result(value);
+}
+
+/** With an id the result is the answer, unless the handler answers by `@Ack()`; without one it is a message. */
+function deliver(
   session: ClientSession,
-  result: unknown,
-  answer: FrameAnswer,
+  message: EventMessage,
+  answer: FrameAnswer | undefined,
   manually: boolean,
-): Promise<void> {
-  const last = isObservable(result) ? await lastOf(session, result, answer) : result;
-  if (!manually) answer.result(last);
-}
-
-/** Nest ends a stream that fails, after its filter has emitted `exception`: that is the answer then. */
-function lastOf(session: ClientSession, stream$: Observable<unknown>, answer: FrameAnswer): Promise<unknown> {
-  const { id } = session.client;
-  pendingStreams.opened(id);
-  const complete = (): void => {
-    const failure = pendingStreams.claim(id);
-    if (failure) answer.error(failure.error);
-  };
-  const watched$ = stream$.pipe(
-    tap({ complete }),
-    takeUntil(closed(session)),
-    finalize(() => pendingStreams.closed(id)),
-  );
-  return lastValueFrom(watched$, { defaultValue: undefined });
+  result: unknown,
+): void {
+  if (!answer) send(session, message, result);
+  else if (!manually) answer.result(result);
 }
 
 /** Without an id each value of an Observable is a message. */
-function stream(session: ClientSession, result: Observable<unknown>): void {
-  result.pipe(takeUntil(closed(session))).subscribe({
-    next: (value) => void handled(session, () => send(session, value)),
-    // Nest has caught what the handler's stream throws: this is an exception filter that throws itself.
-    error: (error: unknown) => log.error('stream', 'A stream failed', error),
+function sendEach(
+  session: ClientSession,
+  message: EventMessage,
+  stream$: Observable<unknown>,
+): Promise<void> {
+  return session.follow(stream$, {
+    next: (value) => send(session, message, value),
+    error: (error) => filterFailed(session, message, error),
+    complete: () => undefined,
   });
 }
 
+/**
+ * With an id the last value of an Observable is the answer. Nest ends a stream that fails, after its filter has emitted
+ * `exception`: that is the answer then.
+ */
+async function answerWithLast(
+  session: ClientSession,
+  message: EventMessage,
+  answer: FrameAnswer,
+  manually: boolean,
+  stream$: Observable<unknown>,
+): Promise<void> {
+  let last: unknown;
+  pendingStreams.opened(answer.connectionId);
+  await session.follow(stream$, {
+    next: (value) => (last = value),
+    error: (error) => filterFailed(session, message, error),
+    complete: () => {
+      if (!pendingStreams.claim(answer)) deliver(session, message, answer, manually, last);
+    },
+  });
+  pendingStreams.closed(answer.connectionId);
+}
+
 /** As in `@nestjs/platform-ws`: a result is sent as it is, and none where there is none. */
-function send({ local }: ClientSession, result: unknown): void {
-  if (result === undefined || result === null || result instanceof Delivery) return;
-  local.sink.write(MessageFrames.of(result).for(local.protocol), false);
+function send(session: ClientSession, message: EventMessage, result: unknown): void {
+  const { local } = session;
+  try {
+    const sent = messageOf(result, local.protocol);
+    if (sent !== undefined) local.sink.write(MessageFrames.of(sent).for(local.protocol), false);
+  } catch (reason) {
+    logUnsendable(session, message, reason);
+    refuse(session, INTERNAL_ERROR.message);
+  }
+}
+
+/** Nest takes what a handler throws to an exception filter: this is an exception filter that throws itself. */
+function filterFailed(session: ClientSession, { event }: EventMessage, error: unknown): void {
+  session.log.error('filter', `The exception filter for the handler of '${shown(event)}' failed`, error);
+  refuse(session, INTERNAL_ERROR.message);
+}
+
+function logUnsendable(session: ClientSession, { event }: EventMessage, reason: unknown): void {
+  const what = `The handler of '${shown(event)}' gave what has no form in ${session.local.protocol.name}`;
+  session.log.error('result', what, reason);
 }
 
 function takeAnswer(
@@ -114,16 +151,10 @@ function refuse({ client }: ClientSession, message: string): void {
   void client.emit('exception', { status: 'error', message });
 }
 
-function closed(session: ClientSession): Observable<void> {
-  const end = new ReplaySubject<void>(1);
-  session.onDisconnect(() => end.next());
-  return end;
-}
-
 /** Browsers cannot see the ping frames of WebSocket: this is one that they can send, unless a gateway handles `ping`. */
-function pong(session: ClientSession, answer: FrameAnswer | undefined): void {
+function pong(session: ClientSession, message: EventMessage, answer: FrameAnswer | undefined): void {
   if (answer) answer.result('pong');
-  else send(session, { event: 'pong' });
+  else send(session, message, { event: 'pong' });
 }
 
 /** A message's bytes as one Buffer: `ws` gives one for every frame, unless told otherwise. */

@@ -214,13 +214,13 @@ export class PathServer {
   }
 
   private createSession(socket: WebSocket, { userId, data, expiresAt }: Admission): ClientSession {
-    const { serverId, dispatcher, protocols, writer, edge, counters } = this.context;
+    const { serverId, dispatcher, protocols, writer, edge, counters, log } = this.context;
     const asked = socket.protocol && protocols.find(({ subprotocol }) => subprotocol === socket.protocol);
     const sink = new SocketSink(socket, writer, edge.maxBufferedBytes, counters);
     const id = newConnectionId(serverId);
     const local = new LocalConnection(id, this.key, userId, asked || jsonProtocol, sink);
     const client = new BackplaneConnection(local, dispatcher, socket, data ?? {});
-    const session = new ClientSession(socket, local, client, dispatcher, edge, counters);
+    const session = new ClientSession(socket, local, client, dispatcher, edge, counters, log);
     this.sessions.set(client, session);
     // Not in `accept`: its closures share a scope, so this one would keep the request, a kilobyte, as long as the client.
     socket.on('close', (code) => this.end(session, code));

@@ -16,6 +16,8 @@ import { DuplicateBackplaneError, ForeignAdapterError, NoHttpServerError } from 
 import type { ClientSession } from './client-session.js';
 import { ConnectionHeartbeat } from './connection-heartbeat.js';
 import { Deadline } from './deadline.js';
+import { DefaultExceptionFilter } from './default-exception.filter.js';
+import { installExceptionFilter } from './gateway-filters.js';
 import { guardGatewayHooks } from './gateway-hooks.js';
 import { type ConnectListener, PathServer } from './path-server.js';
 import { TurnWriter } from './turn-writer.js';
@@ -50,6 +52,8 @@ export class RedisBackplaneAdapter extends WsAdapter {
     if (registered instanceof RedisBackplaneAdapter) throw new DuplicateBackplaneError();
     // Gateways are bound to what is set here before any lifecycle hook runs.
     config.setIoAdapter(this);
+    // When a gateway reaches `create`, its handlers have their filters already.
+    installExceptionFilter(modules, new DefaultExceptionFilter(context.log));
   }
 
   /**

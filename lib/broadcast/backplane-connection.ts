@@ -7,6 +7,7 @@ import { checkExpiry } from './arguments.js';
 import { checkClose } from './close-code.js';
 import { addressOf, type Dispatcher } from './dispatcher.js';
 import type { AnyEvents, DataOf, EventData, EventName } from './events.js';
+import { encodeException, withoutHeavyCause } from './exception-payload.js';
 import { frameContext, pendingStreams } from './frame-context.js';
 import type { InvokeOptions } from './invoke.js';
 
@@ -70,11 +71,13 @@ export class BackplaneConnection<Data = unknown, Events extends object = AnyEven
     });
   }
 
-  /** Sends an event to this client alone. */
+  /**
+   * Sends an event to this client alone. An `exception` that is emitted while a frame with an `id` is handled is the
+   * answer to that frame, unless it has been answered. Its `cause` is left out when it has more than 16 KiB, or nests
+   * deeper than 64 levels: it is mostly what the client sent.
+   */
   emit<Name extends EventName<Events>>(event: Name, ...data: EventData<Events, Name>): Promise<Delivery> {
-    if (event === 'exception' && this.answersFrame(data[0]))
-      return Promise.resolve(new Delivery(1, 'notNeeded'));
-    return this.send(event, data[0]);
+    return event === 'exception' ? this.fail(data[0]) : this.send(event, data[0]);
   }
 
   /**
@@ -119,14 +122,23 @@ export class BackplaneConnection<Data = unknown, Events extends object = AnyEven
     this.local.sink.close(code, reason);
   }
 
-  /** An exception may be the answer to a frame with an `id`, rather than a message of its own. */
-  private answersFrame(error: unknown): boolean {
-    const frame = frameContext.getStore();
-    if (frame?.connectionId !== this.id) {
-      return pendingStreams.offer(this.id, error, () => void this.send('exception', error));
-    }
-    frame.fail(error);
-    return true;
+  /** Answers the frame with an `id` that failed, else sends a message of its own. */
+  private fail(error: unknown): Promise<Delivery> {
+    const payload = withoutHeavyCause(error);
+    const context = frameContext.getStore();
+    const frame = context?.connectionId === this.id ? context : undefined;
+    const deliver = (): Promise<Delivery> =>
+      frame?.fail(payload) ? Promise.resolve(new Delivery(1, 'notNeeded')) : this.sendException(payload);
+    return pendingStreams.has(this.id) ? pendingStreams.offer(this.id, payload, deliver) : deliver();
+  }
+
+  private sendException(error: unknown): Promise<Delivery> {
+    const { local } = this;
+    if (!local.open) return Promise.resolve(new Delivery(0, 'notNeeded'));
+    const { frame, isWhole } = encodeException(error, local.protocol);
+    local.sink.write(frame, false);
+    // The client knows at least that something failed; whoever emitted is told why it is not more.
+    return isWhole ? Promise.resolve(new Delivery(1, 'notNeeded')) : this.send('exception', error);
   }
 
   private send(event: string, data: unknown): Promise<Delivery> {

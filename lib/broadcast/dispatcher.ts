@@ -7,6 +7,7 @@ import type { LocalConnection } from '../routing/local-connection.js';
 import { InvokeTargetError } from '../routing/request.errors.js';
 import type { Router } from '../routing/router.js';
 import { checkEvent, checkInvokeOptions } from './arguments.js';
+import type { UnreachableUsers } from './unreachable-users.js';
 import { allResults, type InvokeAllResult, type InvokeOptions, singleResult } from './invoke.js';
 
 /** Whom a call concerns, and whether only this server's own of them. */
@@ -20,17 +21,21 @@ export class Dispatcher {
   constructor(
     private readonly router: Router,
     private readonly invokeTimeoutMs: number,
+    /** `undefined` in an app that authenticates its clients. */
+    private readonly unreachable?: UnreachableUsers,
   ) {}
 
   /**
    * Whatever is wrong with the arguments is a rejection, and is reported as a failed emit is.
    *
-   * @param address a function, because an unbound broadcaster finds its path only now
+   * @param addressOf a function, because an unbound broadcaster finds its path only now
    */
-  emit(address: () => Address, event: string, data: unknown, options: EmitOptions): Promise<Delivery> {
+  emit(addressOf: () => Address, event: string, data: unknown, options: EmitOptions): Promise<Delivery> {
     try {
       checkEvent(event);
-      return this.router.emitter.emit(address(), MessageFrames.of({ event, data }), options);
+      const address = addressOf();
+      this.unreachable?.check(address);
+      return this.router.emitter.emit(address, MessageFrames.of({ event, data }), options);
     } catch (error) {
       return this.router.emitter.refuse(error);
     }
@@ -59,11 +64,13 @@ export class Dispatcher {
   ): Promise<InvokeAllResult<T>> {
     checkEvent(event);
     checkInvokeOptions(options);
+    this.unreachable?.check(address);
     const { timeout: timeoutMs = this.invokeTimeoutMs, signal, parse } = options;
     return allResults(await this.router.asks.ask(address, event, data, { timeoutMs, signal, local }), parse);
   }
 
   command({ address, local }: Scope, action: CommandAction): Promise<void> {
+    this.unreachable?.check(address);
     return this.router.commands.run(address, action, local);
   }
 

@@ -42,6 +42,7 @@ export class RedisBackplane {
   private readonly logger = new Logger('RedisBackplane');
   private readonly listenerErrors = new Subject<BackplaneError>();
   private running = false;
+  private closed = false;
 
   /** @internal */
   constructor(
@@ -106,6 +107,7 @@ export class RedisBackplane {
 
   /** @internal */
   close(): void {
+    this.closed = true;
     this.listenerErrors.complete();
   }
 
@@ -121,7 +123,10 @@ export class RedisBackplane {
   private guarded<T>(source: Observable<T>): Observable<T> {
     return new GuardedObservable(source, (cause) => {
       const message = cause instanceof Error ? cause.message : String(cause);
-      this.listenerErrors.next(new BackplaneError('listener', `A listener threw: ${message}`, { cause }));
+      const error = new BackplaneError('listener', `A listener threw: ${message}`, { cause });
+      // Who subscribes after the app was closed may throw, too: nobody listens to errors$ then.
+      if (this.closed) this.logger.error(error);
+      else this.listenerErrors.next(error);
     });
   }
 }

@@ -84,7 +84,8 @@ export interface EdgeOptions {
      */
     admissionTime?: number;
     /**
-     * Messages of one connection whose handlers have not ended; one more closes it with 1008.
+     * Messages of one connection whose handlers have not ended; one more closes it with 1008. A handler that returns an
+     * Observable ends with it, so a client may have so many endless streams at most.
      *
      * @default 1000
      */
@@ -115,6 +116,10 @@ export interface EdgeOptions {
   /**
    * How many messages of one connection are handled at the same time. With 1 they are handled in the order in which
    * they came, each after the one before has ended. Answers to `invoke` never wait.
+   *
+   * A handler that returns an Observable ends when the Observable completes or fails, or when the client has gone. With 1,
+   * a stream that never ends holds up everything else that its client sends, until `limits.pendingMessages` closes the
+   * connection: give clients that ask for such streams a higher number.
    *
    * @default no limit
    */

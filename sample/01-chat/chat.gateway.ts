@@ -1,4 +1,3 @@
-import { UseFilters } from '@nestjs/common';
 import { ConfigService } from '@nestjs/config';
 import {
   ConnectedSocket,
@@ -9,12 +8,7 @@ import {
   WebSocketGateway,
   WebSocketServer,
 } from '@nestjs/websockets';
-import {
-  BackplaneConnection,
-  BackplaneExceptionFilter,
-  Broadcaster,
-  RedisBackplane,
-} from 'nestjs-redis-backplane';
+import { BackplaneConnection, Broadcaster, RedisBackplane } from 'nestjs-redis-backplane';
 import type { ChatEvents, FarmServer, Person } from './chat.events.js';
 import { TextPipe } from './text.pipe.js';
 
@@ -23,7 +17,6 @@ type ChatConnection = BackplaneConnection<unknown, ChatEvents>;
 const NAME = new TextPipe(40);
 const TEXT = new TextPipe(2000);
 
-@UseFilters(BackplaneExceptionFilter)
 @WebSocketGateway({ path: '/chat' })
 export class ChatGateway implements OnGatewayInit, OnGatewayConnection<ChatConnection> {
   @WebSocketServer() private readonly server!: Broadcaster<ChatEvents>;

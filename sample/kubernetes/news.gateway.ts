@@ -1,8 +1,6 @@
-import { UseFilters } from '@nestjs/common';
 import { MessageBody, SubscribeMessage, WebSocketGateway, WebSocketServer } from '@nestjs/websockets';
-import { BackplaneExceptionFilter, Broadcaster } from 'nestjs-redis-backplane';
+import { Broadcaster } from 'nestjs-redis-backplane';
 
-@UseFilters(BackplaneExceptionFilter)
 @WebSocketGateway({ path: '/news' })
 export class NewsGateway {
   @WebSocketServer() private readonly server!: Broadcaster<{ reported: string }>;

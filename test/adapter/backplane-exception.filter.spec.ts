@@ -123,7 +123,7 @@ describe('BackplaneExceptionFilter', () => {
     expect(await client.next()).toMatchObject({ id: 7, error: { error: 'NotPublishedError' } });
   });
 
-  it('leaves other errors to Nest', async () => {
+  it('leaves other errors to the other filters', async () => {
     const client = await connect(FilteredGateway);
     expect(await failure(client, 'fail')).toMatchObject({ message: 'Internal server error' });
   });
@@ -137,8 +137,16 @@ describe('BackplaneExceptionFilter', () => {
     });
   });
 
-  it('is what a gateway without it lacks', async () => {
+  it('is needed by no gateway: each tells the same without it', async () => {
     const client = await connect(UnfilteredGateway, true);
-    expect(await failure(client, 'join', 'room')).toMatchObject({ message: 'Internal server error' });
+    expect(await failure(client, 'join', 'room')).toEqual({
+      status: 'error',
+      error: 'NotJoinedError',
+      message: 'The group cannot be joined now.',
+      cause: { pattern: 'join', data: 'room' },
+    });
+    client.send('say', 'hello', 7);
+    await client.next('said');
+    expect(await client.next()).toMatchObject({ id: 7, error: { error: 'NotPublishedError' } });
   });
 });

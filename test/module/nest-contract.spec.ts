@@ -1,13 +1,21 @@
 import { createServer, type Server } from 'node:http';
-import { Injectable, type OnModuleInit } from '@nestjs/common';
-import { AbstractHttpAdapter, ApplicationConfig, HttpAdapterHost } from '@nestjs/core';
+import {
+  Catch,
+  type ExceptionFilter,
+  Inject,
+  Injectable,
+  type OnModuleInit,
+  UseFilters,
+} from '@nestjs/common';
+import { EXCEPTION_FILTERS_METADATA } from '@nestjs/common/internal';
+import { AbstractHttpAdapter, ApplicationConfig, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import { WsAdapter } from '@nestjs/platform-ws';
-import { WebSocketGateway, WebSocketServer } from '@nestjs/websockets';
+import { SubscribeMessage, WebSocketGateway, WebSocketServer } from '@nestjs/websockets';
 import { GATEWAY_METADATA, GATEWAY_OPTIONS, PORT_METADATA } from '@nestjs/websockets/internal';
 import { WebSocketServer as WsServer } from 'ws';
 import { describe, expect, it } from 'vitest';
 import { gatewayPath } from '../../lib/broadcast/gateway-path.js';
-import { useTestFarm } from '../support/test-farm.js';
+import { listen, useTestFarm } from '../support/test-farm.js';
 
 // What the library relies on and Nest does not promise: a new version of Nest that changes it fails here first.
 
@@ -141,5 +149,71 @@ describe('WsAdapter', () => {
     const httpServer = createServer();
     new HookedAdapter(httpServer).create(0, { path: '/chat' } as never);
     expect(httpServer.listenerCount('upgrade')).toBe(0);
+  });
+});
+
+describe('the exception filters of a gateway', () => {
+  const asked: string[] = [];
+  const filter = (name: string, ...types: (typeof Error)[]): ExceptionFilter => {
+    @Catch(...types)
+    class Noting implements ExceptionFilter {
+      catch(): void {
+        asked.push(name);
+      }
+    }
+    return new Noting();
+  };
+
+  @UseFilters(filter('class'))
+  @WebSocketGateway({ path: '/chat' })
+  class Gateway {
+    @SubscribeMessage('plain')
+    plain(): never {
+      throw new Error('plain');
+    }
+
+    @UseFilters(filter('method'))
+    @SubscribeMessage('filtered')
+    filtered(): never {
+      throw new Error('filtered');
+    }
+  }
+
+  @WebSocketGateway({ path: '/chat' })
+  class Unfiltered {
+    @SubscribeMessage('bare')
+    bare(): never {
+      throw new Error('bare');
+    }
+  }
+
+  class First {
+    constructor(@Inject(ModulesContainer) modules: ModulesContainer) {
+      for (const module of modules.values())
+        for (const { metatype } of module.providers.values())
+          if (metatype === Gateway || metatype === Unfiltered)
+            Reflect.defineMetadata(
+              EXCEPTION_FILTERS_METADATA,
+              [filter('first'), ...((Reflect.getMetadata(EXCEPTION_FILTERS_METADATA, metatype) ?? []) as [])],
+              metatype,
+            );
+    }
+  }
+
+  it('are read after the constructors of all providers, those of the class from their end, those of a method before', async () => {
+    const app = await farm.app({
+      providers: [Gateway, Unfiltered, First],
+    });
+    app.useWebSocketAdapter(new WsAdapter(app));
+    const client = await farm.client({ port: await listen(app) });
+    for (const [event, name] of [
+      ['plain', 'class'],
+      ['filtered', 'method'],
+      ['bare', 'first'],
+    ] as const) {
+      asked.length = 0;
+      client.send(event);
+      await expect.poll(() => asked).toEqual([name]);
+    }
   });
 });

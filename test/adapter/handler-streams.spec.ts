@@ -1,0 +1,327 @@
+import {
+  type CallHandler,
+  type ExecutionContext,
+  Injectable,
+  type NestInterceptor,
+  Scope,
+  type Type,
+} from '@nestjs/common';
+import { APP_INTERCEPTOR } from '@nestjs/core';
+import { MessageBody, SubscribeMessage, WebSocketGateway, WsException } from '@nestjs/websockets';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { concat, defer, EMPTY, finalize, NEVER, Observable, of, tap, throwError } from 'rxjs';
+import { describe, expect, it } from 'vitest';
+import { HandlerStreams } from '../../lib/adapter/handler-streams.js';
+import { RedisBackplaneAdapter } from '../../lib/adapter/redis-backplane.adapter.js';
+import type { BackplaneConnection } from '../../lib/broadcast/backplane-connection.js';
+import { Broadcaster } from '../../lib/broadcast/broadcaster.js';
+import { RedisBackplane } from '../../lib/broadcast/redis-backplane.js';
+import { Deferred } from '../../lib/bus/deferred.js';
+import type { RedisBackplaneOptions } from '../../lib/options/redis-backplane-options.js';
+import { RedisBackplaneModule } from '../../lib/redis-backplane.module.js';
+import { type Running } from '../support/adapters.js';
+import { useLog } from '../support/logged.js';
+import { eventFrame, RawClient } from '../support/raw-client.js';
+import { listen, turn, useTestFarm } from '../support/test-farm.js';
+import type { WsClient } from '../support/ws-client.js';
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+
+/** What the handlers do, and what the test is told of it. */
+let running = 0;
+let mostRunning = 0;
+let begun: unknown[] = [];
+let release: Deferred;
+
+const RESULTS: Readonly<Record<string, () => unknown>> = {
+  value: () => 1,
+  stream: () => of(1, 2),
+  'stream of a promise': () => Promise.resolve(of(1, 2)),
+  empty: () => EMPTY,
+  nothing: () => undefined,
+  error: () => throwError(() => new WsException('no')),
+  'thrown error': () => {
+    throw new WsException('no');
+  },
+  unsendable: () => of(1n),
+};
+
+class Handlers {
+  @SubscribeMessage('result')
+  result(@MessageBody() kind: string): unknown {
+    return RESULTS[kind]?.();
+  }
+
+  @SubscribeMessage('wait')
+  async wait(@MessageBody() name: unknown): Promise<unknown> {
+    begun.push(name);
+    mostRunning = Math.max(mostRunning, ++running);
+    await release.promise;
+    running--;
+    return { event: 'waited', data: name };
+  }
+
+  @SubscribeMessage('forever')
+  forever(@MessageBody() name: unknown): Observable<unknown> {
+    return defer(() => {
+      begun.push(name);
+      mostRunning = Math.max(mostRunning, ++running);
+      return concat(of({ event: 'first', data: name }), NEVER);
+    }).pipe(finalize(() => running--));
+  }
+
+  @SubscribeMessage('bad teardown')
+  badTeardown(): Observable<unknown> {
+    return concat(of({ event: 'first' }), NEVER).pipe(
+      finalize(() => {
+        throw new Error('the teardown fails');
+      }),
+    );
+  }
+
+  @SubscribeMessage('quick')
+  quick(@MessageBody() data: unknown) {
+    return { event: 'quick', data };
+  }
+}
+
+@WebSocketGateway({ path: '/chat' })
+class StreamGateway extends Handlers {}
+
+@Injectable({ scope: Scope.REQUEST })
+class PerRequest {}
+
+@WebSocketGateway({ path: '/chat' })
+class RequestScopedGateway extends Handlers {
+  constructor(readonly perRequest: PerRequest) {
+    super();
+  }
+}
+
+class Transparent implements NestInterceptor {
+  intercept(_context: ExecutionContext, next: CallHandler<unknown>): Observable<unknown> {
+    return next.handle().pipe(tap());
+  }
+}
+
+const farm = useTestFarm();
+const log = useLog();
+
+async function start(
+  options: RedisBackplaneOptions = {},
+  gateway: Type = StreamGateway,
+  intercepted = true,
+): Promise<{ server: Running; client: WsClient; connection: BackplaneConnection }> {
+  [running, mostRunning, begun, release] = [0, 0, [], new Deferred()];
+  const interceptor = { provide: APP_INTERCEPTOR, useClass: Transparent };
+  const app = await farm.app({
+    imports: [RedisBackplaneModule.forRoot({ ...farm.options(), ...options })],
+    providers: [gateway, PerRequest, ...(intercepted ? [interceptor] : [])],
+  });
+  const server = { app, port: await listen(app) };
+  const client = await farm.client(server);
+  const [connection] = app.get(Broadcaster).connections;
+  return { server, client, connection: connection as BackplaneConnection };
+}
+
+const tooMany = ({ app }: Running): number => app.get(RedisBackplane).counters.tooMany;
+
+interface SessionInside {
+  readonly disconnectListeners: unknown[];
+  readonly streams?: { readonly running: ReadonlySet<unknown> };
+}
+
+/** How many listeners and running streams the server keeps for the connection. */
+function kept({ app }: Running, connection: BackplaneConnection): { listeners: number; streams: number } {
+  const adapter = app.get(RedisBackplaneAdapter) as unknown as {
+    sessionOf(client: BackplaneConnection): SessionInside;
+  };
+  const { disconnectListeners, streams } = adapter.sessionOf(connection);
+  return { listeners: disconnectListeners.length, streams: streams?.running.size ?? 0 };
+}
+
+async function settled(client: WsClient, mark: unknown): Promise<void> {
+  client.send('quick', mark);
+  while ((await client.next('quick')).data !== mark);
+}
+
+describe.each<[name: string, gateway: Type, intercepted: boolean]>([
+  ['a gateway', StreamGateway, false],
+  ['a gateway with an interceptor of the whole app', StreamGateway, true],
+  ['a request-scoped gateway with an interceptor of the whole app', RequestScopedGateway, true],
+])('after messages to %s', (_name, gateway, intercepted) => {
+  it.each(Object.keys(RESULTS).flatMap((kind) => [[kind, undefined] as const, [kind, 7] as const]))(
+    'whose result is: %s, with the id %s, nothing is left on the session',
+    async (kind, id) => {
+      const { server, client, connection } = await start({}, gateway, intercepted);
+      const before = kept(server, connection);
+      for (let times = 0; times < 50; times++) client.send('result', kind, id);
+      await settled(client, 'end');
+      expect(kept(server, connection)).toEqual({ listeners: before.listeners, streams: 0 });
+    },
+  );
+});
+
+describe('thousands of messages through an interceptor', () => {
+  it.each([
+    ['a gateway', 20_000, StreamGateway],
+    ['a request-scoped gateway', 10_000, RequestScopedGateway],
+  ])(
+    'to %s, %d of them, leave the heap as it was while their client stays connected',
+    async (_name, messages, gateway) => {
+      const { server } = await start({}, gateway);
+      const client = await RawClient.ask(server, '/chat');
+      farm.onEnd(() => client.socket.destroy());
+      await client.until('\r\n\r\n');
+      const kinds = Object.keys(RESULTS);
+      const send = async (count: number, mark: string): Promise<void> => {
+        for (let sent = 0; sent < count; sent += 1000) {
+          const batch = Array.from({ length: 1000 }, (_, index) =>
+            eventFrame('result', kinds[index % kinds.length], index % 3 === 0 ? index : undefined),
+          );
+          client.write(Buffer.concat([...batch, eventFrame('quick', `${mark}${sent}`)]));
+          await client.until(`"${mark}${sent}"`);
+          client.received = '';
+        }
+      };
+      await send(3_000, 'warm-up');
+      const before = await heapUsed();
+      await send(messages, 'counted');
+      // A listener and a subject for each were 310 bytes.
+      expect(((await heapUsed()) - before) / messages).toBeLessThan(100);
+    },
+    60_000,
+  );
+});
+
+async function heapUsed(): Promise<number> {
+  for (let times = 0; times < 2; times++) {
+    collectGarbage();
+    await turn();
+  }
+  return process.memoryUsage().heapUsed;
+}
+
+describe('a handler behind an interceptor', () => {
+  it.each([1, 3])('counts until it ends: parallelInvocations %d of 20', async (parallelInvocations) => {
+    const { client } = await start({ parallelInvocations });
+    for (let index = 0; index < 20; index++) client.send('wait', index);
+    client.socket.ping();
+    await new Promise((resolve) => client.socket.once('pong', resolve));
+    expect(running).toBe(parallelInvocations);
+    release.resolve();
+    await client.count('waited', 20);
+    expect(mostRunning).toBe(parallelInvocations);
+    if (parallelInvocations === 1) expect(client.dataOf('waited')).toEqual([...Array(20).keys()]);
+  });
+
+  it('counts while it runs: one more than limits.pendingMessages closes the connection', async () => {
+    const { client, server } = await start({ limits: { pendingMessages: 10 } });
+    for (let index = 0; index < 10; index++) client.send('wait', index, index);
+    client.socket.ping();
+    await new Promise((resolve) => client.socket.once('pong', resolve));
+    expect(client.socket.readyState).toBe(client.socket.OPEN);
+    client.send('wait');
+    expect(await client.closed).toEqual({ code: 1008, reason: 'Too many messages are pending' });
+    expect(tooMany(server)).toBe(1);
+    release.resolve();
+  });
+
+  it('that ends at once is not pending, however many come in one packet', async () => {
+    const { server } = await start({ limits: { pendingMessages: 10 } });
+    const client = await RawClient.ask(server, '/chat');
+    farm.onEnd(() => client.socket.destroy());
+    await client.until('\r\n\r\n');
+    client.write(Buffer.concat(Array.from({ length: 2000 }, (_, index) => eventFrame('quick', index))));
+    await client.until('"data":1999}');
+    expect(tooMany(server)).toBe(0);
+  });
+});
+
+describe('a stream that never ends', () => {
+  it.each([undefined, 7])('counts as pending, with the id %s', async (id) => {
+    const { client } = await start({ limits: { pendingMessages: 5 } }, StreamGateway, false);
+    for (let index = 0; index < 6; index++) client.send('forever', index, id);
+    expect(await client.closed).toMatchObject({ code: 1008 });
+    await expect.poll(() => running).toBe(0);
+  });
+
+  it('with parallelInvocations: 1 lets its client wait until the limit, and nothing of it runs after its client has gone', async () => {
+    const { server, client } = await start({ parallelInvocations: 1 });
+    const other = await farm.client(server);
+    client.send('forever', 'first');
+    client.send('wait', 'second');
+    client.send('forever', 'third');
+    await client.next('first');
+    await settled(other, 'others do not wait');
+    expect(begun).toEqual(['first']);
+    await client.close();
+    await expect.poll(() => running).toBe(0);
+    await settled(other, 'later');
+    expect(begun).toEqual(['first']);
+  });
+
+  it('whose teardown throws harms nobody, is logged, and keeps no other stream from ending', async () => {
+    const escaped = farm.escapes();
+    const { server, client } = await start({}, StreamGateway, false);
+    const other = await farm.client(server);
+    client.send('bad teardown');
+    client.send('forever', 1);
+    client.send('bad teardown');
+    await client.count('first', 3);
+    await client.close();
+    await expect.poll(() => running).toBe(0);
+    await settled(other, 'still served');
+    // RxJS throws what nobody catches in a timer.
+    await new Promise((resolve) => setTimeout(resolve));
+    expect(escaped).toEqual([]);
+    expect(log.errors.map(([line]) => line)).toEqual([
+      expect.stringContaining('The teardown of a stream that a handler returned failed'),
+    ]);
+  });
+});
+
+describe('HandlerStreams', () => {
+  const silent = { next: () => undefined, error: () => undefined, complete: () => undefined };
+  const fail = (): never => {
+    throw new Error('fails');
+  };
+
+  it.each<[name: string, stream$: Observable<unknown>]>([
+    ['completes', of(1)],
+    ['fails', throwError(() => new Error('no'))],
+    ['is of another library, and throws in subscribe', { subscribe: fail, lift: fail } as never],
+    ['completes, and its teardown throws', of(1).pipe(finalize(fail))],
+  ])('has done with a stream that %s', async (_name, stream$) => {
+    const streams = new HandlerStreams(() => undefined);
+    await streams.follow(stream$, silent);
+    expect((streams as unknown as { running: Set<unknown> }).running.size).toBe(0);
+  });
+
+  it('tells nothing of a stream after its client has gone', async () => {
+    const streams = new HandlerStreams(() => undefined);
+    const told: unknown[] = [];
+    let source: { next(value: unknown): void; complete(): void } | undefined;
+    // It takes no notice of being unsubscribed, as an observable of another library may.
+    const stubborn = {
+      lift: fail,
+      subscribe: (observer: typeof source) => {
+        source = observer;
+        return { unsubscribe: () => undefined };
+      },
+    } as unknown as Observable<unknown>;
+    const followed = streams.follow(stubborn, {
+      next: (value) => told.push(value),
+      error: (error) => told.push(error),
+      complete: () => told.push('complete'),
+    });
+    source?.next(1);
+    streams.close();
+    await followed;
+    source?.next(2);
+    source?.complete();
+    expect(told).toEqual([1]);
+  });
+});
