@@ -24,7 +24,10 @@ export class BackplaneConnection<Data = unknown, Events extends object = AnyEven
   constructor(
     private readonly local: LocalConnection,
     private readonly dispatcher: Dispatcher,
-    /** The raw socket. What is written to it directly passes by the order of what `emit` sends. */
+    /**
+     * The raw socket. What is written to it directly passes by the order of what `emit` sends, and by `limits.bufferedBytes`:
+     * it counts when something is emitted, but nothing limits it by itself. Look at `bufferedAmount` before you write much.
+     */
     readonly socket: WebSocket,
     /** What admission found out about the client, else an empty object; the same for the connection's whole life. */
     readonly data: Data,
@@ -40,7 +43,7 @@ export class BackplaneConnection<Data = unknown, Events extends object = AnyEven
     return this.local.userId;
   }
 
-  /** The groups that the connection is in now: a copy. */
+  /** The groups that the connection is in now: a copy. None from the moment when it begins to close, so also in `handleDisconnect`. */
   get groups(): ReadonlySet<string> {
     return new Set(this.local.memberships.keys());
   }
@@ -49,10 +52,14 @@ export class BackplaneConnection<Data = unknown, Events extends object = AnyEven
    * Joins a group. When it resolves, an emit from any server reaches this connection. Joining twice is joining once.
    *
    * @throws NotJoinedError (as a rejection) when the group needs Redis and Redis is not there: it is not joined
+   * @throws ConnectionClosedError (as a rejection) when the connection is closed, or begins to close meanwhile
    * @throws InvalidNameError (as a rejection)
    */
-  async join(group: string): Promise<void> {
-    await this.dispatcher.join(this.local, group);
+  join(group: string): Promise<void> {
+    const joined = this.dispatcher.join(this.local, group);
+    // A client that leaves must not end the process of an app that does not wait for its join.
+    joined.catch(ignore);
+    return joined;
   }
 
   /** Leaves a group. Nothing that is emitted to the group afterwards reaches this connection. */
@@ -61,9 +68,9 @@ export class BackplaneConnection<Data = unknown, Events extends object = AnyEven
     return Promise.resolve();
   }
 
-  /** Sends an event to this client alone. */
+  /** Sends an event to this client alone. Once the connection begins to close it reaches nobody: `{ local: 0, backplane: 'notNeeded' }`. */
   emit<Name extends EventName<Events>>(event: Name, ...data: EventData<Events, Name>): Promise<Delivery> {
-    if (event === 'exception' && this.answersFrame(data[0]))
+    if (event === 'exception' && this.local.open && this.answersFrame(data[0]))
       return Promise.resolve(new Delivery(1, 'notNeeded'));
     return this.send(event, data[0]);
   }
@@ -82,13 +89,14 @@ export class BackplaneConnection<Data = unknown, Events extends object = AnyEven
   }
 
   /**
-   * Sets when the connection is closed with 1008, instead of when its admission said.
+   * Sets when the connection is closed with 1008, instead of when its admission said. Does nothing once it begins to close.
    *
    * @param expiresAt a time; `null` for never
    */
   renew(expiresAt: Date | null): void {
     clearTimeout(this.expiry);
-    if (!expiresAt) return;
+    // A timer of a connection that is gone would keep the process running.
+    if (!expiresAt || !this.local.open) return;
     const left = Math.max(0, expiresAt.getTime() - Date.now());
     // What lies beyond a timer's reach is looked at again when the timer ends.
     const expire = (): void =>
@@ -97,7 +105,9 @@ export class BackplaneConnection<Data = unknown, Events extends object = AnyEven
   }
 
   /**
-   * Closes the connection.
+   * Closes the connection. What was emitted to it before is sent first. From then on it is in no list, group or user, and
+   * what its client has sent and no handler has begun with is dropped. `handleDisconnect` runs when the socket is closed,
+   * which the client may put off by two seconds. Closing again does nothing.
    *
    * @param code a WebSocket close code: 1000, or 3000 to 4999 for the app's own
    * @param reason at most 123 bytes of UTF-8
@@ -126,3 +136,5 @@ export class BackplaneConnection<Data = unknown, Events extends object = AnyEven
     return addressOf(this.local.path, this.local.id);
   }
 }
+
+function ignore(): void {}

@@ -19,6 +19,7 @@ import type { RecordReceiver } from './record-receiver.js';
 import {
   CommandFailedError,
   CommandTimeoutError,
+  ConnectionClosedError,
   ConnectionNotFoundError,
   ServerLostError,
 } from './request.errors.js';
@@ -64,6 +65,8 @@ export class Commands {
    * NotPublishedError (as rejections)
    */
   async run(address: Address, action: CommandAction, local: boolean): Promise<void> {
+    // Looked up before the command is carried out: a disconnect takes away whom it names.
+    const notHere = this.notHere(address);
     const own = this.execute(address, action);
     // The others are asked whatever becomes of this server's own part.
     const [ownOutcome, others] = await Promise.allSettled([
@@ -73,7 +76,7 @@ export class Commands {
     if (ownOutcome.status === 'rejected') throw ownOutcome.reason;
     if (others.status === 'rejected') throw others.reason;
     const malformed = namedConnections(address).filter((id) => serverOf(id) === undefined);
-    const missing = [...malformed, ...this.notHere(address), ...(others.value ?? [])];
+    const missing = [...malformed, ...notHere, ...(others.value ?? [])];
     if (missing.length > 0) throw new ConnectionNotFoundError(missing);
   }
 
@@ -165,11 +168,10 @@ export class Commands {
     await Promise.all(connections.map((connection) => this.apply(connection, action)));
   }
 
-  private apply(connection: LocalConnection, action: CommandAction): Promise<void> {
-    if (action.name === 'join') return this.roster.join(connection, action.group);
+  private async apply(connection: LocalConnection, action: CommandAction): Promise<void> {
+    if (action.name === 'join') return this.roster.join(connection, action.group).catch(unlessClosed);
     if (action.name === 'disconnect') connection.sink.close(action.code, action.reason);
     else this.roster.leave(connection, action.group);
-    return Promise.resolve();
   }
 
   /** Connections that this server should hold, going by their ids, and does not. */
@@ -185,6 +187,11 @@ export class Commands {
       this.done.delete(key);
     }
   }
+}
+
+/** Who leaves while a command is carried out needs no group any more; the others have joined. */
+function unlessClosed(error: unknown): void {
+  if (!(error instanceof ConnectionClosedError)) throw error;
 }
 
 /** What the replies say, as ids of connections that are nowhere; or as the error that they amount to. */
