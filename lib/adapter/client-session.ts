@@ -11,10 +11,20 @@ import { bytesRead } from './fast-write.js';
 import { HandlerStreams, type StreamObserver } from './handler-streams.js';
 import { type InboundLimits, InboundQueue } from './inbound-queue.js';
 import type { LimitedLog } from './limited-log.js';
+import type { SocketSink } from './socket-sink.js';
 
 type DisconnectListener = (closeCode: number) => void;
 
 const POLICY_VIOLATION = 1008;
+const DROPPED = Promise.resolve();
+
+/** Who holds the sessions of a path. */
+export interface SessionHost {
+  /** The connection has begun to close: it is in no list any more. Called once, before `ended`. */
+  dismiss(session: ClientSession): void;
+  /** Its socket is closed. */
+  ended(session: ClientSession, closeCode: number): void;
+}
 
 /** All that belongs to one client while it is connected. */
 export class ClientSession {
@@ -25,11 +35,15 @@ export class ClientSession {
   /** Those who are pinged together with it. */
   heartbeatSlot: Set<ClientSession> | undefined;
   private closeCode: number | undefined;
+  /** Whether what the client sends is handled: until this server closes the connection. */
+  isHeard = true;
 
   constructor(
     readonly socket: WebSocket,
     readonly local: LocalConnection,
     readonly client: BackplaneConnection,
+    private readonly sink: SocketSink,
+    private readonly host: SessionHost,
     private readonly dispatcher: Dispatcher,
     private readonly limits: InboundLimits & { readonly payload: PayloadLimits },
     private readonly counters: EdgeCounters,
@@ -51,7 +65,11 @@ export class ClientSession {
 
   /** Takes a message to `handle`, now or when those before it have ended. Made when it is first used: most clients listen. */
   enqueue(message: ClientMessage, handle: (message: ClientMessage) => Promise<void>): void {
-    this.inbound ??= new InboundQueue(this.limits, handle, (reason) => this.tooMany(reason));
+    this.inbound ??= new InboundQueue(
+      this.limits,
+      (next) => (this.isHeard ? handle(next) : DROPPED),
+      (reason) => this.tooMany(reason),
+    );
     this.inbound.push(message);
   }
 
@@ -85,9 +103,30 @@ export class ClientSession {
     else listener(this.closeCode);
   }
 
+  ping(payload: Buffer): void {
+    this.sink.pong(payload);
+  }
+
+  /** This server closes the connection: what the client has sent and nobody has handled yet is dropped. */
+  closing(): void {
+    this.isHeard = false;
+    this.leave();
+  }
+
+  /** Either side has begun to close: nobody reaches the client any more. What it has sent before is still handled. */
+  leave(): void {
+    if (!this.local.open) return;
+    this.host.dismiss(this);
+    this.client.renew(null);
+  }
+
+  closed(closeCode: number): void {
+    this.leave();
+    this.host.ended(this, closeCode);
+  }
+
   disconnected(closeCode: number): void {
     this.closeCode = closeCode;
-    this.client.renew(null);
     this.streams?.close();
     for (const listener of this.disconnectListeners) listener(closeCode);
   }
@@ -95,6 +134,6 @@ export class ClientSession {
   private tooMany(reason: string): void {
     if (!this.isOpen) return;
     this.counters.tooMany++;
-    this.local.sink.close(POLICY_VIOLATION, reason);
+    this.sink.close(POLICY_VIOLATION, reason);
   }
 }

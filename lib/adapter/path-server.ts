@@ -9,18 +9,26 @@ import { jsonProtocol } from '../protocol/json-protocol.js';
 import { LocalConnection } from '../routing/local-connection.js';
 import type { AdapterContext } from './adapter-context.js';
 import { type AdmissionResult, admit, type Refusal } from './admission.js';
-import { ClientSession } from './client-session.js';
+import { ClientSession, type SessionHost } from './client-session.js';
 import type { ConnectionHeartbeat } from './connection-heartbeat.js';
 import type { Deadline } from './deadline.js';
 import { Farewells } from './farewells.js';
 import { hooksEnded } from './gateway-hooks.js';
 import { sayGoodbye } from './goodbye.js';
-import { LimitedLog } from './limited-log.js';
 import { receiveMessage } from './message-dispatch.js';
 import { SocketSink } from './socket-sink.js';
 import { TimeLimits } from './time-limits.js';
 import type { TurnWriter } from './turn-writer.js';
 import { refuseUpgrade, WaitingSocket } from './waiting-socket.js';
+import {
+  onSocketClose,
+  onSocketError,
+  onSocketPing,
+  onTcpEnd,
+  type UpgradedSocket,
+  type WatchedSocket,
+  watchSockets,
+} from './watched-socket.js';
 
 export type ConnectListener = (client: BackplaneConnection, request: IncomingMessage) => void;
 
@@ -30,6 +38,7 @@ const INTERNAL_SERVER_ERROR = 500;
 const UNAVAILABLE = 503;
 /** Of the time for the shutdown, how much clients have to answer the goodbye; the rest is left to what gateways do for those cut off. */
 const CLIENTS_SHARE = 0.8;
+const NOTHING = Buffer.alloc(0);
 
 /** What a path's server needs of the app and of the adapter. */
 export interface PathServerContext extends AdapterContext {
@@ -38,10 +47,8 @@ export interface PathServerContext extends AdapterContext {
 }
 
 /** The connections of one path: takes upgrades, makes sessions, ends them. */
-export class PathServer {
+export class PathServer implements SessionHost {
   private readonly logger = new Logger('RedisBackplaneAdapter');
-  /** For what a client can cause. */
-  private readonly log = new LimitedLog('RedisBackplaneAdapter');
   private readonly waiting = new Set<WaitingSocket>();
   private readonly sessions = new Map<BackplaneConnection, ClientSession>();
   private readonly farewells = new Farewells();
@@ -64,7 +71,11 @@ export class PathServer {
     private readonly key: string,
     private readonly wsServer: WebSocketServer,
     private readonly context: PathServerContext,
-  ) {}
+    /** False where the gateway wants no pongs, or sends its own. */
+    private readonly answersPings: boolean,
+  ) {
+    watchSockets(wsServer);
+  }
 
   /** What belongs to the client, for as long as it is connected to this path. */
   sessionOf(client: BackplaneConnection): ClientSession | undefined {
@@ -133,7 +144,10 @@ export class PathServer {
     // Whose socket is open misses no broadcast: so it opens when they are heard.
     if (result.admitted) await connections.expect(this.key);
     this.waiting.delete(waiting);
-    if (!waiting.gone) this.decided(request, socket, waiting.release(), result);
+    if (!waiting.gone) {
+      waiting.release();
+      this.decided(request, socket, NOTHING, result);
+    }
     if (result.admitted) connections.arrived(this.key);
   }
 
@@ -149,31 +163,39 @@ export class PathServer {
   }
 
   private logRefusal({ status, reason, failure }: Refusal): void {
-    if (failure) this.log.error('failed', `authenticate failed for a client of ${this.key}`, failure.cause);
+    const { log } = this.context;
+    if (failure) log.error('failed', `authenticate failed for a client of ${this.key}`, failure.cause);
     else if (reason !== undefined)
-      this.log.warn(`refused ${status}`, `A client of ${this.key} was refused: ${reason}`);
+      log.warn(`refused ${status}`, `A client of ${this.key} was refused: ${reason}`);
   }
 
-  private complete(request: IncomingMessage, socket: Duplex, early: Buffer, result: AdmissionResult): void {
+  private complete(
+    request: IncomingMessage,
+    socket: UpgradedSocket,
+    early: Buffer,
+    result: AdmissionResult,
+  ): void {
     const { upgrading } = this;
     upgrading.add(socket);
     try {
-      this.wsServer.handleUpgrade(request, socket, early, (webSocket) => {
+      this.wsServer.handleUpgrade(request, socket, early, (webSocket: WatchedSocket) => {
         upgrading.delete(socket);
+        socket.webSocket = webSocket;
+        socket.prependListener('end', onTcpEnd);
         this.opened(webSocket, request, result);
       });
       if (upgrading.has(socket)) socket.once('close', () => upgrading.delete(socket));
     } catch (error) {
       // A `verifyClient` of the gateway's own options, say.
-      this.log.error('upgrade', `The upgrade of a client of ${this.key} failed`, error);
+      this.context.log.error('upgrade', `The upgrade of a client of ${this.key} failed`, error);
       upgrading.delete(socket);
       refuseUpgrade(socket, INTERNAL_SERVER_ERROR);
     }
   }
 
-  private opened(socket: WebSocket, request: IncomingMessage, result: AdmissionResult): void {
+  private opened(socket: WatchedSocket, request: IncomingMessage, result: AdmissionResult): void {
     // Errors of a socket (a reset, a frame that breaks the protocol) are followed by its close.
-    socket.on('error', ignore);
+    socket.on('error', onSocketError);
     if (result.admitted) return this.accept(socket, request, result.admission);
     // Its raw socket has been paused since it waited: what the client answers must be read.
     socket.resume();
@@ -184,7 +206,7 @@ export class PathServer {
   }
 
   /** Nothing is awaited that need not be: promises for each client are half a kilobyte of garbage. */
-  private accept(socket: WebSocket, request: IncomingMessage, admission: Admission): void {
+  private accept(socket: WatchedSocket, request: IncomingMessage, admission: Admission): void {
     const session = this.createSession(socket, admission);
     this.context.heartbeat?.add(session);
     const reachable = this.context.connections.admit(session.local, session.client);
@@ -203,7 +225,7 @@ export class PathServer {
   /** Whom `handleConnection` turned away reaches no handler with what it sent before it knew. */
   private listen(session: ClientSession): void {
     const { socket, isOpen } = session;
-    if (isOpen) socket.on('message', (data: RawData) => receiveMessage(session, data));
+    if (isOpen) socket.on('message', onSocketMessage);
     socket.resume();
   }
 
@@ -213,28 +235,35 @@ export class PathServer {
     void until.then(then);
   }
 
-  private createSession(socket: WebSocket, { userId, data, expiresAt }: Admission): ClientSession {
+  private createSession(socket: WatchedSocket, { userId, data, expiresAt }: Admission): ClientSession {
     const { serverId, dispatcher, protocols, writer, edge, counters, log } = this.context;
     const asked = socket.protocol && protocols.find(({ subprotocol }) => subprotocol === socket.protocol);
     const sink = new SocketSink(socket, writer, edge.maxBufferedBytes, counters);
     const id = newConnectionId(serverId);
     const local = new LocalConnection(id, this.key, userId, asked || jsonProtocol, sink);
     const client = new BackplaneConnection(local, dispatcher, socket, data ?? {});
-    const session = new ClientSession(socket, local, client, dispatcher, edge, counters, log);
+    const session = new ClientSession(socket, local, client, sink, this, dispatcher, edge, counters, log);
     this.sessions.set(client, session);
-    // Not in `accept`: its closures share a scope, so this one would keep the request, a kilobyte, as long as the client.
-    socket.on('close', (code) => this.end(session, code));
+    socket.session = session;
+    socket.on('close', onSocketClose);
+    if (this.answersPings) socket.on('ping', onSocketPing);
     if (expiresAt) client.renew(expiresAt);
     return session;
   }
 
-  private end(session: ClientSession, code: number): void {
-    this.sessions.delete(session.client);
+  dismiss(session: ClientSession): void {
     this.context.heartbeat?.remove(session);
     this.context.connections.dismiss(session.local);
+  }
+
+  ended(session: ClientSession, code: number): void {
+    this.sessions.delete(session.client);
     session.disconnected(code);
     this.farewells.add(session.client);
   }
 }
 
-function ignore(): void {}
+function onSocketMessage(this: WatchedSocket, data: RawData): void {
+  const { session } = this;
+  if (session?.isHeard) receiveMessage(session, data);
+}

@@ -85,17 +85,22 @@ export class RedisBackplaneAdapter extends WsAdapter {
       clientTracking: false,
       handleProtocols: (offered: Set<string>) => chooseSubprotocol(offered, this.context.protocols),
       ...options,
+      // `ws` would answer pings without a limit. PathServer answers them.
+      autoPong: false,
     }) as WebSocketServer;
     const { dispatcher, connections } = this.context;
     const { writer } = this;
     this.heartbeat ??= createHeartbeat(this.context);
     const { heartbeat } = this;
     connections.open(key);
-    const server = new PathServer(pathKey(options.path), key, wsServer, {
-      ...this.context,
-      writer,
-      heartbeat,
-    });
+    const context = { ...this.context, writer, heartbeat };
+    const server = new PathServer(
+      pathKey(options.path),
+      key,
+      wsServer,
+      context,
+      options['autoPong'] !== false,
+    );
     upgrades.add(server);
     const broadcaster = new Broadcaster(dispatcher, connections, () => key);
     this.servers.set(broadcaster, server);

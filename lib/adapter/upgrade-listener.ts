@@ -1,6 +1,7 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { PathServer } from './path-server.js';
+import { comparablePath, requestPath } from './request-path.js';
 import { refuseUpgrade } from './waiting-socket.js';
 
 type Emit = (event: string, ...args: unknown[]) => boolean;
@@ -23,7 +24,7 @@ export class UpgradeListener {
   }
 
   add(server: PathServer): void {
-    this.paths.set(server.urlPath, server);
+    this.paths.set(comparablePath(server.urlPath), server);
   }
 
   /**
@@ -37,7 +38,7 @@ export class UpgradeListener {
   }
 
   private take([request, socket, head]: Upgrade): boolean {
-    const server = this.paths.get(urlPath(request.url));
+    const server = this.paths.get(requestPath(request.url));
     if (!server) return false;
     server.upgrade(request, socket, head);
     return true;
@@ -47,11 +48,4 @@ export class UpgradeListener {
     // Another listener on the same server may serve this path; where there is none, nobody will answer.
     if (this.httpServer.listenerCount('upgrade') === 1) refuseUpgrade(socket, 404);
   };
-}
-
-function urlPath(url = '/'): string {
-  const query = url.indexOf('?');
-  let path = query < 0 ? url : url.slice(0, query);
-  while (path.length > 1 && path.endsWith('/')) path = path.slice(0, -1);
-  return path || '/';
 }

@@ -1,26 +1,24 @@
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 
-/** What a client may send before it is admitted; more waits in the network. */
-const MAX_EARLY_BYTES = 64 * 1024;
-
 /**
- * A raw socket whose client waits for admission. It is read meanwhile, since only so a client that vanishes is
- * noticed; what comes is kept for later.
+ * A raw socket whose client waits for admission. It is read until the first bytes come, because only then a client that
+ * closes without having said anything is noticed. What comes is put back: a stream does not end before it has been read,
+ * so a client that sends its messages and closes at once is heard to the end by whoever gets the socket. While they are
+ * there, Node reads no more than fits the socket's own buffer; the rest waits in the network.
  */
 export class WaitingSocket {
-  private readonly early: Buffer[];
-  private earlyBytes: number;
-
   constructor(
     private readonly socket: Duplex,
     head: Buffer,
   ) {
-    this.early = [head];
-    this.earlyBytes = head.length;
     socket.on('error', this.onError);
-    socket.on('data', this.onData);
-    socket.on('end', this.onEnd);
+    if (head.length > 0) {
+      this.putBack(head);
+    } else {
+      socket.on('data', this.onData);
+      socket.on('end', this.onEnd);
+    }
   }
 
   /** It vanished, or was refused. */
@@ -28,25 +26,32 @@ export class WaitingSocket {
     return this.socket.destroyed || this.socket.writableEnded;
   }
 
-  /** Gives the socket back as it came. @returns what the client has sent already */
-  release(): Buffer {
+  /** Gives the socket back, paused, with all that the client has sent already. */
+  release(): void {
     this.socket.pause();
-    this.socket.off('data', this.onData);
-    this.socket.off('end', this.onEnd);
+    this.stopListening();
     this.socket.off('error', this.onError);
-    return Buffer.concat(this.early);
   }
 
   /** Answers the upgrade with an HTTP status and ends the socket. */
   refuse(status: number): void {
-    this.socket.off('data', this.onData);
+    this.stopListening();
     refuseUpgrade(this.socket, status);
   }
 
+  private putBack(bytes: Buffer): void {
+    this.socket.pause();
+    this.socket.unshift(bytes);
+  }
+
+  private stopListening(): void {
+    this.socket.off('data', this.onData);
+    this.socket.off('end', this.onEnd);
+  }
+
   private readonly onData = (bytes: Buffer): void => {
-    this.early.push(bytes);
-    this.earlyBytes += bytes.length;
-    if (this.earlyBytes > MAX_EARLY_BYTES) this.socket.pause();
+    this.stopListening();
+    this.putBack(bytes);
   };
 
   private readonly onEnd = (): void => {

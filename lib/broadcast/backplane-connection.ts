@@ -27,7 +27,10 @@ export class BackplaneConnection<Data = unknown, Events extends object = AnyEven
   constructor(
     private readonly local: LocalConnection,
     private readonly dispatcher: Dispatcher,
-    /** The raw socket. What is written to it directly passes by the order of what `emit` sends. */
+    /**
+     * The raw socket. What is written to it directly passes by the order of what `emit` sends, and by `limits.bufferedBytes`:
+     * it counts when something is emitted, but nothing limits it by itself. Look at `bufferedAmount` before you write much.
+     */
     readonly socket: WebSocket,
     /** What admission found out about the client, else an empty object; the same for the connection's whole life. */
     readonly data: Data,
@@ -43,7 +46,7 @@ export class BackplaneConnection<Data = unknown, Events extends object = AnyEven
     return this.local.userId;
   }
 
-  /** The groups that the connection is in now: a copy. */
+  /** The groups that the connection is in now: a copy. None from the moment when it begins to close, so also in `handleDisconnect`. */
   get groups(): ReadonlySet<string> {
     return new Set(this.local.memberships.keys());
   }
@@ -52,10 +55,14 @@ export class BackplaneConnection<Data = unknown, Events extends object = AnyEven
    * Joins a group. When it resolves, an emit from any server reaches this connection. Joining twice is joining once.
    *
    * @throws NotJoinedError (as a rejection) when the group needs Redis and Redis is not there: it is not joined
+   * @throws ConnectionClosedError (as a rejection) when the connection is closed, or begins to close meanwhile
    * @throws InvalidNameError (as a rejection)
    */
-  async join(group: string): Promise<void> {
-    await this.dispatcher.join(this.local, group);
+  join(group: string): Promise<void> {
+    const joined = this.dispatcher.join(this.local, group);
+    // A client that leaves must not end the process of an app that does not wait for its join.
+    joined.catch(ignore);
+    return joined;
   }
 
   /**
@@ -72,12 +79,13 @@ export class BackplaneConnection<Data = unknown, Events extends object = AnyEven
   }
 
   /**
-   * Sends an event to this client alone. An `exception` that is emitted while a frame with an `id` is handled is the
+   * Sends an event to this client alone. Once the connection begins to close it reaches nobody, and resolves with
+   * `{ local: 0, backplane: 'notNeeded' }`. An `exception` that is emitted while a frame with an `id` is handled is the
    * answer to that frame, unless it has been answered. Its `cause` is left out when it has more than 16 KiB, or nests
    * deeper than 64 levels: it is mostly what the client sent.
    */
   emit<Name extends EventName<Events>>(event: Name, ...data: EventData<Events, Name>): Promise<Delivery> {
-    return event === 'exception' ? this.fail(data[0]) : this.send(event, data[0]);
+    return event === 'exception' && this.local.open ? this.fail(data[0]) : this.send(event, data[0]);
   }
 
   /**
@@ -94,7 +102,7 @@ export class BackplaneConnection<Data = unknown, Events extends object = AnyEven
   }
 
   /**
-   * Sets when the connection is closed with 1008, instead of when its admission said.
+   * Sets when the connection is closed with 1008, instead of when its admission said. Does nothing once it begins to close.
    *
    * @param expiresAt a time; `null` for never
    * @throws InvalidArgumentError
@@ -102,7 +110,8 @@ export class BackplaneConnection<Data = unknown, Events extends object = AnyEven
   renew(expiresAt: Date | null): void {
     checkExpiry(expiresAt);
     clearTimeout(this.expiry);
-    if (!expiresAt) return;
+    // A timer of a connection that is gone would keep the process running.
+    if (!expiresAt || !this.local.open) return;
     const left = Math.max(0, expiresAt.getTime() - Date.now());
     // What lies beyond a timer's reach is looked at again when the timer ends.
     const expire = (): void =>
@@ -111,7 +120,9 @@ export class BackplaneConnection<Data = unknown, Events extends object = AnyEven
   }
 
   /**
-   * Closes the connection.
+   * Closes the connection. What was emitted to it before is sent first. From then on it is in no list, group or user, and
+   * what its client has sent and no handler has begun with is dropped. `handleDisconnect` runs when the socket is closed,
+   * which the client may put off by two seconds. Closing again does nothing.
    *
    * @param code a WebSocket close code: 1000, or 3000 to 4999 for the app's own
    * @param reason at most 123 bytes of UTF-8
@@ -149,3 +160,5 @@ export class BackplaneConnection<Data = unknown, Events extends object = AnyEven
     return addressOf(this.local.path, this.local.id);
   }
 }
+
+function ignore(): void {}

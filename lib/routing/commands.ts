@@ -20,6 +20,7 @@ import {
   BackplaneClosedError,
   CommandFailedError,
   CommandTimeoutError,
+  ConnectionClosedError,
   ConnectionNotFoundError,
   ServerLostError,
 } from './request.errors.js';
@@ -176,11 +177,10 @@ export class Commands {
     await Promise.all(connections.map((connection) => this.apply(connection, action)));
   }
 
-  private apply(connection: LocalConnection, action: CommandAction): Promise<void> {
-    if (action.name === 'join') return this.roster.join(connection, action.group);
+  private async apply(connection: LocalConnection, action: CommandAction): Promise<void> {
+    if (action.name === 'join') return this.roster.join(connection, action.group).catch(unlessClosed);
     if (action.name === 'disconnect') connection.sink.close(action.code, action.reason);
     else this.roster.leave(connection, action.group);
-    return Promise.resolve();
   }
 
   /** Connections that this server should hold, going by their ids, and does not. */
@@ -196,6 +196,11 @@ export class Commands {
       this.done.delete(key);
     }
   }
+}
+
+/** Who leaves while a command is carried out needs no group any more; the others have joined. */
+function unlessClosed(error: unknown): void {
+  if (!(error instanceof ConnectionClosedError)) throw error;
 }
 
 /** What the replies say, as ids of connections that are nowhere; or as the error that they amount to. */

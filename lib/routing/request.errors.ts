@@ -67,12 +67,12 @@ export class ClientResultError extends Error {
   }
 }
 
-/** The client was disconnected before it answered an invoke. */
+/** The connection was closed, by either side: before its client answered an invoke, or before a join was done. */
 export class ConnectionClosedError extends Error {
   override readonly name = 'ConnectionClosedError';
 
   constructor(readonly connectionId: string) {
-    super(`The client ${connectionId} was disconnected before it answered.`);
+    super(`The connection ${connectionId} is closed.`);
   }
 }
 

@@ -4,6 +4,7 @@ import { ALL } from '../protocol/target.js';
 import { ChannelInterest, type PathTarget } from './channel-interest.js';
 import type { LocalConnection, Membership } from './local-connection.js';
 import { PathMembers } from './path-members.js';
+import { ConnectionClosedError } from './request.errors.js';
 import { NotJoinedError } from './routing.errors.js';
 
 /** Who is where on this server, and so which channels it must hear. */
@@ -76,13 +77,13 @@ export class Roster {
   /**
    * Resolves when an emit from any server reaches the connection in this group; it is a member at once.
    *
-   * @throws InvalidNameError, NotJoinedError (as rejections)
+   * @throws InvalidNameError, NotJoinedError, ConnectionClosedError (as rejections)
    */
   async join(connection: LocalConnection, group: string): Promise<void> {
     checkName("A group's name", group);
     const known = connection.memberships.get(group);
     if (known) return known.pending;
-    if (!connection.open) return;
+    if (!connection.open) throw new ConnectionClosedError(connection.id);
     const membership: Membership = { pending: undefined };
     this.byPath.get(connection.path)?.join(connection, group, membership);
     membership.pending = this.hear(connection, group, membership);
@@ -107,16 +108,16 @@ export class Roster {
   }
 
   private async hear(connection: LocalConnection, group: string, membership: Membership): Promise<void> {
-    try {
-      await this.interest.acquire(groupOf(connection, group));
-    } catch (cause) {
-      if (this.keepsMemberships) return;
-      // Left and joined again meanwhile: that membership is another one's to undo.
-      if (connection.memberships.get(group) === membership) this.leave(connection, group);
-      throw new NotJoinedError(group, cause instanceof Error ? cause : new Error(String(cause)));
-    } finally {
-      membership.pending = undefined;
-    }
+    const failure = await this.interest.acquire(groupOf(connection, group)).then(
+      () => undefined,
+      (cause: unknown) => (cause instanceof Error ? cause : new Error(String(cause))),
+    );
+    membership.pending = undefined;
+    if (!connection.open) throw new ConnectionClosedError(connection.id);
+    if (!failure || this.keepsMemberships) return;
+    // Left and joined again meanwhile: that membership is another one's to undo.
+    if (connection.memberships.get(group) === membership) this.leave(connection, group);
+    throw new NotJoinedError(group, failure);
   }
 }
 

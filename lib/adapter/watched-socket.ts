@@ -1,0 +1,68 @@
+import type { Duplex } from 'node:stream';
+import type { WebSocket, WebSocketServer } from 'ws';
+import type { ClientSession } from './client-session.js';
+import { closeFrameReceived } from './fast-write.js';
+
+/** A `ws` socket that tells its session when it begins to close. Only those of {@link watchSockets} have these members. */
+export interface WatchedSocket extends WebSocket {
+  session?: ClientSession | undefined;
+  /** The client has ended its side of the TCP connection. */
+  clientEnded?(): void;
+}
+
+/** The TCP socket below it. */
+export interface UpgradedSocket extends Duplex {
+  webSocket?: WatchedSocket;
+}
+
+/**
+ * Makes the sockets of a server tell their sessions that they begin to close. `ws` itself tells when they have closed,
+ * which a client can put off by two seconds. All ways lead through `close` or `terminate`: our own closing, that of the
+ * app on the raw socket, the answer to the client's close frame, and that to a frame which breaks the protocol.
+ */
+export function watchSockets({ options }: WebSocketServer): void {
+  const { WebSocket: Base } = options;
+  if (!Base)
+    throw new TypeError(
+      'This version of ws does not name the class of its sockets: use the one of @nestjs/platform-ws.',
+    );
+  options.WebSocket = class extends Base implements WatchedSocket {
+    session: ClientSession | undefined;
+
+    override close(code?: number, data?: string | Buffer): void {
+      const byClient = this.readyState === this.OPEN && closeFrameReceived(this);
+      super.close(code, data);
+      if (byClient) this.session?.leave();
+      else this.session?.closing();
+    }
+
+    override terminate(): void {
+      super.terminate();
+      this.session?.closing();
+    }
+
+    clientEnded(): void {
+      // With our close frame on its way, `ws` limits how long it waits for what the client has not read yet.
+      super.close();
+      this.session?.leave();
+    }
+  };
+}
+
+/** The listeners of all sockets: one closure for each would be a tenth of what an idle client holds. */
+export function onSocketError(this: WatchedSocket): void {
+  this.session?.closing();
+}
+
+export function onSocketClose(this: WatchedSocket, code: number): void {
+  this.session?.closed(code);
+}
+
+export function onSocketPing(this: WatchedSocket, payload: Buffer): void {
+  this.session?.ping(payload);
+}
+
+/** To be called before those of `ws`, which ends the other side without a limit of time. */
+export function onTcpEnd(this: UpgradedSocket): void {
+  this.webSocket?.clientEnded?.();
+}
