@@ -18,9 +18,10 @@ const { JWT_SECRET, JWT_SECONDS = '900', ORIGIN, REDIS_URL = 'redis://127.0.0.1:
         // The pages that may use the cookie.
         allowedOrigins: [ORIGIN ?? 'http://127.0.0.1:3001'],
         authenticate: async (request) => {
-          // A token that is none, or not ours, or too old, is a throw: the client is refused with 401.
-          const { sub, exp } = await jwt.verifyAsync<TokenPayload>(tokenOf(request));
-          return { userId: sub, expiresAt: new Date(exp * 1000) };
+          const token = await jwt.verifyAsync<TokenPayload>(tokenOf(request)).catch(() => null);
+          // No token, a forged or an expired one, or one that names nobody: null refuses the client with 401.
+          if (typeof token?.sub !== 'string' || token.sub === '') return null;
+          return { userId: token.sub, expiresAt: new Date(token.exp * 1000) };
         },
       }),
     }),
