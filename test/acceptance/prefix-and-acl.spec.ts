@@ -93,7 +93,10 @@ describe('the least-privilege Redis user', () => {
     await expect
       .poll(() => inspector.channels(`${options.channelPrefix}:/chat:group`), { timeout: 10_000 })
       .toEqual([]);
+    // The status is that of before until the servers notice; each says once that it has come back.
+    const restored = [near, far].map(({ backplane }) => next(backplane.connectionRestored$));
     await inspector.client.client('KILL', 'USER', user);
+    await Promise.all(restored);
     await Promise.all(
       [near, far].map(({ backplane }) => next(backplane.status$, ({ state }) => state === 'ready')),
     );

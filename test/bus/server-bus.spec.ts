@@ -1,72 +1,19 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Deferred } from '../../lib/bus/deferred.js';
 import { ServerBus } from '../../lib/bus/server-bus.js';
-import type { Transport, TransportEvents } from '../../lib/bus/transport.js';
 import { ChannelNames } from '../../lib/protocol/channel-names.js';
 import { decodeEnvelope, encodeEnvelope, encodeRecord } from '../../lib/protocol/envelope.js';
 import { decodeHeartbeat } from '../../lib/protocol/heartbeat-record.js';
 import { RecordKind } from '../../lib/protocol/record-kind.js';
 import { settled } from '../support/fake-transport.js';
 import { collect } from '../support/observe.js';
+import { ScriptedTransport } from '../support/scripted-transport.js';
 
 const SERVER_ID = 'AbCdEfGhIj-_';
 const OTHER_ID = 'ZyXwVuTsRq-_';
 const CAUSE = new Error('refused');
 const CHANNEL = Buffer.from('app:servers');
 const ROLL_CALL = encodeRecord(RecordKind.RollCall, Buffer.alloc(0));
-
-/** Takes everything, and lets the test say what Redis says, and when. */
-class ScriptedTransport implements Transport {
-  readonly published: Buffer[] = [];
-  closed = 0;
-  /** While it is set, publishes wait for it. */
-  held: Deferred | undefined;
-  private events: TransportEvents | undefined;
-
-  open(events: TransportEvents): Promise<void> {
-    this.events = events;
-    return Promise.resolve();
-  }
-
-  publish(_channel: string, bytes: Buffer): Promise<void> {
-    this.published.push(bytes);
-    return this.held?.promise ?? Promise.resolve();
-  }
-
-  subscribe = (): Promise<void> => Promise.resolve();
-  unsubscribe = (): Promise<void> => Promise.resolve();
-  reset = (): void => undefined;
-
-  close(): Promise<void> {
-    this.closed++;
-    return Promise.resolve();
-  }
-
-  get says(): TransportEvents {
-    if (!this.events) throw new Error('is not open');
-    return this.events;
-  }
-
-  /** The numbers of all heartbeats so far. */
-  get beats(): number[] {
-    return this.published.flatMap((bytes) => {
-      const decoded = decodeEnvelope(bytes);
-      const records = decoded.ok ? decoded.envelope.records : [];
-      return records
-        .filter(({ kind }) => kind === RecordKind.Heartbeat)
-        .map(({ body }) => decodeHeartbeat(body).number);
-    });
-  }
-
-  /** The kinds of the records in each envelope from now on; what was published before is forgotten. */
-  take(): number[][] {
-    return this.published.splice(0).map((bytes) => {
-      const decoded = decodeEnvelope(bytes);
-      if (!decoded.ok) throw new Error(`is ${decoded.reason}`);
-      return decoded.envelope.records.map(({ kind }) => kind);
-    });
-  }
-}
 
 let transport: ScriptedTransport;
 let bus: ServerBus;

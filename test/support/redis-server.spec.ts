@@ -42,6 +42,8 @@ async function connected(port: number): Promise<Socket> {
   const socket = connect(port, '127.0.0.1').setEncoding('utf8');
   cleanups.push(() => socket.destroy());
   await once(socket, 'connect');
+  // Whatever server is killed meanwhile resets it.
+  socket.on('error', () => undefined);
   return socket;
 }
 

@@ -1,0 +1,68 @@
+import type { Deferred } from '../../lib/bus/deferred.js';
+import type { Transport, TransportEvents } from '../../lib/bus/transport.js';
+import { decodeEnvelope } from '../../lib/protocol/envelope.js';
+import { decodeHeartbeat } from '../../lib/protocol/heartbeat-record.js';
+import { RecordKind } from '../../lib/protocol/record-kind.js';
+
+/** Takes everything, and lets the test say what Redis says, and when. */
+export class ScriptedTransport implements Transport {
+  readonly published: Buffer[] = [];
+  /** The channel of each of `published`. */
+  readonly channels: string[] = [];
+  closed = 0;
+  /** While it is set, publishes wait for it. */
+  held: Deferred | undefined;
+  /** What Redis refuses a publish with; `undefined` where it takes it. */
+  refuses: (channel: string, bytes: Buffer) => Error | undefined = () => undefined;
+  /** While it is set, subscriptions wait for it. */
+  subscribing: Deferred | undefined;
+  private events: TransportEvents | undefined;
+
+  open(events: TransportEvents): Promise<void> {
+    this.events = events;
+    return Promise.resolve();
+  }
+
+  publish(channel: string, bytes: Buffer): Promise<void> {
+    const refusal = this.refuses(channel, bytes);
+    if (refusal) return Promise.reject(refusal);
+    this.published.push(bytes);
+    this.channels.push(channel);
+    return this.held?.promise ?? Promise.resolve();
+  }
+
+  subscribe = (_channels: readonly string[]): Promise<void> => this.subscribing?.promise ?? Promise.resolve();
+  unsubscribe = (_channels: readonly string[]): Promise<void> => Promise.resolve();
+  reset = (): void => undefined;
+
+  close(): Promise<void> {
+    this.closed++;
+    return Promise.resolve();
+  }
+
+  get says(): TransportEvents {
+    if (!this.events) throw new Error('is not open');
+    return this.events;
+  }
+
+  /** The numbers of all heartbeats so far. */
+  get beats(): number[] {
+    return this.published.flatMap((bytes) => {
+      const decoded = decodeEnvelope(bytes);
+      const records = decoded.ok ? decoded.envelope.records : [];
+      return records
+        .filter(({ kind }) => kind === RecordKind.Heartbeat)
+        .map(({ body }) => decodeHeartbeat(body).number);
+    });
+  }
+
+  /** The kinds of the records in each envelope from now on; what was published before is forgotten. */
+  take(): number[][] {
+    this.channels.length = 0;
+    return this.published.splice(0).map((bytes) => {
+      const decoded = decodeEnvelope(bytes);
+      if (!decoded.ok) throw new Error(`is ${decoded.reason}`);
+      return decoded.envelope.records.map(({ kind }) => kind);
+    });
+  }
+}
