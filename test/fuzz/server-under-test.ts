@@ -59,11 +59,11 @@ export class ServerUnderTest {
   async report(): Promise<ServerReport> {
     const { child, exited } = this.process;
     const reported = once(child, 'message', { signal: AbortSignal.timeout(REPORT_DEADLINE_MS) }).catch(() => {
-      throw new Error(`hangs: no report within ${REPORT_DEADLINE_MS} ms.`);
+      throw new Error(`Server ${this.serverId} hangs: no report within ${REPORT_DEADLINE_MS} ms.`);
     });
     this.order({ order: 'report' });
     const ended = exited.then(() => {
-      throw new Error(this.death);
+      throw new Error(`Server ${this.serverId} ${this.death ?? ''}`);
     });
     const [report] = (await Promise.race([reported, ended])) as [ServerReport];
     ended.catch(() => undefined);
