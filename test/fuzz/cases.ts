@@ -28,13 +28,16 @@ const STEPS: Readonly<Record<string, Step>> = {
   event: (random, session) => session.write(messageFrame(random, session.protocol, eventMessage(random))),
   request: (random, session, { serverIds }) =>
     session.write(messageFrame(random, session.protocol, requestMessage(random, serverIds))),
-  'wrong message': (random, session) => session.write(messageFrame(random, session.protocol, wrongMessage(random))),
+  'wrong message': (random, session) =>
+    session.write(messageFrame(random, session.protocol, wrongMessage(random))),
   'mutated message': (random, session) =>
     session.write(frame(mutatedMessage(random, session.protocol), { opcode: opcodeOf(session.protocol) })),
   'mutated frame': (random, session) =>
     session.write(mutated(random, messageFrame(random, session.protocol, eventMessage(random)))),
   'reply to an invoke of its server': async (random, session) => {
-    session.write(messageFrame(random, session.protocol, map(['event', text('ask-me')], ['data', number(1)])));
+    session.write(
+      messageFrame(random, session.protocol, map(['event', text('ask-me')], ['data', number(1)])),
+    );
     await reply(random, session);
   },
   'reply to an invoke of another server': async (random, session, target) => {
@@ -48,9 +51,13 @@ const STEPS: Readonly<Record<string, Step>> = {
   'wrong frame': (random, session) =>
     session.write(random.pick(WRONG_FRAMES)(random, encoded(random, session.protocol, eventMessage(random)))),
   fragments: (random, session) =>
-    session.write(fragmented(random, encoded(random, session.protocol, eventMessage(random)), opcodeOf(session.protocol))),
+    session.write(
+      fragmented(random, encoded(random, session.protocol, eventMessage(random)), opcodeOf(session.protocol)),
+    ),
   flood: (random, session) =>
-    session.write(repeated(1 + random.below(400), messageFrame(random, session.protocol, eventMessage(random)))),
+    session.write(
+      repeated(1 + random.below(400), messageFrame(random, session.protocol, eventMessage(random))),
+    ),
   'stops reading': (random, session) => {
     session.stopReading();
     const large = map(['event', text('large')], ['data', number(200_000)]);
@@ -71,7 +78,9 @@ async function reply(random: Random, session: RawSession): Promise<void> {
 /** Finds out what the server calls the connection. */
 async function introduced(random: Random, session: RawSession, target: FuzzTarget): Promise<boolean> {
   if (session.connectionId === undefined)
-    session.write(messageFrame(random, session.protocol, map(['event', text('who')], ['data', anyValue(random, 0)])));
+    session.write(
+      messageFrame(random, session.protocol, map(['event', text('who')], ['data', anyValue(random, 0)])),
+    );
   await session.until(() => session.connectionId !== undefined);
   if (session.connectionId === undefined) return false;
   target.remember(session.connectionId);
@@ -111,7 +120,8 @@ function upgradeCase(random: Random): FuzzCase {
   const protocol = random.pick<ProtocolName>(['json', 'msgpack']);
   const whole = Buffer.from(anyUpgrade(random), 'latin1');
   const request = random.below(5) === 0 ? mutated(random, whole) : whole;
-  const early = random.below(2) === 0 ? Buffer.alloc(0) : repeated(random.below(300), lastFrame(random, protocol));
+  const early =
+    random.below(2) === 0 ? Buffer.alloc(0) : repeated(random.below(300), lastFrame(random, protocol));
   const cut = random.below(3) === 0 ? random.below(request.length + 1) : request.length;
   return {
     name: `upgrade: ${request.toString('latin1').slice(0, 60).replace(/\s+/g, ' ')}`,

@@ -2,7 +2,18 @@ import type { Random } from '../support/seed.js';
 import { jsonText } from './json-text.js';
 import { msgpackBytes } from './msgpack-bytes.js';
 import { mutated, spliced } from './mutators.js';
-import { anyName, anyString, anyValue, EXTREME_NUMBERS, list, map, nested, number, text, type Wire } from './values.js';
+import {
+  anyName,
+  anyString,
+  anyValue,
+  EXTREME_NUMBERS,
+  list,
+  map,
+  nested,
+  number,
+  text,
+  type Wire,
+} from './values.js';
 import { frame, OPCODE } from './ws-frames.js';
 
 export type ProtocolName = 'json' | 'msgpack';
@@ -71,7 +82,8 @@ export function requestMessage(random: Random, serverIds: readonly string[]): Wi
 
 /** A reply to an invoke: its data, its error, both, neither, and more than anybody asked for. */
 export function replyMessage(random: Random, id: Wire): Wire {
-  const value = random.below(4) === 0 ? nested(random, random.pick([95, 101, 500, 20_000])) : anyValue(random);
+  const value =
+    random.below(4) === 0 ? nested(random, random.pick([95, 101, 500, 20_000])) : anyValue(random);
   const other = anyValue(random, 1);
   const idEntry = ['id', id] as const;
   return random.pick<Wire>([

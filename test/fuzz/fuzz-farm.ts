@@ -124,7 +124,8 @@ export class FuzzFarm implements FuzzTarget {
   /** Every witness converses once more, from beginning to end: what came before harmed none of them. */
   async untilWitnessed(): Promise<void> {
     const before = this.witnesses.map(({ conversations }) => conversations);
-    const done = (): boolean => this.witnesses.every(({ conversations }, index) => conversations >= (before[index] ?? 0) + 2);
+    const done = (): boolean =>
+      this.witnesses.every(({ conversations }, index) => conversations >= (before[index] ?? 0) + 2);
     const deadline = performance.now() + CONVERSATION_DEADLINE_MS;
     while (!done() && this.complaints.length === 0 && performance.now() < deadline) await delay(LOOK_MS);
   }
@@ -140,7 +141,6 @@ export class FuzzFarm implements FuzzTarget {
     for (const [index, { port }] of this.servers.entries())
       for (const protocol of PROTOCOLS)
         this.witnesses.push(await Witness.open(port, protocol, `${protocol} at server ${index}`));
-    for (const witness of this.witnesses)
-      witness.start(this.witnesses.filter((other) => other !== witness));
+    for (const witness of this.witnesses) witness.start(this.witnesses.filter((other) => other !== witness));
   }
 }

@@ -38,9 +38,24 @@ function unserialisable(which: unknown): unknown {
     circular,
     () => 1,
     Symbol('s'),
-    { toJSON: () => { throw new Error('toJSON throws'); } },
-    { get data(): unknown { throw new Error('a getter throws'); } },
-    new Proxy({}, { ownKeys: () => { throw new Error('a proxy throws'); } }),
+    {
+      toJSON: () => {
+        throw new Error('toJSON throws');
+      },
+    },
+    {
+      get data(): unknown {
+        throw new Error('a getter throws');
+      },
+    },
+    new Proxy(
+      {},
+      {
+        ownKeys: () => {
+          throw new Error('a proxy throws');
+        },
+      },
+    ),
     { event: 'x', data: 2n ** 70n },
   ];
   return values[Number(which)];
@@ -82,7 +97,10 @@ export class FuzzGateway {
 
   @SubscribeMessage('stream-error')
   streamError() {
-    return concat(of({ event: 'number', data: 1 }), throwError(() => new WsException('the stream fails')));
+    return concat(
+      of({ event: 'number', data: 1 }),
+      throwError(() => new WsException('the stream fails')),
+    );
   }
 
   @UseInterceptors(Doubling)
@@ -111,7 +129,7 @@ export class FuzzGateway {
 
   @SubscribeMessage('throws')
   throws(@MessageBody() data: { readonly missing: { readonly deep: unknown } }) {
-    plant(data);
+    plant(this.server);
     return data.missing.deep;
   }
 
@@ -147,7 +165,10 @@ export class FuzzGateway {
   }
 
   @SubscribeMessage('emit-back')
-  emitBack(@ConnectedSocket() client: BackplaneConnection, @MessageBody() body: { event: string; data: unknown }) {
+  emitBack(
+    @ConnectedSocket() client: BackplaneConnection,
+    @MessageBody() body: { event: string; data: unknown },
+  ) {
     return client.emit(body.event, body.data);
   }
 

@@ -105,7 +105,8 @@ export class FuzzRun {
     const over = one.run(this.farm).then(
       () => [],
       (error: unknown) => {
-        if (error instanceof Violation || this.farm.complaints.length > 0) return [`${one.name}: ${String(error)}`];
+        if (error instanceof Violation || this.farm.complaints.length > 0)
+          return [`${one.name}: ${String(error)}`];
         throw error;
       },
     );
@@ -126,8 +127,13 @@ export class FuzzRun {
       baseline: this.baseline?.[index],
     });
     const reports = await this.farm.settled((all) => all.map(roundOf).every(isSettled));
-    const findings = reports.flatMap((report, index) => judge(roundOf(report, index)).map((what) => `Server ${index}: ${what}`));
-    if (warms) findings.push(...(await this.farm.leftoverChannels()).map((name) => `Somebody still listens to ${name}.`));
+    const findings = reports.flatMap((report, index) =>
+      judge(roundOf(report, index)).map((what) => `Server ${index}: ${what}`),
+    );
+    if (warms)
+      findings.push(
+        ...(await this.farm.leftoverChannels()).map((name) => `Somebody still listens to ${name}.`),
+      );
     findings.push(...this.farm.complaints);
     if (warms && ++this.rounds === WARM_UP_ROUNDS) this.baseline = reports;
     this.before = reports;

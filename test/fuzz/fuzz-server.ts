@@ -1,9 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Module } from '@nestjs/common';
-import { Broadcaster, RedisBackplane, RedisBackplaneAdapter, RedisBackplaneModule } from 'nestjs-redis-backplane';
+import {
+  Broadcaster,
+  RedisBackplane,
+  RedisBackplaneAdapter,
+  RedisBackplaneModule,
+} from 'nestjs-redis-backplane';
 import { serve } from '../servers/serve.js';
 import { FuzzGateway } from './fuzz-gateway.js';
-import { PLANTED_VARIABLE } from './planted-defects.js';
 import { CountingLogger, FaultLog, memoryInUse, type Vitals, VitalsWatch } from './server-health.js';
 import { sizesOfMaps } from './server-maps.js';
 import { WitnessGateway } from './witness-gateway.js';
@@ -30,6 +34,8 @@ export interface ServerReport extends Vitals {
   /** Written to the log since the start. */
   readonly loggedLines: number;
   readonly loggedBytes: number;
+  /** How many lines began alike. */
+  readonly loggedBeginnings: Readonly<Record<string, number>>;
 }
 
 /** Milliseconds; the cases come and go faster. */
@@ -103,12 +109,13 @@ async function report(): Promise<void> {
     ...seen,
     serverId: backplane.serverId,
     memory,
-    connections: counters.connections + (process.env[PLANTED_VARIABLE] === 'connections' ? 1 : 0),
+    connections: counters.connections,
     counters,
     maps: sizesOfMaps(...roots),
     faults: faultLog.faults,
     loggedLines: logger.lines,
     loggedBytes: logger.bytes,
+    loggedBeginnings: logger.beginnings,
   };
   vitals.forget();
   process.send?.(message);

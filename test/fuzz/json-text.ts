@@ -34,7 +34,9 @@ export function jsonText(random: Random, value: Wire): string {
     if (typeof next === 'string') parts.push(next);
     else if (next.kind === 'list') {
       waiting.push(']');
-      next.items.toReversed().forEach((item, index) => waiting.push(item, index < next.items.length - 1 ? ',' : '['));
+      next.items
+        .toReversed()
+        .forEach((item, index) => waiting.push(item, index < next.items.length - 1 ? ',' : '['));
       if (next.items.length === 0) waiting.push('[');
     } else if (next.kind === 'map') {
       waiting.push('}');

@@ -27,7 +27,7 @@ export const MAX_LINES_PER_SECOND = 20;
 export const MAX_LINE_BYTES = 5000;
 
 /** Kept for a time after their cause is gone: other servers for ten minutes, their commands for one. */
-const AGING = /^(Peers\.|Commands\.done|Copies\.|LimitedLog\.)/;
+const AGING = /^(Peers\.|PeerClock\.|Commands\.done|Copies\.|LimitedLog\.)/;
 /** Entries of a map that the witnesses' conversation makes come and go. */
 const SLACK = 12;
 
@@ -47,9 +47,12 @@ function faults({ before, after }: Round): string[] {
 
 /** A busy machine makes a process late; only the process itself makes it use CPU time. */
 function blocks({ after: { worstTurnCpuMs, worstDelayMs }, control }: Round): string[] {
-  if (worstTurnCpuMs > MAX_TURN_CPU_MS) return [`The event loop was blocked for ${worstTurnCpuMs.toFixed()} ms of CPU time.`];
+  if (worstTurnCpuMs > MAX_TURN_CPU_MS)
+    return [`The event loop was blocked for ${worstTurnCpuMs.toFixed()} ms of CPU time.`];
   if (worstDelayMs > Math.max(MAX_DELAY_MS, 3 * control.worstDelayMs))
-    return [`The event loop stood still for ${worstDelayMs.toFixed()} ms; an idle process waited ${control.worstDelayMs.toFixed()} ms.`];
+    return [
+      `The event loop stood still for ${worstDelayMs.toFixed()} ms; an idle process waited ${control.worstDelayMs.toFixed()} ms.`,
+    ];
   return [];
 }
 
@@ -67,7 +70,8 @@ function leftovers({ after, baseline, witnesses }: Round): string[] {
     findings.push(`${after.connections} connections are counted, and ${witnesses} are there.`);
   for (const [name, size] of Object.entries(after.maps)) {
     const was = baseline?.maps[name] ?? 0;
-    if (baseline && size > was + SLACK && !AGING.test(name)) findings.push(`${name} has ${size} entries, and had ${was}.`);
+    if (baseline && size > was + SLACK && !AGING.test(name))
+      findings.push(`${name} has ${size} entries, and had ${was}.`);
   }
   return findings;
 }
@@ -77,7 +81,9 @@ function logging({ before, after, seconds }: Round): string[] {
   const bytes = after.loggedBytes - before.loggedBytes;
   const allowed = MAX_LINES_PER_SECOND * (1 + seconds);
   if (lines <= allowed && bytes <= allowed * MAX_LINE_BYTES) return [];
-  return [`${lines} lines of ${bytes} bytes were logged in ${seconds.toFixed(1)} s.`];
+  const [beginning] = Object.entries(after.loggedBeginnings).toSorted(([, one], [, other]) => other - one);
+  const most = beginning ? ` Most of them begin with "${beginning[0]}".` : '';
+  return [`${lines} lines of ${bytes} bytes were logged in ${seconds.toFixed(1)} s.${most}`];
 }
 
 function megabytes(bytes: number): string {

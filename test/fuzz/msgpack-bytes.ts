@@ -26,17 +26,35 @@ export const mapHeader = (length: number): Buffer => header(MAP, length);
 
 /** Headers that claim more than is there, bytes that mean nothing, extensions, timestamps with any content. */
 const MALFORMED: readonly ((random: Random) => Buffer)[] = [
-  (random) => header(random.pick([STRING, BINARY, ARRAY, MAP, EXT]), random.pick([1, 200, 60_000, 2 ** 25, 2 ** 32 - 1])),
+  (random) =>
+    header(
+      random.pick([STRING, BINARY, ARRAY, MAP, EXT]),
+      random.pick([1, 200, 60_000, 2 ** 25, 2 ** 32 - 1]),
+    ),
   // 0xc1 is the one byte that MessagePack never uses.
   () => Buffer.from([0xc1]),
   (random) => Buffer.concat([header(EXT, 4), random.bytes(5)]),
-  (random) => Buffer.concat([Buffer.from([random.pick([0xd4, 0xd5, 0xd6, 0xd7, 0xd8]), random.below(256)]), random.bytes(16)]),
+  (random) =>
+    Buffer.concat([
+      Buffer.from([random.pick([0xd4, 0xd5, 0xd6, 0xd7, 0xd8]), random.below(256)]),
+      random.bytes(16),
+    ]),
   // Timestamps: 32, 64 and 96 bits, with nanoseconds and seconds that cannot be.
   (random) => Buffer.concat([Buffer.from([0xd6, 0xff]), random.bytes(4)]),
   () => Buffer.concat([Buffer.from([0xd7, 0xff]), Buffer.alloc(8, 0xff)]),
   () => Buffer.concat([Buffer.from([0xc7, 12, 0xff]), Buffer.alloc(12, 0xff)]),
   // Text that is no UTF-8.
-  (random) => Buffer.concat([header(STRING, 2), Buffer.from(random.pick([[0xc3, 0x28], [0xed, 0xa0], [0xff, 0xff]]))]),
+  (random) =>
+    Buffer.concat([
+      header(STRING, 2),
+      Buffer.from(
+        random.pick([
+          [0xc3, 0x28],
+          [0xed, 0xa0],
+          [0xff, 0xff],
+        ]),
+      ),
+    ]),
 ];
 
 /** Prints without recursion: values may be nested deeper than the stack is. */

@@ -12,7 +12,10 @@ const MUTATORS: readonly Mutator[] = [
   (random, bytes) => withByte(random, bytes, () => random.pick(BOUNDARIES)),
   (random, bytes) => withByte(random, bytes, () => random.below(256)),
   // Four bytes at once, as large as they can be: a length.
-  (random, bytes) => Buffer.from(bytes).fill(0xff, random.below(bytes.length + 1)).subarray(0, bytes.length),
+  (random, bytes) =>
+    Buffer.from(bytes)
+      .fill(0xff, random.below(bytes.length + 1))
+      .subarray(0, bytes.length),
   // Cut off, at either end.
   (random, bytes) => bytes.subarray(0, random.below(bytes.length + 1)),
   (random, bytes) => bytes.subarray(random.below(bytes.length + 1)),

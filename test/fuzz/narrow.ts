@@ -4,7 +4,10 @@ import { FuzzRun } from './fuzz-run.js';
 /** Halves a round that had a finding for as long as one half still has one, each time on new servers. */
 export async function narrowed(seed: number, from: number, to: number): Promise<string> {
   const [low, high] = await halve(seed, from, to);
-  const which = high - low === 1 ? `Case ${low} is enough (${caseOf(seed, low).name})` : `Cases ${low} to ${high - 1} are enough`;
+  const which =
+    high - low === 1
+      ? `Case ${low} is enough (${caseOf(seed, low).name})`
+      : `Cases ${low} to ${high - 1} are enough`;
   return `${which}: --seed ${seed} --from ${low} --cases ${high - low}`;
 }
 

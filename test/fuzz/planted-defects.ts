@@ -1,13 +1,18 @@
+import type { Broadcaster } from 'nestjs-redis-backplane';
+
 /** A defect that the fuzz test must find; planted by the environment, to prove that it does. */
-export const PLANTED_DEFECTS = ['crash', 'uncaught', 'leak', 'stall', 'memory', 'connections'] as const;
+export const PLANTED_DEFECTS = ['crash', 'uncaught', 'stall', 'memory', 'wronged'] as const;
 export type PlantedDefect = (typeof PLANTED_DEFECTS)[number];
 
 export const PLANTED_VARIABLE = 'FUZZ_PLANT';
+/** The event whose handler does the harm. */
+export const PLANTED_EVENT = 'throws';
 
-const kept: unknown[] = [];
+const STALL_MS = 3000;
+const MANY_BYTES = 600 * 2 ** 20;
 
 /** Does harm where it is planted, and nothing otherwise. */
-export function plant(data: unknown): void {
+export function plant(server: Broadcaster): void {
   switch (process.env[PLANTED_VARIABLE]) {
     case 'crash':
       process.abort();
@@ -17,14 +22,19 @@ export function plant(data: unknown): void {
         throw new Error('planted');
       });
       break;
-    case 'leak':
-      kept.push(Buffer.alloc(2 ** 20, 1), data);
-      break;
     case 'stall':
-      for (const end = performance.now() + 4000; performance.now() < end; );
+      stall();
       break;
     case 'memory':
-      Buffer.alloc(400 * 2 ** 20, 1);
+      Buffer.alloc(MANY_BYTES, 1);
       break;
+    case 'wronged':
+      void server.gateway('/witness').disconnect(4000);
   }
+}
+
+/** Keeps the event loop by working, as a runaway loop does. */
+function stall(): void {
+  const { user } = process.cpuUsage();
+  while ((process.cpuUsage().user - user) / 1000 < STALL_MS);
 }

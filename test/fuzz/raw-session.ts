@@ -75,7 +75,11 @@ export class RawSession {
 
   /** Waits until it is so, the client is cut off, or patience ends. */
   async until(holds: () => boolean, patienceMs = PATIENCE_MS): Promise<boolean> {
-    for (const deadline = performance.now() + patienceMs; performance.now() < deadline; await delay(LOOK_MS)) {
+    for (
+      const deadline = performance.now() + patienceMs;
+      performance.now() < deadline;
+      await delay(LOOK_MS)
+    ) {
       if (holds()) return true;
       if (this.isClosed) return false;
     }
@@ -109,7 +113,11 @@ export class RawSession {
       const width = second === 127 ? 8 : second === 126 ? 2 : 0;
       if (this.unread.length < 2 + width) return;
       const length =
-        width === 8 ? Number(this.unread.readBigUInt64BE(2)) : width === 2 ? this.unread.readUInt16BE(2) : second;
+        width === 8
+          ? Number(this.unread.readBigUInt64BE(2))
+          : width === 2
+            ? this.unread.readUInt16BE(2)
+            : second;
       const end = 2 + width + length;
       if (this.unread.length < end) return;
       this.take(first & 15, this.unread.subarray(2 + width, end));
@@ -121,7 +129,11 @@ export class RawSession {
     if (opcode === 8) this.isDismissed = true;
     const message = decoded(opcode, payload);
     if (!message) return;
-    if (message.event === 'question' && typeof message.id === 'string' && this.invokes.length < MAX_REMEMBERED)
+    if (
+      message.event === 'question' &&
+      typeof message.id === 'string' &&
+      this.invokes.length < MAX_REMEMBERED
+    )
       this.invokes.push(message.id);
     if (message.event === 'who' && typeof message.data === 'string') this.connectionId = message.data;
   }
@@ -129,7 +141,8 @@ export class RawSession {
 
 function decoded(opcode: number, payload: Buffer): ServerFrame | undefined {
   try {
-    const message: unknown = opcode === 1 ? JSON.parse(payload.toString()) : opcode === 2 ? decode(payload) : undefined;
+    const message: unknown =
+      opcode === 1 ? JSON.parse(payload.toString()) : opcode === 2 ? decode(payload) : undefined;
     return typeof message === 'object' && message !== null ? message : undefined;
   } catch {
     return undefined;

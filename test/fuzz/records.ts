@@ -2,7 +2,17 @@ import type { Random } from '../support/seed.js';
 import { eventMessage, encoded, replyMessage, wrongMessage, type ProtocolName } from './client-messages.js';
 import { arrayHeader } from './msgpack-bytes.js';
 import { mutated } from './mutators.js';
-import { bytes, envelope, type EnvelopeOptions, listOf, record, string, u8, varint, withChecksum } from './record-bytes.js';
+import {
+  bytes,
+  envelope,
+  type EnvelopeOptions,
+  listOf,
+  record,
+  string,
+  u8,
+  varint,
+  withChecksum,
+} from './record-bytes.js';
 import { FUZZ_PATH } from './upgrades.js';
 import { anyName, nested, text } from './values.js';
 
@@ -31,7 +41,18 @@ export const KIND = {
 const UNKNOWN_KINDS = [0, 5, 15, 22, 127, 128, 255] as const;
 
 const ABSURD = [0, 1, 2, 1000, 2 ** 31 - 1, 2 ** 31, 2 ** 32, 2 ** 48, 2 ** 49 - 1] as const;
-const NAMES = ['g0', 'g1', 'u1', '*', '', '__proto__', 'constructor', 'ä', '\u0000', 'x'.repeat(5000)] as const;
+const NAMES = [
+  'g0',
+  'g1',
+  'u1',
+  '*',
+  '',
+  '__proto__',
+  'constructor',
+  'ä',
+  '\u0000',
+  'x'.repeat(5000),
+] as const;
 /** Servers that do not exist. Few, because a server remembers everyone that it has heard of for ten minutes. */
 const GHOSTS = Array.from({ length: 40 }, (_, index) => `ghost${index}`.padEnd(12, '-'));
 
@@ -68,7 +89,11 @@ function payloadBytes(random: Random, message: 'event' | 'value'): Buffer {
     case 3:
       return encoded(random, protocol, wrongMessage(random));
     default:
-      return encoded(random, protocol, message === 'event' ? eventMessage(random) : replyMessage(random, text('x')));
+      return encoded(
+        random,
+        protocol,
+        message === 'event' ? eventMessage(random) : replyMessage(random, text('x')),
+      );
   }
 }
 
@@ -81,7 +106,9 @@ function payloads(random: Random): Buffer {
 }
 
 function askId(random: Random, { serverIds }: RecordContext): string {
-  return random.below(3) === 0 ? anyName(random) : `${random.pick([...serverIds, ...GHOSTS])}:${random.below(200)}`;
+  return random.below(3) === 0
+    ? anyName(random)
+    : `${random.pick([...serverIds, ...GHOSTS])}:${random.below(200)}`;
 }
 
 const RECORDS: readonly RecordMaker[] = [
@@ -89,10 +116,15 @@ const RECORDS: readonly RecordMaker[] = [
   () => record(KIND.rollCall),
   () => record(KIND.goodbye),
   (random, context) => record(KIND.copy, varint(random.pick(ABSURD)), anyRecord(random, context)),
-  (random, context) => record(KIND.message, u8(random.below(256)), address(random, context), payloads(random)),
+  (random, context) =>
+    record(KIND.message, u8(random.below(256)), address(random, context), payloads(random)),
   (random, context) => record(KIND.message, u8(0), address(random, context), payloads(random)),
   (random, context) => {
-    const action = Buffer.concat([u8(random.below(5)), string(random.pick(NAMES)), varint(random.pick([0, 1000, 1005, 4000, 70_000]))]);
+    const action = Buffer.concat([
+      u8(random.below(5)),
+      string(random.pick(NAMES)),
+      varint(random.pick([0, 1000, 1005, 4000, 70_000])),
+    ]);
     return record(KIND.command, varint(random.pick(ABSURD)), address(random, context), action);
   },
   (random, context) => {
@@ -101,7 +133,13 @@ const RECORDS: readonly RecordMaker[] = [
   },
   (random, context) => {
     const timeout = varint(random.pick([1, 100, ...ABSURD]));
-    return record(KIND.ask, string(askId(random, context)), timeout, address(random, context), payloads(random));
+    return record(
+      KIND.ask,
+      string(askId(random, context)),
+      timeout,
+      address(random, context),
+      payloads(random),
+    );
   },
   (random, context) => {
     const asked = random.list(3, () => string(connectionId(random, context)));
@@ -116,7 +154,8 @@ const RECORDS: readonly RecordMaker[] = [
       payload(random, 'value'),
     ),
   // Counts that nothing follows, integers without end, a kind that nobody knows.
-  (random) => record(random.pick(Object.values(KIND)), varint(random.pick(ABSURD)), random.bytes(random.below(8))),
+  (random) =>
+    record(random.pick(Object.values(KIND)), varint(random.pick(ABSURD)), random.bytes(random.below(8))),
   (random) => record(random.pick(Object.values(KIND)), Buffer.alloc(9, 0xff)),
   (random) => record(random.pick(Object.values(KIND)), random.bytes(random.below(100))),
   (random) => record(random.pick(UNKNOWN_KINDS), random.bytes(random.below(30))),
@@ -144,7 +183,10 @@ export function anyEnvelope(random: Random, context: RecordContext): Buffer {
       return sound({ headerLength: random.pick([0, 24, 26, 30, 255]) });
     case 4:
       // A real server's, with numbers that it cannot have by now or had long ago: both must be dropped.
-      return sound({ origin: random.pick(context.serverIds), number: random.pick([0, 1, 2 ** 47, 2 ** 48 - 1]) });
+      return sound({
+        origin: random.pick(context.serverIds),
+        number: random.pick([0, 1, 2 ** 47, 2 ** 48 - 1]),
+      });
     case 5:
       return reorigined(random, withChecksum(mutated(random, sound())), context);
     default:

@@ -31,7 +31,11 @@ let run: FuzzRun | undefined;
 
 console.log(`Seed ${seed}. The same again: npm run fuzz -- --seed ${seed}`);
 if (!values['skip-corpus']) await replayCorpus();
-for (let from = first; from < end && performance.now() < deadline && findings.length < MAX_FINDINGS; from += CASES_PER_ROUND)
+for (
+  let from = first;
+  from < end && performance.now() < deadline && findings.length < MAX_FINDINGS;
+  from += CASES_PER_ROUND
+)
   await fuzzRound(from, Math.min(end, from + CASES_PER_ROUND));
 await run?.end();
 console.log(`${cases} cases, ${findings.length} findings, seed ${seed}.`);
@@ -53,7 +57,9 @@ async function fuzzRound(from: number, to: number): Promise<void> {
   if (result.summary) console.log(progress(result.summary));
   await take(result);
   if (result.findings.length === 0) return;
-  console.log(`  The same again: npm run fuzz -- --skip-corpus --seed ${seed} --from ${from} --cases ${to - from}`);
+  console.log(
+    `  The same again: npm run fuzz -- --skip-corpus --seed ${seed} --from ${from} --cases ${to - from}`,
+  );
   if (values.narrow) console.log(`  ${await narrowed(seed, from, to)}`);
 }
 

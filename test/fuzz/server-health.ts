@@ -71,10 +71,15 @@ export class FaultLog {
   }
 }
 
+const LINE_BEGINNING = 40;
+const MAX_BEGINNINGS = 100;
+
 /** Takes the place of the console, and counts what would be written there. */
 export class CountingLogger implements LoggerService {
   lines = 0;
   bytes = 0;
+  /** How many lines began alike. */
+  readonly beginnings: Record<string, number> = {};
 
   readonly log = (): void => undefined;
   readonly warn = (...line: unknown[]): void => this.count(line);
@@ -83,7 +88,12 @@ export class CountingLogger implements LoggerService {
 
   private count(line: readonly unknown[]): void {
     this.lines++;
-    for (const part of line) this.bytes += part instanceof Error ? (part.stack?.length ?? 0) : String(part).length;
+    const [first] = line;
+    const beginning = (first instanceof Error ? first.message : String(first)).slice(0, LINE_BEGINNING);
+    if (beginning in this.beginnings || Object.keys(this.beginnings).length < MAX_BEGINNINGS)
+      this.beginnings[beginning] = (this.beginnings[beginning] ?? 0) + 1;
+    for (const part of line)
+      this.bytes += part instanceof Error ? (part.stack?.length ?? 0) : String(part).length;
   }
 }
 

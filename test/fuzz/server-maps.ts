@@ -1,5 +1,6 @@
 /** Objects of Node, Redis and rxjs are theirs to keep tidy, and lead to the whole process. */
-const FOREIGN = /^(Socket|TLSSocket|Server|WebSocket|WebSocketServer|Redis|Cluster|Timeout|Immediate|IncomingMessage|Logger|ModulesContainer|HttpAdapterHost|ApplicationConfig|Buffer|Uint8Array|.*Subscriber|.*Subscription)$/;
+const FOREIGN =
+  /^(Socket|TLSSocket|Server|WebSocket|WebSocketServer|Redis|Cluster|Timeout|Immediate|IncomingMessage|Logger|ModulesContainer|HttpAdapterHost|ApplicationConfig|Buffer|Uint8Array|.*Subscriber|.*Subscription)$/;
 const MAX_OBJECTS = 200_000;
 
 /**
@@ -30,14 +31,19 @@ export function sizesOfMaps(...roots: readonly object[]): Record<string, number>
 }
 
 function nameOf(value: object): string {
-  const prototype = Object.getPrototypeOf(value) as { readonly constructor?: { readonly name?: string } } | null;
+  const prototype = Object.getPrototypeOf(value) as {
+    readonly constructor?: { readonly name?: string };
+  } | null;
   return prototype?.constructor?.name ?? 'Object';
 }
 
 /** What is computed by a getter is not looked at: looking might change something. */
 function propertiesOf(value: object): [string, unknown][] {
   if (Array.isArray(value)) return [];
-  return Object.entries(Object.getOwnPropertyDescriptors(value)).map(([name, { value: held }]) => [name, held as unknown]);
+  return Object.entries(Object.getOwnPropertyDescriptors(value)).map(([name, { value: held }]) => [
+    name,
+    held as unknown,
+  ]);
 }
 
 function itemsOf(value: object): unknown[] {

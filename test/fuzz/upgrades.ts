@@ -25,7 +25,9 @@ export function upgradeRequest(options: UpgradeOptions = {}): string {
     'Sec-WebSocket-Key': 'AAAAAAAAAAAAAAAAAAAAAA==',
     ...options.headers,
   };
-  const lines = Object.entries(headers).flatMap(([name, value]) => (value === undefined ? [] : [`${name}: ${value}`]));
+  const lines = Object.entries(headers).flatMap(([name, value]) =>
+    value === undefined ? [] : [`${name}: ${value}`],
+  );
   return [`${method} ${target} ${version}`, ...lines, '', ''].join(newline);
 }
 
@@ -88,7 +90,10 @@ const HEADERS: readonly ((random: Random) => Readonly<Record<string, string | un
   () => ({ 'Transfer-Encoding': 'chunked' }),
   () => ({ 'Content-Length': '-1' }),
   () => ({ Expect: '100-continue' }),
-  (random) => Object.fromEntries(Array.from({ length: random.pick([50, 1500, 3000]) }, (_, index) => [`x-${index}`, 'y'])),
+  (random) =>
+    Object.fromEntries(
+      Array.from({ length: random.pick([50, 1500, 3000]) }, (_, index) => [`x-${index}`, 'y']),
+    ),
   // The server's `authenticate` reads these: it refuses, throws, is slow, or makes a user (fuzz-server.ts).
   (random) => ({ 'X-Fuzz': random.pick(['refuse', 'throw', 'slow', 'never', 'user', 'expired', 'broken']) }),
 ];
@@ -97,9 +102,11 @@ const HEADERS: readonly ((random: Random) => Readonly<Record<string, string | un
 export function anyUpgrade(random: Random): string {
   const headers = random.list(3, () => random.pick(HEADERS)(random));
   return upgradeRequest({
-    method: random.below(8) === 0 ? random.pick(['POST', 'HEAD', 'CONNECT', 'OPTIONS', 'get', 'BREW']) : 'GET',
+    method:
+      random.below(8) === 0 ? random.pick(['POST', 'HEAD', 'CONNECT', 'OPTIONS', 'get', 'BREW']) : 'GET',
     target: random.below(2) === 0 ? FUZZ_PATH : random.pick(TARGETS),
-    version: random.below(10) === 0 ? random.pick(['HTTP/1.0', 'HTTP/2.0', 'HTTP/9', 'http/1.1']) : 'HTTP/1.1',
+    version:
+      random.below(10) === 0 ? random.pick(['HTTP/1.0', 'HTTP/2.0', 'HTTP/9', 'http/1.1']) : 'HTTP/1.1',
     newline: random.below(20) === 0 ? '\n' : '\r\n',
     headers: Object.assign({}, ...headers) as Record<string, string | undefined>,
   });

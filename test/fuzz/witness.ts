@@ -93,7 +93,8 @@ export class Witness {
       const began = performance.now();
       await this.echo();
       const other = others[turn % others.length];
-      if (other) this.expect(await this.ask('ask', { connectionId: other.connectionId, count: turn }), 2 * turn);
+      if (other)
+        this.expect(await this.ask('ask', { connectionId: other.connectionId, count: turn }), 2 * turn);
       const told: Told = { from: this.name, count: ++this.number };
       this.expect(await this.ask('tell', told), 'told');
       this.slowestMs = Math.max(this.slowestMs, performance.now() - began);
@@ -163,6 +164,8 @@ export class Witness {
 
   private send(message: Message): void {
     if (this.socket.readyState !== WebSocket.OPEN) return;
-    this.socket.send(this.protocol === 'json' ? JSON.stringify(message) : encode(message, { ignoreUndefined: true }));
+    this.socket.send(
+      this.protocol === 'json' ? JSON.stringify(message) : encode(message, { ignoreUndefined: true }),
+    );
   }
 }

@@ -25,9 +25,15 @@ export function frame(payload: string | Buffer, options: FrameOptions = {}): Buf
   const key = Buffer.alloc(masked ? 4 : 0);
   if (masked) {
     key.writeUInt32BE(mask >>> 0);
-    for (let index = 0; index < bytes.length; index++) bytes[index] = (bytes[index] ?? 0) ^ (key[index & 3] ?? 0);
+    for (let index = 0; index < bytes.length; index++)
+      bytes[index] = (bytes[index] ?? 0) ^ (key[index & 3] ?? 0);
   }
-  return Buffer.concat([Buffer.from([first]), lengthField(length, options.lengthBytes ?? 0, masked), key, bytes]);
+  return Buffer.concat([
+    Buffer.from([first]),
+    lengthField(length, options.lengthBytes ?? 0, masked),
+    key,
+    bytes,
+  ]);
 }
 
 function lengthField(length: bigint, atLeast: number, masked: boolean): Buffer {
@@ -38,7 +44,8 @@ function lengthField(length: bigint, atLeast: number, masked: boolean): Buffer {
     wide.writeBigUInt64BE(BigInt.asUintN(64, length), 1);
     return wide;
   }
-  if (atLeast === 2 || length > 125n) return Buffer.from([maskBit | 126, Number(length >> 8n), Number(length & 0xffn)]);
+  if (atLeast === 2 || length > 125n)
+    return Buffer.from([maskBit | 126, Number(length >> 8n), Number(length & 0xffn)]);
   return Buffer.from([maskBit | Number(length)]);
 }
 
@@ -67,22 +74,38 @@ export function fragmented(random: Random, payload: Buffer, opcode: number): Buf
   return Buffer.concat(parts);
 }
 
-const LENGTHS = [0n, 1n, 125n, 126n, 0xffffn, 0x10000n, 2n ** 20n, 2n ** 20n + 1n, 2n ** 32n, 2n ** 53n, 2n ** 63n, 2n ** 64n - 1n];
+const LENGTHS = [
+  0n,
+  1n,
+  125n,
+  126n,
+  0xffffn,
+  0x10000n,
+  2n ** 20n,
+  2n ** 20n + 1n,
+  2n ** 32n,
+  2n ** 53n,
+  2n ** 63n,
+  2n ** 64n - 1n,
+];
 const CLOSE_CODES = [0, 999, 1000, 1001, 1004, 1005, 1006, 1012, 1015, 1016, 2999, 3000, 4999, 5000, 65_535];
 
 /** Control frames, right and wrong ones. */
 export const CONTROL_FRAMES: readonly ((random: Random) => Buffer)[] = [
   (random) => frame(random.bytes(random.below(126)), { opcode: OPCODE.ping }),
   (random) => frame(random.bytes(random.below(126)), { opcode: OPCODE.pong }),
-  (random) => repeated(1 + random.below(2000), frame(random.bytes(random.below(126)), { opcode: OPCODE.ping })),
+  (random) =>
+    repeated(1 + random.below(2000), frame(random.bytes(random.below(126)), { opcode: OPCODE.ping })),
   (random) => repeated(1 + random.below(500), frame('', { opcode: OPCODE.pong })),
   // Longer than a control frame may be, and in parts, which it may not be.
   (random) => frame(random.bytes(126), { opcode: random.pick([8, 9, 10]) }),
   (random) => frame(random.bytes(4), { opcode: random.pick([8, 9, 10]), fin: false }),
-  (random) => closeFrame(random.pick(CLOSE_CODES), random.below(2) === 0 ? '' : random.bytes(random.below(124))),
+  (random) =>
+    closeFrame(random.pick(CLOSE_CODES), random.below(2) === 0 ? '' : random.bytes(random.below(124))),
   () => frame('x', { opcode: OPCODE.close }),
   () => closeFrame(),
-  (random) => frame(random.bytes(random.below(8)), { opcode: random.pick([3, 4, 5, 6, 7, 11, 12, 13, 14, 15]) }),
+  (random) =>
+    frame(random.bytes(random.below(8)), { opcode: random.pick([3, 4, 5, 6, 7, 11, 12, 13, 14, 15]) }),
 ];
 
 /** Frames whose header is wrong. */
@@ -95,8 +118,13 @@ export const WRONG_FRAMES: readonly ((random: Random, payload: Buffer) => Buffer
   (random, payload) => frame(payload, { claimed: random.pick(LENGTHS) }),
   (_random, payload) => frame(payload, { opcode: OPCODE.continuation }),
   (_random, payload) => Buffer.concat([frame(payload, { fin: false }), frame(payload)]),
-  (random, payload) => Buffer.concat([frame(payload, { fin: false }), repeated(1 + random.below(300), frame('', { opcode: 0, fin: false }))]),
+  (random, payload) =>
+    Buffer.concat([
+      frame(payload, { fin: false }),
+      repeated(1 + random.below(300), frame('', { opcode: 0, fin: false })),
+    ]),
   // The other protocol's kind of frame, or both kinds in one message.
   (_random, payload) => frame(payload, { opcode: OPCODE.binary }),
-  (_random, payload) => Buffer.concat([frame(payload, { fin: false }), frame(payload, { opcode: OPCODE.binary })]),
+  (_random, payload) =>
+    Buffer.concat([frame(payload, { fin: false }), frame(payload, { opcode: OPCODE.binary })]),
 ];

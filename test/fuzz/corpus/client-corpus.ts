@@ -27,13 +27,19 @@ function lists(depth: number): Wire {
 /** `{ "data": <bytes>, "id": "…" }`, with the bytes as they are. */
 function replyAround(protocol: ProtocolName, id: string, value: Buffer): Buffer {
   const idBytes = encoded(random, protocol, text(id));
-  if (protocol === 'json') return Buffer.concat([Buffer.from(`{"id":${idBytes.toString()},"data":`), value, Buffer.from('}')]);
+  if (protocol === 'json')
+    return Buffer.concat([Buffer.from(`{"id":${idBytes.toString()},"data":`), value, Buffer.from('}')]);
   const key = (name: string): Buffer => encoded(random, protocol, text(name));
   return Buffer.concat([Buffer.from([0x82]), key('id'), idBytes, key('data'), value]);
 }
 
 /** Lets a server invoke a client, and sends these bytes as the reply's data. */
-async function replyTo(target: FuzzTarget, invoker: number, protocol: ProtocolName, value: Buffer): Promise<void> {
+async function replyTo(
+  target: FuzzTarget,
+  invoker: number,
+  protocol: ProtocolName,
+  value: Buffer,
+): Promise<void> {
   const session = await connected(target, 0, protocol);
   session.write(messageFrame(random, protocol, map(['event', text('who')])));
   await session.until(() => session.connectionId !== undefined, PATIENCE_MS);
@@ -47,7 +53,9 @@ async function replyTo(target: FuzzTarget, invoker: number, protocol: ProtocolNa
 
 /** The server still talks to this client, or has cut it off: either is right. */
 async function answering(session: RawSession): Promise<void> {
-  session.write(messageFrame(random, session.protocol, map(['event', text('echo')], ['data', text('still-there')])));
+  session.write(
+    messageFrame(random, session.protocol, map(['event', text('echo')], ['data', text('still-there')])),
+  );
   await session.until(() => session.received.includes('still-there') || session.isDismissed, PATIENCE_MS);
   await session.end(0);
 }
@@ -83,7 +91,10 @@ function claimsOfAllThatIsLeft(count: number): Buffer {
 const CLAIMS: readonly (readonly [name: string, bytes: () => Buffer])[] = [
   ['two array32 headers', () => repeated(2, arrayHeader(CLAIM))],
   ['1,000 nested array16 headers', () => repeated(1000, arrayHeader(0xffff))],
-  ['1,000 nested map16 headers', () => repeated(1000, Buffer.concat([mapHeader(0xffff), Buffer.from([0xa1, 0x61])]))],
+  [
+    '1,000 nested map16 headers',
+    () => repeated(1000, Buffer.concat([mapHeader(0xffff), Buffer.from([0xa1, 0x61])])),
+  ],
   ['100 nested headers that each claim all that is left in 1 MiB', () => claimsOfAllThatIsLeft(100)],
 ];
 
@@ -106,10 +117,12 @@ export const CLIENT_CORPUS: readonly FuzzCase[] = [
       const session = await connected(target, 0, 'json');
       session.stopReading();
       const pings = repeated(8000, frame('x'.repeat(125), { opcode: OPCODE.ping }));
-      for (let sent = 0; sent < PING_BYTES && !session.isClosed; sent += pings.length) await session.drained(pings);
+      for (let sent = 0; sent < PING_BYTES && !session.isClosed; sent += pings.length)
+        await session.drained(pings);
       const kept = (await target.memory(0)) - before;
       await session.end(0);
-      if (kept > KEPT_BYTES) throw new Violation(`the server keeps ${(kept / 2 ** 20).toFixed()} MiB for the client.`);
+      if (kept > KEPT_BYTES)
+        throw new Violation(`the server keeps ${(kept / 2 ** 20).toFixed()} MiB for the client.`);
     },
   },
   ...BOTH.map((protocol): FuzzCase => ({
@@ -119,7 +132,9 @@ export const CLIENT_CORPUS: readonly FuzzCase[] = [
       const witness = await connected(target, 0, 'json');
       session.write(messageFrame(random, protocol, map(['event', text('close-me')], ['data', number(4000)])));
       await session.until(() => session.isDismissed, PATIENCE_MS);
-      session.write(messageFrame(random, protocol, map(['event', text('tell-all')], ['data', text('too-late')])));
+      session.write(
+        messageFrame(random, protocol, map(['event', text('tell-all')], ['data', text('too-late')])),
+      );
       const heard = await witness.until(() => hears(witness, 'too-late'));
       await Promise.all([session.end(0), witness.end(0)]);
       if (heard) throw new Violation('a message was handled after the close frame.');
@@ -138,10 +153,16 @@ export const CLIENT_CORPUS: readonly FuzzCase[] = [
     name: 'data nested 150 deep for clients of both protocols',
     run: async (target) => {
       const teller = await connected(target, 0, 'json');
-      const others = await Promise.all([connected(target, 0, 'msgpack'), connected(target, 0, 'json'), connected(target, 1, 'json')]);
+      const others = await Promise.all([
+        connected(target, 0, 'msgpack'),
+        connected(target, 0, 'json'),
+        connected(target, 1, 'json'),
+      ]);
       const data = list(text('deep-down'), lists(150));
       teller.write(messageFrame(random, 'json', map(['event', text('tell-all')], ['data', data])));
-      const heard = await Promise.all(others.slice(1).map((other) => other.until(() => hears(other, 'deep-down'), PATIENCE_MS)));
+      const heard = await Promise.all(
+        others.slice(1).map((other) => other.until(() => hears(other, 'deep-down'), PATIENCE_MS)),
+      );
       await Promise.all([teller, ...others].map((session) => session.end(0)));
       if (heard.includes(false)) throw new Violation('a JSON client did not get what JSON can carry.');
     },

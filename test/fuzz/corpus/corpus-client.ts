@@ -7,7 +7,11 @@ const PATIENCE_MS = 10_000;
 const SWITCHING = 'HTTP/1.1 101';
 
 /** A client whose upgrade was accepted. */
-export async function connected(target: FuzzTarget, server: number, protocol: ProtocolName): Promise<RawSession> {
+export async function connected(
+  target: FuzzTarget,
+  server: number,
+  protocol: ProtocolName,
+): Promise<RawSession> {
   const session = target.open(server, protocol);
   session.write(protocolUpgrade(protocol));
   await accepted(session);

@@ -46,20 +46,36 @@ function message(content: Buffer): Buffer {
 }
 
 export const RECORD_CORPUS: readonly FuzzCase[] = [
-  withClients('a message whose only payload is two array32 headers', `${FUZZ_PATH}:all`, () => message(payload('msgpack', CLAIMS))),
-  withClients('a message in JSON only, nested 20,000 deep, for a MessagePack client', `${FUZZ_PATH}:all`, () =>
-    message(payload('json', encoded(random, 'json', deep(20_000)))),
+  withClients('a message whose only payload is two array32 headers', `${FUZZ_PATH}:all`, () =>
+    message(payload('msgpack', CLAIMS)),
+  ),
+  withClients(
+    'a message in JSON only, nested 20,000 deep, for a MessagePack client',
+    `${FUZZ_PATH}:all`,
+    () => message(payload('json', encoded(random, 'json', deep(20_000)))),
   ),
   ...[2 ** 31, 2 ** 49 - 1].map((timeoutMs) =>
     withClients(`an ask with a timeout of ${timeoutMs} ms`, 'servers', () =>
-      record(KIND.ask, string(`${GHOST}:1`), varint(timeoutMs), ADDRESS, listOf([payload('json', Buffer.from('{"event":"question","id":"x"}'))])),
+      record(
+        KIND.ask,
+        string(`${GHOST}:1`),
+        varint(timeoutMs),
+        ADDRESS,
+        listOf([payload('json', Buffer.from('{"event":"question","id":"x"}'))]),
+      ),
     ),
   ),
   ...(['servers', 'own'] as const).map((where): FuzzCase => ({
     name: `an answer of two array32 headers that nobody waits for, on ${where === 'own' ? "a server's own" : "the servers'"} channel`,
     run: (target) => {
       const channel = where === 'own' ? `server:${target.serverIds[0] ?? ''}` : where;
-      const answer = record(KIND.answer, string('nobody:1'), string('a.b'), u8(0), payload('msgpack', CLAIMS));
+      const answer = record(
+        KIND.answer,
+        string('nobody:1'),
+        string('a.b'),
+        u8(0),
+        payload('msgpack', CLAIMS),
+      );
       return target.publish(channel, envelope({ origin: GHOST, number: target.nextNumber() }, answer));
     },
   })),

@@ -24,13 +24,20 @@ function isAccepted(name: string, request: string): FuzzCase {
 
 export const UPGRADE_CORPUS: readonly FuzzCase[] = [
   isAccepted('an upgrade in absolute form', upgradeRequest({ target: `http://localhost${FUZZ_PATH}` })),
-  isAccepted('an upgrade in absolute form, with a port and a query', upgradeRequest({ target: `http://a:80${FUZZ_PATH}?b=c` })),
+  isAccepted(
+    'an upgrade in absolute form, with a port and a query',
+    upgradeRequest({ target: `http://a:80${FUZZ_PATH}?b=c` }),
+  ),
   ...(['json', 'msgpack'] as const).map((protocol): FuzzCase => ({
     name: `an upgrade, a ${protocol} message, a close frame and the FIN in one segment`,
     run: async (target) => {
       const other = await connected(target, 0, 'json');
       const session = target.open(0, protocol);
-      const last = messageFrame(random, protocol, map(['event', text('tell-all')], ['data', text('last-words')]));
+      const last = messageFrame(
+        random,
+        protocol,
+        map(['event', text('tell-all')], ['data', text('last-words')]),
+      );
       session.finish(Buffer.concat([Buffer.from(protocolUpgrade(protocol)), last, closeFrame(1000)]));
       const heard = await other.until(() => hears(other, 'last-words'), PATIENCE_MS);
       await Promise.all([session.end(0), other.end(0)]);
