@@ -106,7 +106,7 @@ export class FuzzFarm implements FuzzTarget {
     const deadline = performance.now() + SETTLE_DEADLINE_MS;
     for (;;) {
       const reports = await this.reports();
-      if (holds(reports) || performance.now() > deadline) return reports;
+      if (holds(reports) || this.complaints.length > 0 || performance.now() > deadline) return reports;
       await delay(LOOK_MS);
     }
   }
