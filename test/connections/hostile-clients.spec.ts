@@ -14,7 +14,8 @@ const CLIENTS = 5000;
 const WARM_UP = 1000;
 const AT_ONCE = 100;
 const FLAT_BYTES = 5 * 1024 * 1024;
-const SOON_MS = 3000;
+/** A server that attacks hold up takes for ever; a busy machine takes seconds. */
+const SOON_MS = 15_000;
 
 const farm = useTestFarm();
 
@@ -75,10 +76,11 @@ describe(`${CLIENTS} hostile clients`, () => {
         expect(took.length).toBeGreaterThan(20);
         expect(Math.max(...took)).toBeLessThan(SOON_MS);
         expect(after.memory - before.memory).toBeLessThan(FLAT_BYTES);
+        expect(after.replies).toBeGreaterThan(100);
         child.send('stop');
         expect(await exited).toEqual([0, null]);
         expect(await good.closed).toMatchObject({ code: 1001 });
       }),
-    60_000,
+    120_000,
   );
 });

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Module } from '@nestjs/common';
-import { MessageBody, SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
-import { RedisBackplane, RedisBackplaneModule } from 'nestjs-redis-backplane';
+import { ConnectedSocket, MessageBody, SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
+import { BackplaneConnection, RedisBackplane, RedisBackplaneModule } from 'nestjs-redis-backplane';
 import { serve } from './serve.js';
 
 // A server with tight limits, for clients that mean no good. Run it with --expose-gc; asked by its parent, it says how it is.
@@ -11,15 +11,28 @@ export interface HostileReport {
   /** Bytes in use after a garbage collection. */
   readonly memory: number;
   readonly connections: number;
+  /** Invokes that a client replied to. */
+  readonly replies: number;
 }
 
+/** Longer than a hostile client lives. */
+const INVOKE_TIMEOUT_MS = 1000;
 const ADMISSION_STEPS_MS = [0, 1, 5];
+let replies = 0;
 
 @WebSocketGateway({ path: '/chat' })
 class EchoGateway {
   @SubscribeMessage('echo')
   echo(@MessageBody() data: unknown) {
     return { event: 'echo', data };
+  }
+
+  @SubscribeMessage('ask-me')
+  async askMe(@ConnectedSocket() client: BackplaneConnection, @MessageBody() data: unknown) {
+    const answer = await client
+      .invoke('question', data, { timeout: INVOKE_TIMEOUT_MS })
+      .catch(() => undefined);
+    return { event: 'answered', data: answer };
   }
 
   @SubscribeMessage('large')
@@ -32,6 +45,7 @@ class EchoGateway {
   imports: [
     RedisBackplaneModule.forRoot({
       connection: 'memory:',
+      protocols: ['json', 'msgpack'],
       authenticate: async ({ url = '' }) => {
         await delay(ADMISSION_STEPS_MS[url.length % ADMISSION_STEPS_MS.length]);
         return url.includes('no') ? null : {};
@@ -49,7 +63,8 @@ const app = await serve(HostileModule, { logLevels: false });
 process.on('message', (order) => {
   if (order === 'stop') return void app.close().then(() => process.exit(0));
   void collectGarbage().then((memory) => {
-    const report: HostileReport = { memory, connections: app.get(RedisBackplane).counters.connections };
+    const { connections } = app.get(RedisBackplane).counters;
+    const report: HostileReport = { memory, connections, replies };
     process.send?.(report);
   });
 });

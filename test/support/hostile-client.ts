@@ -1,5 +1,18 @@
 import { connect, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import {
+  anyId,
+  messageFrame,
+  mutatedMessage,
+  opcodeOf,
+  type ProtocolName,
+  replyMessage,
+  requestMessage,
+} from '../fuzz/client-messages.js';
+import { RawSession } from '../fuzz/raw-session.js';
+import { protocolUpgrade } from '../fuzz/upgrades.js';
+import { map, number, text } from '../fuzz/values.js';
+import { CONTROL_FRAMES, frame, WRONG_FRAMES } from '../fuzz/ws-frames.js';
 import { clientFrame, eventFrame, handshake, OPCODE } from './raw-client.js';
 import type { Random } from './seed.js';
 
@@ -79,8 +92,46 @@ const BAD_FRAMES: Attack[] = [
   (random, write) => write(random.bytes(random.below(2000))),
 ];
 
+type Conversation = (random: Random, session: RawSession) => void | Promise<void>;
+
+/** After a handshake that is good, in either protocol. */
+const CONVERSATIONS: readonly Conversation[] = [
+  // Replies to an invoke that the server waits for, once or twice.
+  async (random, session) => {
+    session.write(
+      messageFrame(random, session.protocol, map(['event', text('ask-me')], ['data', number(1)])),
+    );
+    await session.until(() => session.invokes.length > 0);
+    for (const id of session.invokes.splice(0))
+      for (let left = 1 + random.below(2); left > 0; left--)
+        session.write(messageFrame(random, session.protocol, replyMessage(random, text(id))));
+  },
+  // Replies that nobody waits for.
+  (random, session) =>
+    session.write(messageFrame(random, session.protocol, replyMessage(random, anyId(random, [])))),
+  // Requests: frames with an id, right or wrong.
+  (random, session) => session.write(messageFrame(random, session.protocol, requestMessage(random, []))),
+  (random, session) => session.write(random.pick(CONTROL_FRAMES)(random)),
+  (random, session) =>
+    session.write(random.pick(WRONG_FRAMES)(random, mutatedMessage(random, session.protocol))),
+  (random, session) =>
+    session.write(frame(mutatedMessage(random, session.protocol), { opcode: opcodeOf(session.protocol) })),
+];
+
 /** One client that means no good, from connecting to whichever end. It does the same for the same numbers. */
-export async function attack(random: Random, port: number): Promise<void> {
+export function attack(random: Random, port: number): Promise<void> {
+  return random.below(2) === 0 ? attackFrames(random, port) : attackProtocol(random, port);
+}
+
+async function attackProtocol(random: Random, port: number): Promise<void> {
+  const session = RawSession.open(port, random.pick<ProtocolName>(['json', 'msgpack']));
+  session.write(protocolUpgrade(session.protocol, '/chat'));
+  for (let left = random.below(4); left >= 0; left--) await random.pick(CONVERSATIONS)(random, session);
+  if (random.below(2) === 0) session.reset();
+  await session.end(random.below(MAX_LIFE_MS));
+}
+
+async function attackFrames(random: Random, port: number): Promise<void> {
   const socket = connect({ port, host: '127.0.0.1' });
   socket.on('error', () => undefined).resume();
   const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));

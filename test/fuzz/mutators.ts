@@ -1,0 +1,64 @@
+import type { Random } from '../support/seed.js';
+
+type Mutator = (random: Random, bytes: Buffer) => Buffer;
+
+/** Values that lengths, counts and numbers go wrong at. */
+const BOUNDARIES = [0x00, 0x01, 0x7f, 0x80, 0xfe, 0xff] as const;
+
+const MUTATORS: readonly Mutator[] = [
+  // A bit turned over.
+  (random, bytes) => withByte(random, bytes, (byte) => byte ^ (1 << random.below(8))),
+  // A byte at a boundary, or any.
+  (random, bytes) => withByte(random, bytes, () => random.pick(BOUNDARIES)),
+  (random, bytes) => withByte(random, bytes, () => random.below(256)),
+  // Four bytes at once, as large as they can be: a length.
+  (random, bytes) =>
+    Buffer.from(bytes)
+      .fill(0xff, random.below(bytes.length + 1))
+      .subarray(0, bytes.length),
+  // Cut off, at either end.
+  (random, bytes) => bytes.subarray(0, random.below(bytes.length + 1)),
+  (random, bytes) => bytes.subarray(random.below(bytes.length + 1)),
+  // A part twice, or left out.
+  (random, bytes) => {
+    const [from, to] = range(random, bytes);
+    return Buffer.concat([bytes.subarray(0, to), bytes.subarray(from)]);
+  },
+  (random, bytes) => {
+    const [from, to] = range(random, bytes);
+    return Buffer.concat([bytes.subarray(0, from), bytes.subarray(to)]);
+  },
+  // Foreign bytes in between.
+  (random, bytes) => {
+    const [at] = range(random, bytes);
+    return Buffer.concat([bytes.subarray(0, at), random.bytes(random.below(16)), bytes.subarray(at)]);
+  },
+];
+
+/** Changes the bytes in one to four places. */
+export function mutated(random: Random, bytes: Buffer): Buffer {
+  let result = bytes;
+  for (let left = 1 + random.below(4); left > 0; left--) result = random.pick(MUTATORS)(random, result);
+  return result;
+}
+
+/** The beginning of one and the end of the other. */
+export function spliced(random: Random, first: Buffer, second: Buffer): Buffer {
+  return Buffer.concat([
+    first.subarray(0, random.below(first.length + 1)),
+    second.subarray(random.below(second.length + 1)),
+  ]);
+}
+
+function withByte(random: Random, bytes: Buffer, change: (byte: number) => number): Buffer {
+  const copy = Buffer.from(bytes);
+  const at = random.below(copy.length);
+  const byte = copy[at];
+  if (byte !== undefined) copy[at] = change(byte);
+  return copy;
+}
+
+function range(random: Random, bytes: Buffer): [from: number, to: number] {
+  const from = random.below(bytes.length + 1);
+  return [from, from + random.below(bytes.length - from + 1)];
+}

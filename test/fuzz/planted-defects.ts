@@ -1,0 +1,40 @@
+import type { Broadcaster } from 'nestjs-redis-backplane';
+
+/** A defect that the fuzz test must find; planted by the environment, to prove that it does. */
+export const PLANTED_DEFECTS = ['crash', 'uncaught', 'stall', 'memory', 'wronged'] as const;
+export type PlantedDefect = (typeof PLANTED_DEFECTS)[number];
+
+export const PLANTED_VARIABLE = 'FUZZ_PLANT';
+/** The event whose handler does the harm. */
+export const PLANTED_EVENT = 'throws';
+
+const STALL_MS = 3000;
+const MANY_BYTES = 600 * 2 ** 20;
+
+/** Does harm where it is planted, and nothing otherwise. */
+export function plant(server: Broadcaster): void {
+  switch (process.env[PLANTED_VARIABLE]) {
+    case 'crash':
+      process.abort();
+      break;
+    case 'uncaught':
+      setImmediate(() => {
+        throw new Error('planted');
+      });
+      break;
+    case 'stall':
+      stall();
+      break;
+    case 'memory':
+      Buffer.alloc(MANY_BYTES, 1);
+      break;
+    case 'wronged':
+      void server.gateway('/witness').disconnect(4000);
+  }
+}
+
+/** Keeps the event loop by working, as a runaway loop does. */
+function stall(): void {
+  const { user } = process.cpuUsage();
+  while ((process.cpuUsage().user - user) / 1000 < STALL_MS);
+}

@@ -1,0 +1,48 @@
+import {
+  ConnectedSocket,
+  MessageBody,
+  SubscribeMessage,
+  WebSocketGateway,
+  WebSocketServer,
+} from '@nestjs/websockets';
+import { BackplaneConnection, Broadcaster } from 'nestjs-redis-backplane';
+
+/** What a witness tells the others. */
+export interface Told {
+  readonly from: string;
+  readonly count: number;
+}
+
+/** What the witnesses talk to. Nobody who means harm speaks to it, so every answer must be right. */
+@WebSocketGateway({ path: '/witness' })
+export class WitnessGateway {
+  @WebSocketServer() private readonly server!: Broadcaster;
+
+  @SubscribeMessage('who')
+  who(@ConnectedSocket() { id }: BackplaneConnection) {
+    return id;
+  }
+
+  @SubscribeMessage('join')
+  async join(@ConnectedSocket() client: BackplaneConnection, @MessageBody() group: string) {
+    await client.join(group);
+    return 'joined';
+  }
+
+  @SubscribeMessage('echo')
+  echo(@MessageBody() data: unknown) {
+    return { event: 'echo', data };
+  }
+
+  /** Asks another witness, who may be at the other server. */
+  @SubscribeMessage('ask')
+  ask(@MessageBody() { connectionId, count }: { connectionId: string; count: number }) {
+    return this.server.connection(connectionId).invoke('double', count);
+  }
+
+  @SubscribeMessage('tell')
+  async tell(@MessageBody() told: Told) {
+    await this.server.group('witnesses').emit('told', told);
+    return 'told';
+  }
+}
