@@ -8,6 +8,9 @@ export interface InboundLimits {
 /**
  * The messages of one connection on their way to handlers. Answers to our own questions do not pass through here:
  * a handler may await one.
+ *
+ * A message counts until the promise of `handle` resolves, which must be when all that its handler started for it has
+ * ended, a stream too, or when the client has gone. It must not reject.
  */
 export class InboundQueue<Message> {
   private readonly waiting: Message[] = [];

@@ -135,7 +135,7 @@ function filterFailed(session: ClientSession, { event }: EventMessage, error: un
 }
 
 function logUnsendable(session: ClientSession, { event }: EventMessage, reason: unknown): void {
-  const what = `The handler of '${shown(event)}' gave what has no form in ${session.local.protocol.name}`;
+  const what = `What the handler of '${shown(event)}' answered cannot be encoded as ${session.local.protocol.name}`;
   session.log.error('result', what, reason);
 }
 

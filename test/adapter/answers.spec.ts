@@ -190,7 +190,7 @@ describe.each<CodecName>(['json', 'msgpack'])('in %s', (codec) => {
       expect(escaped).toEqual([]);
       expect(log.errors).toEqual([
         [
-          expect.stringContaining(`The handler of '${event}' gave what has no form in ${codec}`),
+          expect.stringContaining(`What the handler of '${event}' answered cannot be encoded as ${codec}: `),
           expect.any(String),
         ],
       ]);

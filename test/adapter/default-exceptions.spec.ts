@@ -3,8 +3,10 @@ import {
   BadRequestException,
   type CanActivate,
   Catch,
+  Controller,
   type ExceptionFilter,
   ForbiddenException,
+  Get,
   HttpException,
   Injectable,
   InternalServerErrorException,
@@ -30,10 +32,11 @@ import { BackplaneExceptionFilter } from '../../lib/adapter/backplane-exception.
 import type { BackplaneConnection } from '../../lib/broadcast/backplane-connection.js';
 import { NotAGatewayError } from '../../lib/broadcast/broadcast.errors.js';
 import { InvokeCanceledError, InvokeTargetError, ServerLostError } from '../../lib/routing/request.errors.js';
+import { RedisBackplaneModule } from '../../lib/redis-backplane.module.js';
 import { startOurs, startPlain } from '../support/adapters.js';
 import { CodecClient, type CodecName } from '../support/codec-client.js';
 import { useLog } from '../support/logged.js';
-import { turn, useTestFarm } from '../support/test-farm.js';
+import { listen, turn, useTestFarm } from '../support/test-farm.js';
 import type { WsClient } from '../support/ws-client.js';
 
 /** What the handler throws. */
@@ -53,8 +56,7 @@ class Handlers {
 
   @SubscribeMessage('reject')
   reject(): Promise<never> {
-    // eslint is right elsewhere: here it is what is tested.
-    return Promise.reject(thrown as Error);
+    return Promise.resolve().then(() => this.throw());
   }
 
   @SubscribeMessage('stream')
@@ -321,6 +323,31 @@ describe('a filter of the app', () => {
     const client = await connect(Intercepted);
     expect(await failure(client, 'throw')).toMatchObject({ message: 'by the interceptor', statusCode: 403 });
   });
+});
+
+it('leaves the HTTP routes of a class that is a gateway and a controller to Nest', async () => {
+  @Controller('http')
+  @WebSocketGateway({ path: '/chat' })
+  class Both {
+    @Get()
+    get(): never {
+      throw new ForbiddenException('by HTTP');
+    }
+
+    @SubscribeMessage('throw')
+    throw(): never {
+      throw new ForbiddenException('by WebSocket');
+    }
+  }
+  const module = RedisBackplaneModule.forRoot(farm.options());
+  const app = await farm.app({ imports: [module], providers: [Both], controllers: [Both] });
+  const port = await listen(app);
+
+  const response = await fetch(`http://127.0.0.1:${port}/http`);
+
+  expect(response.status).toBe(403);
+  expect(await response.json()).toMatchObject({ message: 'by HTTP' });
+  expect(await failure(await farm.client({ port }), 'throw')).toMatchObject({ message: 'by WebSocket' });
 });
 
 describe('several apps of one process', () => {

@@ -135,9 +135,7 @@ interface SessionInside {
 
 /** How many listeners and running streams the server keeps for the connection. */
 function kept({ app }: Running, connection: BackplaneConnection): { listeners: number; streams: number } {
-  const adapter = app.get(RedisBackplaneAdapter) as unknown as {
-    sessionOf(client: BackplaneConnection): SessionInside;
-  };
+  const adapter = app.get<{ sessionOf(client: BackplaneConnection): SessionInside }>(RedisBackplaneAdapter);
   const { disconnectListeners, streams } = adapter.sessionOf(connection);
   return { listeners: disconnectListeners.length, streams: streams?.running.size ?? 0 };
 }

@@ -187,6 +187,7 @@ describe('the exception filters of a gateway', () => {
     }
   }
 
+  @Injectable()
   class First {
     constructor(@Inject(ModulesContainer) modules: ModulesContainer) {
       for (const module of modules.values())
