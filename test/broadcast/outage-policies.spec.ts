@@ -161,23 +161,22 @@ describe('the policy buffer', () => {
     expect(await near.broadcaster.emit('late', 2)).toEqual({ local: 0, backplane: 'skipped' });
   });
 
-  it('keeps what a Redis that stands still cannot take, and loses none of it', async () => {
-    await startWith({ buffer: { messages: 100 } });
-    redis.freeze();
-    // Two more than may be in flight.
+  it('keeps what is beyond the bytes that may be in flight, and loses none of it', async () => {
+    await startWith({ buffer: {} });
+    const inspector = farm.ending(new RedisInspector(redis.url));
+    // Redis must not drop a subscriber that is slow to read so much.
+    await inspector.client.config('SET', 'client-output-buffer-limit', 'pubsub 0 0 0');
     const text = 'x'.repeat(1_000_000);
-    const emits = Array.from({ length: 36 }, (_, number) =>
+    const emits = Array.from({ length: 40 }, (_, number) =>
       near.broadcaster.emit('kept', `${number} ${text}`),
     );
-    const last = await emits.at(-1);
-    expect(last?.backplane).toBe('buffered');
+    const outcomes = (await Promise.all(emits)).map(({ backplane }) => backplane);
+    expect(new Set(outcomes)).toEqual(new Set(['accepted', 'buffered']));
     expect(near.backplane.status.state).toBe('ready');
-    redis.resume();
-    await farClient.count('kept', 36);
+    await farClient.count('kept', 40);
     expect(farClient.dataOf('kept').map((data) => Number.parseInt(data as string, 10))).toEqual(
-      Array.from({ length: 36 }, (_, number) => number),
+      Array.from({ length: 40 }, (_, number) => number),
     );
-    expect((await Promise.all(emits)).map(({ backplane }) => backplane)).toContain('accepted');
   }, 30_000);
 });
 

@@ -14,7 +14,7 @@ import { jsonProtocol } from '../../lib/protocol/json-protocol.js';
 import { MessageFrames } from '../../lib/protocol/message-frames.js';
 import { RecordKind } from '../../lib/protocol/record-kind.js';
 import type { PendingAsk } from '../../lib/routing/pending-ask.js';
-import { InvokeCanceledError } from '../../lib/routing/request.errors.js';
+import { BackplaneClosedError, InvokeCanceledError } from '../../lib/routing/request.errors.js';
 import { NotPublishedError } from '../../lib/routing/routing.errors.js';
 import { type Client, PATH, PEER_ID, RoutingServer } from '../support/routing-server.js';
 
@@ -152,9 +152,9 @@ describe('a question leaves no timer and no listener on its signal', () => {
     const { connection } = server.client();
     const asked = ask(connection.id);
     await server.flushed();
+    const closed = expect(asked).rejects.toThrow(BackplaneClosedError);
     server.router.close();
-    vi.advanceTimersByTime(TIMEOUT_MS);
-    await asked;
+    await closed;
     expectNothingLeft();
   });
 

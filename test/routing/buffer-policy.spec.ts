@@ -13,7 +13,12 @@ let server: RoutingServer;
 
 beforeEach(async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance'] });
-  server = await new RoutingServer({ policy: 'buffer', maxMessages: 5, maxAgeMs: AGE_MS }).start();
+  server = await new RoutingServer({
+    policy: 'buffer',
+    maxBytes: 1_000_000,
+    maxMessages: 5,
+    maxAgeMs: AGE_MS,
+  }).start();
   return () => server.close();
 });
 afterEach(() => vi.useRealTimers());
@@ -104,7 +109,7 @@ describe('what was buffered', () => {
     server.router.close();
     server.router.close();
     await pass(FLUSH_AFTER_MS + 500);
-    expect(errors.values.map(({ message }) => message)).toEqual([expect.stringContaining('2 messages')]);
+    expect(errors.values.map(({ message }) => message)).toEqual([expect.stringContaining('2 buffered messages')]);
     expect(server.emitted).toEqual([]);
   });
 });
