@@ -29,9 +29,8 @@ class EchoGateway {
 
   @SubscribeMessage('ask-me')
   async askMe(@ConnectedSocket() client: BackplaneConnection, @MessageBody() data: unknown) {
-    const answer = await client
-      .invoke('question', data, { timeout: INVOKE_TIMEOUT_MS })
-      .catch(() => undefined);
+    const answer = await client.invoke('question', data, { timeout: INVOKE_TIMEOUT_MS });
+    replies++;
     return { event: 'answered', data: answer };
   }
 
