@@ -1,0 +1,174 @@
+import 'reflect-metadata';
+import { type EventEmitter, setMaxListeners } from 'node:events';
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type INestApplication, Logger, Module, type Type } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { ConnectedSocket, MessageBody, SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
+import {
+  type Admission,
+  BackplaneConnection,
+  Broadcaster,
+  RedisBackplane,
+  RedisBackplaneAdapter,
+  RedisBackplaneModule,
+} from 'nestjs-redis-backplane';
+import { Subject } from 'rxjs';
+import { endWithParent } from '../serve.js';
+import { churn, type ChurnServer } from './churn.js';
+import { type Footprint, footprint, type Watched } from './footprint.js';
+
+// Two servers of a farm and their clients, all in one process: it measures what is left of thousands of them, and
+// closes the apps. Then nothing may keep it. Run it with --expose-gc.
+
+/** What the process tells its parent. */
+export interface LeakReport {
+  /** When the caches are warm, and when so many more clients have come and gone. */
+  readonly before: Footprint;
+  readonly after: Footprint;
+  /** When the apps are closed. */
+  readonly closed: Footprint;
+  readonly connections: number;
+  /** Whether someone still listens to what handlers streamed. */
+  readonly streamed: boolean;
+}
+
+const [WARM_UP = 0, CLIENTS = 0] = process.argv.slice(2).map(Number);
+/** Channels are kept for 1 s after their last member, and questions that nobody answered for their timeout. */
+const LINGER_MS = 1500;
+/** Commands of other servers are remembered for a minute, and so are the times of their heartbeats. */
+const REMEMBER_MS = 61_000;
+const streams = new Subject<unknown>();
+
+async function authenticate({ url = '/' }: { url?: string }): Promise<Admission | null> {
+  const query = new URL(url, 'ws://server').searchParams;
+  await delay(query.has('wait') ? 5 : 0);
+  if (query.has('refuse')) return null;
+  const expires = query.get('expires');
+  return {
+    userId: query.get('user') ?? 'nobody',
+    ...(expires !== null && { expiresAt: new Date(Date.now() + Number(expires)) }),
+  };
+}
+
+@WebSocketGateway({ path: '/chat' })
+class LeakGateway {
+  handleConnection = (): Promise<void> => delay(0);
+  handleDisconnect = (): Promise<void> => delay(0);
+
+  @SubscribeMessage('id')
+  id(@ConnectedSocket() { id }: BackplaneConnection) {
+    return id;
+  }
+
+  @SubscribeMessage('join')
+  join(@ConnectedSocket() client: BackplaneConnection, @MessageBody() group: string) {
+    return client.join(group);
+  }
+
+  @SubscribeMessage('leave')
+  leave(@ConnectedSocket() client: BackplaneConnection, @MessageBody() group: string) {
+    return client.leave(group);
+  }
+
+  @SubscribeMessage('renew')
+  renew(@ConnectedSocket() client: BackplaneConnection, @MessageBody() ms: number) {
+    client.renew(new Date(Date.now() + ms));
+  }
+
+  @SubscribeMessage('ask back')
+  askBack(@ConnectedSocket() client: BackplaneConnection) {
+    return client.invoke('question');
+  }
+
+  /** A stream without an end: it must end with its client. */
+  @SubscribeMessage('watch')
+  watch() {
+    return streams;
+  }
+
+  @SubscribeMessage('close me')
+  closeMe(@ConnectedSocket() client: BackplaneConnection) {
+    client.close(4001, 'as you wish');
+  }
+}
+
+const backplane = RedisBackplaneModule.forRoot({
+  connection: 'memory:leaks',
+  authenticate,
+  heartbeat: { interval: 1000, timeout: 5000 },
+  allowedOrigins: ['https://example.com'],
+});
+
+@Module({ imports: [backplane], providers: [LeakGateway] })
+class NearModule {}
+
+@Module({ imports: [backplane], providers: [LeakGateway] })
+class FarModule {}
+
+interface Started extends ChurnServer {
+  readonly app: INestApplication;
+  readonly httpServer: Server;
+}
+
+async function start(module: Type): Promise<Started> {
+  const app = await NestFactory.create(module);
+  await app.listen(0, '127.0.0.1');
+  const httpServer = app.getHttpServer() as Server;
+  const { port } = httpServer.address() as AddressInfo;
+  return { app, httpServer, port, broadcaster: app.get(Broadcaster) };
+}
+
+endWithParent();
+Logger.overrideLogger(false);
+const servers = await Promise.all([start(NearModule), start(FarModule)]);
+const [near, far] = servers;
+const shared = new AbortController();
+// So many invokes share it at the same time, which is no leak.
+setMaxListeners(0, shared.signal);
+const watched: Watched = {
+  emitters: {
+    process: process as EventEmitter,
+    'near HTTP server': near.httpServer,
+    'far HTTP server': far.httpServer,
+  },
+  signals: { 'the shared signal': shared.signal },
+  roots: Object.fromEntries(
+    servers.flatMap(({ app }, index): [string, object][] => [
+      [`${index}.backplane`, app.get(RedisBackplane)],
+      [`${index}.adapter`, app.get(RedisBackplaneAdapter)],
+    ]),
+  ),
+};
+
+const now = performance.now.bind(performance);
+let skippedMs = 0;
+performance.now = () => now() + skippedMs;
+
+/** What is left when all that is kept for a while is gone. */
+async function settled(): Promise<Footprint> {
+  const counts = (): number[] => servers.map(({ app }) => app.get(RedisBackplane).counters.connections);
+  while (counts().some((connections) => connections > 0)) await delay(10);
+  skippedMs += REMEMBER_MS;
+  await delay(LINGER_MS);
+  // What is old is forgotten when something new comes.
+  for (const { broadcaster } of servers) await broadcaster.join('nobody is there');
+  return footprint(watched);
+}
+
+await churn(near, far, WARM_UP, shared.signal);
+const before = await settled();
+await churn(near, far, CLIENTS, shared.signal);
+const after = await settled();
+const connections = near.app.get(RedisBackplane).counters.connections;
+await Promise.all(servers.map(({ app }) => app.close()));
+// Handles that are closed are gone with the next turn.
+await delay(0);
+const closed = await footprint({ ...watched, roots: {} });
+const report: LeakReport = { before, after, closed, connections, streamed: streams.observed };
+process.send?.(report, () => {
+  // From now on nothing may keep this process: it ends by itself, or not at all.
+  process.removeAllListeners('disconnect');
+  process.disconnect();
+});
