@@ -181,7 +181,7 @@ describe('a question of another server', () => {
   const answers = (): unknown[] =>
     server.sent(RecordKind.Answer).map(({ body }) => {
       const { connectionId, outcome, payload } = decodeAnswer(body);
-      return [connectionId, outcome, JSON.parse(Buffer.from(payload.bytes).toString())];
+      return [connectionId, outcome, JSON.parse(Buffer.from(payload.bytes).toString()) as unknown];
     });
 
   it('gets whom it asked, and what each answers, on the channel of the server that asked', async () => {

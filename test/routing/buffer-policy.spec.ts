@@ -109,7 +109,9 @@ describe('what was buffered', () => {
     server.router.close();
     server.router.close();
     await pass(FLUSH_AFTER_MS + 500);
-    expect(errors.values.map(({ message }) => message)).toEqual([expect.stringContaining('2 buffered messages')]);
+    expect(errors.values.map(({ message }) => message)).toEqual([
+      expect.stringContaining('2 buffered messages'),
+    ]);
     expect(server.emitted).toEqual([]);
   });
 });

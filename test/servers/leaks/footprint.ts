@@ -59,8 +59,7 @@ function entries(roots: Readonly<Record<string, object>>): Record<string, number
   const queue = Object.entries(roots);
   for (let next = queue.shift(); next; next = queue.shift()) {
     const [path, object] = next;
-    if (seen.has(object) || FOREIGN.test(object.constructor?.name ?? '') || ArrayBuffer.isView(object))
-      continue;
+    if (seen.has(object) || FOREIGN.test(nameOfClass(object)) || ArrayBuffer.isView(object)) continue;
     seen.add(object);
     const isMap = object instanceof Map;
     if (isMap || object instanceof Set || Array.isArray(object)) {
@@ -77,4 +76,10 @@ function entries(roots: Readonly<Record<string, object>>): Record<string, number
 
 function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null;
+}
+
+/** An object without a prototype has no class. */
+function nameOfClass(object: object): string {
+  const { constructor } = object as { constructor?: { name?: string } };
+  return constructor?.name ?? '';
 }
