@@ -159,6 +159,13 @@ export class FuzzGateway {
     return this.server.group(group).emit('told', data);
   }
 
+  @SubscribeMessage('tell-nested')
+  async tellNested(@MessageBody() depth: number) {
+    let nested: unknown = 1;
+    for (let level = 0; level < depth; level++) nested = [nested];
+    await this.server.emit('told', ['deep-down', nested]);
+  }
+
   @SubscribeMessage('tell-all')
   tellAll(@MessageBody() data: unknown) {
     return this.server.emit('told', data);

@@ -31,8 +31,8 @@ export class ScriptedTransport implements Transport {
     return this.held?.promise ?? Promise.resolve();
   }
 
-  subscribe = (): Promise<void> => this.subscribing?.promise ?? Promise.resolve();
-  unsubscribe = (): Promise<void> => Promise.resolve();
+  subscribe: Transport['subscribe'] = () => this.subscribing?.promise ?? Promise.resolve();
+  unsubscribe: Transport['unsubscribe'] = () => Promise.resolve();
   reset = (): void => undefined;
 
   close(): Promise<void> {
