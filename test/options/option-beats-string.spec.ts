@@ -155,11 +155,13 @@ describe('what neither says', () => {
     });
   });
 
-  it('is a buffer of 1,000 messages and 30 s, each of which can be set alone', () => {
+  it('is a buffer of 1,000 messages, 32 MiB and 30 s, each of which can be set alone', () => {
     const outageOf = (buffer: object): unknown => resolveOptions({ outage: { buffer } }).outage;
-    expect(outageOf({})).toEqual({ policy: 'buffer', maxMessages: 1000, maxAgeMs: 30_000 });
-    expect(outageOf({ messages: 5 })).toEqual({ policy: 'buffer', maxMessages: 5, maxAgeMs: 30_000 });
-    expect(outageOf({ age: 7 })).toEqual({ policy: 'buffer', maxMessages: 1000, maxAgeMs: 7 });
+    const outage = { policy: 'buffer', maxMessages: 1000, maxBytes: 32 * 1024 * 1024, maxAgeMs: 30_000 };
+    expect(outageOf({})).toEqual(outage);
+    expect(outageOf({ messages: 5 })).toEqual({ ...outage, maxMessages: 5 });
+    expect(outageOf({ bytes: 6 })).toEqual({ ...outage, maxBytes: 6 });
+    expect(outageOf({ age: 7 })).toEqual({ ...outage, maxAgeMs: 7 });
   });
 });
 
