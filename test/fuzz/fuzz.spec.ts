@@ -9,7 +9,7 @@ import { protocolUpgrade } from './upgrades.js';
 import { map, text } from './values.js';
 import { Random } from '../support/seed.js';
 
-const CASES_PER_ROUND = 150;
+const CASES_PER_ROUND = 60;
 /** The first two warm the servers up; the others are compared with them. */
 const ROUNDS = 4;
 const DEADLINE_MS = 240_000;
