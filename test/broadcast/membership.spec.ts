@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { ConnectionClosedError } from '../../lib/routing/request.errors.js';
+import { rejection } from '../support/acceptance.js';
 import { acquireRedis, type AcquiredRedis } from '../support/redis-server.js';
 import { delivered, join, onlyConnection, useTestFarm } from '../support/test-farm.js';
 
@@ -63,11 +65,11 @@ describe('join', () => {
 
   it('of a connection that is closed joins nothing', async () => {
     const { far, client, connection } = await pair();
-    const joining = connection.join('early');
+    const joining = rejection(connection.join('early'), ConnectionClosedError);
     client.socket.terminate();
     await new Promise((resolve) => connection.socket.once('close', resolve));
     await joining;
-    await connection.join('late');
+    await rejection(connection.join('late'), ConnectionClosedError);
     expect(connection.groups.size).toBe(0);
     expect(await far.broadcaster.local.group('early', 'late').emit('hi')).toMatchObject({ local: 0 });
   });

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import type { ChatServer } from '../support/chat-app.js';
 import { NotingGateway } from '../support/noting.gateway.js';
 import { eventually } from '../support/observe.js';
-import { clientFrame, eventFrame, OPCODE, RawClient } from '../support/raw-client.js';
+import { clientFrame, closeFrame, eventFrame, OPCODE, RawClient } from '../support/raw-client.js';
 import { onlyConnection, useTestFarm } from '../support/test-farm.js';
 
 const KB = 1024;
@@ -61,24 +61,27 @@ describe('a client that pings and does not read', () => {
       DeflatingGateway,
     ],
     ['that of a gateway with autoPong: true', {}, EagerGateway],
-  ])('makes no more than bufferedBytes wait, and is closed with 1013: %s', async (_name, headers, gateway) => {
-    const options = {
-      ...farm.options(),
-      protocols: ['json', 'msgpack'] as const,
-      limits: { bufferedBytes: BUFFERED_BYTES },
-    };
-    const server = await farm.server(options, {}, gateway);
-    const client = await open(server, headers);
-    const { socket } = onlyConnection(server);
-    const most = atPings({ socket }, () => socket.bufferedAmount);
+  ])(
+    'makes no more than bufferedBytes wait, and is closed with 1013: %s',
+    async (_name, headers, gateway) => {
+      const options = {
+        ...farm.options(),
+        protocols: ['json', 'msgpack'] as const,
+        limits: { bufferedBytes: BUFFERED_BYTES },
+      };
+      const server = await farm.server(options, {}, gateway);
+      const client = await open(server, headers);
+      const { socket } = onlyConnection(server);
+      const most = atPings({ socket }, () => socket.bufferedAmount);
 
-    await flood(server, client, clientFrame(Buffer.alloc(LARGEST, 'x'), OPCODE.ping));
+      await flood(server, client, clientFrame(Buffer.alloc(LARGEST, 'x'), OPCODE.ping));
 
-    expect(server.backplane.counters).toMatchObject({ tooSlow: 1, tooMany: 0 });
-    expect(most()).toBeLessThan(BUFFERED_BYTES + KB);
-    // It does not read its goodbye either: `ws` gives it two seconds.
-    await eventually(() => expect(server.backplane.counters.connections).toBe(0));
-  });
+      expect(server.backplane.counters).toMatchObject({ tooSlow: 1, tooMany: 0 });
+      expect(most()).toBeLessThan(BUFFERED_BYTES + KB);
+      // It does not read its goodbye either: `ws` gives it two seconds.
+      await eventually(() => expect(server.backplane.counters.connections).toBe(0));
+    },
+  );
 
   it('costs no more memory than that with pings of no bytes, of which each answer has two', async () => {
     const server = await farm.server();
@@ -120,36 +123,39 @@ describe('a client that pings and reads', () => {
     ['MessagePack', {}, ['backplane.msgpack.v1']],
     ['JSON, compressed', { perMessageDeflate: true }, []],
     ['MessagePack, compressed', { perMessageDeflate: true }, ['backplane.msgpack.v1']],
-  ] as const)('gets each pong once, in order, with the payload of its ping: %s', async (_name, options, protocols) => {
-    const server = await farm.server(
-      { ...farm.options(), protocols: ['json', 'msgpack'] },
-      {},
-      DeflatingGateway,
-    );
-    const socket = new WebSocket(`ws://127.0.0.1:${server.port}/chat`, [...protocols], {
-      perMessageDeflate: false,
-      ...options,
-    });
-    farm.onEnd(() => socket.terminate());
-    const pongs: string[] = [];
-    socket.on('pong', (payload: Buffer) => pongs.push(payload.toString()));
-    await once(socket, 'open');
-    expect(socket.extensions).toBe('perMessageDeflate' in options ? 'permessage-deflate' : '');
-    const messages: unknown[] = [];
-    socket.on('message', (bytes: Buffer) => messages.push(bytes));
+  ] as const)(
+    'gets each pong once, in order, with the payload of its ping: %s',
+    async (_name, options, protocols) => {
+      const server = await farm.server(
+        { ...farm.options(), protocols: ['json', 'msgpack'] },
+        {},
+        DeflatingGateway,
+      );
+      const socket = new WebSocket(`ws://127.0.0.1:${server.port}/chat`, [...protocols], {
+        perMessageDeflate: false,
+        ...options,
+      });
+      farm.onEnd(() => socket.terminate());
+      const pongs: string[] = [];
+      socket.on('pong', (payload: Buffer) => pongs.push(payload.toString()));
+      await once(socket, 'open');
+      expect(socket.extensions).toBe('perMessageDeflate' in options ? 'permessage-deflate' : '');
+      const messages: unknown[] = [];
+      socket.on('message', (bytes: Buffer) => messages.push(bytes));
 
-    for (const payload of payloads) {
-      socket.ping(payload);
-      // Between the pongs: large enough that it is compressed.
-      void server.broadcaster.emit('text', 'y'.repeat(1000));
-    }
-    socket.ping();
+      for (const payload of payloads) {
+        socket.ping(payload);
+        // Between the pongs: large enough that it is compressed.
+        void server.broadcaster.emit('text', 'y'.repeat(1000));
+      }
+      socket.ping();
 
-    await eventually(() => expect(pongs).toHaveLength(payloads.length + 1));
-    expect(pongs).toEqual([...payloads, '']);
-    await eventually(() => expect(messages).toHaveLength(payloads.length));
-    expect(server.backplane.counters.tooSlow).toBe(0);
-  });
+      await eventually(() => expect(pongs).toHaveLength(payloads.length + 1));
+      expect(pongs).toEqual([...payloads, '']);
+      await eventually(() => expect(messages).toHaveLength(payloads.length));
+      expect(server.backplane.counters.tooSlow).toBe(0);
+    },
+  );
 
   it('gets the pongs of pings that stand between the fragments of a message', async () => {
     const server = await farm.server(farm.options(), {}, NotingGateway);
@@ -206,7 +212,7 @@ describe('no ping is answered', () => {
     onlyConnection(server).close(4000);
     await client.until('\x88\x02\x0f\xa0');
 
-    client.write(Buffer.concat([ping, clientFrame('\x0f\xa0', OPCODE.close)]));
+    client.write(Buffer.concat([ping, closeFrame(4000)]));
 
     await client.closed;
     expect(client.received).not.toContain('late');
@@ -216,7 +222,7 @@ describe('no ping is answered', () => {
     const client = await RawClient.ask(await refused(), '/chat', {}, ping);
     farm.onEnd(() => client.socket.destroy());
     await client.until('Refused');
-    client.write(Buffer.concat([ping, clientFrame('\x03\xe8', OPCODE.close)]));
+    client.write(Buffer.concat([ping, closeFrame()]));
     await client.closed;
     expect(client.received).not.toContain('late');
   });
@@ -224,7 +230,7 @@ describe('no ping is answered', () => {
   it('of a client that closes in the same packet, after its close frame', async () => {
     const server = await farm.server();
     const client = await open(server);
-    client.write(Buffer.concat([clientFrame('\x03\xe8', OPCODE.close), ping]));
+    client.write(Buffer.concat([closeFrame(), ping]));
     await client.closed;
     expect(client.received).not.toContain('late');
   });
