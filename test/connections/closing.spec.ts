@@ -5,7 +5,9 @@ import { Deferred } from '../../lib/bus/deferred.js';
 import type { RedisBackplaneOptions } from '../../lib/options/redis-backplane-options.js';
 import { ConnectionClosedError, ConnectionNotFoundError } from '../../lib/routing/request.errors.js';
 import { rejection, useRedis } from '../support/acceptance.js';
+import { startServerProcess } from '../servers/server-process.js';
 import type { ChatServer } from '../support/chat-app.js';
+import { compiledServer } from '../support/compiled-server.js';
 import { eventually } from '../support/observe.js';
 import { clientFrame, closeFrame, eventFrame, RawClient } from '../support/raw-client.js';
 import { RedisInspector } from '../support/redis-inspector.js';
@@ -426,6 +428,18 @@ describe('no timer is left of a connection that is closed', () => {
 
     expect(timers).not.toHaveBeenCalled();
     expect(expiryOf(stub)).toSatisfy((timer) => timer === undefined || isCleared(timer as NodeJS.Timeout));
+  });
+
+  it('so a process ends by itself whose clients were renewed when they had gone', async () => {
+    const server = await startServerProcess(compiledServer('renewing-server'));
+    farm.onEnd(() => server.child.kill('SIGKILL'));
+    const [leaving, staying] = [await farm.client(server), await farm.client(server)];
+    await leaving.close();
+
+    server.child.send('close');
+
+    expect(await staying.closed).toMatchObject({ code: 1001 });
+    expect(await server.exited).toEqual([0, null]);
   });
 
   it('by its expiry, which it is renewed after', async () => {
