@@ -93,9 +93,11 @@ export class PathServer implements SessionHost {
     socket.on('close', this.onSocketClosed);
     const admission = admit(edge, request, this.key);
     const { connections } = this.context;
-    if ('admitted' in admission && (!admission.admitted || connections.hears(this.key)))
-      this.decided(request, socket, head, admission);
-    else void this.undecided(request, socket, new WaitingSocket(socket, head), admission);
+    if ('admitted' in admission && (!admission.admitted || connections.hears(this.key))) {
+      // Put back, as a WaitingSocket does: a `verifyClient` of the gateway may take its time.
+      if (head.length > 0) socket.unshift(head);
+      this.decided(request, socket, admission);
+    } else void this.undecided(request, socket, new WaitingSocket(socket, head), admission);
   }
 
   /** Says goodbye to all clients; resolves when every one of them is gone and its bookkeeping done. */
@@ -131,30 +133,25 @@ export class PathServer implements SessionHost {
     this.waiting.delete(waiting);
     if (!waiting.gone) {
       waiting.release();
-      this.decided(request, socket, NOTHING, result);
+      this.decided(request, socket, result);
     }
     if (result.admitted) connections.arrived(this.key);
   }
 
   /** The upgrade is completed for a client that is admitted, or that shall be told why not by a close code. */
-  private decided(request: IncomingMessage, socket: Duplex, early: Buffer, result: AdmissionResult): void {
+  private decided(request: IncomingMessage, socket: Duplex, result: AdmissionResult): void {
     const { counters, edge } = this.context;
     if (!result.admitted) {
       counters.refused++;
       if (result.cause) this.logger.warn(`A client of ${this.key} was refused: ${result.cause.message}`);
       if (edge.refusal === 'status') return refuseUpgrade(socket, result.status);
     }
-    this.complete(request, socket, early, result);
+    this.complete(request, socket, result);
   }
 
-  private complete(
-    request: IncomingMessage,
-    socket: UpgradedSocket,
-    early: Buffer,
-    result: AdmissionResult,
-  ): void {
+  private complete(request: IncomingMessage, socket: UpgradedSocket, result: AdmissionResult): void {
     try {
-      this.wsServer.handleUpgrade(request, socket, early, (webSocket: WatchedSocket) => {
+      this.wsServer.handleUpgrade(request, socket, NOTHING, (webSocket: WatchedSocket) => {
         socket.webSocket = webSocket;
         socket.prependListener('end', onTcpEnd);
         this.opened(webSocket, request, result);

@@ -228,10 +228,10 @@ describe('a client that sends all at once and ends its side', () => {
   ];
 
   const cases = admissions.flatMap((admission) =>
-    sendings.map((sending) => [...admission, ...sending] as const),
+    sendings.map(([name, ...sending]) => [admission[0], name, admission[1], ...sending] as const),
   );
 
-  it.each(cases)('is heard to the end where %s: %s', async (_when, edge, _name, send, code) => {
+  it.each(cases)('is heard to the end where %s: %s', async (_when, _name, edge, send, code) => {
     const gate = await gated(edge);
     const codes: unknown[] = [];
     const hook = new Deferred();
@@ -335,6 +335,14 @@ class ThrowingGateway {}
 })
 class LateGateway {}
 
+const verifying: ((verified: boolean) => void)[] = [];
+
+@WebSocketGateway({
+  path: '/chat',
+  verifyClient: (_info: unknown, decide: (verified: boolean) => void) => void verifying.push(decide),
+})
+class LateNotingGateway extends NotingGateway {}
+
 describe('a verifyClient of the gateway itself', () => {
   it('that throws harms nobody, and its client is refused', async () => {
     const server = await farm.server(farm.options(), {}, ThrowingGateway);
@@ -342,6 +350,29 @@ describe('a verifyClient of the gateway itself', () => {
     expect(await refusal(server, '/chat')).toBe(500);
     await eventually(() => expect(server.backplane.counters.connections).toBe(0));
     expect(escaped).toEqual([]);
+  });
+
+  it('that admits late hears to the end who has sent all and ended its side', async () => {
+    const server = await farm.server(farm.options(), {}, LateNotingGateway);
+    const gateway = server.app.get(LateNotingGateway);
+    const all = Buffer.concat([Buffer.from(handshake('/chat')), notes(0, 3), closeFrame()]);
+    const sendAll = async (): Promise<void> => {
+      const client = await RawClient.open(server);
+      client.socket.end(all);
+      await eventually(() => expect(verifying).toHaveLength(1));
+      await turn();
+      verifying.pop()?.(true);
+      await eventually(() => expect(gateway.notes.at(-1)).toBe('disconnected'));
+      expect(gateway.notes.splice(0)).toEqual(['connected /chat', ...numbers(3), 'disconnected']);
+    };
+    await sendAll();
+    // The first client of a path waits in another way than those who find another one there.
+    const staying = farm.client(server);
+    await eventually(() => expect(verifying).toHaveLength(1));
+    verifying.pop()?.(true);
+    await staying;
+    expect(gateway.notes.splice(0)).toEqual(['connected /chat']);
+    await sendAll();
   });
 
   it('that refuses late leaves nothing counted', async () => {
