@@ -35,8 +35,7 @@ export class ClientSession {
   /** Those who are pinged together with it. */
   heartbeatSlot: Set<ClientSession> | undefined;
   private closeCode: number | undefined;
-  /** Whether what the client sends is handled: until this server closes the connection. */
-  isHeard = true;
+  private isClosing = false;
 
   constructor(
     readonly socket: WebSocket,
@@ -52,6 +51,14 @@ export class ClientSession {
 
   get isOpen(): boolean {
     return this.socket.readyState === this.socket.OPEN;
+  }
+
+  /**
+   * Whether what the client sends is handled: until this server closes the connection, or has to because too much waits
+   * for the client. One packet may ask for thousands of large results, and each would be encoded for nothing.
+   */
+  get isHeard(): boolean {
+    return !this.isClosing && !this.sink.isFull;
   }
 
   /** Bytes that the client has sent so far, of whatever kind. */
@@ -109,7 +116,7 @@ export class ClientSession {
 
   /** This server closes the connection: what the client has sent and nobody has handled yet is dropped. */
   closing(): void {
-    this.isHeard = false;
+    this.isClosing = true;
     this.leave();
   }
 

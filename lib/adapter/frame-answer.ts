@@ -22,7 +22,7 @@ export class FrameAnswer implements FrameContext {
 
   /** @param result what a handler gave: its `{ event, data }` answers with the data, nothing with null */
   result(result: unknown): void {
-    if (this.sent) return;
+    if (this.sent || !this.local.isWritable) return;
     try {
       this.send({ id: this.id, data: answerOf(result, this.local.protocol) });
     } catch (reason) {
@@ -34,6 +34,8 @@ export class FrameAnswer implements FrameContext {
   /** @returns false when the frame has been answered already */
   fail(error: unknown): boolean {
     if (this.sent) return false;
+    // What cannot be written is not encoded either.
+    if (!this.local.isWritable) return true;
     try {
       this.send({ id: this.id, error: valueIn(this.local.protocol, error) ?? INTERNAL_ERROR });
     } catch (reason) {

@@ -23,8 +23,6 @@ export function receiveMessage(session: ClientSession, data: RawData): void {
 
 /** Resolves when the handler has ended, and the stream that it returned; never rejects. */
 async function handleMessage(session: ClientSession, message: ClientMessage): Promise<void> {
-  // What was still waiting in the queue when the connection ended reaches no handler.
-  if (!session.local.open) return;
   try {
     if (message.kind === 'event') await handleEvent(session, message);
     else if (message.kind === 'invalid') refuse(session, message.reason);
@@ -119,6 +117,8 @@ async function answerWithLast(
 /** As in `@nestjs/platform-ws`: a result is sent as it is, and none where there is none. */
 function send(session: ClientSession, message: EventMessage, result: unknown): void {
   const { local } = session;
+  // One packet may ask for thousands of large results: what cannot be written is not encoded either.
+  if (!local.isWritable) return;
   try {
     const sent = messageOf(result, local.protocol);
     if (sent !== undefined) local.sink.write(MessageFrames.of(sent).for(local.protocol), false);

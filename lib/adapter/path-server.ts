@@ -99,9 +99,11 @@ export class PathServer implements SessionHost {
     socket.on('close', this.onSocketClosed);
     const admission = admit(edge, request, this.key, this.admissionLimits);
     const { connections } = this.context;
-    if ('admitted' in admission && (!admission.admitted || connections.hears(this.key)))
-      this.decided(request, socket, head, admission);
-    else void this.undecided(request, socket, new WaitingSocket(socket, head), admission);
+    if ('admitted' in admission && (!admission.admitted || connections.hears(this.key))) {
+      // Put back, as a WaitingSocket does: a `verifyClient` of the gateway may take its time.
+      if (head.length > 0) socket.unshift(head);
+      this.decided(request, socket, admission);
+    } else void this.undecided(request, socket, new WaitingSocket(socket, head), admission);
   }
 
   /** Takes no new clients, and refuses those that wait to be admitted. The others are served as before. */
@@ -146,20 +148,20 @@ export class PathServer implements SessionHost {
     this.waiting.delete(waiting);
     if (!waiting.gone) {
       waiting.release();
-      this.decided(request, socket, NOTHING, result);
+      this.decided(request, socket, result);
     }
     if (result.admitted) connections.arrived(this.key);
   }
 
   /** The upgrade is completed for a client that is admitted, or that shall be told why not by a close code. */
-  private decided(request: IncomingMessage, socket: Duplex, early: Buffer, result: AdmissionResult): void {
+  private decided(request: IncomingMessage, socket: Duplex, result: AdmissionResult): void {
     const { counters, edge } = this.context;
     if (!result.admitted) {
       counters.refused++;
       this.logRefusal(result);
       if (edge.refusal === 'status') return refuseUpgrade(socket, result.status);
     }
-    this.complete(request, socket, early, result);
+    this.complete(request, socket, result);
   }
 
   private logRefusal({ status, reason, failure }: Refusal): void {
@@ -169,16 +171,11 @@ export class PathServer implements SessionHost {
       log.warn(`refused ${status}`, `A client of ${this.key} was refused: ${reason}`);
   }
 
-  private complete(
-    request: IncomingMessage,
-    socket: UpgradedSocket,
-    early: Buffer,
-    result: AdmissionResult,
-  ): void {
+  private complete(request: IncomingMessage, socket: UpgradedSocket, result: AdmissionResult): void {
     const { upgrading } = this;
     upgrading.add(socket);
     try {
-      this.wsServer.handleUpgrade(request, socket, early, (webSocket: WatchedSocket) => {
+      this.wsServer.handleUpgrade(request, socket, NOTHING, (webSocket: WatchedSocket) => {
         upgrading.delete(socket);
         socket.webSocket = webSocket;
         socket.prependListener('end', onTcpEnd);

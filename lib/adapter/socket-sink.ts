@@ -46,6 +46,11 @@ export class SocketSink implements ConnectionSink {
     this.pending = this.writer.append(this, pending, frame);
   }
 
+  /** More waits than may: the connection is closed at the end of the turn. */
+  get isFull(): boolean {
+    return this.full;
+  }
+
   private get isSlow(): boolean {
     const { unsent } = this;
     return unsent > VOLATILE_LIMIT_BYTES || unsent + (this.pending?.bytes ?? 0) > this.maxBufferedBytes;

@@ -21,8 +21,8 @@ export function gatewayPath(gateway: Type | string): string {
   return pathKey(options.path, (Reflect.getMetadata(PORT_METADATA, gateway) ?? 0) as number);
 }
 
-/** Characters that a browser sends in the path of a URL as they are (RFC 3986, section 3.3). */
-const PATH = /^[\w\-.~!$&'()*+,;=:@/]*$/;
+/** What a browser sends in the path of a URL: these characters, and others as `%` with two digits (RFC 3986, section 3.3). */
+const PATH = /^(?:[\w\-.~!$&'()*+,;=:@/]|%[\da-f]{2})*$/i;
 
 /**
  * Checks the path of a gateway: what a client cannot ask for as it stands would never be found.
@@ -37,7 +37,7 @@ export function checkPath(path: unknown): void {
     );
   if (!PATH.test(path))
     throw new InvalidPathError(
-      `The path ${JSON.stringify(path.slice(0, 100))} has characters that no URL has in its path: use letters, digits and - . _ ~ / : @ ! $ & ' ( ) * + , ; =.`,
+      `The path ${JSON.stringify(path.slice(0, 100))} has characters that no URL has in its path: encode them, as in "/caf%C3%A9".`,
     );
 }
 

@@ -29,6 +29,14 @@ export function namesConnectionsOnly({ targets }: Address): boolean {
   return targets.every(({ kind }) => kind === 'connection');
 }
 
+/** The servers that an address concerns, this one among them; `undefined` where any server may hold its connections. */
+export function serversOf(address: Address, self: string): ReadonlySet<string> | undefined {
+  if (!namesConnectionsOnly(address)) return undefined;
+  const servers = new Set([self]);
+  for (const id of namedConnections(address)) servers.add(serverOf(id) ?? self);
+  return servers;
+}
+
 /** The connections that the address names by id, less those that it leaves out by id. */
 export function namedConnections({ targets, excluded }: Address): string[] {
   const left = new Set(idsOf(excluded));

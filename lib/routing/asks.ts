@@ -16,7 +16,7 @@ import { serverOf } from '../protocol/connection-id.js';
 import { MessageFrames } from '../protocol/message-frames.js';
 import { RecordKind } from '../protocol/record-kind.js';
 import type { Address } from '../protocol/target.js';
-import { channelsOf, namedConnections, namesConnectionsOnly } from './addressing.js';
+import { channelsOf, namedConnections, namesConnectionsOnly, serversOf } from './addressing.js';
 import { recipients } from './deliver.js';
 import { decodeAnswerPayload, encodeAnswerPayload } from './answer-payload.js';
 import { type Answer, type AnswerSender, HeldAsks } from './held-asks.js';
@@ -72,7 +72,7 @@ export class Asks {
       const { id, asked } = decodeAskReply(body);
       this.pending.get(id)?.asked(origin, asked);
     });
-    receiver.on(RecordKind.Answer, (body) => this.receiveAnswer(body));
+    receiver.on(RecordKind.Answer, (body, origin) => this.receiveAnswer(body, origin));
   }
 
   /**
@@ -94,7 +94,7 @@ export class Asks {
     // What cannot be sent is refused before anybody is asked.
     const parcel = local ? undefined : this.wrap(question);
     if (parcel && this.closed) throw closedError();
-    const pending = new PendingAsk(this.bus.peers);
+    const pending = new PendingAsk(this.bus.peers, serversOf(address, this.bus.serverId));
     const { servers } = pending;
     const canceled = new Deferred<never>();
     const cancel = (): void => canceled.reject(new InvokeCanceledError(signal?.reason));
@@ -154,7 +154,7 @@ export class Asks {
       connections.map((connection) => connection.id),
     );
     this.hold(id, connections, timeoutMs, frames, (connection, answer) =>
-      pending.answered(connection.id, answer),
+      pending.answered(this.bus.serverId, connection.id, answer),
     );
   }
 
@@ -188,9 +188,9 @@ export class Asks {
     );
   }
 
-  private receiveAnswer(body: Buffer): void {
+  private receiveAnswer(body: Buffer, origin: string): void {
     const { id, connectionId, outcome, payload } = decodeAnswer(body);
-    this.pending.get(id)?.answered(connectionId, decodeAnswerPayload({ outcome, payload }));
+    this.pending.get(id)?.answered(origin, connectionId, decodeAnswerPayload({ outcome, payload }));
   }
 
   private recipients(address: Address): LocalConnection[] {

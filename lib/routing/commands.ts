@@ -12,7 +12,7 @@ import {
 import { serverOf } from '../protocol/connection-id.js';
 import { RecordKind } from '../protocol/record-kind.js';
 import type { Address } from '../protocol/target.js';
-import { channelsOf, namedConnections, namesConnectionsOnly } from './addressing.js';
+import { channelsOf, namedConnections, namesConnectionsOnly, serversOf } from './addressing.js';
 import { recipients } from './deliver.js';
 import type { LocalConnection } from './local-connection.js';
 import type { RecordReceiver } from './record-receiver.js';
@@ -95,7 +95,10 @@ export class Commands {
     if (channels.length === 0) return [];
     if (this.closed) throw closedError();
     const number = ++this.number;
-    const replies = new ServerReplies<CommandReplyRecord>(this.bus.peers);
+    const replies = new ServerReplies<CommandReplyRecord>(
+      this.bus.peers,
+      serversOf(address, this.bus.serverId),
+    );
     this.pending.set(number, replies);
     const record = encodeCommand({ number, address, action });
     const timeout = setTimeout(() => replies.end(), this.timeoutMs);

@@ -3,6 +3,8 @@ import type { ClientProtocol } from '../protocol/client-protocol.js';
 
 /** Where a connection's frames go. Implemented by whoever holds the socket. */
 export interface ConnectionSink {
+  /** So much waits that the connection is about to be closed: nothing more is taken. */
+  readonly isFull: boolean;
   /** Puts a frame behind those that wait. Does nothing on a closed socket. `volatile` frames may be dropped when the client reads too slowly. */
   write(frame: ClientFrame, volatile: boolean): void;
   /** Hands everything that waits to the socket now. */
@@ -36,6 +38,11 @@ export class LocalConnection {
     readonly protocol: ClientProtocol,
     readonly sink: ConnectionSink,
   ) {}
+
+  /** Whether it is of any use to encode something for this connection. */
+  get isWritable(): boolean {
+    return this.open && !this.sink.isFull;
+  }
 
   /** By group. */
   get memberships(): ReadonlyMap<string, Membership> {

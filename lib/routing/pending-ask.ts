@@ -11,8 +11,9 @@ export class PendingAsk {
   /** By server: connections that were asked and have not answered. */
   private readonly unanswered = new Map<string, Set<string>>();
 
-  constructor(peers: PeerView) {
-    this.servers = new ServerReplies(peers);
+  /** @param only the servers that are asked, where the ask names connections; otherwise the whole farm */
+  constructor(peers: PeerView, only?: ReadonlySet<string>) {
+    this.servers = new ServerReplies(peers, only);
   }
 
   /** The connections that were asked and did not answer. */
@@ -26,14 +27,15 @@ export class PendingAsk {
     return [...silent, ...this.servers.lost, ...this.servers.absent];
   }
 
+  /** A server speaks for its own connections only. */
   asked(server: string, connectionIds: readonly string[]): void {
+    if (!this.servers.asks(server) || connectionIds.some((id) => serverOf(id) !== server)) return;
     this.unanswered.set(server, new Set(connectionIds));
     this.servers.hold(server);
     this.replyWhenAll(server);
   }
 
-  answered(connectionId: string, answer: Answer): void {
-    const server = serverOf(connectionId) ?? '';
+  answered(server: string, connectionId: string, answer: Answer): void {
     if (!this.unanswered.get(server)?.delete(connectionId)) return;
     this.answers.set(connectionId, answer);
     this.replyWhenAll(server);

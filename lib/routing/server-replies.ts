@@ -25,7 +25,11 @@ export class ServerReplies<Reply> {
   /** Ends what waits for this server to have listened for long enough. Made when something does. */
   private waits: AbortController | undefined;
 
-  constructor(private readonly peers: PeerView) {
+  constructor(
+    private readonly peers: PeerView,
+    /** The servers that are asked, where that is known; others that reply are not listened to. `undefined`: the whole farm. */
+    private readonly only?: ReadonlySet<string>,
+  ) {
     this.subscription = peers.lost$.subscribe((server) => this.give(server, this.lost));
   }
 
@@ -54,9 +58,14 @@ export class ServerReplies<Reply> {
     return this.peers.whenHeardFor(ms, this.waits.signal);
   }
 
+  /** Whether this server is one of those that are asked: a reply of another one must not keep the caller waiting. */
+  asks(server: string): boolean {
+    return this.only?.has(server) ?? true;
+  }
+
   /** This server has begun to reply, so it is there. */
   hold(server: string): void {
-    if (!this.replies.has(server)) this.awaited.add(server);
+    if (this.asks(server) && !this.replies.has(server)) this.awaited.add(server);
   }
 
   expectNoMore(): void {
@@ -65,6 +74,7 @@ export class ServerReplies<Reply> {
   }
 
   reply(server: string, reply: Reply): void {
+    if (!this.asks(server)) return;
     this.replies.set(server, reply);
     this.awaited.delete(server);
     this.settle();

@@ -82,7 +82,7 @@ describe('questions that a client never answers', () => {
 
   it('are forgotten however many connections were asked', async () => {
     const held = new HeldAsks();
-    const sink = { write: () => undefined, flush: () => undefined, close: () => undefined };
+    const sink = { isFull: false, write: () => undefined, flush: () => undefined, close: () => undefined };
     const connections = ['a', 'b'].map(
       (id) => new LocalConnection(id, '/chat', undefined, jsonProtocol, sink),
     );

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { IncomingMessage, Server } from 'node:http';
 import { connect, type Socket } from 'node:net';
+import { WebSocketGateway } from '@nestjs/websockets';
 import { WebSocket, WebSocketServer } from 'ws';
 import { describe, expect, it } from 'vitest';
 import type { ChatServer } from '../support/chat-app.js';
@@ -35,6 +36,53 @@ describe('an upgrade', () => {
       await delivered(server, client);
     },
   );
+
+  it.each([
+    'http://localhost/chat',
+    'HTTP://other.example:8080/chat/?token=a',
+    'ws://user:secret@[::1]/chat',
+    '/ch%61t',
+    '/%63hat/?x=%',
+    'https://host/%63ha%74',
+  ])('of %s reaches the gateway, which sees the target as it came', async (target) => {
+    const seen: unknown[] = [];
+    const authenticate = ({ url }: IncomingMessage) => ({ data: seen.push(url) });
+    const server = await farm.server({ ...farm.options(), authenticate });
+    expect(await answer(server, target)).toMatch(/^HTTP\/1\.1 101 /);
+    expect(seen).toEqual([target]);
+  });
+
+  it('reaches a gateway whose path is written with escapes', async () => {
+    @WebSocketGateway({ path: '/caf%c3%a9/%7Eme' })
+    class EscapedGateway {}
+    const server = await farm.server(farm.options(), {}, EscapedGateway);
+    for (const path of ['/caf%c3%a9/~me', '/caf%C3%A9/%7eme/'])
+      expect(await answer(server, path)).toMatch(/^HTTP\/1\.1 101 /);
+  });
+
+  it.each([
+    'http://localhost',
+    'http://localhost/',
+    'http://localhost/nope',
+    'http:///chat',
+    'http:/chat',
+    'chat',
+    '*',
+    '/chat%2F',
+    '/ch%2561t',
+    '/ch%6',
+    '/%',
+    '/%2e%2e/chat',
+    '/chat\u00ff',
+    'http://[',
+    'http://host/chat/../chat',
+  ])('of %s is answered with 400 or 404, and harms nobody', async (target) => {
+    const server = await farm.server();
+    const escaped = farm.escapes();
+    expect(await answer(server, target)).toMatch(/^HTTP\/1\.1 40[04] /);
+    await delivered(server, await farm.client(server));
+    expect(escaped).toEqual([]);
+  });
 
   it.each(['/', '/nope', '/chat/more', '/chatter', '/CHAT', '/?/chat', '//chat'])(
     'of %s, which nobody serves, is answered with 404, and the connection closed',

@@ -147,12 +147,9 @@ describe('other arguments', () => {
     expect(() => broadcaster.gateway(anything(gateway))).toThrow(/is not a gateway/);
   });
 
-  it.each(['/chat room', '/chat?x', '/chät', '/chat#x', '/chat%20'])(
-    'gateway refuses the path %s',
-    (path) => {
-      expect(() => broadcaster.gateway(path)).toThrow(/has characters that no URL has/);
-    },
-  );
+  it.each(['/chat room', '/chat?x', '/chät', '/chat#x', '/chat%2'])('gateway refuses the path %s', (path) => {
+    expect(() => broadcaster.gateway(path)).toThrow(/has characters that no URL has/);
+  });
 });
 
 it.each([Infinity, NaN, -1, 2 ** 60])('a varint of %s is refused, and not written without end', (value) => {

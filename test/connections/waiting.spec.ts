@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import { WebSocketGateway } from '@nestjs/websockets';
 import { describe, expect, it } from 'vitest';
 import { Deferred } from '../../lib/bus/deferred.js';
@@ -5,7 +6,7 @@ import type { Admission, EdgeOptions } from '../../lib/options/edge-options.js';
 import type { ChatServer } from '../support/chat-app.js';
 import { NotingGateway } from '../support/noting.gateway.js';
 import { eventually } from '../support/observe.js';
-import { eventFrame, handshake, RawClient, refusal } from '../support/raw-client.js';
+import { closeFrame, eventFrame, handshake, RawClient, refusal } from '../support/raw-client.js';
 import { delivered, idOf, turn, useTestFarm } from '../support/test-farm.js';
 
 const OPENED = 'HTTP/1.1 101 ';
@@ -16,6 +17,7 @@ interface Gate {
   readonly gateway: NotingGateway;
   /** Those who asked, until the test decides. */
   readonly asked: Deferred<Admission | null>[];
+  readonly requests: IncomingMessage[];
   /** Resolves when so many have asked. */
   asking(count: number): Promise<void>;
   counts(): { connections: number; refused: number };
@@ -24,7 +26,9 @@ interface Gate {
 /** A server whose clients wait until the test lets them in. */
 async function gated(edge: EdgeOptions = {}): Promise<Gate> {
   const asked: Deferred<Admission | null>[] = [];
-  const authenticate = (): Promise<Admission | null> => {
+  const requests: IncomingMessage[] = [];
+  const authenticate = (request: IncomingMessage): Promise<Admission | null> => {
+    requests.push(request);
     const decision = new Deferred<Admission | null>();
     asked.push(decision);
     return decision.promise;
@@ -34,6 +38,7 @@ async function gated(edge: EdgeOptions = {}): Promise<Gate> {
     server,
     gateway: server.app.get(NotingGateway),
     asked,
+    requests,
     asking: (count) => eventually(() => expect(asked).toHaveLength(count)),
     counts: () => {
       const { connections, refused } = server.backplane.counters;
@@ -46,6 +51,18 @@ async function ask({ server }: Gate, first?: Buffer): Promise<RawClient> {
   const client = await RawClient.ask(server, '/chat', {}, first);
   farm.onEnd(() => client.socket.destroy());
   return client;
+}
+
+/** The value when the loop has turned fifty times without changing it. */
+async function settled(value: () => number): Promise<number> {
+  let known = value();
+  for (let turns = 0; turns < 50; turns++) {
+    await turn();
+    if (value() === known) continue;
+    known = value();
+    turns = 0;
+  }
+  return known;
 }
 
 const notes = (from: number, to: number): Buffer =>
@@ -101,13 +118,14 @@ describe('while a client waits for admission', () => {
     await client.until(OPENED);
   });
 
-  it.each<[name: string, early: Buffer | undefined, vanish: (client: RawClient) => unknown]>([
-    ['closes', undefined, ({ socket }) => socket.end()],
-    ['is reset', notes(0, 1), ({ socket }) => socket.resetAndDestroy()],
-  ])('that one %s: it counts no more at once, and harms nobody', async (_name, early, vanish) => {
-    const gate = await gated();
+  it.each<[name: string, first: Buffer, vanish: (client: RawClient) => unknown]>([
+    ['closes without a word', Buffer.alloc(0), ({ socket }) => socket.end()],
+    ['is reset', Buffer.alloc(0), ({ socket }) => socket.resetAndDestroy()],
+    ['is reset after a message', notes(0, 1), ({ socket }) => socket.resetAndDestroy()],
+  ])('that one %s: it counts no more at once, and harms nobody', async (_name, first, vanish) => {
+    const gate = await gated({ limits: { admissionTime: 600_000 } });
     const escaped = farm.escapes();
-    const clients = await Promise.all(numbers(20).map(() => ask(gate, early)));
+    const clients = await Promise.all(numbers(20).map(() => ask(gate, first)));
     await gate.asking(20);
     expect(gate.counts()).toEqual({ connections: 20, refused: 0 });
 
@@ -122,6 +140,25 @@ describe('while a client waits for admission', () => {
     await (await alive).until(OPENED);
     await eventually(() => expect(gate.gateway.notes).toEqual(['connected /chat']));
     expect(escaped).toEqual([]);
+  });
+
+  it('no more of what it sends is read than fits two buffers of a socket', async () => {
+    const gate = await gated();
+    const flood = Buffer.concat(numbers(1000).map(() => eventFrame('note', 'x'.repeat(20_000))));
+    const client = await ask(gate);
+    await gate.asking(1);
+    client.write(flood);
+    const { length } = flood;
+    // What the kernels of both ends take is the same whether the server reads or not; it reads no more than this.
+    const read = (): number => gate.requests[0]?.socket.bytesRead ?? 0;
+    await eventually(() => expect(read()).toBeGreaterThan(10_000));
+    const before = await settled(read);
+    expect(before).toBeLessThan(200_000);
+
+    gate.asked[0]?.resolve({});
+
+    await eventually(() => expect(read()).toBeGreaterThan(length));
+    await eventually(() => expect(gate.gateway.notes).toHaveLength(1001));
   });
 
   it('it counts against the limit: the next one is refused with 503, and let in when there is room', async () => {
@@ -153,6 +190,113 @@ describe('while a client waits for admission', () => {
     await client.until('HTTP/1.1 503 ');
     gate.asked[0]?.resolve({});
     await turn();
+    expect(gate.gateway.notes).toEqual([]);
+  });
+});
+
+describe('a client that sends all at once and ends its side', () => {
+  type Parts = (client: RawClient) => unknown;
+  const all = Buffer.concat([notes(0, 3), closeFrame(4000)]);
+  const ask3 = Buffer.from(handshake('/chat'));
+
+  const sendings: [name: string, send: Parts, code: number][] = [
+    ['in one segment', ({ socket }) => socket.end(Buffer.concat([ask3, all])), 4000],
+    ['without a close frame', ({ socket }) => socket.end(Buffer.concat([ask3, notes(0, 3)])), 1006],
+    [
+      'in pieces of a few bytes',
+      async (client) => {
+        client.write(ask3);
+        for (let at = 0; at < all.length; at += 7) {
+          client.write(all.subarray(at, at + 7));
+          await turn();
+        }
+        client.socket.end();
+      },
+      4000,
+    ],
+    [
+      'with half a frame at its end',
+      ({ socket }) => socket.end(Buffer.concat([ask3, notes(0, 3), notes(3, 4).subarray(0, 9)])),
+      1006,
+    ],
+  ];
+
+  const admissions: [name: string, edge: EdgeOptions][] = [
+    ['the app admits it later', {}],
+    ['the app admits it at once', { authenticate: () => ({ userId: 'u' }) }],
+    ['nobody is asked', { authenticate: undefined }],
+  ];
+
+  const cases = admissions.flatMap((admission) =>
+    sendings.map(([name, ...sending]) => [admission[0], name, admission[1], ...sending] as const),
+  );
+
+  it.each(cases)('is heard to the end where %s: %s', async (_when, _name, edge, send, code) => {
+    const gate = await gated(edge);
+    const codes: unknown[] = [];
+    const hook = new Deferred();
+    gate.gateway.onConnection = (client) => {
+      client.socket.on('close', (closeCode) => codes.push(closeCode));
+      return hook.promise;
+    };
+    const client = await RawClient.open(gate.server);
+    farm.onEnd(() => client.socket.destroy());
+    client.socket.setNoDelay(true);
+
+    await send(client);
+
+    if (!edge.authenticate && !('authenticate' in edge)) {
+      await gate.asking(1);
+      await turn();
+      expect(gate.counts().connections).toBe(1);
+      gate.asked[0]?.resolve({});
+    }
+    await eventually(() => expect(gate.gateway.notes).toEqual(['connected /chat']));
+    hook.resolve();
+    await eventually(() => expect(gate.gateway.notes).toContain('disconnected'));
+    expect(gate.gateway.notes).toEqual(['connected /chat', ...numbers(3), 'disconnected']);
+    expect(codes).toEqual([code]);
+    await client.closed;
+    await eventually(() => expect(gate.counts().connections).toBe(0));
+  });
+
+  it('is handled in the middle of others whose clients stay', async () => {
+    const gate = await gated();
+    const staying = await ask(gate, notes(0, 1));
+    const leaving = await RawClient.open(gate.server);
+    leaving.socket.end(Buffer.concat([ask3, eventFrame('note', 'last'), closeFrame()]));
+    await gate.asking(2);
+    for (const decision of gate.asked) decision.resolve({});
+    await staying.until('"noted"');
+    await eventually(() => expect(gate.gateway.notes).toContain('last'));
+    await eventually(() => expect(gate.counts().connections).toBe(1));
+  });
+
+  it.each<[name: string, edge: EdgeOptions, answer: string]>([
+    ['a status', {}, 'HTTP/1.1 401 '],
+    ['a close code', { refusal: 'closeCode' }, 'Refused'],
+  ])('is told with %s that it is refused, and handled no more', async (_name, edge, answer) => {
+    const gate = await gated(edge);
+    const client = await RawClient.open(gate.server);
+    client.socket.allowHalfOpen = true;
+    farm.onEnd(() => client.socket.destroy());
+    client.socket.end(Buffer.concat([ask3, notes(0, 3)]));
+    await gate.asking(1);
+    gate.asked[0]?.resolve(null);
+    await client.until(answer);
+    await client.closed;
+    await eventually(() => expect(gate.counts()).toEqual({ connections: 0, refused: 1 }));
+    expect(gate.gateway.notes).toEqual([]);
+  });
+
+  it('does not hold up a shutdown', async () => {
+    const gate = await gated({ limits: { admissionTime: 600_000 } });
+    const client = await RawClient.open(gate.server);
+    client.socket.allowHalfOpen = true;
+    client.socket.end(Buffer.concat([ask3, all]));
+    await gate.asking(1);
+    await gate.server.app.close();
+    await client.until('HTTP/1.1 503 ');
     expect(gate.gateway.notes).toEqual([]);
   });
 });
@@ -191,6 +335,14 @@ class ThrowingGateway {}
 })
 class LateGateway {}
 
+const verifying: ((verified: boolean) => void)[] = [];
+
+@WebSocketGateway({
+  path: '/chat',
+  verifyClient: (_info: unknown, decide: (verified: boolean) => void) => void verifying.push(decide),
+})
+class LateNotingGateway extends NotingGateway {}
+
 describe('a verifyClient of the gateway itself', () => {
   it('that throws harms nobody, and its client is refused', async () => {
     const server = await farm.server(farm.options(), {}, ThrowingGateway);
@@ -198,6 +350,29 @@ describe('a verifyClient of the gateway itself', () => {
     expect(await refusal(server, '/chat')).toBe(500);
     await eventually(() => expect(server.backplane.counters.connections).toBe(0));
     expect(escaped).toEqual([]);
+  });
+
+  it('that admits late hears to the end who has sent all and ended its side', async () => {
+    const server = await farm.server(farm.options(), {}, LateNotingGateway);
+    const gateway = server.app.get(LateNotingGateway);
+    const all = Buffer.concat([Buffer.from(handshake('/chat')), notes(0, 3), closeFrame()]);
+    const sendAll = async (): Promise<void> => {
+      const client = await RawClient.open(server);
+      client.socket.end(all);
+      await eventually(() => expect(verifying).toHaveLength(1));
+      await turn();
+      verifying.pop()?.(true);
+      await eventually(() => expect(gateway.notes.at(-1)).toBe('disconnected'));
+      expect(gateway.notes.splice(0)).toEqual(['connected /chat', ...numbers(3), 'disconnected']);
+    };
+    await sendAll();
+    // The first client of a path waits in another way than those who find another one there.
+    const staying = farm.client(server);
+    await eventually(() => expect(verifying).toHaveLength(1));
+    verifying.pop()?.(true);
+    await staying;
+    expect(gateway.notes.splice(0)).toEqual(['connected /chat']);
+    await sendAll();
   });
 
   it('that refuses late leaves nothing counted', async () => {

@@ -27,7 +27,8 @@ describe('a gateway that nobody could reach', () => {
     ['letters that no URL has', { path: '/chät' }],
     ['a query in its path', { path: '/chat?room=1' }],
     ['a fragment in its path', { path: '/chat#room' }],
-    ['an encoded path', { path: '/chat%20room' }],
+    ['a broken escape', { path: '/chat%2' }],
+    ['an escape of no digits', { path: '/chat%zz' }],
     ['a line break in its path', { path: '/chat\n' }],
     ['a namespace', { namespace: 'chat' }],
     ['a namespace beside its path', { path: '/chat', namespace: '/chat' }],
@@ -37,7 +38,7 @@ describe('a gateway that nobody could reach', () => {
     expect((error as Error).message).toContain("@WebSocketGateway({ path: '/chat' })");
   });
 
-  it.each(['/chat', 'chat', '/chat/', '/', '/a/b', '/v1.0/chat~x', undefined])(
+  it.each(['/chat', 'chat', '/chat/', '/', '/a/b', '/v1.0/chat~x', '/caf%C3%A9', undefined])(
     'is none at %s',
     async (path) => {
       await bootstrap(path === undefined ? {} : { path });

@@ -2,7 +2,8 @@ import { once } from 'node:events';
 import { type AddressInfo, Socket } from 'node:net';
 import { WebSocket, WebSocketServer } from 'ws';
 import { afterEach, describe, expect, it } from 'vitest';
-import { sendsAsIs, writeFrames } from '../../lib/adapter/fast-write.js';
+import { closeFrameReceived, sendsAsIs, writeControl, writeFrames } from '../../lib/adapter/fast-write.js';
+import { watchSockets } from '../../lib/adapter/watched-socket.js';
 import { ClientFrame } from '../../lib/protocol/client-frame.js';
 
 // The private members of ws that fast-write.ts uses: a new version of ws that changes them fails here first.
@@ -22,8 +23,12 @@ afterEach(async () => {
 });
 
 /** Both ends of one connection. */
-async function pair(perMessageDeflate: boolean | object): Promise<[ours: WebSocket, theirs: WebSocket]> {
+async function pair(
+  perMessageDeflate: boolean | object,
+  prepare: (server: WebSocketServer) => void = () => undefined,
+): Promise<[ours: WebSocket, theirs: WebSocket]> {
   server = new WebSocketServer({ host: '127.0.0.1', port: 0, perMessageDeflate });
+  prepare(server);
   await once(server, 'listening');
   const theirs = new WebSocket(`ws://127.0.0.1:${(server.address() as AddressInfo).port}`);
   const [connection] = await Promise.all([once(server, 'connection'), once(theirs, 'open')]);
@@ -97,5 +102,63 @@ describe('ready-made frames are not written', () => {
     theirs.terminate();
     await once(ours, 'close');
     expect(writeFrames(ours, wire('not this'))).toBe(false);
+  });
+});
+
+describe('control frames', () => {
+  const pong = Buffer.from([0x8a, 2, 0x68, 0x69]);
+
+  it('are taken while ws compresses a message, and do not get into it', async () => {
+    const [ours, theirs] = await pair({ threshold: 0 });
+    const received = messages(theirs, 2);
+    const answered = once(theirs, 'pong');
+    ours.send('x'.repeat(100_000));
+    ours.send('y');
+    expect(internals(ours)._sender._state).not.toBe(0);
+    await new Promise<void>((resolve) => writeControl(ours, pong, resolve));
+    expect(await answered).toEqual([Buffer.from('hi')]);
+    expect(await received).toEqual(['x'.repeat(100_000), 'y']);
+  });
+
+  it('are not written once the socket is gone', async () => {
+    const [ours, theirs] = await pair(false);
+    theirs.terminate();
+    await once(ours, 'close');
+    writeControl(ours, pong, () => expect.unreachable('It was written.'));
+  });
+});
+
+describe('a server of ws', () => {
+  it('makes its sockets of the class in its options, and closes them by close(), whoever begins', async () => {
+    const told: string[] = [];
+    const watch = ({ options }: WebSocketServer): void => {
+      const { WebSocket: Base = WebSocket } = options;
+      options.WebSocket = class extends Base {
+        override close(code?: number, data?: string | Buffer): void {
+          told.push(`${this.readyState} ${closeFrameReceived(this)}`);
+          super.close(code, data);
+        }
+      };
+    };
+    const begins: [string, (ours: WebSocket, theirs: WebSocket) => void][] = [
+      ['1 false,2 true', (ours) => ours.close()],
+      ['1 true', (_ours, theirs) => theirs.close()],
+      // An error of the protocol.
+      ['1 false', (_ours, theirs) => (internals(theirs)._socket as Socket).write(Buffer.from([0xf1, 0x80]))],
+    ];
+    for (const [expected, begin] of begins) {
+      const [ours, theirs] = await pair(false, watch);
+      ours.on('error', () => undefined);
+      const closed = new Promise((resolve) => ours.on('close', resolve));
+      begin(ours, theirs);
+      await closed;
+      expect(told.splice(0).join()).toBe(expected);
+    }
+  });
+
+  it('without such a class is refused', () => {
+    const bare = new WebSocketServer({ noServer: true });
+    bare.options.WebSocket = undefined;
+    expect(() => watchSockets(bare)).toThrow('This version of ws');
   });
 });

@@ -87,6 +87,20 @@ describe('a question leaves no timer and no listener on its signal', () => {
     expectNothingLeft();
   });
 
+  it('and is not kept open, or answered, by a server that was not asked', async () => {
+    const asked = ask(FAR);
+    await server.flushed();
+    const id = idAtPeer();
+    const stranger = 'stranger----';
+    server.hearsFrom(stranger, encodeAskReply({ id, asked: [`${stranger}.AAAAAAAAAAAA`] }));
+    server.hearsFrom(stranger, encodeAskReply({ id, asked: [FAR] }));
+    const payload = { protocol: jsonProtocol.code, bytes: Buffer.from('"forged"') };
+    server.hearsFrom(stranger, encodeAnswer({ id, connectionId: FAR, outcome: 'data', payload }));
+    farAnswers(id, 'far');
+    expect((await asked).answers.get(FAR)).toEqual({ outcome: 'data', value: 'far' });
+    expectNothingLeft();
+  });
+
   it('when nobody answered in time', async () => {
     const { connection } = server.client();
     const asked = ask(connection.id);

@@ -18,6 +18,11 @@ export function eventFrame(event: string, data?: unknown, id?: string | number):
   return clientFrame(JSON.stringify({ event, data, id }));
 }
 
+/** The client's goodbye, without a reason. */
+export function closeFrame(code = 1000): Buffer {
+  return clientFrame(Buffer.from([code >> 8, code & 0xff]), OPCODE.close);
+}
+
 /** A WebSocket handshake, as text. */
 export function handshake(path: string, headers: Readonly<Record<string, string>> = {}): string {
   const all = {

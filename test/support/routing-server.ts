@@ -79,7 +79,12 @@ export class RoutingServer {
 
   /** The peer publishes records. */
   hears(...records: Buffer[]): void {
-    const envelope = encodeEnvelope(PEER_ID, ++this.peerNumber, records);
+    this.hearsFrom(PEER_ID, ...records);
+  }
+
+  /** A server of this id publishes records. */
+  hearsFrom(origin: string, ...records: Buffer[]): void {
+    const envelope = encodeEnvelope(origin, ++this.peerNumber, records);
     this.transport.says.message(envelope, Buffer.from(this.channels.servers));
   }
 
@@ -88,6 +93,7 @@ export class RoutingServer {
     const sink = {
       write: ({ payload }: { payload: string | Buffer }) =>
         void client.received.push(JSON.parse(payload.toString())),
+      isFull: false,
       flush: () => undefined,
       close: (code: number) => void client.closed.push(code),
     };

@@ -1,0 +1,62 @@
+import { describe, expect, it } from 'vitest';
+import { comparablePath, requestPath } from '../../lib/adapter/request-path.js';
+import { withSeed } from '../support/seed.js';
+
+describe('the path of a request target', () => {
+  it.each([
+    ['/chat', '/chat'],
+    ['/chat/', '/chat'],
+    ['/chat///', '/chat'],
+    ['/chat?a=/b/', '/chat'],
+    ['/', '/'],
+    ['/?', '/'],
+    ['http://host/chat', '/chat'],
+    ['HTTPS://user:secret@host:8080/chat/?token=http://x/y', '/chat'],
+    ['wss://[::1]:443/chat', '/chat'],
+    ['http://host', '/'],
+    ['http://host?a', '/'],
+    ['/ch%61t', '/chat'],
+    ['/%63%68%61%74', '/chat'],
+    ['http://host/%7Eme', '/~me'],
+    ['/a%2db%2D', '/a-b-'],
+    ['/caf%c3%a9', '/caf%C3%A9'],
+  ])('of %s is %s', (target, path) => expect(requestPath(target)).toBe(path));
+
+  it.each([
+    ['//chat', 'another path'],
+    ['/CHAT', 'another path'],
+    ['/chat%2F', 'a slash that is part of a name'],
+    ['/ch%2561t', 'decoded once'],
+    ['/%2E%2E/chat', 'not resolved'],
+    ['/ch%6', 'half an escape'],
+    ['/ch%zzt', 'no escape'],
+    ['http:/chat', 'no host'],
+    ['http:///chat', 'no host'],
+    ['1http://host/chat', 'no scheme'],
+    ['*', 'no path'],
+    ['chat', 'no path'],
+    ['host:80', 'no path'],
+    ['/chat#x', 'a fragment, which is part of no target'],
+  ])('of %s is not /chat: %s', (target) => expect(requestPath(target)).not.toBe('/chat'));
+
+  it('of nothing is /', () => {
+    expect(requestPath(undefined)).toBe('/');
+    expect(requestPath('')).toBe('/');
+  });
+
+  it('of random text is text that stays as it is, and comes without delay', () =>
+    withSeed((random) => {
+      const escapes = ['/', '//', '%41', '%2f', '%2F', '?', '#', 'http://', 'a', '..', '[', '\u00ff', '\0'];
+      for (let round = 0; round < 5000; round++) {
+        const text = (parts: string[]): string =>
+          Array.from({ length: random.below(12) }, () => random.pick(parts)).join('');
+        const path = requestPath(text(escapes));
+        // One form: what has it keeps it.
+        expect(comparablePath(path)).toBe(path);
+        expect(requestPath(text([...escapes, '%', '%zz', '%4']))).not.toBe('');
+      }
+      const began = performance.now();
+      for (const flood of ['/', '/a', '%41', '%', 'http://']) requestPath(flood.repeat(16_000));
+      expect(performance.now() - began).toBeLessThan(1000);
+    }));
+});

@@ -1,0 +1,28 @@
+import { Module } from '@nestjs/common';
+import { WebSocketGateway } from '@nestjs/websockets';
+import { type BackplaneConnection, RedisBackplaneModule } from 'nestjs-redis-backplane';
+import { closeWhenTold, serve } from './serve.js';
+
+// A server that renews its clients when they are gone already, as an app does whose token refresh comes late.
+
+const HOUR_MS = 3_600_000;
+
+@WebSocketGateway({ path: '/chat' })
+class RenewingGateway {
+  handleDisconnect(client: BackplaneConnection): void {
+    client.renew(new Date(Date.now() + HOUR_MS));
+  }
+}
+
+@Module({
+  imports: [
+    RedisBackplaneModule.forRoot({
+      connection: 'memory:',
+      authenticate: () => ({ expiresAt: new Date(Date.now() + HOUR_MS) }),
+    }),
+  ],
+  providers: [RenewingGateway],
+})
+class RenewingModule {}
+
+closeWhenTold(await serve(RenewingModule));
