@@ -1,5 +1,5 @@
 import type { BackplaneConnection } from '../../lib/broadcast/backplane-connection.js';
-import { ConnectionNotFoundError } from '../../lib/routing/request.errors.js';
+import { ConnectionClosedError, ConnectionNotFoundError } from '../../lib/routing/request.errors.js';
 import { connectMember } from './acceptance.js';
 import type { ChatServer } from './chat-app.js';
 import { Clock, type Emitted, MemberModel } from './membership-model.js';
@@ -90,8 +90,7 @@ export class MembershipRace {
 
   private async join(group: string, { connection, model } = this.random.pick(this.present)): Promise<void> {
     const join = model.join(group, true);
-    await connection.join(group);
-    join.done();
+    if (await this.reached(model, connection.join(group))) join.done();
   }
 
   private async leave(group: string): Promise<void> {
@@ -140,13 +139,14 @@ export class MembershipRace {
     await this.connect(model.server);
   }
 
-  /** A command finds nobody only where the connection is about to go. */
-  private async reached(model: MemberModel, command: Promise<void>): Promise<boolean> {
+  /** A call finds the connection gone only where it is about to go. */
+  private async reached(model: MemberModel, call: Promise<void>): Promise<boolean> {
     try {
-      await command;
+      await call;
       return true;
     } catch (error) {
-      if (error instanceof ConnectionNotFoundError && model.ending) return false;
+      const isGone = error instanceof ConnectionNotFoundError || error instanceof ConnectionClosedError;
+      if (isGone && model.ending) return false;
       throw error;
     }
   }
