@@ -1,4 +1,4 @@
-import { FaultSuite } from './fault-suite.js';
+import { FaultSuite } from '../../faults/fault-suite.js';
 
 // The negative twins: with a mechanism taken out of the servers' processes a fault misses its target, so the check of
 // the fault can fail. The columns tell the mechanisms of a farm apart.
