@@ -24,10 +24,10 @@ import {
   onSocketClose,
   onSocketError,
   onSocketPing,
-  onTcpEnd,
   type UpgradedSocket,
   type WatchedSocket,
   watchSockets,
+  watchTcpEnd,
 } from './watched-socket.js';
 
 export type ConnectListener = (client: BackplaneConnection, request: IncomingMessage) => void;
@@ -178,7 +178,7 @@ export class PathServer implements SessionHost {
       this.wsServer.handleUpgrade(request, socket, NOTHING, (webSocket: WatchedSocket) => {
         upgrading.delete(socket);
         socket.webSocket = webSocket;
-        socket.prependListener('end', onTcpEnd);
+        watchTcpEnd(socket);
         this.opened(webSocket, request, result);
       });
       if (upgrading.has(socket)) socket.once('close', () => upgrading.delete(socket));
