@@ -92,13 +92,14 @@ backplane.errors$.subscribe();
 
 process.on('message', (order: ServerOrder) => {
   if (order.order === 'report') void report();
-  else if (order.order === 'invoke') invoke(order.connectionId);
+  else if (order.order === 'invoke') void invoke(order.connectionId).catch(() => undefined);
   else void app.close().then(() => process.exit(0));
 });
 
-function invoke(connectionId: string): void {
+/** A forged record may have told the session an id that is none. */
+async function invoke(connectionId: string): Promise<void> {
   const target = broadcaster.gateway('/fuzz').connection(connectionId);
-  target.invoke('question', 1, { timeout: INVOKE_TIMEOUT }).catch(() => undefined);
+  await target.invoke('question', 1, { timeout: INVOKE_TIMEOUT });
 }
 
 async function report(): Promise<void> {

@@ -1,12 +1,15 @@
 import { connect, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { decode } from '@msgpack/msgpack';
+import type { PayloadLimits } from '../../lib/protocol/payload-limits.js';
+import { scanMsgpack } from '../../lib/protocol/scan-msgpack.js';
 import type { ProtocolName } from './client-messages.js';
 
 const HEADER_END = Buffer.from('\r\n\r\n');
 /** A server that has not answered by then is busy with other cases: this one goes on without the answer. */
 const PATIENCE_MS = 500;
 const LOOK_MS = 5;
+const READABLE: PayloadLimits = { maxDepth: 200, maxElements: 1_000_000 };
 const MAX_REMEMBERED = 200;
 const KEPT_CHARACTERS = 2000;
 
@@ -142,9 +145,14 @@ export class RawSession {
 function decoded(opcode: number, payload: Buffer): ServerFrame | undefined {
   try {
     const message: unknown =
-      opcode === 1 ? JSON.parse(payload.toString()) : opcode === 2 ? decode(payload) : undefined;
+      opcode === 1 ? JSON.parse(payload.toString()) : opcode === 2 ? decodedMsgpack(payload) : undefined;
     return typeof message === 'object' && message !== null ? message : undefined;
   } catch {
     return undefined;
   }
+}
+
+/** A forged record can bring a client bytes that claim millions of elements, and the decoder would make room for them. */
+function decodedMsgpack(payload: Buffer): unknown {
+  return scanMsgpack(payload, READABLE) === undefined ? decode(payload) : undefined;
 }

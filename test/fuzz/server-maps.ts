@@ -1,6 +1,6 @@
 /** Objects of Node, Redis and rxjs are theirs to keep tidy, and lead to the whole process. */
 const FOREIGN =
-  /^(Socket|TLSSocket|Server|WebSocket|WebSocketServer|Redis|Cluster|Timeout|Immediate|IncomingMessage|Logger|ModulesContainer|HttpAdapterHost|ApplicationConfig|Buffer|Uint8Array|.*Subscriber|.*Subscription)$/;
+  /^(Socket|TLSSocket|Server|WebSocket|WebSocketServer|Redis|Cluster|Denque|Timeout|Immediate|IncomingMessage|Logger|ModulesContainer|HttpAdapterHost|ApplicationConfig|Buffer|Uint8Array|.*Subscriber|.*Subscription)$/;
 const MAX_OBJECTS = 200_000;
 
 /**
