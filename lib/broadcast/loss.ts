@@ -25,8 +25,8 @@ export function toLoss(loss: RoutedLoss, dispatcher: Dispatcher): Loss {
   return {
     path,
     targets,
-    from: toDate(loss.from),
-    to: toDate(loss.to),
+    from: new Date(loss.from),
+    to: new Date(loss.to),
     certainty,
     origin,
     affected: new Target({
@@ -38,8 +38,4 @@ export function toLoss(loss: RoutedLoss, dispatcher: Dispatcher): Loss {
       volatile: false,
     }),
   };
-}
-
-function toDate(time: number): Date {
-  return new Date(performance.timeOrigin + time);
 }

@@ -102,7 +102,7 @@ export interface BusLoss {
   readonly channels: readonly string[] | 'all';
   /** The server whose messages they are; `undefined` for all. */
   readonly origin?: string;
-  /** When they were published, as `performance.now()` counts. */
+  /** When they were emitted, in milliseconds of the time of day, as `Date.now()` counts. */
   readonly from: number;
   readonly to: number;
   /** `known`: a message was missed; `possible`: whatever was published then was. */

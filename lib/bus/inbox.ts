@@ -12,6 +12,8 @@ type Unreadable = Extract<DecodedEnvelope, { ok: false }>;
 
 export interface InboxEvents {
   readonly receive: RecordReceiver;
+  /** An own envelope came back. */
+  echo(number: number, channel: Buffer): void;
   /** Another server asks who is there. */
   rollCall(): void;
   report(error: BackplaneError): void;
@@ -38,11 +40,11 @@ export class Inbox {
   }
 
   /** Never throws: whatever comes, the next message is read. */
-  read(bytes: Buffer): void {
+  read(bytes: Buffer, channel: Buffer): void {
     const decoded = decodeEnvelope(bytes);
     if (!decoded.ok) return this.drop(decoded, bytes.length);
     try {
-      if (decoded.envelope.origin === this.serverId) this.readOwn(decoded.envelope);
+      if (decoded.envelope.origin === this.serverId) this.readOwn(decoded.envelope, channel);
       else this.readOther(decoded.envelope, bytes.length);
     } catch (error) {
       if (!(error instanceof MalformedBytesError)) throw error;
@@ -50,9 +52,10 @@ export class Inbox {
     }
   }
 
-  private readOwn({ number, records }: Envelope): void {
+  private readOwn({ number, records }: Envelope, channel: Buffer): void {
     const { heardUntil } = this.hearing;
     this.hearing.echo(number);
+    this.events.echo(number, channel);
     for (const { kind, body } of records) {
       if (kind !== RecordKind.Heartbeat) continue;
       const { number: beat } = decodeHeartbeat(body);
@@ -83,10 +86,10 @@ export class Inbox {
   }
 
   private readBeat(origin: string, body: Buffer): void {
-    const { number, sentAt } = decodeHeartbeat(body);
+    const { number, sentAt, publishMs } = decodeHeartbeat(body);
     const witnessed = this.peers.sentAt(origin, sentAt);
     if (witnessed !== undefined) this.hearing.witness(witnessed);
-    const gap = this.peers.beat(origin, number, this.hearing.lagMs);
+    const gap = this.peers.beat(origin, number, this.hearing.lagMs, publishMs);
     if (gap) this.outage.missed({ channels: 'all', origin, ...gap, certainty: 'possible' });
   }
 

@@ -1,6 +1,7 @@
 import { encodeEnvelope } from '../protocol/envelope.js';
 import type { Accepted } from './bus.js';
 import { Deferred } from './deferred.js';
+import { PublishDelay } from './publish-delay.js';
 import { PublishRefusedError, type Transport } from './transport.js';
 
 /** An envelope is not filled further than this: past 64 KiB sharing saves nothing. */
@@ -26,6 +27,7 @@ export class Outbox {
   private readonly inFlight = new Set<Parcel>();
   private inFlightBytes = 0;
   private number = 0;
+  private readonly delay = new PublishDelay();
 
   constructor(
     private readonly serverId: string,
@@ -54,6 +56,22 @@ export class Outbox {
     parcel.records.push(record);
     parcel.bytes += record.length;
     return parcel.outcome.promise;
+  }
+
+  /** Publishes an envelope without records, behind everything else that was given before. */
+  sendEmpty(channel: string): { readonly number: number; readonly accepted: Promise<Accepted> } {
+    this.flush();
+    const parcel: Parcel = { channels: [channel], records: [], bytes: 0, outcome: new Deferred(), sentAt: 0 };
+    this.send(parcel);
+    return { number: this.number, accepted: parcel.outcome.promise };
+  }
+
+  /** For how long the slowest publish of late was under way, or is: called with each heartbeat. */
+  takeDelay(): number {
+    const [oldest] = this.inFlight;
+    const ms = Math.max(this.delay.ms, oldest ? this.now() - oldest.sentAt : 0);
+    this.delay.next();
+    return ms;
   }
 
   /** Sends now what the end of the tick would send. */
@@ -110,7 +128,10 @@ export class Outbox {
     this.inFlight.delete(parcel);
     this.inFlightBytes -= bytes * channels.length;
     const [failure] = failures;
-    if (!failure) return outcome.resolve('accepted');
+    if (!failure) {
+      this.delay.add(this.now() - parcel.sentAt);
+      return outcome.resolve('accepted');
+    }
     const refused =
       failures.length === channels.length && failures.every((error) => error instanceof PublishRefusedError);
     // Refused on one channel and taken, or perhaps taken, on another: some may have it.

@@ -11,8 +11,6 @@ const SILENT_MS = 60_000;
 const FORGOTTEN_AFTER_MS = 10 * 60_000;
 /** No server publishes so much between two messages that are heard of it: such a number is not its own. */
 const MAX_JUMP = 1_000_000_000;
-/** What is heard of a server was sent a little earlier: a gap may begin so much before. */
-const TRAVEL_MS = 50;
 
 interface Peer {
   readonly clock: PeerClock;
@@ -26,6 +24,8 @@ interface Peer {
   beat: { readonly number: number; readonly heardAt: number } | undefined;
   /** From the first to the last silence of more than a heartbeat since `beat`. */
   pause: Gap | undefined;
+  /** For how long its slowest publish of late was under way. */
+  publishMs: number;
 }
 
 /** A time in which something of a server may have been missed. */
@@ -58,6 +58,13 @@ export class Peers implements PeerView {
     return new Set(this.silentSince.keys());
   }
 
+  /** For how long the slowest publish of any of them was under way of late. */
+  get publishMs(): number {
+    let slowest = 0;
+    for (const { publishMs } of this.known.values()) slowest = Math.max(slowest, publishMs);
+    return slowest;
+  }
+
   whenHeardFor(ms: number, signal?: AbortSignal): Promise<void> {
     if (this.closed || signal?.aborted || this.hasHeardFor(ms)) return Promise.resolve();
     return new Promise((resolve) => {
@@ -86,6 +93,7 @@ export class Peers implements PeerView {
         excusedAt: now,
         beat: undefined,
         pause: undefined,
+        publishMs: 0,
       });
       return 'new';
     }
@@ -104,18 +112,20 @@ export class Peers implements PeerView {
    * A heartbeat of this server was heard.
    *
    * @param lagMs how old what is heard may be
+   * @param publishMs for how long its slowest publish of late was under way
    * @returns when others before it were not heard, if so
    */
-  beat(serverId: string, number: number, lagMs: number): Gap | undefined {
+  beat(serverId: string, number: number, lagMs: number, publishMs = 0): Gap | undefined {
     const peer = this.known.get(serverId);
     if (!peer) return undefined;
     const { beat: last, pause } = peer;
     const now = this.now();
     peer.beat = { number, heardAt: now };
+    peer.publishMs = publishMs;
     peer.pause = undefined;
     if (!last || number <= last.number + 1) return undefined;
     const gap = pause ?? { from: last.heardAt, to: now };
-    return { from: gap.from - lagMs - TRAVEL_MS, to: gap.to };
+    return { from: gap.from - lagMs, to: gap.to };
   }
 
   /** When a heartbeat of this server was sent, on our clock; `undefined` while too little is known of its clock. */

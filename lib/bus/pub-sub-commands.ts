@@ -5,8 +5,6 @@ export interface PubSubCommands {
   publish(client: Redis, channel: string, bytes: Buffer): Promise<unknown>;
   subscribe(client: Redis, channels: readonly string[]): Promise<unknown>;
   unsubscribe(client: Redis, channels: readonly string[]): Promise<unknown>;
-  /** What a Redis user must be granted to publish. */
-  readonly publishRight: string;
 }
 
 /** Channels of the whole server; in a cluster, of all of its nodes. */
@@ -14,7 +12,6 @@ export const CLASSIC: PubSubCommands = {
   publish: (client, channel, bytes) => client.publish(channel, bytes),
   subscribe: (client, channels) => client.subscribe(...channels),
   unsubscribe: (client, channels) => client.unsubscribe(...channels),
-  publishRight: '+publish',
 };
 
 /** Channels that belong to slots, and to the nodes that own those. One command takes channels of one slot only. */
@@ -22,5 +19,4 @@ export const SHARDED: PubSubCommands = {
   publish: (client, channel, bytes) => client.spublish(channel, bytes),
   subscribe: (client, channels) => client.ssubscribe(...channels),
   unsubscribe: (client, channels) => client.sunsubscribe(...channels),
-  publishRight: '+spublish',
 };

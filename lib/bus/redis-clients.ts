@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { Redis, type RedisOptions } from 'ioredis';
 import { InvalidOptionsError } from '../options/invalid-options.error.js';
 import type { RedisRole } from '../options/redis-backplane-options.js';
+import { batches } from './batches.js';
 import { DISCONNECT_TIMEOUT_MS, endClient } from './client-socket.js';
 import { CLASSIC } from './pub-sub-commands.js';
 import { type SentinelEvents, SentinelWatch } from './sentinel-watch.js';
@@ -10,8 +11,6 @@ const CONNECT_TIMEOUT_MS = 1000;
 const RETRY_CAP_MS = 500;
 /** Replies that are still awaited at the end are not waited for longer than this. */
 const QUIT_TIMEOUT_MS = 500;
-/** Channels in one UNSUBSCRIBE, as in one SUBSCRIBE. */
-const BATCH = 512;
 
 /**
  * What every client of the backplane must have:
@@ -105,10 +104,8 @@ export class UserRedisClients implements RedisClients {
   /** What else its owner has subscribed stays. Without a connection, Redis has forgotten all of it anyway. */
   async close(client: Redis, subscribed: readonly string[] = []): Promise<void> {
     if (client.status !== 'ready') return;
-    const batches: Promise<unknown>[] = [];
-    for (let start = 0; start < subscribed.length; start += BATCH)
-      batches.push(CLASSIC.unsubscribe(client, subscribed.slice(start, start + BATCH)));
-    await within(QUIT_TIMEOUT_MS, Promise.allSettled(batches));
+    const left = batches(subscribed).map((channels) => CLASSIC.unsubscribe(client, channels));
+    await within(QUIT_TIMEOUT_MS, Promise.allSettled(left));
   }
 
   /** Whoever makes the clients has the say where they connect to. */

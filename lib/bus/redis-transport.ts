@@ -1,5 +1,7 @@
 import type { Redis } from 'ioredis';
 import { InvalidOptionsError } from '../options/invalid-options.error.js';
+import { LinkUpkeep } from './link-upkeep.js';
+import { isReplyError, withAdvice } from './permissions.js';
 import { CLASSIC, type PubSubCommands } from './pub-sub-commands.js';
 import { type RedisClients, retryDelay } from './redis-clients.js';
 import { RedisLink } from './redis-link.js';
@@ -25,6 +27,7 @@ export class RedisTransport implements Transport {
   private publisher: RedisLink | undefined;
   private subscriber: RedisLink | undefined;
   private watch: SentinelWatch | undefined;
+  private readonly upkeeps: LinkUpkeep[] = [];
   private corked: Redis['stream'] | undefined;
   private readonly factoryTimers = new Map<LinkRole, NodeJS.Timeout>();
   private closed = false;
@@ -50,14 +53,13 @@ export class RedisTransport implements Transport {
   }
 
   publish(channel: string, bytes: Buffer): Promise<void> {
-    if (!this.publisher?.isUp)
+    const { publisher } = this;
+    if (!publisher?.isUp)
       return Promise.reject(new PublishRefusedError('the publisher link to Redis is down'));
-    this.cork(this.publisher.client.stream);
-    return this.commands
-      .publish(this.publisher.client, channel, bytes)
-      .then(ignoreReply, (error: unknown) => {
-        throw isReplyError(error) ? this.refusal(error) : error;
-      });
+    this.cork(publisher.client.stream);
+    return this.commands.publish(publisher.client, channel, bytes).then(ignoreReply, (error: unknown) => {
+      throw isReplyError(error) ? this.refusal(error, publisher) : error;
+    });
   }
 
   async subscribe(channels: readonly string[]): Promise<void> {
@@ -66,14 +68,18 @@ export class RedisTransport implements Transport {
     try {
       await this.commands.subscribe(this.subscriber.client, channels);
     } catch (error) {
-      throw isReplyError(error) ? new SubscriptionRefusedError(error.message, { cause: error }) : error;
+      throw this.subscriptionError(error, this.subscriber);
     }
   }
 
   async unsubscribe(channels: readonly string[]): Promise<void> {
     if (!this.subscriber?.isUp) return;
     for (const channel of channels) this.subscribed.delete(channel);
-    await this.commands.unsubscribe(this.subscriber.client, channels);
+    try {
+      await this.commands.unsubscribe(this.subscriber.client, channels);
+    } catch (error) {
+      throw this.subscriptionError(error, this.subscriber);
+    }
   }
 
   reset(cause: Error): void {
@@ -85,6 +91,7 @@ export class RedisTransport implements Transport {
     this.closed = true;
     this.watch?.close();
     for (const timer of this.factoryTimers.values()) clearTimeout(timer);
+    for (const upkeep of this.upkeeps) upkeep.stop();
     const links = [this.publisher, this.subscriber].filter((link) => link !== undefined);
     await Promise.all(
       links.map(async (link) => {
@@ -99,9 +106,14 @@ export class RedisTransport implements Transport {
   private async openLink(role: LinkRole, events: TransportEvents, attempt = 1): Promise<void> {
     try {
       const isDemoted = (node: string): boolean => this.watch?.isDemoted(node) ?? false;
-      const link = new RedisLink(role, await this.clients.create(role), events, isDemoted);
+      const client = await this.clients.create(role);
+      const upkeep = new LinkUpkeep(role, client, (error) =>
+        events.problem(this.missingRight(error, client)),
+      );
+      const link = new RedisLink(role, client, upkeep.during(events), isDemoted);
       if (this.closed) return link.detach();
       this[role] = link;
+      this.upkeeps.push(upkeep);
       link.connect();
     } catch (error) {
       const cause = error instanceof Error ? error : new Error(String(error));
@@ -117,14 +129,19 @@ export class RedisTransport implements Transport {
     }
   }
 
-  private refusal(error: Error): PublishRefusedError {
+  private refusal(error: Error, { client }: RedisLink): PublishRefusedError {
     const Refusal = TEMPORARY.test(error.message) ? PublishRefusedError : PublishDeniedError;
-    return new Refusal(this.explain(error), { cause: error });
+    return new Refusal(withAdvice(error, client.options.username, this.pattern), { cause: error });
   }
 
-  private explain({ message }: Error): string {
-    if (!message.startsWith('NOPERM')) return message;
-    return `${message}. Grant the Redis user the channels "&${this.pattern}" and ${this.commands.publishRight}`;
+  private missingRight(error: Error, { options }: Redis): Error {
+    return new Error(withAdvice(error, options.username, this.pattern), { cause: error });
+  }
+
+  private subscriptionError(error: unknown, { client }: RedisLink): unknown {
+    if (!isReplyError(error)) return error;
+    const message = withAdvice(error, client.options.username, this.pattern);
+    return new SubscriptionRefusedError(message, { cause: error });
   }
 
   /** Publishes of one tick leave in one write(2), which is most of what a publish costs. */
@@ -141,8 +158,3 @@ export class RedisTransport implements Transport {
 
 /** To how many it went is of no use: the others' clients may be none of them. */
 function ignoreReply(): void {}
-
-/** Redis itself answered with an error, so it did not take the command. */
-export function isReplyError(error: unknown): error is Error {
-  return error instanceof Error && error.name === 'ReplyError';
-}

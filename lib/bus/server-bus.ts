@@ -1,25 +1,31 @@
 import { BehaviorSubject, type Observable, Subject, firstValueFrom, race, timer } from 'rxjs';
-import { encodeRecord } from '../protocol/envelope.js';
-import { encodeHeartbeat } from '../protocol/heartbeat-record.js';
 import type { ChannelNames } from '../protocol/channel-names.js';
+import { encodeRecord } from '../protocol/envelope.js';
 import { RecordKind } from '../protocol/record-kind.js';
+import { Audit } from './audit.js';
 import type { Accepted, Bus, BusCounters, Pipe, RecordReceiver } from './bus.js';
 import { BackplaneError } from './bus.errors.js';
 import { Hearing } from './hearing.js';
+import { Heartbeats } from './heartbeats.js';
 import { Inbox } from './inbox.js';
 import { Outage } from './outage.js';
 import { Outbox } from './outbox.js';
 import { Peers } from './peers.js';
 import { RedisConnectError } from './redis-connect.error.js';
 import { type BackplaneStatus, type StatusFacts, decideStatus, sameStatus, whenSettled } from './status.js';
+import type { SubscriptionEvents } from './subscription-news.js';
+import { subscribeDenied, subscriptionRepaired, unsubscribeDenied } from './subscription-reports.js';
 import { Subscriptions } from './subscriptions.js';
 import { type LinkRole, PublishRefusedError, type Transport, type TransportEvents } from './transport.js';
 
-const NO_BODY = Buffer.alloc(0);
-const ROLL_CALL = encodeRecord(RecordKind.RollCall, NO_BODY);
-const GOODBYE = encodeRecord(RecordKind.Goodbye, NO_BODY);
+const GOODBYE = encodeRecord(RecordKind.Goodbye, Buffer.alloc(0));
 /** A goodbye to a Redis that does not answer is not waited for longer than this. */
 const GOODBYE_TIMEOUT_MS = 500;
+/** A SUBSCRIBE that has not been answered after this long will not be: the same as for an own message that should come back. */
+const SUBSCRIBE_DEADLINE_MS = 3000;
+/** What is missed was emitted a little before Redis took it: so much at least, and by no more than the promise leaves room for. */
+const MIN_TRAVEL_MS = 50;
+const MAX_TRAVEL_MS = 1000;
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -30,6 +36,8 @@ export class ServerBus implements Bus {
   private readonly errors = new Subject<BackplaneError>();
   private readonly subscriptions: Subscriptions;
   private readonly outbox: Outbox;
+  private readonly heartbeats: Heartbeats;
+  private readonly audit: Audit;
   private readonly hearing: Hearing;
   private readonly inbox: Inbox;
   private readonly linksUp = new Set<LinkRole>();
@@ -41,20 +49,14 @@ export class ServerBus implements Bus {
     retry: undefined,
     subscribed: false,
     echoed: false,
-    deniedChannels: [],
+    denied: { count: 0, first: undefined },
   };
-  private readonly outage = new Outage(this.now);
+  private readonly outage = new Outage(this.now, () =>
+    Math.min(MAX_TRAVEL_MS, Math.max(MIN_TRAVEL_MS, this.peers.publishMs)),
+  );
   private channelsRestored = 0;
   private goodbye: Promise<void> | undefined;
   private closing: Promise<void> | undefined;
-  private answeringRollCall = false;
-  private beats = 0;
-  /** The highest number that a heartbeat ever had: others may have heard it, whatever became of its publish. */
-  private highestBeat = 0;
-  /** Where this server publishes to. */
-  private node: string | undefined;
-  /** What this server published of late may not have been heard by the others. */
-  private unheard = false;
   /** What was told on `errors$` of the outage under way. */
   private toldProblem: string | undefined;
 
@@ -81,19 +83,26 @@ export class ServerBus implements Bus {
     private readonly transport: Transport,
     publishTimeoutMs: number,
   ) {
-    this.subscriptions = new Subscriptions(transport, {
-      denied: (channel, cause) => this.reportDenied(channel, cause),
-      granted: (channel, deafSince) => this.granted(channel, deafSince),
+    this.subscriptions = new Subscriptions(transport, this.subscriptionEvents, this.now);
+    this.audit = new Audit(this.subscriptions, this.now, {
+      send: (channel) => this.outbox.sendEmpty(channel),
+    });
+    this.heartbeats = new Heartbeats(this.now, {
+      publish: (record) => this.publish([channels.servers], record),
+      failed: (cause) =>
+        this.report(new BackplaneError('publish', 'A heartbeat could not be published.', { cause })),
+      publishMs: () => this.outbox.takeDelay(),
     });
     this.hearing = new Hearing(this.now, {
-      beat: () => this.beat(!this.facts.echoed),
+      beat: () => this.beat(),
       echoed: () => this.echoed(),
       deaf: (silentMs) => this.deaf(silentMs),
       look: (lateMs) => this.look(lateMs),
     });
     this.inbox = new Inbox(serverId, this.now, this.peers, this.hearing, this.outage, {
       receive: (origin, kind, body) => this.receive(origin, kind, body),
-      rollCall: () => this.answerRollCall(),
+      echo: (number, channel) => this.audit.heard(number, channel),
+      rollCall: () => this.heartbeats.answerRollCall(),
       report: (error) => this.report(error),
     });
     const onSent = (number: number): void => {
@@ -152,7 +161,8 @@ export class ServerBus implements Bus {
   }
 
   private async endHearing(): Promise<void> {
-    // A heartbeat after the goodbye would say the opposite. Publishes go on timing out until the end.
+    this.heartbeats.end();
+    // Publishes go on timing out until the end.
     this.hearing.end();
     const goodbye = this.publish([this.channels.servers], GOODBYE).catch(() => undefined);
     if (this.facts.linksUp) await firstValueFrom(race(goodbye, timer(GOODBYE_TIMEOUT_MS)));
@@ -174,7 +184,7 @@ export class ServerBus implements Bus {
   private readonly transportEvents: TransportEvents = {
     up: (link, node) => {
       this.linksUp.add(link);
-      if (link === 'publisher') this.publishTo(node);
+      if (link === 'publisher') this.heartbeats.publishTo(node);
       if (link === 'subscriber') void this.restore();
       const linksUp = this.linksUp.size === 2;
       this.update({ linksUp, retry: linksUp ? undefined : this.facts.retry });
@@ -183,6 +193,7 @@ export class ServerBus implements Bus {
     down: (link, cause) => {
       this.linksUp.delete(link);
       this.hearing.end();
+      this.audit.reset();
       this.peers.deaf();
       if (link === 'subscriber') {
         this.outage.deaf(this.hearing.heardUntil);
@@ -198,22 +209,21 @@ export class ServerBus implements Bus {
     },
     moved: (since) => {
       this.outage.deaf(since);
-      this.unheard = true;
+      this.heartbeats.skip();
     },
     problem: (cause) => this.report(new BackplaneError('connect', cause.message, { cause })),
-    message: (bytes) => this.inbox.read(bytes),
+    message: (bytes, channel) => {
+      // A client that its owner uses for something else brings other messages, too.
+      if (this.channels.owns(channel)) this.inbox.read(bytes, channel);
+    },
   };
 
-  /** Whoever is on another node than this server for a moment does not hear it, and neither has a link that tells. */
-  private publishTo(node: string | undefined): void {
-    if (this.node !== undefined && this.node !== node) this.unheard = true;
-    this.node = node;
-  }
-
   private async restore(): Promise<void> {
-    this.channelsRestored = await this.subscriptions.restore();
-    if (!this.linksUp.has('subscriber')) return;
-    this.update({ subscribed: true, deniedChannels: this.subscriptions.denied });
+    const channels = await this.subscriptions.restore();
+    // The link was lost again; the next one is restored by itself.
+    if (channels === undefined) return;
+    this.channelsRestored = channels;
+    this.update({ subscribed: true, denied: this.subscriptions.denied });
     this.prove();
   }
 
@@ -224,31 +234,9 @@ export class ServerBus implements Bus {
     this.hearing.begin();
   }
 
-  private beat(asking: boolean): void {
-    if (this.goodbye) return;
-    // A number that is skipped tells the others that they may have missed something.
-    this.beats = this.unheard ? this.highestBeat + 2 : this.beats + 1;
-    this.unheard = false;
-    const number = this.beats;
-    this.highestBeat = Math.max(this.highestBeat, number);
-    const heartbeat = encodeHeartbeat({ number, sentAt: this.now() });
-    this.publish([this.channels.servers], asking ? Buffer.concat([heartbeat, ROLL_CALL]) : heartbeat).catch(
-      (cause: unknown) => {
-        // Nobody shall miss a heartbeat that was never sent.
-        this.beats = Math.min(this.beats, number - 1);
-        this.report(new BackplaneError('publish', 'A heartbeat could not be published.', { cause }));
-      },
-    );
-  }
-
-  /** Once, however many ask in a turn: a farm that starts as one asks as often as it has servers. */
-  private answerRollCall(): void {
-    if (this.answeringRollCall) return;
-    this.answeringRollCall = true;
-    setImmediate(() => {
-      this.answeringRollCall = false;
-      this.beat(false);
-    });
+  private beat(): void {
+    if (this.facts.echoed) this.audit.next();
+    this.heartbeats.beat(!this.facts.echoed);
   }
 
   private echoed(): void {
@@ -268,22 +256,29 @@ export class ServerBus implements Bus {
   private look(lateMs: number): void {
     if (lateMs > 0) this.peers.excuse(lateMs);
     this.outbox.timeOut();
+    this.outage.look();
     this.peers.sweep();
-    if (this.facts.deniedChannels.length > 0) {
-      this.subscriptions.retryDenied();
-      this.update({ deniedChannels: this.subscriptions.denied });
-    }
+    this.subscriptions.look(lateMs);
+    const { unansweredMs } = this.subscriptions;
+    if (unansweredMs > SUBSCRIBE_DEADLINE_MS)
+      this.transport.reset(
+        new Error(`Redis has not answered a SUBSCRIBE or UNSUBSCRIBE for ${Math.round(unansweredMs)} ms`),
+      );
   }
 
-  private granted(channel: string, deafSince: number): void {
-    this.update({ deniedChannels: this.subscriptions.denied });
-    this.outage.missed({ channels: [channel], from: deafSince, to: this.now(), certainty: 'possible' });
-  }
+  private readonly subscriptionEvents: SubscriptionEvents = {
+    refusedChanged: () => this.update({ denied: this.subscriptions.denied }),
+    denied: (channels, cause) => this.report(subscribeDenied(channels, cause)),
+    leaveDenied: (channels, cause) => this.report(unsubscribeDenied(channels, cause)),
+    granted: (channels, deafSince) => this.missedOn(channels, deafSince),
+    repaired: (channels, deafSince) => {
+      this.report(subscriptionRepaired(channels));
+      this.missedOn(channels, deafSince);
+    },
+  };
 
-  private reportDenied(channel: string, cause: Error): void {
-    this.update({ deniedChannels: this.subscriptions.denied });
-    const message = `Redis refused to let this server subscribe ${channel}. Grant its user the channels "&${this.channels.pattern}".`;
-    this.report(new BackplaneError('subscribe', message, { cause }));
+  private missedOn(channels: readonly string[], from: number): void {
+    this.outage.missed({ channels, from, to: this.now(), certainty: 'possible' });
   }
 
   private failed(link: LinkRole, cause: Error): void {

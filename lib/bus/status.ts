@@ -1,4 +1,5 @@
 import { type Observable, filter, firstValueFrom, map, race, timer } from 'rxjs';
+import { andMore } from './subscription-reports.js';
 
 /**
  * How this server stands with the other servers.
@@ -25,8 +26,8 @@ export interface StatusFacts {
   readonly subscribed: boolean;
   /** This server has heard itself since then. */
   readonly echoed: boolean;
-  /** Channels that Redis refuses for want of a permission. */
-  readonly deniedChannels: readonly string[];
+  /** Channels that Redis refuses for want of a permission: how many, and one of them. */
+  readonly denied: { readonly count: number; readonly first: string | undefined };
 }
 
 /** The one place that decides the status. */
@@ -35,12 +36,12 @@ export function decideStatus(facts: StatusFacts): BackplaneStatus {
   if (!facts.linksUp)
     return facts.retry ? { state: 'reconnecting', ...facts.retry } : { state: 'connecting' };
   if (!facts.subscribed) return { state: 'subscribing' };
-  const [denied] = facts.deniedChannels;
-  if (denied !== undefined) {
-    const others = facts.deniedChannels.length - 1;
-    const more = others > 0 ? ` and ${others} more` : '';
-    return { state: 'degraded', reason: `Redis refuses to let this server subscribe ${denied}${more}` };
-  }
+  const { first, count } = facts.denied;
+  if (first !== undefined)
+    return {
+      state: 'degraded',
+      reason: `Redis refuses to let this server subscribe ${andMore(first, count)}`,
+    };
   return { state: facts.echoed ? 'ready' : 'subscribing' };
 }
 

@@ -1,33 +1,33 @@
+import { batches } from './batches.js';
 import { NotSubscribedError } from './bus.errors.js';
+import { CommandsUnderWay } from './commands-under-way.js';
 import { Deferred } from './deferred.js';
+import { RefusedChannels } from './refused-channels.js';
+import { type SubscriptionEvents, SubscriptionNews } from './subscription-news.js';
 import { SubscriptionRefusedError, type Transport } from './transport.js';
 
-/** Channels in one SUBSCRIBE: a Redis that reads a long command serves nobody else meanwhile. */
-const BATCH = 512;
+/** An UNSUBSCRIBE that Redis refused is tried again after this time. What it keeps costs bandwidth, and nothing else. */
+const LEAVE_AGAIN_MS = 10_000;
 
-interface Wanted {
+/** A channel that is wanted, and what is known of its subscription. */
+export interface Wanted {
   state: 'idle' | 'pending' | 'subscribed' | 'denied';
   /** Settles with the subscription under way; `undefined` where none is. */
   pending: Deferred | undefined;
-  /** Redis has refused it since it was last subscribed. */
-  refused: boolean;
-  /** Since when nothing of it is heard, though it was subscribed once and is wanted still. */
+  /** Since when nothing of it is heard, though it is wanted; `undefined` while it is subscribed. */
   deafSince: number | undefined;
-}
-
-export interface SubscriptionEvents {
-  /** Redis refuses the channel. */
-  denied(channel: string, cause: Error): void;
-  /** A channel that was subscribed once, and then refused, is subscribed again. */
-  granted(channel: string, deafSince: number): void;
+  /** Until when it is proved that its messages arrive. */
+  provedAt: number;
+  /** The audit has found that its subscription was gone. */
+  wasLost: boolean;
 }
 
 /** What one command asks for: settled only while the entry is still the one that asked. */
 type Request = readonly [channel: string, entry: Wanted];
 
 /**
- * The channels that shall be subscribed, and what is known of each. Wishes of one tick share commands;
- * commands leave in the order of the wishes, so the last wish for a channel is what Redis ends with.
+ * The channels that are wanted, and what is known of each. Wishes of one tick share commands; commands leave in the
+ * order of the wishes, so the last wish for a channel is what Redis ends with.
  */
 export class Subscriptions {
   private readonly wanted = new Map<string, Wanted>();
@@ -35,7 +35,17 @@ export class Subscriptions {
   private readonly leaving = new Set<string>();
   /** What Redis may have subscribed for this link. */
   private readonly held = new Set<string>();
+  /** What Redis has refused to unsubscribe. */
+  private readonly unleft = new Set<string>();
+  private leaveAgainAt = Infinity;
+  private readonly refused = new RefusedChannels();
+  private readonly underWay: CommandsUnderWay;
+  private readonly news: SubscriptionNews;
+  /** The channels of this round of the audit that have not had their turn. */
+  private round: string[] = [];
   private scheduled = false;
+  private telling = false;
+  private retrying = false;
   private linkUp = false;
   /** Counts the links: what a command of an earlier one says is void. */
   private generation = 0;
@@ -43,25 +53,30 @@ export class Subscriptions {
   constructor(
     private readonly transport: Pick<Transport, 'subscribe' | 'unsubscribe'>,
     private readonly events: SubscriptionEvents,
-  ) {}
+    private readonly now: () => number,
+  ) {
+    this.underWay = new CommandsUnderWay(now);
+    this.news = new SubscriptionNews(events);
+  }
 
   get size(): number {
     return this.wanted.size;
   }
 
-  /** Also while it is asked for again: until Redis grants it. */
-  get denied(): string[] {
-    return [...this.wanted].filter(([, { refused }]) => refused).map(([channel]) => channel);
+  /** How many channels Redis refuses, and one of them: also while they are asked for again, until Redis grants them. */
+  get denied(): { readonly count: number; readonly first: string | undefined } {
+    return { count: this.refused.size, first: this.refused.first };
+  }
+
+  /** For how long Redis has not answered the oldest SUBSCRIBE or UNSUBSCRIBE, in milliseconds. */
+  get unansweredMs(): number {
+    return this.underWay.waitingMs;
   }
 
   async want(channel: string): Promise<void> {
     let entry = this.wanted.get(channel);
     if (entry?.state === 'subscribed') return;
-    if (!entry)
-      this.wanted.set(
-        channel,
-        (entry = { state: 'idle', pending: undefined, deafSince: undefined, refused: false }),
-      );
+    if (!entry) this.wanted.set(channel, (entry = wantedSince(this.now())));
     if (entry.pending) return entry.pending.promise;
     if (!this.linkUp) throw new NotSubscribedError(channel);
     return this.request(channel, entry);
@@ -71,6 +86,10 @@ export class Subscriptions {
     const entry = this.wanted.get(channel);
     if (!entry) return;
     this.wanted.delete(channel);
+    if (this.refused.has(channel)) {
+      this.refused.delete(channel);
+      this.news.changed();
+    }
     // Whoever still waits wanted it when it was asked for; what it wants now is settled.
     entry.pending?.resolve();
     this.joining.delete(channel);
@@ -79,20 +98,44 @@ export class Subscriptions {
     this.schedule();
   }
 
-  /** The subscriber link is new, and Redis knows no channel of it: resolves when all are subscribed or refused, with their number. */
-  async restore(): Promise<number> {
+  /**
+   * The subscriber link is new, and Redis knows no channel of it.
+   *
+   * @returns the number of channels, when all are subscribed or refused; `undefined` where the link was lost before that
+   */
+  async restore(): Promise<number | undefined> {
     this.linkUp = true;
-    this.generation++;
+    const generation = ++this.generation;
     const outcomes = [...this.wanted].map(([channel, entry]) => this.request(channel, entry));
     await Promise.allSettled(outcomes);
-    return outcomes.length;
+    return generation === this.generation ? outcomes.length : undefined;
   }
 
-  /** Asks again for what was refused: a permission may have been granted meanwhile. */
-  retryDenied(): void {
+  /** Called a few times a second. @param lateMs for how long this process stood still before */
+  look(lateMs: number): void {
+    this.underWay.excuse(lateMs);
     if (!this.linkUp) return;
-    for (const [channel, entry] of this.wanted)
-      if (entry.state === 'denied') void this.request(channel, entry);
+    this.news.tell();
+    void this.retryRefused();
+    if (this.now() >= this.leaveAgainAt) this.leaveAgain();
+  }
+
+  /** The next subscribed channels in turn, each once in a round; fewer at the end of a round. */
+  nextSubscribed(count: number): Request[] {
+    if (this.round.length === 0) this.round = [...this.wanted.keys()];
+    return this.round.splice(-count).flatMap((channel): Request[] => {
+      const entry = this.wanted.get(channel);
+      return entry?.state === 'subscribed' ? [[channel, entry]] : [];
+    });
+  }
+
+  /** Nothing of this channel arrives, though Redis had confirmed the subscription: asks for it again. */
+  lost(channel: string, entry: Wanted): boolean {
+    if (!this.linkUp || this.wanted.get(channel) !== entry || entry.state !== 'subscribed') return false;
+    entry.deafSince = entry.provedAt;
+    entry.wasLost = true;
+    void this.request(channel, entry);
+    return true;
   }
 
   /** The subscriber link is gone: nobody waits for it, and nothing is subscribed. */
@@ -102,6 +145,9 @@ export class Subscriptions {
     this.joining.clear();
     this.leaving.clear();
     this.held.clear();
+    this.unleft.clear();
+    this.leaveAgainAt = Infinity;
+    this.underWay.clear();
     for (const [channel, entry] of this.wanted) {
       if (entry.state === 'subscribed') entry.deafSince ??= heardUntil;
       entry.state = 'idle';
@@ -117,6 +163,7 @@ export class Subscriptions {
     // Whoever awaits the wish gets the rejection; a restoration has nobody who does.
     pending.promise.catch(() => undefined);
     this.leaving.delete(channel);
+    this.unleft.delete(channel);
     this.joining.set(channel, entry);
     this.schedule();
     return pending.promise;
@@ -138,15 +185,49 @@ export class Subscriptions {
     this.joining.clear();
     for (const channel of leaving) this.held.delete(channel);
     for (const [channel] of joining) this.held.add(channel);
-    // A lost UNSUBSCRIBE is a lost link, and with it the subscription.
-    for (const batch of batches(leaving)) this.transport.unsubscribe(batch).catch(() => undefined);
+    for (const batch of batches(leaving)) void this.unsubscribe(batch);
     for (const batch of batches(joining)) void this.subscribe(batch, this.generation);
+  }
+
+  /** Never rejects. A lost UNSUBSCRIBE is a lost link, and with it the subscription. */
+  private async unsubscribe(channels: string[]): Promise<void> {
+    try {
+      await this.underWay.add(this.transport.unsubscribe(channels));
+      for (const channel of channels) this.unleft.delete(channel);
+    } catch (error) {
+      if (!(error instanceof SubscriptionRefusedError) || !this.linkUp) return;
+      const isNews = this.unleft.size === 0;
+      for (const channel of channels) if (!this.held.has(channel)) this.unleft.add(channel);
+      this.leaveAgainAt = this.now() + LEAVE_AGAIN_MS;
+      if (isNews) this.events.leaveDenied(channels, error);
+    }
+  }
+
+  private leaveAgain(): void {
+    this.leaveAgainAt = Infinity;
+    for (const batch of batches([...this.unleft])) void this.unsubscribe(batch);
+  }
+
+  /** A permission may have been granted meanwhile. */
+  private async retryRefused(): Promise<void> {
+    if (this.retrying) return;
+    const due = this.refused.due(this.now()).flatMap((channel): Request[] => {
+      const entry = this.wanted.get(channel);
+      return entry?.state === 'denied' ? [[channel, entry]] : [];
+    });
+    if (due.length === 0) return;
+    this.retrying = true;
+    await Promise.allSettled(due.map(([channel, entry]) => this.request(channel, entry)));
+    this.retrying = false;
+    const hasGranted = due.some(([, { state }]) => state === 'subscribed');
+    this.refused.tried(hasGranted, this.now());
+    if (hasGranted && this.linkUp) void this.retryRefused();
   }
 
   /** Never rejects. A refused batch is split, until each refusal is known to be that of one channel. */
   private async subscribe(requests: Request[], generation: number): Promise<void> {
     try {
-      await this.transport.subscribe(requests.map(([channel]) => channel));
+      await this.underWay.add(this.transport.subscribe(requests.map(([channel]) => channel)));
       for (const request of requests) this.settle(request, generation, 'subscribed');
     } catch (error) {
       const cause = error instanceof Error ? error : new Error(String(error));
@@ -161,32 +242,53 @@ export class Subscriptions {
         for (const request of requests) this.settle(request, generation, refused ? 'denied' : 'idle', cause);
       }
     }
+    this.tellSoon();
+  }
+
+  /** Once all that is under way is known, so that one report names all channels; `look` does not wait for that. */
+  private tellSoon(): void {
+    if (this.telling || this.news.isEmpty) return;
+    this.telling = true;
+    setImmediate(() => {
+      this.telling = false;
+      if (this.underWay.size === 0 && !this.scheduled) this.news.tell();
+    });
   }
 
   private isCurrent([channel, entry]: Request, generation: number): boolean {
     return generation === this.generation && this.wanted.get(channel) === entry;
   }
 
-  private settle([channel, entry]: Request, generation: number, state: Wanted['state'], cause?: Error): void {
-    if (!this.isCurrent([channel, entry], generation)) return;
-    const { pending, deafSince, refused } = entry;
+  private settle(request: Request, generation: number, state: Wanted['state'], cause?: Error): void {
+    if (!this.isCurrent(request, generation)) return;
+    const [channel, entry] = request;
+    const { pending } = entry;
     entry.state = state;
     entry.pending = undefined;
     if (!cause) {
-      entry.deafSince = undefined;
-      entry.refused = false;
-      if (refused && deafSince !== undefined) this.events.granted(channel, deafSince);
+      this.subscribed(channel, entry);
       return pending?.resolve();
     }
     pending?.reject(new NotSubscribedError(channel, { cause }));
-    if (state !== 'denied' || refused) return;
-    entry.refused = true;
-    this.events.denied(channel, cause);
+    if (state !== 'denied' || this.refused.has(channel)) return;
+    this.refused.add(channel, this.now());
+    this.news.addDenied(channel, cause);
+  }
+
+  private subscribed(channel: string, entry: Wanted): void {
+    const { deafSince, wasLost } = entry;
+    entry.deafSince = undefined;
+    entry.wasLost = false;
+    entry.provedAt = this.now();
+    if (this.refused.has(channel)) {
+      this.refused.delete(channel);
+      if (deafSince !== undefined) this.news.addGranted(channel, deafSince);
+    } else if (wasLost && deafSince !== undefined) {
+      this.news.addRepaired(channel, deafSince);
+    }
   }
 }
 
-function batches<T>(items: readonly T[]): T[][] {
-  const result: T[][] = [];
-  for (let start = 0; start < items.length; start += BATCH) result.push(items.slice(start, start + BATCH));
-  return result;
+function wantedSince(now: number): Wanted {
+  return { state: 'idle', pending: undefined, deafSince: now, provedAt: now, wasLost: false };
 }

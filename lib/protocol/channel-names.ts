@@ -55,6 +55,8 @@ export function checkName(what: string, name: string): void {
  */
 export class ChannelNames {
   readonly servers: string;
+  /** How the name of each of them begins. */
+  private readonly beginning: Buffer;
   /** What stands before the kind of a target, by path. */
   private readonly bases = new Map<string, string>();
 
@@ -64,6 +66,16 @@ export class ChannelNames {
     readonly pattern = `${prefix}:*`,
   ) {
     this.servers = `${prefix}:servers`;
+    this.beginning = Buffer.from(`${prefix}:`);
+  }
+
+  /** Whether this is a channel of the app, going by its prefix. */
+  owns(channel: Buffer): boolean {
+    const { beginning } = this;
+    return (
+      channel.length > beginning.length &&
+      channel.compare(beginning, 0, beginning.length, 0, beginning.length) === 0
+    );
   }
 
   server(serverId: string): string {

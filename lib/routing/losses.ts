@@ -2,7 +2,7 @@ import type { BusLoss } from '../bus/bus.js';
 import { ALL, type TargetRef } from '../protocol/target.js';
 import type { Roster } from './roster.js';
 
-/** What connections of one path may have missed. Times are as `performance.now()` counts. */
+/** What connections of one path may have missed. */
 export interface RoutedLoss extends Omit<BusLoss, 'channels'> {
   readonly path: string;
   readonly targets: readonly TargetRef[];

@@ -13,7 +13,9 @@ let server: RoutingServer;
 let beats: number;
 
 beforeEach(async () => {
-  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance'] });
+  vi.useFakeTimers({
+    toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance', 'Date'],
+  });
   beats = 0;
   server = await new RoutingServer().start();
   return () => server.close();

@@ -7,7 +7,7 @@ const READY: StatusFacts = {
   retry: undefined,
   subscribed: true,
   echoed: true,
-  deniedChannels: [],
+  denied: { count: 0, first: undefined },
 };
 const retry = { attempt: 3, nextDelayMs: 200 };
 
@@ -22,31 +22,31 @@ describe('the status', () => {
     [
       { state: 'reconnecting', ...retry },
       'a link is down, whatever else was true',
-      { linksUp: false, retry, deniedChannels: ['x'] },
+      { linksUp: false, retry, denied: { count: 1, first: 'x' } },
     ],
     [{ state: 'closed' }, 'it is closed', { closed: true }],
     [
       { state: 'closed' },
       'it is closed in the midst of an outage',
-      { closed: true, linksUp: false, retry, deniedChannels: ['x'] },
+      { closed: true, linksUp: false, retry, denied: { count: 1, first: 'x' } },
     ],
     [
       { state: 'degraded', reason: 'Redis refuses to let this server subscribe x' },
       'Redis refuses a channel',
-      { deniedChannels: ['x'] },
+      { denied: { count: 1, first: 'x' } },
     ],
     [
       { state: 'degraded', reason: 'Redis refuses to let this server subscribe x and 2 more' },
       'Redis refuses several',
-      { deniedChannels: ['x', 'y', 'z'] },
+      { denied: { count: 3, first: 'x' } },
     ],
-    [{ state: 'subscribing' }, 'more is to come', { deniedChannels: ['x'], subscribed: false }],
+    [{ state: 'subscribing' }, 'more is to come', { denied: { count: 1, first: 'x' }, subscribed: false }],
   ])('is %j when %s', (status, _when, facts) => {
     expect(decideStatus({ ...READY, ...facts })).toEqual(status);
   });
 
   it('is degraded and not waiting when the refused channel is the one that carries the echo', () => {
-    const facts = { ...READY, echoed: false, deniedChannels: ['app:servers'] };
+    const facts = { ...READY, echoed: false, denied: { count: 1, first: 'app:servers' } };
     expect(decideStatus(facts).state).toBe('degraded');
   });
 });

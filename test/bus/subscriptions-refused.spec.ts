@@ -1,22 +1,39 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Subscriptions } from '../../lib/bus/subscriptions.js';
-import { FakeTransport, refusal, settled, stateOf, subscribedAfter } from '../support/fake-transport.js';
+import {
+  FakeTransport,
+  refusal,
+  settled as turnOfLoop,
+  stateOf,
+  subscribedAfter,
+} from '../support/fake-transport.js';
+import { ToldOfSubscriptions } from '../support/subscription-news.js';
 
 let transport: FakeTransport;
 let subscriptions: Subscriptions;
-let denied: string[];
-let granted: [channel: string, deafSince: number][];
+let told: ToldOfSubscriptions;
+let now: number;
 
 beforeEach(async () => {
   transport = new FakeTransport();
-  denied = [];
-  granted = [];
-  subscriptions = new Subscriptions(transport, {
-    denied: (channel) => denied.push(channel),
-    granted: (channel, deafSince) => granted.push([channel, deafSince]),
-  });
+  told = new ToldOfSubscriptions();
+  now = 0;
+  subscriptions = new Subscriptions(transport, told, () => now);
   await subscriptions.restore();
 });
+
+/** News of the commands that were answered is told a turn later. */
+async function settled(): Promise<void> {
+  await turnOfLoop();
+  await turnOfLoop();
+}
+
+/** As `ServerBus` does a few times a second, after a pause that is long enough for the next attempt. */
+async function look(): Promise<void> {
+  now += 1000;
+  subscriptions.look(0);
+  await settled();
+}
 
 /** Answers as a Redis that permits all channels but these: one of them in a command refuses the whole. */
 async function answerRefusing(...forbidden: string[]): Promise<void> {
@@ -39,8 +56,8 @@ describe('a refusal', () => {
     const states = wishes.map((state) => state());
     expect(channels.filter((_, index) => states[index] === 'rejected')).toEqual(['c7', 'c63']);
     expect(states.filter((state) => state === 'resolved')).toHaveLength(98);
-    expect(denied.sort()).toEqual(['c63', 'c7']);
-    expect(subscriptions.denied).toEqual(['c7', 'c63']);
+    expect(told.denials).toEqual([['c7', 'c63']]);
+    expect(subscriptions.denied).toEqual({ count: 2, first: 'c7' });
     // One refusal in 100 costs at most two commands for each halving.
     expect(transport.commands.length).toBeLessThan(2 * 2 * 8);
   });
@@ -57,19 +74,17 @@ describe('a refusal', () => {
     await rejected;
   });
 
-  it('is asked again by retryDenied, which subscribes once it is permitted', async () => {
+  it('is tried again after a pause, and subscribed once it is permitted', async () => {
     const wish = subscriptions.want('a').catch(() => undefined);
     await settled();
     await answerRefusing('a');
     await wish;
-    subscriptions.retryDenied();
-    await settled();
+    await look();
     expect(transport.log).toEqual(['subscribe a', 'subscribe a']);
     transport.command(1).reply.resolve();
     await settled();
-    expect(subscriptions.denied).toEqual([]);
-    subscriptions.retryDenied();
-    await settled();
+    expect(subscriptions.denied.count).toBe(0);
+    await look();
     expect(transport.commands).toHaveLength(2);
   });
 
@@ -79,9 +94,8 @@ describe('a refusal', () => {
     await answerRefusing('a');
     await wish;
     subscriptions.unwant('a');
-    subscriptions.retryDenied();
-    await settled();
-    expect(subscriptions.denied).toEqual([]);
+    await look();
+    expect(subscriptions.denied.count).toBe(0);
     expect(subscribedAfter(transport.commands.slice(1))).toEqual([]);
   });
 
@@ -91,10 +105,10 @@ describe('a refusal', () => {
       await settled();
       transport.command(-1).reply.reject(refusal());
       await settled();
-      subscriptions.retryDenied();
+      await look();
     }
     await wish;
-    expect(denied).toEqual(['a']);
+    expect(told.denials).toEqual([['a']]);
   });
 
   it('of a channel that was heard before is told with the time of deafness once it is granted', async () => {
@@ -107,25 +121,25 @@ describe('a refusal', () => {
     await settled();
     transport.command(1).reply.reject(refusal());
     await settled();
-    expect([denied, granted]).toEqual([['a'], []]);
+    expect([told.denials, told.grants]).toEqual([[['a']], []]);
     subscriptions.linkLost(new Error('the connection broke again'), 9000);
     void subscriptions.restore();
     await settled();
     transport.command(2).reply.resolve();
     await settled();
-    expect(granted).toEqual([['a', 1000]]);
+    expect(told.grants).toEqual([[['a'], 1000]]);
   });
 
-  it('of a channel that was never heard is not told as deafness when it is granted', async () => {
+  it('of a channel that was never heard is told since it was first wanted, once it is granted', async () => {
+    now = 500;
     const wish = subscriptions.want('a').catch(() => undefined);
     await settled();
     await answerRefusing('a');
     await wish;
-    subscriptions.retryDenied();
-    await settled();
+    await look();
     transport.command(1).reply.resolve();
     await settled();
-    expect(granted).toEqual([]);
+    expect(told.grants).toEqual([[['a'], 500]]);
   });
 
   it('of a wish that was taken back meanwhile is told to nobody', async () => {
@@ -133,7 +147,7 @@ describe('a refusal', () => {
     await settled();
     subscriptions.unwant('a');
     await answerRefusing('a');
-    expect([denied, subscriptions.denied]).toEqual([[], []]);
+    expect([told.denials, subscriptions.denied.count]).toEqual([[], 0]);
   });
 
   it('of a batch does not bring back a channel of it that was unwanted meanwhile', async () => {

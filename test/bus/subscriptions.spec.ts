@@ -2,20 +2,18 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { NotSubscribedError } from '../../lib/bus/bus.errors.js';
 import { Subscriptions } from '../../lib/bus/subscriptions.js';
 import { FakeTransport, settled, stateOf, subscribedAfter } from '../support/fake-transport.js';
+import { ToldOfSubscriptions } from '../support/subscription-news.js';
 
 const BROKEN = new Error('the connection broke');
 
 let transport: FakeTransport;
 let subscriptions: Subscriptions;
-let denied: string[];
+let told: ToldOfSubscriptions;
 
 beforeEach(async () => {
   transport = new FakeTransport();
-  denied = [];
-  subscriptions = new Subscriptions(transport, {
-    denied: (channel) => denied.push(channel),
-    granted: () => undefined,
-  });
+  told = new ToldOfSubscriptions();
+  subscriptions = new Subscriptions(transport, told, () => 0);
   await subscriptions.restore();
 });
 
@@ -134,7 +132,7 @@ describe('a lost link', () => {
     await settled();
     transport.command(0).reply.reject(BROKEN);
     await expect(wish).rejects.toThrow(NotSubscribedError);
-    expect([denied, subscriptions.denied]).toEqual([[], []]);
+    expect([told.denials, subscriptions.denied.count]).toEqual([[], 0]);
     subscriptions.linkLost(BROKEN, 1000);
     void subscriptions.restore();
     await settled();

@@ -75,7 +75,11 @@ export class NodeLinks {
     },
     retrying: (...what) => this.tell((member) => member.retrying(...what)),
     moved: (since) => this.tell((member) => member.moved(since)),
-    problem: (cause) => this.tell((member) => member.problem(cause)),
+    problem: (cause) => {
+      // One problem of the node, not one of each partition.
+      const [first] = this.members.values();
+      first?.problem(cause);
+    },
     message: (bytes, channel) => this.members.get(this.setup.tagOf(channel))?.message(bytes, channel),
   };
 

@@ -2,7 +2,7 @@ import { Redis, type NatMap, type RedisOptions } from 'ioredis';
 import type { RedisNode } from '../../options/connection-plan.js';
 import { DISCONNECT_TIMEOUT_MS, endClient, hearErrors } from '../client-socket.js';
 import { RedisConnectError, explainConnectError } from '../redis-connect.error.js';
-import { isReplyError } from '../redis-transport.js';
+import { isPermissionError, isReplyError } from '../permissions.js';
 import { type ClusterView, ownerOf, parseClusterNodes, sameNode } from './cluster-view.js';
 import { optionsFor } from './node-options.js';
 
@@ -173,7 +173,7 @@ function toTopologyError(cause: unknown): TopologyError {
   const reason = cause instanceof Error ? cause.message : 'the backplane is closed';
   if (!isReplyError(cause))
     return new TopologyError(`no node of the cluster answers: ${reason}`, false, { cause });
-  const advice = reason.startsWith('NOPERM')
+  const advice = isPermissionError(cause)
     ? 'Grant the Redis user +cluster|nodes'
     : 'Name a single server as redis://host, not as a cluster, if it is none';
   return new TopologyError(`a node refuses to tell the nodes of its cluster: ${reason}. ${advice}.`, true, {

@@ -1,0 +1,74 @@
+import { encodeRecord } from '../protocol/envelope.js';
+import { encodeHeartbeat } from '../protocol/heartbeat-record.js';
+import { RecordKind } from '../protocol/record-kind.js';
+
+const ROLL_CALL = encodeRecord(RecordKind.RollCall, Buffer.alloc(0));
+
+export interface HeartbeatEvents {
+  publish(record: Buffer): Promise<unknown>;
+  failed(cause: unknown): void;
+  /** For how long the slowest publish of late was under way. */
+  publishMs(): number;
+}
+
+/** Numbers this server's heartbeats, so that the others notice when they miss one. */
+export class Heartbeats {
+  private last = 0;
+  /** The highest number that one ever had: others may have heard it, whatever became of its publish. */
+  private highest = 0;
+  /** Where this server publishes to. */
+  private node: string | undefined;
+  /** What this server published of late may not have been heard by the others. */
+  private unheard = false;
+  private answering = false;
+  private ended = false;
+
+  constructor(
+    private readonly now: () => number,
+    private readonly events: HeartbeatEvents,
+  ) {}
+
+  /** @param asking whether the others are asked to send theirs, too */
+  beat(asking: boolean): void {
+    if (this.ended) return;
+    // A number that is skipped tells the others that they may have missed something.
+    this.last = this.unheard ? this.highest + 2 : this.last + 1;
+    this.unheard = false;
+    const number = this.last;
+    this.highest = Math.max(this.highest, number);
+    const heartbeat = encodeHeartbeat({ number, sentAt: this.now(), publishMs: this.events.publishMs() });
+    this.events
+      .publish(asking ? Buffer.concat([heartbeat, ROLL_CALL]) : heartbeat)
+      .catch((cause: unknown) => {
+        // Nobody shall miss a heartbeat that was never sent.
+        this.last = Math.min(this.last, number - 1);
+        this.events.failed(cause);
+      });
+  }
+
+  /** Once, however many ask in a turn: a farm that starts as one asks as often as it has servers. */
+  answerRollCall(): void {
+    if (this.answering) return;
+    this.answering = true;
+    setImmediate(() => {
+      this.answering = false;
+      this.beat(false);
+    });
+  }
+
+  /** Whoever is on another node than this server for a moment does not hear it, and neither has a link that tells. */
+  publishTo(node: string | undefined): void {
+    if (this.node !== undefined && this.node !== node) this.unheard = true;
+    this.node = node;
+  }
+
+  /** What was published of late may not have been heard: the next heartbeat says so. */
+  skip(): void {
+    this.unheard = true;
+  }
+
+  /** One after the goodbye would say the opposite. */
+  end(): void {
+    this.ended = true;
+  }
+}

@@ -1,0 +1,55 @@
+/** A difference between the two clocks that changes by less than this is drift, or the time between reading them. */
+const STEP_MS = 20;
+/** Steps that are remembered. */
+const KEPT = 100;
+
+interface Step {
+  /** Until then the wall clock was ahead by `offset`. */
+  readonly until: number;
+  readonly offset: number;
+}
+
+/**
+ * Turns times of the monotonic clock into times of day. The two drift apart when somebody sets the clock, and when the
+ * machine sleeps, which the monotonic clock does not count.
+ */
+export class WallClock {
+  private readonly steps: Step[] = [];
+  private offset: number;
+
+  constructor(
+    private readonly now: () => number,
+    private readonly dateNow: () => number = () => Date.now(),
+  ) {
+    this.offset = this.currentOffset();
+  }
+
+  /** To be called often: a step is noticed by the call after it. */
+  look(): void {
+    const offset = this.currentOffset();
+    if (Math.abs(offset - this.offset) < STEP_MS) return;
+    this.steps.push({ until: this.now(), offset: this.offset });
+    if (this.steps.length > KEPT) this.steps.shift();
+    this.offset = offset;
+  }
+
+  /**
+   * The time of day at this moment. Where the clock has been set since then, the earliest that it may have been: a report
+   * that begins too late would hide what was missed.
+   */
+  earliest(time: number): number {
+    this.look();
+    const since = this.steps.filter(({ until }) => until > time).map(({ offset }) => offset);
+    return time + Math.min(this.offset, ...since);
+  }
+
+  /** The time of day at a moment that has just been. */
+  recent(time: number): number {
+    this.look();
+    return time + this.offset;
+  }
+
+  private currentOffset(): number {
+    return this.dateNow() - this.now();
+  }
+}
