@@ -6,7 +6,7 @@ const ROLL_CALL = encodeRecord(RecordKind.RollCall, Buffer.alloc(0));
 
 export interface HeartbeatEvents {
   publish(record: Buffer): Promise<unknown>;
-  failed(cause: unknown): void;
+  failed(cause: Error): void;
   /** For how long the slowest publish of late was under way. */
   publishMs(): number;
 }
@@ -42,7 +42,7 @@ export class Heartbeats {
       .catch((cause: unknown) => {
         // Nobody shall miss a heartbeat that was never sent.
         this.last = Math.min(this.last, number - 1);
-        this.events.failed(cause);
+        this.events.failed(cause instanceof Error ? cause : new Error(String(cause)));
       });
   }
 

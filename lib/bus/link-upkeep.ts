@@ -4,6 +4,11 @@ import type { LinkRole, TransportEvents } from './transport.js';
 
 /** Well below the few seconds after which a proxy may cut off a client that says nothing. */
 const PING_MS = 2000;
+/**
+ * What a ping says, and gets back. ioredis takes replies in order, so where something has swallowed a SUBSCRIBE it takes
+ * this for its reply, and reads the third byte as the number of channels. There is none, which gives it away.
+ */
+const PING = 'ok';
 
 /**
  * What a link needs beside its work: the subscriber, which only listens, says something every two seconds, so that no
@@ -13,6 +18,9 @@ export class LinkUpkeep {
   private timer: NodeJS.Timeout | undefined;
   /** Commands whose missing permission was told. */
   private readonly told = new Set<string>();
+  /** Until when every reply was that to its own command. */
+  private inStepUntil = 0;
+  private isOutOfStep = false;
 
   /** @param onDenied Redis refuses a command for want of a permission: told once, until it is granted */
   constructor(
@@ -31,7 +39,7 @@ export class LinkUpkeep {
       },
       down: (link, cause) => {
         this.stop();
-        events.down(link, cause);
+        events.down(link, cause, this.isOutOfStep ? this.inStepUntil : undefined);
       },
     };
   }
@@ -40,16 +48,31 @@ export class LinkUpkeep {
     clearInterval(this.timer);
   }
 
+  /** A command got the reply to another one, so that nothing is certain that Redis said since the last ping. */
+  outOfStep(): void {
+    this.isOutOfStep = true;
+  }
+
   private start(): void {
     this.stop();
+    this.isOutOfStep = false;
+    this.inStepUntil = performance.now();
     if (this.role === 'subscriber') {
-      this.timer = setInterval(() => this.check('PING', this.client.ping()), PING_MS);
+      this.timer = setInterval(() => this.ping(), PING_MS);
       return;
     }
     // ioredis sends both when it connects, and keeps their refusal to itself.
     const { connectionName, enableReadyCheck } = this.client.options;
     if (connectionName) this.check('CLIENT SETNAME', this.client.client('SETNAME', connectionName));
     if (enableReadyCheck) this.check('INFO', this.client.info('server'));
+  }
+
+  private ping(): void {
+    const sentAt = performance.now();
+    const answered = this.client.ping(PING).then(() => {
+      this.inStepUntil = sentAt;
+    });
+    this.check('PING', answered);
   }
 
   private check(command: string, reply: Promise<unknown>): void {

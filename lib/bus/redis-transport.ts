@@ -66,7 +66,7 @@ export class RedisTransport implements Transport {
     if (!this.subscriber?.isUp) throw new Error('the subscriber link to Redis is down');
     if (this.clients.areKept) for (const channel of channels) this.subscribed.add(channel);
     try {
-      await this.commands.subscribe(this.subscriber.client, channels);
+      this.checkStep(this.subscriber, await this.commands.subscribe(this.subscriber.client, channels));
     } catch (error) {
       throw this.subscriptionError(error, this.subscriber);
     }
@@ -76,7 +76,7 @@ export class RedisTransport implements Transport {
     if (!this.subscriber?.isUp) return;
     for (const channel of channels) this.subscribed.delete(channel);
     try {
-      await this.commands.unsubscribe(this.subscriber.client, channels);
+      this.checkStep(this.subscriber, await this.commands.unsubscribe(this.subscriber.client, channels));
     } catch (error) {
       throw this.subscriptionError(error, this.subscriber);
     }
@@ -132,6 +132,15 @@ export class RedisTransport implements Transport {
   private refusal(error: Error, { client }: RedisLink): PublishRefusedError {
     const Refusal = TEMPORARY.test(error.message) ? PublishRefusedError : PublishDeniedError;
     return new Refusal(withAdvice(error, client.options.username, this.pattern), { cause: error });
+  }
+
+  /** A command that something swallowed gets the reply to the next one, and every later one does, too. */
+  private checkStep(link: RedisLink, reply: unknown): void {
+    if (typeof reply === 'number') return;
+    const cause = new Error('Redis has not answered a SUBSCRIBE or UNSUBSCRIBE, but what was sent after it');
+    for (const upkeep of this.upkeeps) upkeep.outOfStep();
+    link.drop(cause);
+    throw cause;
   }
 
   private missingRight(error: Error, { options }: Redis): Error {

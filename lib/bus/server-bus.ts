@@ -59,6 +59,8 @@ export class ServerBus implements Bus {
   private closing: Promise<void> | undefined;
   /** What was told on `errors$` of the outage under way. */
   private toldProblem: string | undefined;
+  /** Why heartbeats fail, as it was told on `errors$`. */
+  private toldBeatProblem: string | undefined;
 
   readonly peers = new Peers(this.now);
   private readonly pipes: readonly [Pipe] = [
@@ -89,8 +91,7 @@ export class ServerBus implements Bus {
     });
     this.heartbeats = new Heartbeats(this.now, {
       publish: (record) => this.publish([channels.servers], record),
-      failed: (cause) =>
-        this.report(new BackplaneError('publish', 'A heartbeat could not be published.', { cause })),
+      failed: (cause) => this.reportBeat(cause),
       publishMs: () => this.outbox.takeDelay(),
     });
     this.hearing = new Hearing(this.now, {
@@ -190,14 +191,15 @@ export class ServerBus implements Bus {
       this.update({ linksUp, retry: linksUp ? undefined : this.facts.retry });
       this.prove();
     },
-    down: (link, cause) => {
+    down: (link, cause, trustedUntil = Infinity) => {
       this.linksUp.delete(link);
       this.hearing.end();
       this.audit.reset();
       this.peers.deaf();
       if (link === 'subscriber') {
-        this.outage.deaf(this.hearing.heardUntil);
-        this.subscriptions.linkLost(cause, this.hearing.heardUntil);
+        const heardUntil = Math.min(this.hearing.heardUntil, trustedUntil);
+        this.outage.deaf(heardUntil);
+        this.subscriptions.linkLost(cause, heardUntil);
       }
       this.failed(link, cause);
       const subscribed = this.facts.subscribed && link !== 'subscriber';
@@ -244,6 +246,7 @@ export class ServerBus implements Bus {
     this.outage.restored(this.channelsRestored);
     this.channelsRestored = 0;
     this.toldProblem = undefined;
+    this.toldBeatProblem = undefined;
     this.update({ echoed: true });
   }
 
@@ -287,6 +290,14 @@ export class ServerBus implements Bus {
     if (!(cause instanceof RedisConnectError) || cause.message === this.toldProblem) return;
     this.toldProblem = cause.message;
     this.report(new BackplaneError('connect', cause.message, { cause }));
+  }
+
+  /** Once, and not each second, while they fail for the same reason. */
+  private reportBeat(cause: Error): void {
+    if (cause.message === this.toldBeatProblem) return;
+    this.toldBeatProblem = cause.message;
+    const message = `A heartbeat could not be published: ${cause.message}`;
+    this.report(new BackplaneError('publish', message, { cause }));
   }
 
   private report(error: BackplaneError): void {

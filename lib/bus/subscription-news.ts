@@ -27,25 +27,37 @@ export class SubscriptionNews {
   private readonly granted: Hearing[] = [];
   private readonly repaired: Hearing[] = [];
   private hasChanged = false;
+  private waitingSince = 0;
 
-  constructor(private readonly events: SubscriptionEvents) {}
+  constructor(
+    private readonly events: SubscriptionEvents,
+    private readonly now: () => number,
+  ) {}
+
+  /** For how long the oldest of it has waited. */
+  get waitingMs(): number {
+    return this.isEmpty ? 0 : this.now() - this.waitingSince;
+  }
 
   get isEmpty(): boolean {
     return this.denied.length + this.granted.length + this.repaired.length === 0;
   }
 
   addDenied(channel: string, cause: Error): void {
+    this.begin();
     this.denial ??= cause;
     this.denied.push(channel);
     this.changed();
   }
 
   addGranted(channel: string, deafSince: number): void {
+    this.begin();
     this.granted.push({ channel, deafSince });
     this.changed();
   }
 
   addRepaired(channel: string, deafSince: number): void {
+    this.begin();
     this.repaired.push({ channel, deafSince });
   }
 
@@ -57,6 +69,10 @@ export class SubscriptionNews {
       this.hasChanged = false;
       this.events.refusedChanged();
     });
+  }
+
+  private begin(): void {
+    if (this.isEmpty) this.waitingSince = this.now();
   }
 
   tell(): void {

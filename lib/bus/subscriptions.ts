@@ -9,6 +9,9 @@ import { SubscriptionRefusedError, type Transport } from './transport.js';
 /** An UNSUBSCRIBE that Redis refused is tried again after this time. What it keeps costs bandwidth, and nothing else. */
 const LEAVE_AGAIN_MS = 10_000;
 
+/** News waits until all that is under way is known, but no longer than this. */
+const TELL_AT_LAST_MS = 1000;
+
 /** A channel that is wanted, and what is known of its subscription. */
 export interface Wanted {
   state: 'idle' | 'pending' | 'subscribed' | 'denied';
@@ -56,7 +59,7 @@ export class Subscriptions {
     private readonly now: () => number,
   ) {
     this.underWay = new CommandsUnderWay(now);
-    this.news = new SubscriptionNews(events);
+    this.news = new SubscriptionNews(events, now);
   }
 
   get size(): number {
@@ -115,7 +118,7 @@ export class Subscriptions {
   look(lateMs: number): void {
     this.underWay.excuse(lateMs);
     if (!this.linkUp) return;
-    this.news.tell();
+    if (this.news.waitingMs > TELL_AT_LAST_MS) this.news.tell();
     void this.retryRefused();
     if (this.now() >= this.leaveAgainAt) this.leaveAgain();
   }
@@ -245,7 +248,7 @@ export class Subscriptions {
     this.tellSoon();
   }
 
-  /** Once all that is under way is known, so that one report names all channels; `look` does not wait for that. */
+  /** Once all that is under way is known, so that one report names all channels. */
   private tellSoon(): void {
     if (this.telling || this.news.isEmpty) return;
     this.telling = true;

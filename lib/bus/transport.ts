@@ -36,8 +36,12 @@ export interface Transport {
 export interface TransportEvents {
   /** `node` says which server the link leads to, where that can change. */
   up(link: LinkRole, node?: string): void;
-  /** Told once for each `up`; `cause` as far as it is known. */
-  down(link: LinkRole, cause: Error): void;
+  /**
+   * Told once for each `up`; `cause` as far as it is known.
+   *
+   * @param trustedUntil since then what Redis said about subscriptions may have been wrong; `undefined` where it was right
+   */
+  down(link: LinkRole, cause: Error, trustedUntil?: number): void;
   /** A connection attempt failed, and another one follows. */
   retrying(link: LinkRole, attempt: number, delayMs: number, cause: Error): void;
   /**

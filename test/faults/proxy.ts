@@ -15,6 +15,8 @@ interface Pair {
 export class Proxy {
   private readonly pairs = new Set<Pair>();
   private held = { toRedis: false, fromRedis: false };
+  /** The next bytes to Redis in which this stands are lost. */
+  private swallowed: string | undefined;
 
   private constructor(
     private readonly server: Server,
@@ -36,6 +38,11 @@ export class Proxy {
   /** Lets no byte through; sockets stay open, and new ones are accepted. */
   blackhole(directions: Partial<Proxy['held']> = { toRedis: true, fromRedis: true }): void {
     this.hold({ ...this.held, ...directions });
+  }
+
+  /** Loses the next bytes to Redis in which this stands, as no network does, but a proxy may. */
+  swallowNext(text: string): void {
+    this.swallowed = text;
   }
 
   heal(): void {
@@ -66,13 +73,19 @@ export class Proxy {
     const pair = { client, upstream: connect({ port: this.target, host: HOST, noDelay: true }) };
     client.setNoDelay();
     this.pairs.add(pair);
-    pump(client, pair.upstream);
-    pump(pair.upstream, client);
+    pump(client, pair.upstream, (bytes) => this.swallows(bytes));
+    pump(pair.upstream, client, () => false);
     for (const socket of [client, pair.upstream]) {
       // Of an end that is gone, its `close` tells.
       socket.on('error', () => undefined).once('close', () => this.pairs.delete(pair));
     }
     this.flow(pair);
+  }
+
+  private swallows(bytes: Buffer): boolean {
+    if (this.swallowed === undefined || !bytes.includes(this.swallowed)) return false;
+    this.swallowed = undefined;
+    return true;
   }
 
   private hold(held: Proxy['held']): void {
@@ -90,7 +103,9 @@ export class Proxy {
 }
 
 /** What was read before the end is written before it. */
-function pump(from: Socket, to: Socket): void {
-  from.on('data', (bytes: Buffer) => to.write(bytes));
+function pump(from: Socket, to: Socket, swallows: (bytes: Buffer) => boolean): void {
+  from.on('data', (bytes: Buffer) => {
+    if (!swallows(bytes)) to.write(bytes);
+  });
   from.once('close', () => to.destroySoon());
 }

@@ -1,6 +1,9 @@
 import { Redis } from 'ioredis';
 import { Subject } from 'rxjs';
+import { encodeEnvelope } from '../../lib/protocol/envelope.js';
 import { next } from './observe.js';
+
+const EMPTY_ENVELOPE_BYTES = encodeEnvelope('AbCdEfGhIj-_', 1, []).length;
 
 /** The URL for a user that needs no password. */
 export function asUser(url: string, user: string): string {
@@ -36,7 +39,7 @@ export class RedisInspector {
     await this.client.acl('SETUSER', name, 'reset', 'on', 'nopass', 'resetkeys', 'resetchannels', ...rights);
   }
 
-  /** The channels that are published to from now on, but for the servers' heartbeats. */
+  /** The channels that are published to from now on, but for the servers' heartbeats and checks of subscriptions. */
   async watchPublishes(prefix: string): Promise<PublishWatch> {
     const monitor = await this.client.monitor();
     return new PublishWatch(monitor, prefix);
@@ -60,9 +63,9 @@ export class PublishWatch {
     private readonly monitor: Redis,
     private readonly prefix: string,
   ) {
-    monitor.on('monitor', (_time: string, [command = '', channel = '']: string[]) => {
+    monitor.on('monitor', (_time: string, [command = '', channel = '', bytes = '']: string[]) => {
       if (command.toLowerCase() !== 'publish' || !channel.startsWith(`${prefix}:`)) return;
-      if (channel === `${prefix}:servers`) return;
+      if (channel === `${prefix}:servers` || isEmptyEnvelope(bytes)) return;
       this.published.push(channel);
       this.published$.next(channel);
     });
@@ -79,4 +82,9 @@ export class PublishWatch {
   close(): void {
     this.monitor.disconnect();
   }
+}
+
+/** What checks that a subscription is still there; MONITOR writes bytes as `\\xb7`. */
+function isEmptyEnvelope(escaped: string): boolean {
+  return escaped.replace(/\\(?:x[\da-f]{2}|.)/gi, '.').length === EMPTY_ENVELOPE_BYTES;
 }

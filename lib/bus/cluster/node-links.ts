@@ -69,9 +69,9 @@ export class NodeLinks {
       this.rolesUp.add(role);
       this.tell((member) => member.up(role));
     },
-    down: (role, cause) => {
+    down: (role, ...why) => {
       this.rolesUp.delete(role);
-      this.tell((member) => member.down(role, cause));
+      this.tell((member) => member.down(role, ...why));
     },
     retrying: (...what) => this.tell((member) => member.retrying(...what)),
     moved: (since) => this.tell((member) => member.moved(since)),
