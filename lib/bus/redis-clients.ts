@@ -9,6 +9,8 @@ import { type SentinelEvents, SentinelWatch } from './sentinel-watch.js';
 
 const CONNECT_TIMEOUT_MS = 1000;
 const RETRY_CAP_MS = 500;
+/** Node's timers take no more; a longer delay would be none. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
 /** Replies that are still awaited at the end are not waited for longer than this. */
 const QUIT_TIMEOUT_MS = 500;
 
@@ -27,10 +29,34 @@ export const REQUIRED_OPTIONS = {
   keyPrefix: '',
 } as const satisfies RedisOptions;
 
+/** What a client of the user's own must not have: each ends connections that work, or commands that are about to. */
+const FORBIDDEN_OPTIONS = [
+  'reconnectOnError',
+  'commandTimeout',
+  'socketTimeout',
+  'monitor',
+] as const satisfies (keyof RedisOptions)[];
+
 /** Full jitter below half of the cap and above: a farm that lost its Redis does not come back as one. */
 export function retryDelay(attempt: number): number {
   const ceiling = Math.min(RETRY_CAP_MS, 50 * 2 ** (attempt - 1));
   return ceiling / 2 + (Math.random() * ceiling) / 2;
+}
+
+/**
+ * A strategy of the user's that cannot end the link, and cannot throw: ioredis gives a client up for good where there is
+ * no number, and an error would end the process.
+ */
+export function guardedRetry(strategy: RedisOptions['retryStrategy']): (attempt: number) => number {
+  return (attempt) => {
+    try {
+      const delayMs = strategy?.(attempt);
+      if (typeof delayMs === 'number' && delayMs >= 0 && delayMs <= MAX_TIMER_MS) return delayMs;
+    } catch {
+      // As where it gives up: the backplane goes on.
+    }
+    return retryDelay(attempt);
+  };
 }
 
 /** Makes the client of a role, not yet connected, and ends it, or leaves it to its owner. */
@@ -78,9 +104,23 @@ export class OwnRedisClients implements RedisClients {
   }
 }
 
+/** Which clients of users serve an app now. */
+const claims = new WeakMap<Redis, UserRedisClients>();
+
+function problemsOf({ options }: Redis, role: RedisRole): string[] {
+  const wrong = Object.entries(REQUIRED_OPTIONS)
+    .filter(([option, value]) => (options[option as keyof RedisOptions] ?? '') !== value)
+    .map(([option, value]) => `${option} is not ${JSON.stringify(value)}`);
+  const forbidden = FORBIDDEN_OPTIONS.filter((option) => options[option]).map((option) => `${option} is set`);
+  return [...wrong, ...forbidden].map(
+    (problem) => `connectionFactory made a ${role} whose option ${problem}; pass requiredOptions on`,
+  );
+}
+
 /** Clients of the user's `connectionFactory`, checked when they are made and never closed by us. */
 export class UserRedisClients implements RedisClients {
   readonly areKept = true;
+  private readonly roles = new Map<Redis, RedisRole>();
 
   constructor(
     private readonly factory: (role: RedisRole, requiredOptions: RedisOptions) => Redis | Promise<Redis>,
@@ -91,18 +131,37 @@ export class UserRedisClients implements RedisClients {
   async create(role: RedisRole): Promise<Redis> {
     const options = { ...clientOptions(this.options, `${this.name}:${role}`), failoverDetector: true };
     const client = await this.factory(role, options);
-    const problems = Object.entries(REQUIRED_OPTIONS)
-      .filter(([option, value]) => (client.options[option as keyof RedisOptions] ?? '') !== value)
-      .map(
-        ([option, value]) =>
-          `connectionFactory made a ${role} whose option ${option} is not ${JSON.stringify(value)}`,
-      );
+    const problems = [...problemsOf(client, role), ...this.claim(client, role)];
     if (problems.length > 0) throw new InvalidOptionsError(problems);
+    client.options.retryStrategy = guardedRetry(client.options.retryStrategy);
     return client;
+  }
+
+  /** A client serves one link at a time: two would receive each other's messages, and end each other's subscriptions. */
+  private claim(client: Redis, role: RedisRole): string[] {
+    const owner = claims.get(client);
+    if (owner !== undefined && owner !== this)
+      return [
+        `connectionFactory returned a ${role} that serves another app: make a new client for each app and role`,
+      ];
+    const other = [...this.roles].find(([known, itsRole]) => known === client && itsRole !== role);
+    if (other)
+      return [
+        `connectionFactory returned the same client for ${other[1]} and ${role}: make a new one for each role`,
+      ];
+    claims.set(client, this);
+    this.roles.set(client, role);
+    return [];
+  }
+
+  private release(client: Redis): void {
+    this.roles.delete(client);
+    if (claims.get(client) === this) claims.delete(client);
   }
 
   /** What else its owner has subscribed stays. Without a connection, Redis has forgotten all of it anyway. */
   async close(client: Redis, subscribed: readonly string[] = []): Promise<void> {
+    this.release(client);
     if (client.status !== 'ready') return;
     const left = batches(subscribed).map((channels) => CLASSIC.unsubscribe(client, channels));
     await within(QUIT_TIMEOUT_MS, Promise.allSettled(left));
@@ -133,13 +192,13 @@ function clientOptions(options: RedisOptions, connectionName: string): RedisOpti
     enableReadyCheck: true,
     noDelay: true,
     connectionName,
-    retryStrategy: retryDelay,
     // A round of all sentinels is an attempt like any other, so the link counts it and tells of it.
     sentinelRetryStrategy: () => null,
     // A sentinel that hangs would be waited for without end.
     sentinelCommandTimeout: CONNECT_TIMEOUT_MS,
     ...options,
     ...REQUIRED_OPTIONS,
+    retryStrategy: guardedRetry(options.retryStrategy),
     lazyConnect: true,
     // Pub/sub knows no databases, and SELECT would be one more permission to grant.
     db: 0,

@@ -20,9 +20,8 @@ export class RedisLink {
   private retryTimer: NodeJS.Timeout | undefined;
   /** The last socket whose errors are heard. */
   private heard: Redis['stream'] | undefined;
-  /** The client looks for a server, and has no socket yet. */
-  private looking = false;
   private ending = false;
+  private revived = false;
   /** Where it was sent last by a failover. */
   private sentTo: string | undefined;
 
@@ -33,7 +32,6 @@ export class RedisLink {
     /** Whether sentinels have named another server than this one a moment ago. */
     private readonly isDemoted: (node: string) => boolean,
   ) {
-    client.on('connecting', this.onConnecting);
     client.on('connect', this.onConnect);
     client.on('ready', this.onReady);
     client.on('close', this.onClose);
@@ -43,6 +41,11 @@ export class RedisLink {
     // Only the Buffer form is listened to: ioredis then makes no strings of what arrives.
     client.on('messageBuffer', this.onMessage);
     client.on('smessageBuffer', this.onMessage);
+  }
+
+  /** The client had ended, and was connected again. */
+  get wasRevived(): boolean {
+    return this.revived;
   }
 
   get isUp(): boolean {
@@ -86,7 +89,6 @@ export class RedisLink {
   detach(): void {
     this.end();
     clearTimeout(this.handshakeTimer);
-    this.client.off('connecting', this.onConnecting);
     this.client.off('connect', this.onConnect);
     this.client.off('ready', this.onReady);
     this.client.off('close', this.onClose);
@@ -104,13 +106,8 @@ export class RedisLink {
     hearErrors(stream);
   }
 
-  private readonly onConnecting = (): void => {
-    this.looking = true;
-  };
-
   /** ioredis' connectTimeout ends with TCP: a server that accepts and then says nothing would hold the link for ever. */
   private readonly onConnect = (): void => {
-    this.looking = false;
     const { stream } = this.client;
     this.hear(stream);
     this.handshakeTimer = setTimeout(() => {
@@ -132,7 +129,6 @@ export class RedisLink {
   };
 
   private readonly onClose = (): void => {
-    this.looking = false;
     clearTimeout(this.handshakeTimer);
     if (!this.up) return;
     this.up = false;
@@ -144,12 +140,12 @@ export class RedisLink {
   };
 
   /**
-   * A client that finds no server to connect to ends for good: when no sentinel names a master, and, with ioredis' own
-   * detector, when one tells of a failover at the moment at which another one is asked.
+   * A client that ends for good is connected again, whatever ended it: no sentinel that names a master, its owner, or,
+   * with ioredis' own detector, a failover that is told while a sentinel is asked.
    */
   private readonly onEnd = (): void => {
-    if (this.ending || !this.looking) return;
-    this.looking = false;
+    if (this.ending) return;
+    this.revived = true;
     const delayMs = retryDelay(++this.attempt);
     this.events.retrying(this.role, this.attempt, delayMs, this.cause());
     this.retryTimer = setTimeout(() => void this.client.connect().catch(() => undefined), delayMs);

@@ -49,7 +49,15 @@ export class RedisTransport implements Transport {
       },
       refused: (cause) => events.problem(cause),
     });
-    await Promise.all([this.openLink('publisher', events), this.openLink('subscriber', events)]);
+    const opened = await Promise.allSettled([
+      this.openLink('publisher', events),
+      this.openLink('subscriber', events),
+    ]);
+    const refused = opened.find((outcome) => outcome.status === 'rejected');
+    if (!refused) return;
+    // The app does not start: clients of the user's may serve its next attempt.
+    await this.close();
+    throw refused.reason;
   }
 
   publish(channel: string, bytes: Buffer): Promise<void> {
@@ -98,6 +106,8 @@ export class RedisTransport implements Transport {
         link.end();
         await this.clients.close(link.client, link === this.subscriber ? [...this.subscribed] : []);
         link.detach();
+        // Its owner had ended it, and does not expect to have to do so again.
+        if (link.wasRevived) link.client.disconnect();
       }),
     );
   }

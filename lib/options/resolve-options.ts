@@ -6,6 +6,7 @@ import { ConnectionStringError } from './connection-string.error.js';
 import { parseConnectionString } from './connection-string.js';
 import { edgeSchema, milliseconds, type ResolvedEdge, resolveEdge } from './edge-options.js';
 import { InvalidOptionsError } from './invalid-options.error.js';
+import { checkRedisOptions } from './redis-options.js';
 import type { OutageOption, RedisBackplaneOptions } from './redis-backplane-options.js';
 
 const DEFAULT_CONNECTION = 'redis://127.0.0.1:6379';
@@ -52,7 +53,10 @@ const prefix = z.string().regex(/^[\w.:{}-]+$/, 'must be made of letters, digits
 const schema = z.strictObject({
   connection: z.string().min(1).optional(),
   redis: z
-    .looseObject({ keyPrefix: z.undefined('must not be set: use channelPrefix').optional() })
+    .looseObject({})
+    .superRefine((given, context) => {
+      for (const problem of checkRedisOptions(given).problems) context.addIssue(problem);
+    })
     .optional(),
   connectionFactory: z
     .custom<RedisBackplaneOptions['connectionFactory']>(isFunction, 'must be a function')
@@ -137,10 +141,15 @@ function resolveOutage(outage: OutageOption = 'reject'): ResolvedOutage {
   return { policy: 'buffer', maxMessages: messages, maxBytes: bytes, maxAgeMs: age };
 }
 
-function planConnection(connection: string, overrides: RedisOptions | undefined): ConnectionPlan {
+function planConnection(connection: string, overrides: RedisOptions = {}): ConnectionPlan {
   try {
     const plan = parseConnectionString(connection);
-    return { ...plan, redis: overridden(plan.redis, overrides) };
+    const { options, warnings } = checkRedisOptions(overrides);
+    return {
+      ...plan,
+      redis: overridden(plan.redis, options),
+      warnings: [...plan.warnings, ...warnings],
+    };
   } catch (error) {
     if (error instanceof ConnectionStringError)
       throw new InvalidOptionsError([`connection: ${error.message}`]);
@@ -149,7 +158,7 @@ function planConnection(connection: string, overrides: RedisOptions | undefined)
 }
 
 /** `tls` adds to what the connection string says of TLS, for the sentinels too; any other option replaces. */
-function overridden(redis: RedisOptions, overrides: RedisOptions = {}): RedisOptions {
+function overridden(redis: RedisOptions, overrides: RedisOptions): RedisOptions {
   const { tls, sentinelTLS } = overrides;
   return {
     ...redis,
@@ -170,6 +179,8 @@ function checkPrefix(value: string | undefined): string | undefined {
 
 /** Messages of the schema library name types and keys, never what was given. */
 function describe(issue: z.core.$ZodIssue): string {
+  // These name the option themselves.
+  if (issue.code === 'custom' && issue.path[0] === 'redis') return issue.message;
   if (issue.code === 'unrecognized_keys')
     return `there is no option ${issue.keys.map((key) => `'${key}'`).join(', ')}`;
   return `${issue.path.join('.') || 'options'}: ${issue.message}`;

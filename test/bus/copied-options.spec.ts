@@ -1,0 +1,161 @@
+import { Redis, type RedisOptions } from 'ioredis';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import type { RedisBackplaneOptions, RedisRole } from '../../lib/options/redis-backplane-options.js';
+import { BusFarm } from '../support/bus-farm.js';
+import { administer, inState } from '../support/bus-watch.js';
+import { eventually } from '../support/observe.js';
+import { type RedisServer, startRedis } from '../support/redis-server.js';
+
+let redis: RedisServer;
+beforeAll(async () => {
+  redis = await startRedis();
+});
+afterAll(() => redis.stop());
+
+function newFarm(): BusFarm {
+  const farm = new BusFarm({ connection: redis.url });
+  onTestFinished(() => farm.close());
+  return farm;
+}
+
+/** A factory as a user writes it; its clients end with the test. */
+function factoryWith(
+  options: RedisOptions,
+  clients: Redis[] = [],
+): RedisBackplaneOptions['connectionFactory'] {
+  return (_role: RedisRole, required: RedisOptions) => {
+    const client = new Redis({ ...required, port: redis.port, ...options });
+    client.on('error', () => undefined);
+    clients.push(client);
+    onTestFinished(() => client.disconnect());
+    return client;
+  };
+}
+
+const killClients = (): Promise<unknown> =>
+  administer(redis.url, (client) => client.call('CLIENT', 'KILL', 'TYPE', 'pubsub'));
+
+/** What tutorials, and people in a hurry, write. */
+const STRATEGIES: readonly (readonly [name: string, strategy: NonNullable<RedisOptions['retryStrategy']>])[] =
+  [
+    ['gives up at once', () => null],
+    ['returns nothing', () => undefined],
+    [
+      'throws',
+      () => {
+        throw new Error('a bug in a retryStrategy');
+      },
+    ],
+    ['returns no number', () => 'soon' as unknown as number],
+    ['returns NaN', () => NaN],
+  ];
+
+describe('a retryStrategy that', () => {
+  it.each(STRATEGIES)('%s: the link comes back all the same', async (_name, retryStrategy) => {
+    const server = await newFarm().ready({ redis: { retryStrategy } });
+    for (let time = 0; time < 2; time++) {
+      const lost = inState(server, 'reconnecting');
+      await killClients();
+      await lost;
+      await server.ready();
+    }
+  });
+
+  it.each(STRATEGIES)('%s, of a client of connectionFactory: the same', async (_name, retryStrategy) => {
+    const server = await newFarm().ready({ connectionFactory: factoryWith({ retryStrategy }) });
+    const lost = inState(server, 'reconnecting');
+    await killClients();
+    await lost;
+    await server.ready();
+  });
+
+  it('returns a delay is applied', async () => {
+    const attempts: number[] = [];
+    const retryStrategy = (attempt: number): number => {
+      attempts.push(attempt);
+      return 1;
+    };
+    const server = await newFarm().ready({ redis: { retryStrategy } });
+    const lost = inState(server, 'reconnecting');
+    await killClients();
+    await lost;
+    await server.ready();
+    expect(attempts).toContain(1);
+  });
+});
+
+describe('options that end connections which work', () => {
+  it.each<[name: string, options: RedisOptions]>([
+    ['a commandTimeout shorter than the round trip', { commandTimeout: 1 }],
+    ['reconnectOnError: () => true', { reconnectOnError: () => true }],
+    ['a short socketTimeout', { socketTimeout: 50 }],
+  ])('%s: is ready, and stays so', async (_name, options) => {
+    const server = await newFarm().ready({ redis: options });
+    await server.bus.want('any');
+    expect(server.bus.status.state).toBe('ready');
+  });
+
+  it.each<[name: string, options: RedisOptions]>([
+    ['commandTimeout', { commandTimeout: 1 }],
+    ['reconnectOnError', { reconnectOnError: () => true }],
+    ['socketTimeout', { socketTimeout: 50 }],
+  ])('%s is refused by name where connectionFactory sets it', async (name, options) => {
+    const server = newFarm().server({ connectionFactory: factoryWith(options) });
+    await expect(server.start()).rejects.toThrow(new RegExp(`whose option ${name} is set`));
+  });
+});
+
+describe('a client of connectionFactory', () => {
+  it('that its owner ends is connected again while the app runs, and left ended when it closes', async () => {
+    const clients: Redis[] = [];
+    const farm = newFarm();
+    const server = await farm.ready({ connectionFactory: factoryWith({}, clients) });
+    const lost = inState(server, 'reconnecting');
+    clients.forEach((client) => client.disconnect());
+    await lost;
+    await server.ready();
+    await server.bus.close();
+    await eventually(() => expect(clients.map(({ status }) => status)).toEqual(['end', 'end']));
+  });
+
+  it.each(['one client', 'one pair'])(
+    'is refused where %s serves two apps, and serves the next one',
+    async (shared) => {
+      const clients = new Map<string, Redis>();
+      const make = factoryWith({});
+      const connectionFactory: RedisBackplaneOptions['connectionFactory'] = (role, required) => {
+        const key = shared === 'one pair' || role === 'subscriber' ? role : `${role} ${clients.size}`;
+        const client = clients.get(key) ?? (make?.(role, required) as Redis);
+        clients.set(key, client);
+        return client;
+      };
+      const [one, other] = [newFarm(), newFarm()];
+      const first = await one.ready({ connectionFactory });
+      await expect(other.server({ connectionFactory }).start()).rejects.toThrow(
+        /serves another app: make a new client for each app and role/,
+      );
+      await first.bus.close();
+      await other.ready({ connectionFactory });
+    },
+  );
+
+  it('is refused where it serves both roles', async () => {
+    let client: Redis | undefined;
+    const make = factoryWith({});
+    const server = newFarm().server({
+      connectionFactory: (role, required) => (client ??= make?.(role, required) as Redis),
+    });
+    await expect(server.start()).rejects.toThrow(/the same client for publisher and subscriber/);
+  });
+
+  it('on which its owner subscribes other channels brings none of their messages', async () => {
+    const clients: Redis[] = [];
+    const server = await newFarm().ready({ connectionFactory: factoryWith({}, clients) });
+    const subscriber = clients.find(({ options }) => options.connectionName?.endsWith('subscriber'));
+    await subscriber?.subscribe('news');
+    const heard = new Promise((resolve) => subscriber?.once('messageBuffer', resolve));
+    await administer(redis.url, (client) => client.publish('news', 'not ours'));
+    await heard;
+    expect(server.bus.counters.malformed).toBe(0);
+  });
+});
