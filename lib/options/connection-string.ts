@@ -21,7 +21,10 @@ const FORMS: readonly { readonly begins: RegExp; readonly parse: (text: string) 
  */
 export function parseConnectionString(text: string): ConnectionPlan {
   const trimmed = text.trim();
-  if (trimmed === '') throw new ConnectionStringError('The connection string is empty.');
+  if (trimmed === '')
+    throw new ConnectionStringError(
+      'The connection string is empty. Give one such as redis://127.0.0.1:6379.',
+    );
   const { parse } = FORMS.find(({ begins }) => begins.test(trimmed)) ?? { parse: parseStackExchange };
   return parse(trimmed);
 }

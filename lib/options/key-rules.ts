@@ -2,6 +2,7 @@ import type { RedisOptions } from 'ioredis';
 import type { Condition, ConnectionDraft } from './connection-draft.js';
 import type { BackplaneSettings } from './connection-plan.js';
 import { ConnectionStringError } from './connection-string.error.js';
+import { suggestion } from './suggestion.js';
 
 /** Takes one key's value into the draft. Throws ConnectionStringError, which names the key and not the value. */
 export type KeyRule = (draft: ConnectionDraft, value: string, key: string) => void;
@@ -131,12 +132,26 @@ export function onlyWith(needs: Condition, rule: KeyRule): KeyRule {
  * @param key as written
  * @param where says which part of the string it is, for when the key may not be quoted
  * @param suspect the key may be the rest of a password that a separator has cut
+ * @param known the keys that there are
  */
-export function unknownKey(key: string, where: string, suspect: boolean): ConnectionStringError {
+export function unknownKey(
+  key: string,
+  where: string,
+  suspect: boolean,
+  known: KeyTable,
+): ConnectionStringError {
   // A pasted access key also looks like `key=`; a name is made of letters and short.
+  const meant = suggestion(
+    key,
+    [...known.values()].map((entry) => entry.key),
+  );
+  const hint = meant === undefined ? '' : `; did you mean "${meant}"?`;
   const quotable = !suspect && /^\$?[a-z]{1,30}$/i.test(key);
   return quotable
-    ? new ConnectionStringError(`"${key}" is not a known key. Correct its spelling or leave it out.`, key)
+    ? new ConnectionStringError(
+        `"${key}" is not a known key${hint || '. Correct its spelling or leave it out.'}`,
+        key,
+      )
     : new ConnectionStringError(
         `${where} has an unknown key (not shown: it could be a piece of a password).`,
       );

@@ -6,6 +6,7 @@ import { ConnectionStringError } from './connection-string.error.js';
 import { parseConnectionString } from './connection-string.js';
 import { edgeSchema, milliseconds, type ResolvedEdge, resolveEdge } from './edge-options.js';
 import { InvalidOptionsError } from './invalid-options.error.js';
+import { describeProblems } from './option-problems.js';
 import { checkRedisOptions } from './redis-options.js';
 import type { OutageOption, RedisBackplaneOptions } from './redis-backplane-options.js';
 
@@ -88,7 +89,7 @@ const schema = z.strictObject({
 /** @throws InvalidOptionsError naming every wrong option, and none of the values */
 export function resolveOptions(options: RedisBackplaneOptions): ResolvedOptions {
   const checked = schema.safeParse(options, { reportInput: false });
-  if (!checked.success) throw new InvalidOptionsError(checked.error.issues.map(describe));
+  if (!checked.success) throw new InvalidOptionsError(describeProblems(checked.error.issues, options));
   const plan = planConnection(options.connection ?? DEFAULT_CONNECTION, options.redis);
   const channelPrefix = options.channelPrefix ?? checkPrefix(plan.backplane.channelPrefix) ?? DEFAULT_PREFIX;
   const contradictions = contradictionsIn(options, plan, channelPrefix);
@@ -175,13 +176,4 @@ function checkPrefix(value: string | undefined): string | undefined {
   if (!checked.success)
     throw new InvalidOptionsError([`connection: channelPrefix ${checked.error.issues[0]?.message}`]);
   return checked.data;
-}
-
-/** Messages of the schema library name types and keys, never what was given. */
-function describe(issue: z.core.$ZodIssue): string {
-  // These name the option themselves.
-  if (issue.code === 'custom' && issue.path[0] === 'redis') return issue.message;
-  if (issue.code === 'unrecognized_keys')
-    return `there is no option ${issue.keys.map((key) => `'${key}'`).join(', ')}`;
-  return `${issue.path.join('.') || 'options'}: ${issue.message}`;
 }

@@ -147,7 +147,7 @@ function split(connection: string): Part[] {
 function applyKey(draft: ConnectionDraft, { key, value, where, suspect }: Part): void {
   if (key === undefined || key.startsWith('$')) return;
   const known = KEYS.get(key.toLowerCase());
-  if (!known) throw rules.unknownKey(key, where, suspect);
+  if (!known) throw rules.unknownKey(key, where, suspect, KEYS);
   known.rule(draft, value, known.key);
 }
 

@@ -72,7 +72,7 @@ export function readQuery(query: string): Parameter[] {
     const equals = pair.indexOf('=');
     const written = equals < 0 ? pair : pair.slice(0, equals);
     const known = PARAMETERS.get(written.toLowerCase());
-    if (!known) throw rules.unknownKey(written, `Query parameter ${index + 1}`, suspect);
+    if (!known) throw rules.unknownKey(written, `Query parameter ${index + 1}`, suspect, PARAMETERS);
     return [{ key: known.key, value: equals < 0 ? '' : decode(pair.slice(equals + 1), known.key) }];
   });
 }

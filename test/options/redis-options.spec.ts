@@ -50,7 +50,7 @@ describe('an option of ioredis', () => {
     ['keyPrefix', 'p:', 'channelPrefix'],
     ['role', 'slave', 'master'],
     ['monitor', true, 'monitors'],
-    ['Connector', class {}, 'connectionFactory'],
+    ['Connector', 'any', 'connectionFactory'],
   ])('%s is refused, with what to do instead', (key, value, advice) => {
     const [problem] = checkRedisOptions({ [key]: value }).problems;
     expect(problem).toContain(`redis.${key}: must not be set`);

@@ -1,0 +1,141 @@
+import type { z } from 'zod';
+import { didYouMean } from './suggestion.js';
+
+interface Option {
+  /** What may be given, behind "expected". */
+  readonly expected: string;
+  /** A value as a user writes it. */
+  readonly example: string;
+  /** Whether what was given may be shown where it looks like a number with a unit. Anything else may be a secret. */
+  readonly isNumber?: boolean;
+}
+
+const count = (example: number, of: string): Option => ({
+  expected: `an integer from 1 on: ${of}`,
+  example: String(example),
+  isNumber: true,
+});
+const milliseconds = (example: number): Option => ({
+  expected: 'milliseconds, as an integer from 1 to 2147483647',
+  example: String(example),
+  isNumber: true,
+});
+const yesOrNo: Option = { expected: 'a boolean, true or false', example: 'true' };
+
+/** Every option, by its path. */
+const OPTIONS: Readonly<Record<string, Option>> = {
+  connection: { expected: 'a connection string', example: "'redis://127.0.0.1:6379'" },
+  redis: { expected: 'an object with options of ioredis', example: '{ connectTimeout: 2000 }' },
+  connectionFactory: {
+    expected: 'a function',
+    example: '(role, requiredOptions) => new Redis({ ...requiredOptions, host })',
+  },
+  sharded: yesOrNo,
+  channelPrefix: { expected: 'a string of letters, digits and _ . : { } -', example: "'MyApp'" },
+  abortConnect: yesOrNo,
+  protocols: { expected: "a list of 'json', 'msgpack' or both", example: "['json', 'msgpack']" },
+  outage: {
+    expected: "'reject', 'local' or { buffer: { messages, bytes, age } }",
+    example: '{ buffer: { messages: 1000 } }',
+  },
+  'outage.buffer': {
+    expected: 'an object with messages, bytes or age, or an empty one',
+    example: '{ messages: 1000 }',
+  },
+  'outage.buffer.messages': count(1000, 'messages'),
+  'outage.buffer.bytes': count(33_554_432, 'bytes'),
+  'outage.buffer.age': milliseconds(30_000),
+  authenticate: {
+    expected: 'a function',
+    example: '(request) => ({ userId: userOf(request) })',
+  },
+  allowedOrigins: {
+    expected: "a list of origins, or '*' for every origin",
+    example: "['https://example.com']",
+  },
+  refusal: { expected: "'status' or 'closeCode'", example: "'closeCode'" },
+  limits: { expected: 'an object', example: '{ connections: 50000 }' },
+  'limits.connections': count(50_000, 'connections'),
+  'limits.payloadBytes': count(1_048_576, 'bytes'),
+  'limits.payloadDepth': count(100, 'levels'),
+  'limits.payloadElements': count(100_000, 'elements'),
+  'limits.admissionTime': milliseconds(10_000),
+  'limits.pendingMessages': count(1000, 'messages'),
+  'limits.messagesPerSecond': count(100, 'messages'),
+  'limits.bufferedBytes': count(4_194_304, 'bytes'),
+  heartbeat: {
+    expected: 'false, or { interval, timeout } in milliseconds',
+    example: '{ interval: 25000, timeout: 20000 }',
+  },
+  'heartbeat.interval': milliseconds(25_000),
+  'heartbeat.timeout': milliseconds(20_000),
+  parallelInvocations: count(1, 'handlers at the same time'),
+  invokeTimeout: milliseconds(10_000),
+  commandTimeout: milliseconds(5000),
+  shutdownTimeout: milliseconds(5000),
+};
+
+/** What numbers with a unit look like, as people write them: none of them is a secret. */
+const QUANTITY = /^-?\d{1,10}(\.\d{1,3})?\s?[a-z]{0,3}$/i;
+
+/** One message for each wrong option: what was expected, what was given as far as it can be shown, and an example. */
+export function describeProblems(issues: readonly z.core.$ZodIssue[], given: unknown): string[] {
+  return issues.map((issue) => describe(innermost(issue), given));
+}
+
+/** Of several forms that an option may have, the one that was probably meant: whose problem lies deepest. */
+function innermost(issue: z.core.$ZodIssue): z.core.$ZodIssue {
+  if (issue.code !== 'invalid_union') return issue;
+  const deepest = issue.errors
+    .flat()
+    .filter(({ path, code }) => path.length > 0 || code === 'unrecognized_keys')
+    .sort((a, b) => Number(b.code === 'unrecognized_keys') - Number(a.code === 'unrecognized_keys'))[0];
+  return deepest ? innermost({ ...deepest, path: [...issue.path, ...deepest.path] }) : issue;
+}
+
+function describe(issue: z.core.$ZodIssue, given: unknown): string {
+  const path = issue.path.join('.');
+  const option = OPTIONS[issue.path.filter((key) => typeof key === 'string').join('.')];
+  if (issue.code === 'unrecognized_keys') return unknownOptions(issue.keys, path);
+  if (issue.code === 'custom') return custom(issue.message, path, option);
+  if (!option)
+    return `options: expected an object, got ${shown(given)}; for example { connection: 'redis://127.0.0.1:6379' }`;
+  const value = issue.path.reduce<unknown>(
+    (object, key) => (object as Record<PropertyKey, unknown>)[key],
+    given,
+  );
+  // What has a pattern says itself what it takes.
+  const expected = issue.code === 'invalid_format' ? issue.message : `expected ${option.expected}`;
+  const hint = path === 'connection' && value === '' ? ' (is an environment variable empty?)' : '';
+  const example = `${path.replace(/\.\d+$/, '')}: ${option.example}`;
+  return `${path}: ${expected}, got ${shown(value, option.isNumber)}${hint}; for example ${example}`;
+}
+
+/** Rules with a message of their own say what is allowed; those for options of ioredis name the option, too. */
+function custom(message: string, path: string, option: Option | undefined): string {
+  if (path === 'redis') return message;
+  const example = message.includes('such as') || !option ? '' : `; for example ${path}: ${option.example}`;
+  return `${path}: ${message}${example}`;
+}
+
+function unknownOptions(keys: readonly string[], parent: string): string {
+  const beginning = parent === '' ? '' : `${parent}.`;
+  const known = Object.keys(OPTIONS)
+    .filter((path) => path.startsWith(beginning) && !path.slice(beginning.length).includes('.'))
+    .map((path) => path.slice(beginning.length));
+  const quoted = keys.map((key) => `'${key}'`).join(', ');
+  const [key, ...others] = keys;
+  const hint = key === undefined || others.length > 0 ? '' : didYouMean(key, known);
+  const where = parent === '' ? '' : `${parent}: `;
+  return `${where}there is no option ${quoted}${hint || `; there are ${known.join(', ')}`}`;
+}
+
+/** Never a text that may be a secret. */
+function shown(value: unknown, isNumber = false): string {
+  if (value === undefined) return 'nothing';
+  if (value === '') return 'an empty string';
+  if (value === null || typeof value === 'number' || typeof value === 'boolean') return String(value);
+  if (typeof value === 'string') return isNumber && QUANTITY.test(value) ? `"${value}"` : 'a string';
+  if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : 'a list';
+  return `a${typeof value === 'object' ? 'n object' : ` ${typeof value}`}`;
+}
