@@ -1,0 +1,125 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { ByteWriter } from '../../lib/protocol/byte-writer.js';
+import { encodeRecord } from '../../lib/protocol/envelope.js';
+import { decodeHeartbeat, encodeHeartbeat } from '../../lib/protocol/heartbeat-record.js';
+import { RecordKind } from '../../lib/protocol/record-kind.js';
+import { collect } from '../support/observe.js';
+import { RoutingServer } from '../support/routing-server.js';
+
+const HOUR = 3_600_000;
+
+let server: RoutingServer;
+
+beforeEach(async () => {
+  vi.useFakeTimers({
+    toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance', 'Date'],
+  });
+  server = await new RoutingServer().start();
+  return () => server.close();
+});
+afterEach(() => vi.useRealTimers());
+
+/** Time passes in looks of the bus; Redis brings back what this server publishes. */
+async function pass(ms: number): Promise<void> {
+  for (let passed = 0; passed < ms; passed += 250) {
+    vi.advanceTimersByTime(250);
+    await server.flushed();
+    server.echo();
+  }
+}
+
+/** How long before the link was lost the report of it begins. */
+async function reportedBefore(): Promise<number> {
+  const losses = collect(server.bus.loss$);
+  const lostAt = Date.now();
+  server.down();
+  await server.up();
+  expect(losses.values).toHaveLength(1);
+  return lostAt - (losses.values[0]?.from ?? Infinity);
+}
+
+const beatOfPeer = (publishMs: number): void =>
+  server.hears(encodeHeartbeat({ number: 1, sentAt: performance.now(), publishMs }));
+
+describe('the window of a loss', () => {
+  it('begins as much earlier as the slowest publish of a peer was under way', async () => {
+    await pass(1000);
+    beatOfPeer(500);
+    const early = await reportedBefore();
+    expect(early).toBeGreaterThanOrEqual(500);
+    expect(early).toBeLessThan(500 + 1250);
+  });
+
+  it('begins a little earlier where all are fast', async () => {
+    await pass(1000);
+    beatOfPeer(0);
+    const early = await reportedBefore();
+    expect(early).toBeGreaterThanOrEqual(50);
+    expect(early).toBeLessThan(50 + 1250);
+  });
+
+  it('is not widened without limit by a peer whose Redis stands still', async () => {
+    await pass(1000);
+    beatOfPeer(60_000);
+    expect(await reportedBefore()).toBeLessThanOrEqual(1000 + 1250);
+  });
+
+  it.each([
+    ['forward', HOUR],
+    ['back', -HOUR],
+  ])('is told in times of day after the clock was set %s', async (_where, step) => {
+    await pass(1000);
+    vi.setSystemTime(Date.now() + step);
+    await pass(1000);
+    const early = await reportedBefore();
+    expect(early).toBeGreaterThanOrEqual(0);
+    expect(early).toBeLessThan(2000);
+  });
+
+  it('reaches back to before the machine slept, when it was lost meanwhile', async () => {
+    await pass(1000);
+    const losses = collect(server.bus.loss$);
+    const asleepAt = Date.now();
+    vi.setSystemTime(Date.now() + 8 * HOUR);
+    server.down();
+    await server.up();
+    expect(losses.values[0]?.from).toBeLessThanOrEqual(asleepAt);
+    expect(losses.values[0]?.to).toBeGreaterThanOrEqual(asleepAt + 8 * HOUR);
+  });
+});
+
+describe('a heartbeat', () => {
+  it('says for how long the slowest publish was under way', () => {
+    const body = encodeHeartbeat({ number: 7, sentAt: 1234.5, publishMs: 499.2 }).subarray(2);
+    expect(decodeHeartbeat(body)).toEqual({ number: 7, sentAt: 1234, publishMs: 500 });
+  });
+
+  it('of a release that does not say so is read, and so is one that says more', () => {
+    const old = new ByteWriter(8).varint(7).varint(1234).finish();
+    expect(decodeHeartbeat(old)).toEqual({ number: 7, sentAt: 1234, publishMs: 0 });
+    const later = new ByteWriter(8).varint(7).varint(1234).varint(5).varint(99).finish();
+    expect(decodeHeartbeat(later)).toEqual({ number: 7, sentAt: 1234, publishMs: 5 });
+    expect(encodeRecord(RecordKind.Heartbeat, later).length).toBeGreaterThan(0);
+  });
+});
+
+describe('a link that is lost again in the tick in which it came back', () => {
+  it('does not make the next one count as subscribed before it is', async () => {
+    server.down();
+    server.transport.says.up('subscriber');
+    server.transport.says.down('subscriber', new Error('again'));
+    let subscribed = (): void => undefined;
+    server.transport.subscribe = () => new Promise((resolve) => (subscribed = resolve));
+    server.transport.says.up('subscriber');
+    server.transport.says.up('publisher');
+    await server.flushed();
+    expect(server.bus.status.state).toBe('subscribing');
+    server.echo();
+    expect(server.bus.status.state).toBe('subscribing');
+    subscribed();
+    await server.flushed();
+    await server.flushed();
+    server.echo();
+    expect(server.bus.status.state).toBe('ready');
+  });
+});
