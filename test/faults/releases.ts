@@ -20,7 +20,7 @@ interface Parts {
 }
 
 type Publish = (channel: string, bytes: Buffer) => Promise<void>;
-type Read = (bytes: Buffer) => void;
+type Read = (bytes: Buffer, channel: Buffer) => void;
 
 const CRC_OFFSET = 3;
 const CRC_END = 7;
@@ -50,8 +50,8 @@ export async function becomeRelease(release: Release): Promise<void> {
 function becomeNextMajor(parts: Parts): void {
   sendThrough(parts, swapMajor);
   const read = methodsOf(parts.Inbox).read as Read;
-  replace(parts.Inbox, 'read', function (this: Inbox, bytes: Buffer) {
-    read.call(this, swapMajor(bytes));
+  replace(parts.Inbox, 'read', function (this: Inbox, bytes: Buffer, channel: Buffer) {
+    read.call(this, swapMajor(bytes), channel);
   });
 }
 

@@ -83,7 +83,7 @@ const OFF = {
   'death of silent servers': ({ Peers }) => replace(Peers, 'sweep', () => undefined),
   /** What Redis refused once is not asked for again. */
   'retry of refused channels': ({ Subscriptions }) => {
-    replace(Subscriptions, 'retryDenied', () => undefined);
+    replace(Subscriptions, 'retryRefused', () => Promise.resolve());
   },
   /** Local clients get only what Redis takes. */
   'local delivery': ({ Emitter }) => {
