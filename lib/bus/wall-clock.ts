@@ -1,5 +1,7 @@
 /** A difference between the two clocks that changes by less than this is drift, or the time between reading them. */
 const STEP_MS = 20;
+/** Where reading both clocks takes longer, this process was held up between them, and nothing is learnt. */
+const READING_MS = 2;
 /** Steps that are remembered. */
 const KEPT = 100;
 
@@ -21,14 +23,16 @@ export class WallClock {
     private readonly now: () => number,
     private readonly dateNow: () => number = () => Date.now(),
   ) {
-    this.offset = this.currentOffset();
+    this.offset = dateNow() - now();
   }
 
   /** To be called often: a step is noticed by the call after it. */
   look(): void {
-    const offset = this.currentOffset();
-    if (Math.abs(offset - this.offset) < STEP_MS) return;
-    this.steps.push({ until: this.now(), offset: this.offset });
+    const before = this.now();
+    const offset = this.dateNow() - before;
+    const now = this.now();
+    if (now - before > READING_MS || Math.abs(offset - this.offset) < STEP_MS) return;
+    this.steps.push({ until: now, offset: this.offset });
     if (this.steps.length > KEPT) this.steps.shift();
     this.offset = offset;
   }
@@ -47,9 +51,5 @@ export class WallClock {
   recent(time: number): number {
     this.look();
     return time + this.offset;
-  }
-
-  private currentOffset(): number {
-    return this.dateNow() - this.now();
   }
 }

@@ -5,6 +5,7 @@ import { Farm, type FarmOptions } from './farm.js';
 import type { Fault, Form } from './fault.js';
 import { FAULTS, type FaultName } from './faults.js';
 import { judge, misses, type Row } from './judge.js';
+import type { Policy } from './messages.js';
 import type { Mechanism } from './switched-off.js';
 
 interface Pace extends Pick<FarmOptions, 'rate' | 'clientsPerServer'> {
@@ -18,9 +19,12 @@ const PACE: Readonly<Record<Form, Pace>> = {
   full: { rate: 1000, clientsPerServer: 8, beforeMs: 2000, afterMs: 12_000 },
 };
 const RECOVERY_DEADLINE_MS = 4000;
+/** By then what was buffered has been published: a second and a half after the servers are ready. */
+const FLUSHED_MS = 4000;
 
 export interface Result {
   readonly fault: FaultName;
+  readonly policy: Policy;
   readonly row: Row;
   /** What misses its target. */
   readonly missed: readonly string[];
@@ -28,9 +32,14 @@ export interface Result {
 }
 
 /** A farm as the fault needs it. Its caller ends it. */
-export function startFarm(name: FaultName, form: Form, without: readonly Mechanism[] = []): Promise<Farm> {
+export function startFarm(
+  name: FaultName,
+  form: Form,
+  without: readonly Mechanism[] = [],
+  policy: Policy = 'reject',
+): Promise<Farm> {
   const fault: Fault = FAULTS[name];
-  return Farm.start({ wiring: 'direct', absent: false, ...PACE[form], ...fault.farm, without });
+  return Farm.start({ wiring: 'direct', absent: false, ...PACE[form], ...fault.farm, without, policy });
 }
 
 /** Takes a farm through a fault; others may have come before. */
@@ -43,9 +52,9 @@ export async function runFault(farm: Farm, name: FaultName, form: Form): Promise
   await fault.run(farm, fault.lasts[form], form);
   const end = now();
   await farm.untilReady(RECOVERY_DEADLINE_MS);
-  await wait(afterMs);
+  await wait(farm.options.policy === 'buffer' ? Math.max(afterMs, FLUSHED_MS) : afterMs);
   await farm.halt();
   const facts = farm.facts(begin, end);
   const row = judge(facts, fault);
-  return { fault: name, row, missed: misses(row), facts };
+  return { fault: name, policy: farm.options.policy, row, missed: misses(row), facts };
 }

@@ -50,6 +50,13 @@ export interface Standing {
   readonly peers: number;
 }
 
+/** Buffered messages that a server reported as given up. */
+export interface GivenUp {
+  readonly server: number;
+  readonly at: Time;
+  readonly count: number;
+}
+
 /** `connectionFailed$`. */
 export interface Failure {
   readonly server: number;
@@ -95,6 +102,7 @@ export interface Facts {
   readonly reports: readonly Report[];
   readonly standings: readonly Standing[];
   readonly failures: readonly Failure[];
+  readonly givenUp: readonly GivenUp[];
   readonly marks: readonly Mark[];
   readonly checks: readonly Check[];
   /** Processes that ended though nobody asked them to. */

@@ -10,7 +10,7 @@ import type { Check, Emit, Facts, Mark } from './facts.js';
 import { FarmRedis, userOf, type Wiring } from './farm-redis.js';
 import type { ConnectionTarget, LoadPlan } from './load.js';
 import { factsOf } from './merge-facts.js';
-import type { ServerSettings } from './messages.js';
+import type { Policy, ServerSettings } from './messages.js';
 import { Proxy } from './proxy.js';
 import type { Mechanism } from './switched-off.js';
 import { groupsOf, mixOf, RESTLESS_GROUP, userIdOf } from './traffic.js';
@@ -31,6 +31,8 @@ export interface FarmOptions {
   /** Redis is not there yet. */
   readonly absent: boolean;
   readonly without: readonly Mechanism[];
+  /** What the servers do with messages that Redis cannot take. */
+  readonly policy: Policy;
 }
 
 /** Three servers in processes of their own, their clients, and their Redis. */
@@ -271,6 +273,7 @@ export class Farm {
       publisherPort,
       subscriberPort,
       abortConnect: false,
+      policy: this.options.policy,
       without: this.options.without,
       release: 'this',
     };

@@ -71,6 +71,7 @@ function options(server: ServerSettings): RedisBackplaneOptions {
     ...(publisherPort === subscriberPort ? {} : links),
     channelPrefix: prefix,
     abortConnect,
+    outage: server.policy === 'buffer' ? { buffer: {} } : server.policy,
     // Longer than a dead server is waited for: whoever is told before was told of the death.
     commandTimeout: 20_000,
     invokeTimeout: 20_000,

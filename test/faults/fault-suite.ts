@@ -3,6 +3,7 @@ import { type Result, runFault, startFarm } from './bench.js';
 import type { Farm } from './farm.js';
 import type { FaultName } from './faults.js';
 import { HEADER, tableRow } from './report.js';
+import type { Policy } from './messages.js';
 import type { Mechanism } from './switched-off.js';
 
 const TIMEOUT_MS = 120_000;
@@ -14,18 +15,19 @@ export class FaultSuite {
   private constructor(
     private readonly first: FaultName,
     private readonly without: readonly Mechanism[],
+    policy: Policy = 'reject',
   ) {
     beforeAll(async () => {
-      this.farm = await startFarm(first, 'short', without);
+      this.farm = await startFarm(first, 'short', without, policy);
     }, TIMEOUT_MS);
     afterAll(() => this.farm?.end());
   }
 
   /** Each fault reaches its targets, but for columns that are known not to. */
-  static survives(faults: Partial<Record<FaultName, readonly string[]>>): void {
+  static survives(faults: Partial<Record<FaultName, readonly string[]>>, policy: Policy = 'reject'): void {
     const names = Object.keys(faults) as [FaultName, ...FaultName[]];
-    describe(`a farm that goes through ${names.join(', ')}`, () => {
-      const suite = new FaultSuite(names[0], []);
+    describe(`a farm with the policy ${policy} that goes through ${names.join(', ')}`, () => {
+      const suite = new FaultSuite(names[0], [], policy);
       for (const name of names) suite.survives(name, faults[name] ?? []);
     });
   }

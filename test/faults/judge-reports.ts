@@ -26,7 +26,8 @@ export function judgeReports(facts: Facts, missed: readonly Missed[]): JudgedRep
   };
 }
 
-function covers(report: Report, { emit, server, groups }: Missed): boolean {
+/** Whether the report tells of this message, so that the client concerned can be told to reload. */
+export function covers(report: Report, { emit, server, groups }: Missed): boolean {
   return (
     concerns(report, { emit, server }) &&
     report.targets.some(

@@ -47,6 +47,7 @@ function facts(change: Partial<Facts> = {}): Facts {
     reports: [],
     standings: [0, 1].map((server) => ({ server, at: 500, state: 'ready', peers: 1 })),
     failures: [],
+    givenUp: [],
     marks: [],
     checks: [],
     exits: 0,
@@ -66,12 +67,21 @@ function rowOf(change: Partial<Facts>, expectation = SOCKET): Row {
 const MISSED = { clients: [client(0, [1]), client(1)] };
 
 describe('the judge of the fault bench', () => {
+  it.each<[what: string, change: Partial<Facts>]>([
+    ['its sender gave it up', { givenUp: [{ server: 0, at: 1700, count: 1 }] }],
+    ['its receiver reported a loss', { reports: [report({ server: 1, from: 1400, to: 1700 })] }],
+  ])('counts no buffered message as stranded where %s', (_what, change) => {
+    const row = rowOf({ ...MISSED, emits: [emit({ outcome: 'buffered' })], ...change });
+    expect(row.stranded).toBe(0);
+  });
+
   it('finds nothing where all is well', () => {
     const row = judge(facts(), { notice: 'nothing' });
     expect(misses(row)).toEqual([]);
   });
 
   it.each<[column: keyof Row, change: Partial<Facts>]>([
+    ['stranded', { ...MISSED, emits: [emit({ outcome: 'buffered' })] }],
     ['exits', { exits: 1 }],
     ['unhandled', { unhandled: ['an error'] }],
     ['duplicates', { clients: [client(0, [1]), client(1, [1, 1])] }],

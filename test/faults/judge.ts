@@ -1,6 +1,7 @@
 import type { Check, Facts } from './facts.js';
 import { deliveriesOf } from './judge-deliveries.js';
 import { judgeReports } from './judge-reports.js';
+import { strandedIn } from './judge-buffered.js';
 import { untilNoticed, untilReady } from './judge-times.js';
 
 /** How a fault shall be noticed. */
@@ -24,6 +25,8 @@ export interface Row {
   /** Missed, although the emit resolved with `accepted`, and not in any report. */
   readonly uncovered: number;
   readonly covered: number;
+  /** Buffered or accepted, and then neither delivered nor reported by anybody: with the policy `buffer`. */
+  readonly stranded: number;
   /** Arrived at another server although the emit was said not to be published. */
   readonly belied: number;
   /** By how much the widest report exceeds the time in which nothing was heard. */
@@ -57,6 +60,7 @@ export function judge(facts: Facts, { notice }: Expectation): Row {
     unhandled: facts.unhandled.length,
     ...deliveries,
     ...reports,
+    stranded: strandedIn(facts, missed),
     noticeMs: noticed?.ms,
     readyMs: ready?.ms,
     late,
@@ -76,6 +80,7 @@ export function misses(row: Row): string[] {
     'disorder',
     'undelivered',
     'uncovered',
+    'stranded',
     'belied',
     'falseReports',
   ] as const;

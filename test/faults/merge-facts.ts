@@ -13,6 +13,7 @@ export function factsOf(farm: Farm, run: Pick<Facts, 'begin' | 'end' | 'targets'
     steps: told.flatMap(({ steps }) => steps),
     standings: told.flatMap(({ standings }) => standings),
     failures: told.flatMap(({ failures }) => failures),
+    givenUp: told.flatMap(({ givenUp }) => givenUp).filter(({ at }) => at >= since),
     unhandled: recent.flatMap(({ unhandled }) => unhandled),
     reports: told
       .flatMap(({ reports }) => reports)

@@ -1,5 +1,5 @@
 import type { BackplaneCounters } from 'nestjs-redis-backplane';
-import type { Emit, Failure, Report, Standing, Step } from './facts.js';
+import type { Emit, Failure, GivenUp, Report, Standing, Step } from './facts.js';
 import type { LoadPlan } from './load.js';
 import type { Release } from './releases.js';
 import type { Mechanism } from './switched-off.js';
@@ -13,9 +13,18 @@ export interface ServerSettings {
   readonly publisherPort: number;
   readonly subscriberPort: number;
   readonly abortConnect: boolean;
+  /** The option `outage`. */
+  readonly policy: Policy;
   /** Switched off, to see that the bench notices. */
   readonly without: readonly Mechanism[];
   readonly release: Release;
+}
+
+export const POLICIES = ['reject', 'local', 'buffer'] as const;
+export type Policy = (typeof POLICIES)[number];
+
+export function isPolicy(name: string): name is Policy {
+  return (POLICIES as readonly string[]).includes(name);
 }
 
 export type Order =
@@ -47,6 +56,7 @@ export interface ServerFacts {
   readonly reports: (Omit<Report, 'origin'> & { readonly origin: string | undefined })[];
   readonly standings: Standing[];
   readonly failures: Failure[];
+  readonly givenUp: GivenUp[];
   readonly asks: AskEnd[];
   readonly unhandled: string[];
   /** What came and could not be read, since the server's start. */

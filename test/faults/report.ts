@@ -9,6 +9,7 @@ const COLUMNS: readonly (readonly [title: string, of: (row: Row) => string])[] =
   ['local lost', ({ undelivered }) => `${undelivered}`],
   ['uncovered', ({ uncovered }) => `${uncovered}`],
   ['covered', ({ covered }) => `${covered}`],
+  ['stranded', ({ stranded }) => `${stranded}`],
   ['belied', ({ belied }) => `${belied}`],
   ['width ms', ({ widthMs }) => `${widthMs}`],
   ['false', ({ falseReports }) => `${falseReports}`],
@@ -20,24 +21,26 @@ const COLUMNS: readonly (readonly [title: string, of: (row: Row) => string])[] =
 ];
 
 const NAME_WIDTH = 17;
+const POLICY_WIDTH = 6;
 
 export const HEADER = line([
   'fault'.padEnd(NAME_WIDTH),
+  'policy'.padEnd(POLICY_WIDTH),
   ...COLUMNS.map(([title]) => title),
   'misses its target',
 ]);
 export const RULE = HEADER.replace(/[^|]/g, '-');
 
 /** A row of the table, as Markdown has it. */
-export function tableRow({ fault, row, missed }: Result): string {
+export function tableRow({ fault, policy, row, missed }: Result): string {
   const cells = COLUMNS.map(([title, of]) => of(row).padStart(title.length));
-  return line([fault.padEnd(NAME_WIDTH), ...cells, missed.join(', ') || '-']);
+  return line([fault.padEnd(NAME_WIDTH), policy.padEnd(POLICY_WIDTH), ...cells, missed.join(', ') || '-']);
 }
 
 /** The rows without what they were judged from. */
 export function asJson(results: readonly Result[]): string {
   return `${JSON.stringify(
-    results.map(({ fault, row, missed }) => ({ fault, ...row, missed })),
+    results.map(({ fault, policy, row, missed }) => ({ fault, policy, ...row, missed })),
     // JSON has no Infinity: something that never happened.
     (_key, value: unknown) => (value === Infinity ? 'never' : value),
     2,

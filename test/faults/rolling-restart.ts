@@ -9,7 +9,14 @@ import type { AskEnd, Dropped } from './messages.js';
 import type { Release } from './releases.js';
 import { groupsOf } from './traffic.js';
 
-const FARM = { clientsPerServer: 4, rate: 300, wiring: 'direct', absent: false, without: [] } as const;
+const FARM = {
+  clientsPerServer: 4,
+  rate: 300,
+  wiring: 'direct',
+  absent: false,
+  without: [],
+  policy: 'reject',
+} as const;
 /** Between two restarts, and after the last one: messages that are lost are seen to be. */
 const TRAFFIC_MS = 400;
 const ANSWER_DEADLINE_MS = 5000;

@@ -1,5 +1,5 @@
 import type { INestApplication } from '@nestjs/common';
-import { type Broadcaster, RedisBackplane } from 'nestjs-redis-backplane';
+import { type Broadcaster, MessagesGivenUpError, RedisBackplane } from 'nestjs-redis-backplane';
 import { now, ofDate } from './clock.js';
 import type { Step } from './facts.js';
 import { Load } from './load.js';
@@ -30,7 +30,7 @@ export class Witness {
     const backplane = app.get(RedisBackplane);
     this.backplane = backplane;
     this.load = new Load(this.index, broadcaster, (emit) => this.seen.emits.push(emit));
-    const { status$, connectionFailed$, loss$ } = backplane;
+    const { status$, connectionFailed$, loss$, errors$ } = backplane;
     status$.subscribe(({ state }) => this.standing(state));
     connectionFailed$.subscribe(({ cause }) =>
       this.seen.failures.push({ server: this.index, at: now(), cause: cause.message }),
@@ -46,6 +46,10 @@ export class Witness {
         targets,
       }),
     );
+    errors$.subscribe(({ cause }) => {
+      if (cause instanceof MessagesGivenUpError)
+        this.seen.givenUp.push({ server: this.index, at: now(), count: cause.count });
+    });
     this.lookedAt = now();
     setInterval(() => this.look(), LOOK_MS);
     setInterval(() => this.tell(false), TELL_MS);
@@ -139,6 +143,7 @@ export class Witness {
       reports: [],
       standings: [],
       failures: [],
+      givenUp: [],
       asks: [],
       unhandled: [],
       dropped: { malformed: 0, unknownVersion: 0 },

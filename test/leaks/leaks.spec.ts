@@ -33,8 +33,11 @@ beforeAll(async () => {
   exit = { code, tookMs: performance.now() - reportedAt };
 }, 120_000);
 
-/** Of each peer the clock of the last 60 heartbeats is kept. */
-const KEPT = /clock\.differences$/;
+/**
+ * Of each peer the clock of the last 60 heartbeats is kept, of publishes the slowest of ten seconds, and of the audit the
+ * channels of its round, which are no more than were wanted when it began.
+ */
+const KEPT = /(clock\.differences|clock\.steps|delay\.slowest|subscriptions\.round)$/;
 
 /** What grew, by its name. */
 function grown(from: Readonly<Record<string, number>>, to: Readonly<Record<string, number>>): string[] {

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { BusFarm } from '../support/bus-farm.js';
-import { leastPrivilege } from '../support/least-privilege.js';
-import { collect, eventually } from '../support/observe.js';
-import { asUser, RedisInspector } from '../support/redis-inspector.js';
-import { type RedisServer, startRedis } from '../support/redis-server.js';
+import { BusFarm } from '../../support/bus-farm.js';
+import { leastPrivilege } from '../../support/least-privilege.js';
+import { collect, eventually } from '../../support/observe.js';
+import { asUser, RedisInspector } from '../../support/redis-inspector.js';
+import { type RedisServer, startRedis } from '../../support/redis-server.js';
 
 let redis: RedisServer;
 let inspector: RedisInspector;

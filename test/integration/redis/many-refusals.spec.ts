@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { BusServer } from '../support/bus-farm.js';
-import { BusFarm } from '../support/bus-farm.js';
-import { leastCommands } from '../support/least-privilege.js';
-import { collect, eventually } from '../support/observe.js';
-import { asUser, RedisInspector } from '../support/redis-inspector.js';
-import { type RedisServer, startRedis } from '../support/redis-server.js';
+import type { BusServer } from '../../support/bus-farm.js';
+import { BusFarm } from '../../support/bus-farm.js';
+import { leastCommands } from '../../support/least-privilege.js';
+import { collect, eventually } from '../../support/observe.js';
+import { asUser, RedisInspector } from '../../support/redis-inspector.js';
+import { type RedisServer, startRedis } from '../../support/redis-server.js';
 
 const REFUSED = 5000;
 

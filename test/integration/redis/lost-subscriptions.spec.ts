@@ -1,10 +1,10 @@
 import { Redis, type RedisOptions } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Proxy } from '../faults/proxy.js';
-import { BusFarm, type BusServer } from '../support/bus-farm.js';
-import { collect, eventually, next } from '../support/observe.js';
-import { RedisInspector } from '../support/redis-inspector.js';
-import { type RedisServer, startRedis } from '../support/redis-server.js';
+import { Proxy } from '../../faults/proxy.js';
+import { BusFarm, type BusServer } from '../../support/bus-farm.js';
+import { collect, eventually, next } from '../../support/observe.js';
+import { RedisInspector } from '../../support/redis-inspector.js';
+import { type RedisServer, startRedis } from '../../support/redis-server.js';
 
 let redis: RedisServer;
 let farm: BusFarm;
