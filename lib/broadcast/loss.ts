@@ -1,3 +1,4 @@
+import type { TimeOfDay } from '../bus/bus.js';
 import type { TargetRef } from '../protocol/target.js';
 import type { RoutedLoss } from '../routing/losses.js';
 import type { Dispatcher } from './dispatcher.js';
@@ -20,13 +21,13 @@ export interface Loss {
   readonly affected: Target;
 }
 
-export function toLoss(loss: RoutedLoss, dispatcher: Dispatcher): Loss {
+export function toLoss(loss: RoutedLoss, dispatcher: Dispatcher, clock: TimeOfDay): Loss {
   const { path, targets, certainty, origin } = loss;
   return {
     path,
     targets,
-    from: new Date(loss.from),
-    to: new Date(loss.to),
+    from: new Date(clock.earliest(loss.from)),
+    to: new Date(clock.recent(loss.to)),
     certainty,
     origin,
     affected: new Target({

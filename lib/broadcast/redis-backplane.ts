@@ -53,7 +53,7 @@ export class RedisBackplane {
   ) {
     const missed$ = bus.loss$.pipe(mergeMap((loss) => router.concerned(loss)));
     const losses$ = merge(missed$, router.undeliverable.losses$).pipe(
-      map((loss) => toLoss(loss, dispatcher)),
+      map((loss) => toLoss(loss, dispatcher, bus.clock)),
     );
     this.status$ = this.guarded(bus.status$);
     this.connectionFailed$ = this.guarded(bus.connectionFailed$);

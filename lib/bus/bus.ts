@@ -11,6 +11,8 @@ export type Accepted = 'accepted';
  * at most once. The one seam to Redis: no caller asks what carries the bytes.
  */
 export interface Bus {
+  /** Tells the time of day of what the bus reports. */
+  readonly clock: TimeOfDay;
   readonly serverId: string;
   readonly peers: PeerView;
   readonly status: BackplaneStatus;
@@ -61,6 +63,14 @@ export interface Bus {
   close(): Promise<void>;
 }
 
+/** Turns times of `performance.now()` into times of day, as `Date.now()` counts. */
+export interface TimeOfDay {
+  /** The earliest that it may have been, where the clock has been set since then. */
+  earliest(time: number): number;
+  /** For a moment that has just been. */
+  recent(time: number): number;
+}
+
 /** A first-in, first-out way to the other servers: one for a whole farm, or one for each partition of a cluster. */
 export interface Pipe {
   /** Whether a publish can leave now, and this server has listened without a break for so long. */
@@ -102,7 +112,7 @@ export interface BusLoss {
   readonly channels: readonly string[] | 'all';
   /** The server whose messages they are; `undefined` for all. */
   readonly origin?: string;
-  /** When they were emitted, in milliseconds of the time of day, as `Date.now()` counts. */
+  /** When they were emitted, as `performance.now()` counts. */
   readonly from: number;
   readonly to: number;
   /** `known`: a message was missed; `possible`: whatever was published then was. */

@@ -1,7 +1,6 @@
 import { type Observable, Subject } from 'rxjs';
 import type { BusLoss, ConnectionFailure, ConnectionRestoration } from './bus.js';
 import type { LinkRole } from './transport.js';
-import { WallClock } from './wall-clock.js';
 
 /** What is told of outages: one failure, one restoration, and the time in which this server was deaf. */
 export class Outage {
@@ -15,21 +14,13 @@ export class Outage {
   readonly restored$: Observable<ConnectionRestoration> = this.restorations.asObservable();
   readonly loss$: Observable<BusLoss> = this.losses.asObservable();
 
-  private readonly clock: WallClock;
-
   constructor(
     private readonly now: () => number,
     /** How much earlier than Redis took it a message may have been emitted. */
     private readonly travelMs: () => number,
   ) {
-    this.clock = new WallClock(now);
     // Whoever connects before this server hears has missed what others sent.
     this.deafSince = now();
-  }
-
-  /** Called a few times a second. */
-  look(): void {
-    this.clock.look();
   }
 
   /** Told once per outage, however many links and attempts fail in it. */
@@ -58,10 +49,9 @@ export class Outage {
     this.missed({ channels: 'all', from, to: now, certainty: 'possible' });
   }
 
-  /** @param loss with times as `performance.now()` counts, when Redis may have taken what was missed */
+  /** @param loss from when Redis may have taken what was missed; it may have been emitted a little earlier */
   missed(loss: BusLoss): void {
-    const from = this.clock.earliest(loss.from - this.travelMs());
-    this.losses.next({ ...loss, from, to: this.clock.recent(loss.to) });
+    this.losses.next({ ...loss, from: loss.from - this.travelMs() });
   }
 
   close(): void {

@@ -17,6 +17,7 @@ import type { SubscriptionEvents } from './subscription-news.js';
 import { subscribeDenied, subscriptionRepaired, unsubscribeDenied } from './subscription-reports.js';
 import { Subscriptions } from './subscriptions.js';
 import { type LinkRole, PublishRefusedError, type Transport, type TransportEvents } from './transport.js';
+import { WallClock } from './wall-clock.js';
 
 const GOODBYE = encodeRecord(RecordKind.Goodbye, Buffer.alloc(0));
 /** A goodbye to a Redis that does not answer is not waited for longer than this. */
@@ -62,6 +63,7 @@ export class ServerBus implements Bus {
   /** Why heartbeats fail, as it was told on `errors$`. */
   private toldBeatProblem: string | undefined;
 
+  readonly clock = new WallClock(this.now);
   readonly peers = new Peers(this.now);
   private readonly pipes: readonly [Pipe] = [
     {
@@ -259,7 +261,7 @@ export class ServerBus implements Bus {
   private look(lateMs: number): void {
     if (lateMs > 0) this.peers.excuse(lateMs);
     this.outbox.timeOut();
-    this.outage.look();
+    this.clock.look();
     this.peers.sweep();
     this.subscriptions.look(lateMs);
     const { unansweredMs } = this.subscriptions;

@@ -1,3 +1,5 @@
+import type { TimeOfDay } from './bus.js';
+
 /** A difference between the two clocks that changes by less than this is drift, or the time between reading them. */
 const STEP_MS = 20;
 /** Where reading both clocks takes longer, this process was held up between them, and nothing is learnt. */
@@ -15,7 +17,7 @@ interface Step {
  * Turns times of the monotonic clock into times of day. The two drift apart when somebody sets the clock, and when the
  * machine sleeps, which the monotonic clock does not count.
  */
-export class WallClock {
+export class WallClock implements TimeOfDay {
   private readonly steps: Step[] = [];
   private offset: number;
 

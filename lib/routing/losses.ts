@@ -1,8 +1,9 @@
 import type { BusLoss } from '../bus/bus.js';
 import { ALL, type TargetRef } from '../protocol/target.js';
+import type { PathMembers } from './path-members.js';
 import type { Roster } from './roster.js';
 
-/** What connections of one path may have missed. */
+/** What connections of one path may have missed. Times are as `performance.now()` counts. */
 export interface RoutedLoss extends Omit<BusLoss, 'channels'> {
   readonly path: string;
   readonly targets: readonly TargetRef[];
@@ -11,10 +12,12 @@ export interface RoutedLoss extends Omit<BusLoss, 'channels'> {
 /** One loss for each path whose clients it concerns. Where there are no clients, nobody missed anything. */
 export function lossesOf({ channels, ...window }: BusLoss, roster: Roster): RoutedLoss[] {
   const concerned = channels === 'all' ? undefined : channels.map((channel) => roster.targetOf(channel));
-  return roster.paths
-    .filter((path) => (roster.members(path)?.size ?? 0) > 0)
-    .map((path) => ({ ...window, path, targets: targetsOf(path, concerned) }))
-    .filter(({ targets }) => targets.length > 0);
+  return roster.paths.flatMap((path) => {
+    const members = roster.members(path);
+    if (!members || members.size === 0) return [];
+    const targets = targetsOf(path, concerned).filter((target) => hasMembers(members, target));
+    return targets.length > 0 ? [{ ...window, path, targets }] : [];
+  });
 }
 
 function targetsOf(path: string, concerned: ReturnType<Roster['targetOf']>[] | undefined): TargetRef[] {
@@ -23,4 +26,10 @@ function targetsOf(path: string, concerned: ReturnType<Roster['targetOf']>[] | u
   return concerned.flatMap((known) =>
     known === undefined ? [ALL] : known.path === path ? [known.target] : [],
   );
+}
+
+/** A channel lingers for a second after its last member, who has missed nothing since. */
+function hasMembers(members: PathMembers, target: TargetRef): boolean {
+  const [first] = members.of(target);
+  return first !== undefined;
 }

@@ -24,7 +24,7 @@ export class Undeliverable {
     const names = [...new Set(connections.map(({ protocol }) => protocol.name))].join(', ');
     const message = `${connections.length} connections of ${path} did not get a message, because ${names} cannot carry its data.`;
     this.report(new BackplaneError('deliver', message));
-    const now = Date.now();
+    const now = performance.now();
     this.losses.next({
       path,
       targets: connections.length > MAX_CONNECTIONS ? targets : connections.map(toTarget),

@@ -193,7 +193,7 @@ export function describeBus(name: string, open: () => Promise<BusForm>): void {
       await b.bus.want(channel);
       const errors = collect(b.bus.errors$);
       const losses = collect(b.bus.loss$);
-      const sentAt = Date.now();
+      const sentAt = performance.now();
       const envelope = encodeEnvelope('AbCdEfGhIj-_', 1, [record('forged')]);
       const foreign = [
         Buffer.alloc(0),

@@ -1,7 +1,7 @@
 import { BehaviorSubject, type Observable, Subject, merge } from 'rxjs';
 import type { ChannelNames } from '../../protocol/channel-names.js';
 import { RecordKind } from '../../protocol/record-kind.js';
-import type { Accepted, Bus, BusCounters, BusLoss, Pipe, RecordReceiver } from '../bus.js';
+import type { Accepted, Bus, BusCounters, BusLoss, Pipe, RecordReceiver, TimeOfDay } from '../bus.js';
 import { type BackplaneError, NotSubscribedError } from '../bus.errors.js';
 import { type BackplaneStatus, sameStatus, whenSettled, worstStatus } from '../status.js';
 import { PublishRefusedError } from '../transport.js';
@@ -67,6 +67,11 @@ export class ShardedBus implements Bus {
 
   get connectionRestored$(): ShardedOutage['restored$'] {
     return this.outage.restored$;
+  }
+
+  /** All partitions are of one process, and its clocks. */
+  get clock(): TimeOfDay {
+    return (this.shards[0] as Shard).bus.clock;
   }
 
   get counters(): BusCounters {

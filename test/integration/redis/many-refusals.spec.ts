@@ -73,9 +73,9 @@ describe(`${REFUSED} refused channels`, () => {
 
   it('that are granted are subscribed within seconds, and reported as a few losses since they were first wanted', async () => {
     const losses = collect(server.bus.loss$);
-    const wantedAt = Date.now();
+    const wantedAt = performance.now();
     await wantAll();
-    const refusedAt = Date.now();
+    const refusedAt = performance.now();
     await inspector.client.acl('SETUSER', 'app', `&${farm.prefix}:*`);
     await eventually(() => expect(server.bus.status.state).toBe('ready'));
     await eventually(() => expect(losses.values.flatMap((loss) => loss.channels)).toHaveLength(REFUSED));
