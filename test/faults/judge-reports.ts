@@ -47,10 +47,16 @@ function concerns(report: Report, { emit, server }: Pick<Missed, 'emit' | 'serve
   );
 }
 
-/** The window's length beyond the time from the first to the last message in it that did not come. */
-function excessMs(report: Report, { absence }: Facts, missed: readonly Missed[]): number {
-  const { from, to } = report;
-  const deaf = missed.filter((one) => concerns(report, one)).map(({ emit }) => emit.call);
+/**
+ * The window's length beyond the time from the first to the last message in it that did not come: not at all, or, where
+ * its sender buffered it, not then.
+ */
+function excessMs(report: Report, { absence, emits }: Facts, missed: readonly Missed[]): number {
+  const { from, to, server } = report;
+  const late = emits.filter(({ outcome, sender }) => outcome === 'buffered' && sender !== server);
+  const deaf = [...missed, ...late.map((emit) => ({ emit, server }))]
+    .filter((one) => concerns(report, one))
+    .map(({ emit }) => emit.call);
   if (absence) deaf.push(absence.from, absence.to);
   if (deaf.length === 0) return to - from;
   const clipped = deaf.map((at) => Math.min(Math.max(at, from), to));
