@@ -5,7 +5,7 @@ import { FuzzRun } from './fuzz-run.js';
 
 const CASES_PER_ROUND = 60;
 /** The first two warm the servers up; the others are compared with them. */
-const ROUNDS = 4;
+const ROUNDS = 3;
 const DEADLINE_MS = 240_000;
 
 let run: FuzzRun | undefined;
