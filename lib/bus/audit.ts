@@ -47,7 +47,8 @@ export class Audit {
     if (this.checks.size === 0) return;
     const name = channel.toString();
     for (const [checked, check] of this.checks) {
-      if (checked === name) this.proved(checked, check);
+      // An older message proves nothing of the time since it was sent.
+      if (checked === name && number >= check.number) this.proved(checked, check);
       else if (check.isAccepted && check.number < number) this.lost(checked, check);
     }
   }

@@ -40,7 +40,7 @@ export class Heartbeats {
     this.events
       .publish(asking ? Buffer.concat([heartbeat, ROLL_CALL]) : heartbeat)
       .catch((cause: unknown) => {
-        // Nobody shall miss a heartbeat that was never sent.
+        // A heartbeat that was never sent must not count as missed.
         this.last = Math.min(this.last, number - 1);
         this.events.failed(cause instanceof Error ? cause : new Error(String(cause)));
       });

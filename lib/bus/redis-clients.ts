@@ -47,8 +47,9 @@ export function retryDelay(attempt: number): number {
  * A strategy of the user's that cannot end the link, and cannot throw: ioredis gives a client up for good where there is
  * no number, and an error would end the process.
  */
-export function guardedRetry(strategy: RedisOptions['retryStrategy']): (attempt: number) => number {
-  return (attempt) => {
+export function guardedRetry(strategy: RedisOptions['retryStrategy']): RedisOptions['retryStrategy'] {
+  if (strategy && guardedStrategies.has(strategy)) return strategy;
+  const guarded = (attempt: number): number => {
     try {
       const delayMs = strategy?.(attempt);
       if (typeof delayMs === 'number' && delayMs >= 0 && delayMs <= MAX_TIMER_MS) return delayMs;
@@ -57,7 +58,12 @@ export function guardedRetry(strategy: RedisOptions['retryStrategy']): (attempt:
     }
     return retryDelay(attempt);
   };
+  guardedStrategies.add(guarded);
+  return guarded;
 }
+
+/** A client that serves one app after the other is given a guard once. */
+const guardedStrategies = new WeakSet<NonNullable<RedisOptions['retryStrategy']>>();
 
 /** Makes the client of a role, not yet connected, and ends it, or leaves it to its owner. */
 export interface RedisClients {
@@ -131,27 +137,26 @@ export class UserRedisClients implements RedisClients {
   async create(role: RedisRole): Promise<Redis> {
     const options = { ...clientOptions(this.options, `${this.name}:${role}`), failoverDetector: true };
     const client = await this.factory(role, options);
-    const problems = [...problemsOf(client, role), ...this.claim(client, role)];
+    const problems = [...problemsOf(client, role), ...this.conflictsOf(client, role)];
     if (problems.length > 0) throw new InvalidOptionsError(problems);
+    claims.set(client, this);
+    this.roles.set(client, role);
     client.options.retryStrategy = guardedRetry(client.options.retryStrategy);
     return client;
   }
 
   /** A client serves one link at a time: two would receive each other's messages, and end each other's subscriptions. */
-  private claim(client: Redis, role: RedisRole): string[] {
+  private conflictsOf(client: Redis, role: RedisRole): string[] {
     const owner = claims.get(client);
     if (owner !== undefined && owner !== this)
       return [
         `connectionFactory returned a ${role} that serves another app: make a new client for each app and role`,
       ];
     const other = [...this.roles].find(([known, itsRole]) => known === client && itsRole !== role);
-    if (other)
-      return [
-        `connectionFactory returned the same client for ${other[1]} and ${role}: make a new one for each role`,
-      ];
-    claims.set(client, this);
-    this.roles.set(client, role);
-    return [];
+    if (!other) return [];
+    return [
+      `connectionFactory returned the same client for ${other[1]} and ${role}: make a new one for each role`,
+    ];
   }
 
   private release(client: Redis): void {

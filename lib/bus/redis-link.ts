@@ -140,8 +140,8 @@ export class RedisLink {
   };
 
   /**
-   * A client that ends for good is connected again, whatever ended it: no sentinel that names a master, its owner, or,
-   * with ioredis' own detector, a failover that is told while a sentinel is asked.
+   * Reconnects a client that has ended for good: because no sentinel named a master, because its owner ended it, or because
+   * ioredis' own detector saw a failover while it asked a sentinel.
    */
   private readonly onEnd = (): void => {
     if (this.ending) return;

@@ -121,7 +121,10 @@ export class RedisTransport implements Transport {
         events.problem(this.missingRight(error, client)),
       );
       const link = new RedisLink(role, client, upkeep.during(events), isDemoted);
-      if (this.closed) return link.detach();
+      if (this.closed) {
+        link.detach();
+        return await this.clients.close(client);
+      }
       this[role] = link;
       this.upkeeps.push(upkeep);
       link.connect();

@@ -2,7 +2,7 @@ import type { TimeOfDay } from './bus.js';
 
 /** A difference between the two clocks that changes by less than this is drift, or the time between reading them. */
 const STEP_MS = 20;
-/** Where reading both clocks takes longer, this process was held up between them, and nothing is learnt. */
+/** A look in which reading both clocks takes longer is discarded: the process was paused between the two. */
 const READING_MS = 2;
 /** Steps that are remembered. */
 const KEPT = 100;

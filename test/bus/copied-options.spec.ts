@@ -139,6 +139,38 @@ describe('a client of connectionFactory', () => {
     },
   );
 
+  it('that serves one app after the other is given the guard of its retryStrategy once', async () => {
+    const clients = new Map<string, Redis>();
+    const make = factoryWith({ retryStrategy: () => 1 });
+    const connectionFactory: RedisBackplaneOptions['connectionFactory'] = (role, required) => {
+      const client = clients.get(role) ?? (make?.(role, required) as Redis);
+      clients.set(role, client);
+      return client;
+    };
+    const strategies = new Set<unknown>();
+    for (let app = 0; app < 3; app++) {
+      const server = await newFarm().ready({ connectionFactory });
+      strategies.add(clients.get('subscriber')?.options.retryStrategy);
+      await server.bus.close();
+    }
+    expect(strategies.size).toBe(1);
+  });
+
+  it('that was refused for its options may serve once they are right', async () => {
+    const clients: Redis[] = [];
+    const wrong = factoryWith({ commandTimeout: 1 }, clients);
+    await expect(newFarm().server({ connectionFactory: wrong }).start()).rejects.toThrow(
+      /commandTimeout is set/,
+    );
+    for (const client of clients) client.options.commandTimeout = undefined;
+    const connectionFactory: RedisBackplaneOptions['connectionFactory'] = (role) => {
+      const client = clients.find(({ options }) => options.connectionName?.endsWith(role));
+      if (!client) throw new Error(`There is no ${role}.`);
+      return client;
+    };
+    await newFarm().ready({ connectionFactory });
+  });
+
   it('is refused where it serves both roles', async () => {
     let client: Redis | undefined;
     const make = factoryWith({});

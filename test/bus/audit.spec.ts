@@ -1,0 +1,78 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { Audit } from '../../lib/bus/audit.js';
+import { Deferred } from '../../lib/bus/deferred.js';
+import type { Wanted } from '../../lib/bus/subscriptions.js';
+import { settled } from '../support/fake-transport.js';
+
+const CHANNELS = ['a', 'b', 'c'];
+
+let number: number;
+let entries: Map<string, Wanted>;
+let lost: string[];
+let accepted: Deferred<unknown>[];
+let audit: Audit;
+
+beforeEach(() => {
+  number = 0;
+  lost = [];
+  accepted = [];
+  entries = new Map(
+    CHANNELS.map((channel) => [
+      channel,
+      { state: 'subscribed', pending: undefined, deafSince: undefined, provedAt: 0, wasLost: false },
+    ]),
+  );
+  const subscriptions = {
+    size: entries.size,
+    nextSubscribed: () => [...entries],
+    lost: (channel: string) => lost.push(channel) > 0,
+  };
+  audit = new Audit(subscriptions, () => 1000, {
+    send: () => {
+      const outcome = new Deferred<unknown>();
+      accepted.push(outcome);
+      return { number: ++number, accepted: outcome.promise };
+    },
+  });
+});
+
+const heard = (own: number, channel: string): void => audit.heard(own, Buffer.from(channel));
+
+async function acceptAll(): Promise<void> {
+  for (const outcome of accepted) outcome.resolve('accepted');
+  await settled();
+}
+
+describe('the audit', () => {
+  it('finds a channel whose envelope stays away while a later one has come', async () => {
+    audit.next();
+    await acceptAll();
+    heard(1, 'a');
+    heard(3, 'c');
+    expect(lost).toEqual(['b']);
+    expect(entries.get('a')?.provedAt).toBe(1000);
+  });
+
+  it('takes an older message on the channel for no proof', async () => {
+    number = 10;
+    audit.next();
+    await acceptAll();
+    heard(5, 'a');
+    expect([lost, entries.get('a')?.provedAt]).toEqual([[], 0]);
+    heard(20, 'servers');
+    expect(lost).toEqual(['a', 'b', 'c']);
+  });
+
+  it('expects nothing that Redis has refused, has not taken yet, or was sent on links that are gone', async () => {
+    audit.next();
+    accepted[0]?.reject(new Error('refused'));
+    accepted[1]?.resolve('accepted');
+    await settled();
+    heard(20, 'servers');
+    expect(lost).toEqual(['b']);
+    audit.reset();
+    await acceptAll();
+    heard(30, 'servers');
+    expect(lost).toEqual(['b']);
+  });
+});
