@@ -207,13 +207,16 @@ export function describeOutages(name: string, open: () => Promise<MortalRedis>):
         expect([['later'], ['under way', 'later']]).toContainEqual(await b.heardFrom(a));
       });
 
-      it('does not hold up close', async () => {
+      it('does not hold up close, which ends all links', async () => {
         const server = await farm.ready();
         redis.freeze();
         const began = performance.now();
         await server.bus.close();
         expect(performance.now() - began).toBeLessThan(2 * HEARTBEAT_MS);
         redis.resume();
+        // A client that was not ended would be there for as long as this process is.
+        const clients = (): Promise<unknown> => administer(form.adminUrl, (client) => client.client('LIST'));
+        await expect.poll(clients).not.toContain(server.bus.serverId);
       });
     });
   });

@@ -130,6 +130,30 @@ describe('a refusal', () => {
     expect(told.grants).toEqual([[['a'], 1000]]);
   });
 
+  it('that comes a second time, after a grant, is told a second time, and so is the deafness that it ends with', async () => {
+    const wish = subscriptions.want('a');
+    await settled();
+    transport.command(-1).reply.resolve();
+    await wish;
+    for (const since of [1000, 5000]) {
+      subscriptions.linkLost(new Error('the connection broke'), since);
+      void subscriptions.restore();
+      await settled();
+      transport.command(-1).reply.reject(refusal());
+      await settled();
+      expect(subscriptions.denied).toEqual({ count: 1, first: 'a' });
+      await look();
+      transport.command(-1).reply.resolve();
+      await settled();
+      expect(subscriptions.denied.count).toBe(0);
+    }
+    expect(told.denials).toEqual([['a'], ['a']]);
+    expect(told.grants).toEqual([
+      [['a'], 1000],
+      [['a'], 5000],
+    ]);
+  });
+
   it('of a channel that was never heard is told since it was first wanted, once it is granted', async () => {
     now = 500;
     const wish = subscriptions.want('a').catch(() => undefined);

@@ -9,7 +9,7 @@ import {
   WebSocketGateway,
   WebSocketServer,
 } from '@nestjs/websockets';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { BackplaneConnection } from '../../lib/broadcast/backplane-connection.js';
 import { Broadcaster } from '../../lib/broadcast/broadcaster.js';
 import type { Admission } from '../../lib/options/edge-options.js';
@@ -78,16 +78,63 @@ describe('a connection that expires', () => {
     expect(await renewed.closed).toMatchObject({ code: 1008 });
   });
 
-  it('stays for ever when it is renewed for ever, or for longer than a timer lasts', async () => {
-    const server = await start(() => ({ expiresAt: inMs(HOUR_MS) }));
-    const stay = [await renewedOn(server, inMs(50), null), await renewedOn(server, inMs(50), inMs(2 ** 40))];
-    await (
-      await renewedOn(server, inMs(51))
-    ).closed;
-    for (const client of stay) {
-      client.send('renew', HOUR_MS);
+  describe('in days that pass', () => {
+    const DAY_MS = 24 * HOUR_MS;
+
+    afterEach(() => vi.useRealTimers());
+
+    /** A client that is connected, and whose server's clock stands still until the test moves it. */
+    async function standing(renewal: Date | null): Promise<WsClient> {
+      const server = await start(() => ({}));
+      const client = await farm.client(server);
+      vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] });
+      client.send('renew', renewal && renewal.getTime() - Date.now());
       await client.next('renewed');
+      return client;
     }
+
+    async function isThere(client: WsClient): Promise<void> {
+      client.send('ping');
+      await client.next('pong');
+    }
+
+    it.each([1, 24, 25, 50, 365])('it is closed after %i days, not before', async (days) => {
+      const client = await standing(inMs(days * DAY_MS));
+      // A timer takes 24.8 days at most.
+      vi.advanceTimersByTime(days * DAY_MS - HOUR_MS);
+      await isThere(client);
+      vi.advanceTimersByTime(2 * HOUR_MS);
+      expect(await client.closed).toEqual({ code: 1008, reason: 'Expired' });
+    });
+
+    it('it is closed at the last time that it was given, after several that lie beyond a timer', async () => {
+      const client = await standing(inMs(100 * DAY_MS));
+      for (const days of [400, 60]) {
+        vi.advanceTimersByTime(30 * DAY_MS);
+        client.send('renew', days * DAY_MS);
+        await client.next('renewed');
+      }
+      vi.advanceTimersByTime(59 * DAY_MS);
+      await isThere(client);
+      vi.advanceTimersByTime(2 * DAY_MS);
+      expect(await client.closed).toMatchObject({ code: 1008 });
+    });
+
+    it('it stays for ever when it is renewed for ever', async () => {
+      const client = await standing(inMs(DAY_MS));
+      client.send('renew', null);
+      await client.next('renewed');
+      vi.advanceTimersByTime(10_000 * DAY_MS);
+      await isThere(client);
+    });
+
+    it('it leaves no timer when its client goes first', async () => {
+      const client = await standing(inMs(DAY_MS));
+      expect(vi.getTimerCount()).toBe(1);
+      const gone = eventually(() => expect(vi.getTimerCount()).toBe(0));
+      client.socket.terminate();
+      await gone;
+    });
   });
 });
 
