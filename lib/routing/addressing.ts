@@ -5,7 +5,7 @@ import { ALL, type Address, type TargetRef } from '../protocol/target.js';
 /**
  * A message names all its targets on each channel that it is published on, so its cost grows with the square of their
  * number. Beyond this many channels it is published once, on the channel that every server hears: for 33 users of 36 bytes
- * that is 1.3 KB instead of 43 KB, and for 4,000 of them 0.16 MB instead of 620 MB. Below it, servers without any of the
+ * that is 1.3 KB instead of 43 KB, and for 4,000 of them 0.16 MB instead of 610 MB. Below it, servers without any of the
  * recipients need not read it.
  */
 export const MAX_CHANNELS = 32;
