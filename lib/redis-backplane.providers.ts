@@ -1,6 +1,6 @@
 import type { FactoryProvider } from '@nestjs/common';
 import { ADAPTER_CONTEXT, type AdapterContext } from './adapter/adapter-context.js';
-import { LimitedLog } from './adapter/limited-log.js';
+import { LimitedLog } from './broadcast/limited-log.js';
 import { Broadcaster } from './broadcast/broadcaster.js';
 import { Connections } from './broadcast/connections.js';
 import { Dispatcher } from './broadcast/dispatcher.js';

@@ -3,7 +3,7 @@ import type { EdgeCounters } from '../broadcast/edge-counters.js';
 import type { Connections } from '../broadcast/connections.js';
 import type { Dispatcher } from '../broadcast/dispatcher.js';
 import type { ClientProtocol } from '../protocol/client-protocol.js';
-import type { LimitedLog } from './limited-log.js';
+import type { LimitedLog } from '../broadcast/limited-log.js';
 
 export const ADAPTER_CONTEXT = Symbol('ADAPTER_CONTEXT');
 

@@ -87,7 +87,7 @@ function checkAdmission(admission: unknown): void {
       `authenticate returned ${typeof admission}: return an object to admit the client, or null to refuse it`,
     );
   const { userId, expiresAt } = admission as Partial<Record<keyof Admission, unknown>>;
-  if (userId !== undefined) checkName("A user's id", userId as string);
+  if (userId !== undefined) checkName("A user's id", userId);
   if (expiresAt !== undefined && !(expiresAt instanceof Date && !Number.isNaN(expiresAt.getTime())))
     throw new TypeError('authenticate returned an expiresAt that is not a valid Date');
 }

@@ -10,7 +10,7 @@ import type { LocalConnection } from '../routing/local-connection.js';
 import { bytesRead } from './fast-write.js';
 import { HandlerStreams, type StreamObserver } from './handler-streams.js';
 import { type InboundLimits, InboundQueue } from './inbound-queue.js';
-import type { LimitedLog } from './limited-log.js';
+import type { LimitedLog } from '../broadcast/limited-log.js';
 import type { SocketSink } from './socket-sink.js';
 
 type DisconnectListener = (closeCode: number) => void;

@@ -5,7 +5,7 @@ import { BackplaneConnection } from '../broadcast/backplane-connection.js';
 import { INTERNAL_ERROR } from '../broadcast/exception-payload.js';
 import { BackplaneExceptionFilter, isBackplaneError } from './backplane-exception.filter.js';
 import { isServerFault, readHttpFailure } from './http-failure.js';
-import type { LimitedLog } from './limited-log.js';
+import type { LimitedLog } from '../broadcast/limited-log.js';
 
 /**
  * What clients and the log are told of an error that no filter of the app's own takes:

@@ -1,7 +1,7 @@
 import type { ModulesContainer } from '@nestjs/core';
 import { GATEWAY_METADATA } from '@nestjs/websockets/internal';
 import { BackplaneConnection } from '../broadcast/backplane-connection.js';
-import { LimitedLog } from './limited-log.js';
+import { LimitedLog } from '../broadcast/limited-log.js';
 
 type Hook = (this: unknown, client: unknown, ...args: unknown[]) => unknown;
 type HookName = 'handleConnection' | 'handleDisconnect';

@@ -189,10 +189,13 @@ function createHeartbeat({ edge, counters }: AdapterContext): ConnectionHeartbea
 type GatewayOptions = Record<string, unknown> & { path?: string };
 
 /** @throws InvalidPathError for what Nest's other adapters may take, and this one would serve under another path */
-function checkGatewayOptions({ path, namespace }: GatewayOptions): void {
-  if (namespace !== undefined)
-    throw new InvalidPathError('A gateway has a namespace, which only Socket.IO knows.');
-  checkPath(path);
+function checkGatewayOptions(options: GatewayOptions): void {
+  // Nest has spread what it was given.
+  if ('0' in options)
+    throw new InvalidPathError('options', 'its options are a string or a list, and must be an object');
+  if (options['namespace'] !== undefined)
+    throw new InvalidPathError('namespace', 'it has a namespace, which only Socket.IO knows');
+  checkPath(options.path);
 }
 
 /** A port of a gateway's own speaks WebSocket only. */

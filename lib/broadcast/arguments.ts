@@ -1,22 +1,47 @@
-import { checkName } from '../protocol/channel-names.js';
+import { checkName, isWellFormed, MAX_NAME_BYTES } from '../protocol/channel-names.js';
 import { InvalidArgumentError } from '../protocol/invalid-argument.error.js';
+import type { TargetKind } from '../protocol/target.js';
+import { MAX_TIMER_MS } from '../protocol/timer-limit.js';
 import type { InvokeOptions } from './invoke.js';
 
-/** Node's timers take no more: beyond it they fire at once. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
+const NAMES: Readonly<Record<Exclude<TargetKind, 'all'>, string>> = {
+  group: "A group's name",
+  user: "A user's id",
+  connection: "A connection's id",
+};
+const INVOKE_OPTIONS: readonly string[] = [
+  'timeout',
+  'signal',
+  'parse',
+] satisfies (keyof InvokeOptions<unknown>)[];
 
 /**
- * Checks the name of an event: a string that is not empty.
+ * Checks the name of an event by the rules for other names: a string of 1 to 4096 bytes, well-formed.
  *
  * @throws InvalidArgumentError
  */
 export function checkEvent(event: unknown): void {
   if (typeof event !== 'string' || event === '')
     throw new InvalidArgumentError('event', 'a string of at least one character', event);
+  if (Buffer.byteLength(event) > MAX_NAME_BYTES)
+    throw new InvalidArgumentError('event', `at most ${MAX_NAME_BYTES} bytes of UTF-8`, event);
+  if (!isWellFormed(event))
+    throw new InvalidArgumentError('event', 'well-formed Unicode, without half a surrogate pair', event);
 }
 
 /**
- * Checks the options of `invoke` and `invokeAll` by the rules of the module's own options.
+ * Checks the data of an event as a whole. Without this, JSON would leave a function out without a word. What is inside
+ * the data is up to the client protocol; `undefined` is no data.
+ *
+ * @throws InvalidArgumentError
+ */
+export function checkData(data: unknown): void {
+  if (typeof data === 'function' || typeof data === 'symbol')
+    throw new InvalidArgumentError('data', 'a value that a message can carry, or undefined for none', data);
+}
+
+/**
+ * Checks the options of `invoke` and `invokeAll` by the rules of the module's own options: an unknown one is refused too.
  *
  * @throws InvalidArgumentError
  */
@@ -24,6 +49,9 @@ export function checkInvokeOptions<T>(options: InvokeOptions<T>): void {
   const given: unknown = options;
   if (typeof given !== 'object' || given === null || Array.isArray(given))
     throw new InvalidArgumentError('options', 'an object such as { timeout: 5000 }', given);
+  const unknown = Object.keys(given).find((key) => !INVOKE_OPTIONS.includes(key));
+  if (unknown !== undefined)
+    throw new InvalidArgumentError('options', `no other options than ${INVOKE_OPTIONS.join(', ')}`, unknown);
   const { timeout, signal, parse }: Partial<Record<keyof InvokeOptions<T>, unknown>> = given;
   if (timeout !== undefined && !isTimerMs(timeout))
     throw new InvalidArgumentError('timeout', `whole milliseconds from 1 to ${MAX_TIMER_MS}`, timeout);
@@ -36,12 +64,17 @@ export function checkInvokeOptions<T>(options: InvokeOptions<T>): void {
 /**
  * Checks names that are given one by one: `group('a', 'b')`.
  *
- * @param what names the argument in the error, such as "A group's name"
+ * @returns each of them once
  * @throws InvalidNameError
  */
-export function checkNames(what: string, names: readonly string[]): readonly string[] {
-  for (const name of names) checkName(what, name);
-  return names;
+export function checkNames(kind: keyof typeof NAMES, names: readonly string[]): readonly string[] {
+  for (const name of names) checkName(NAMES[kind], name, kind);
+  return names.length > 1 ? [...new Set(names)] : names;
+}
+
+/** @throws InvalidNameError */
+export function checkGroup(group: string): void {
+  checkName(NAMES.group, group, 'group');
 }
 
 /**

@@ -1,9 +1,9 @@
 import type { WebSocket } from 'ws';
-import { checkName } from '../protocol/channel-names.js';
 import type { Address } from '../protocol/target.js';
+import { MAX_TIMER_MS } from '../protocol/timer-limit.js';
 import { Delivery } from '../routing/delivery.js';
 import type { LocalConnection } from '../routing/local-connection.js';
-import { checkExpiry } from './arguments.js';
+import { checkData, checkExpiry, checkGroup } from './arguments.js';
 import { checkClose } from './close-code.js';
 import { addressOf, type Dispatcher } from './dispatcher.js';
 import type { AnyEvents, DataOf, EventData, EventName } from './events.js';
@@ -12,7 +12,6 @@ import { frameContext, pendingStreams } from './frame-context.js';
 import type { InvokeOptions } from './invoke.js';
 
 const POLICY_VIOLATION = 1008;
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
  * A client, as handlers get it. Not a `ws` socket: that one is `socket`.
@@ -72,7 +71,7 @@ export class BackplaneConnection<Data = unknown, Events extends object = AnyEven
    */
   leave(group: string): Promise<void> {
     return new Promise((resolve) => {
-      checkName("A group's name", group);
+      checkGroup(group);
       this.dispatcher.leave(this.local, group);
       resolve();
     });
@@ -85,7 +84,14 @@ export class BackplaneConnection<Data = unknown, Events extends object = AnyEven
    * deeper than 64 levels: it is mostly what the client sent.
    */
   emit<Name extends EventName<Events>>(event: Name, ...data: EventData<Events, Name>): Promise<Delivery> {
-    return event === 'exception' && this.local.open ? this.fail(data[0]) : this.send(event, data[0]);
+    if (event !== 'exception' || !this.local.open) return this.send(event, data[0]);
+    try {
+      checkData(data[0]);
+      return this.fail(data[0]);
+    } catch (error) {
+      // A getter of the exception's own, say.
+      return this.dispatcher.refuse(error);
+    }
   }
 
   /**

@@ -24,17 +24,24 @@ export class TargetWidenedError extends TypeError {
 /** A class that is no gateway was given where one is needed. */
 export class NotAGatewayError extends TypeError {
   override readonly name = 'NotAGatewayError';
+  readonly argument = 'gateway';
 
   constructor(className: string) {
-    super(`${className} is not a gateway: it has no @WebSocketGateway() decorator.`);
+    super(`${className || 'A function'} is not a gateway: it has no @WebSocketGateway() decorator.`);
   }
 }
 
-/** A gateway's path cannot be served. */
+/** A gateway's path cannot be served. Bootstrap stops with it. */
 export class InvalidPathError extends TypeError {
   override readonly name = 'InvalidPathError';
 
-  constructor(problem: string) {
-    super(`${problem} Give it as @WebSocketGateway({ path: '/chat' }).`);
+  constructor(
+    /** The option of `@WebSocketGateway()` that is wrong. */
+    readonly option: 'path' | 'namespace' | 'options',
+    problem: string,
+  ) {
+    super(
+      `A gateway cannot be served: ${problem}. Write a path such as @WebSocketGateway({ path: '/chat' }).`,
+    );
   }
 }

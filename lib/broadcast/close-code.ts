@@ -1,3 +1,5 @@
+import { shown } from '../protocol/invalid-argument.error.js';
+
 const MAX_REASON_BYTES = 123;
 
 /** A close code or reason that cannot be sent. The connection was not closed. */
@@ -19,10 +21,18 @@ export class InvalidCloseError extends RangeError {
  * @throws InvalidCloseError
  */
 export function checkClose(code: number, reason: string): void {
-  const registered = code >= 1000 && code <= 1014 && ![1004, 1005, 1006].includes(code);
-  if (!Number.isInteger(code) || !(registered || (code >= 3000 && code <= 4999)))
-    throw new InvalidCloseError('code', `${code} cannot be sent as a close code: use 1000, or 3000 to 4999`);
-  if (typeof reason !== 'string') throw new InvalidCloseError('reason', 'a close reason is a string');
-  if (Buffer.byteLength(reason) > MAX_REASON_BYTES)
-    throw new InvalidCloseError('reason', `a close reason has at most ${MAX_REASON_BYTES} bytes in UTF-8`);
+  if (!Number.isInteger(code) || !(isRegistered(code) || (code >= 3000 && code <= 4999)))
+    throw new InvalidCloseError('code', `expected 1000, or 3000 to 4999, got ${shown(code)}`);
+  if (typeof reason !== 'string')
+    throw new InvalidCloseError('reason', `expected a string, got ${shown(reason)}`);
+  const bytes = Buffer.byteLength(reason);
+  if (bytes > MAX_REASON_BYTES)
+    throw new InvalidCloseError(
+      'reason',
+      `expected at most ${MAX_REASON_BYTES} bytes in UTF-8, got ${bytes}`,
+    );
+}
+
+function isRegistered(code: number): boolean {
+  return code >= 1000 && code <= 1014 && ![1004, 1005, 1006].includes(code);
 }

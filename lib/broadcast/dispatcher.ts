@@ -6,7 +6,7 @@ import type { EmitOptions } from '../routing/emitter.js';
 import type { LocalConnection } from '../routing/local-connection.js';
 import { InvokeTargetError } from '../routing/request.errors.js';
 import type { Router } from '../routing/router.js';
-import { checkEvent, checkInvokeOptions } from './arguments.js';
+import { checkData, checkEvent, checkInvokeOptions } from './arguments.js';
 import type { UnreachableUsers } from './unreachable-users.js';
 import { allResults, type InvokeAllResult, type InvokeOptions, singleResult } from './invoke.js';
 
@@ -33,12 +33,18 @@ export class Dispatcher {
   emit(addressOf: () => Address, event: string, data: unknown, options: EmitOptions): Promise<Delivery> {
     try {
       checkEvent(event);
+      checkData(data);
       const address = addressOf();
       this.unreachable?.check(address);
       return this.router.emitter.emit(address, MessageFrames.of({ event, data }), options);
     } catch (error) {
-      return this.router.emitter.refuse(error);
+      return this.refuse(error);
     }
+  }
+
+  /** An emit that cannot be done: reported, and no unhandled rejection where nobody awaits it. */
+  refuse(error: unknown): Promise<Delivery> {
+    return this.router.emitter.refuse(error);
   }
 
   async invoke<T>(
@@ -48,6 +54,7 @@ export class Dispatcher {
     options: InvokeOptions<T>,
   ): Promise<T> {
     checkEvent(event);
+    checkData(data);
     checkInvokeOptions(options);
     const [target, ...others] = address.targets;
     if (target?.kind !== 'connection' || others.length > 0) throw new InvokeTargetError();
@@ -63,6 +70,7 @@ export class Dispatcher {
     options: InvokeOptions<T>,
   ): Promise<InvokeAllResult<T>> {
     checkEvent(event);
+    checkData(data);
     checkInvokeOptions(options);
     this.unreachable?.check(address);
     const { timeout: timeoutMs = this.invokeTimeoutMs, signal, parse } = options;

@@ -1,22 +1,25 @@
 import { Observable } from 'rxjs';
 
-/** More values in one turn are only counted: a listener gets no use of them, and they would fill the memory. */
-const MAX_PER_TURN = 1000;
+/** Bounds what one turn hands on. */
+export interface TurnLimit<T> {
+  readonly max: number;
+  /** Makes the value that stands for those beyond `max`, which are only counted. */
+  readonly dropped: (count: number) => T;
+}
 
 /**
  * Hands the values of a source on in the next turn of the event loop. A listener that causes the next value by itself,
  * such as one of `errors$` that emits while Redis is down, so gets one round per turn, and does not block the loop.
- *
- * @param dropped makes the value that stands for those beyond 1000 in one turn
+ * What waits when the source completes is handed on before.
  */
-export function oncePerTurn<T>(source: Observable<T>, dropped: (count: number) => T): Observable<T> {
+export function oncePerTurn<T>(source: Observable<T>, limit?: TurnLimit<T>): Observable<T> {
   return new Observable<T>((subscriber) => {
     let waiting: T[] = [];
     let excess = 0;
     let scheduled: NodeJS.Immediate | undefined;
     const flush = (): void => {
       const values = waiting;
-      if (excess > 0) values.push(dropped(excess));
+      if (limit && excess > 0) values.push(limit.dropped(excess));
       waiting = [];
       excess = 0;
       scheduled = undefined;
@@ -24,7 +27,7 @@ export function oncePerTurn<T>(source: Observable<T>, dropped: (count: number) =
     };
     const subscription = source.subscribe({
       next: (value) => {
-        if (waiting.length < MAX_PER_TURN) waiting.push(value);
+        if (!limit || waiting.length < limit.max) waiting.push(value);
         else excess++;
         scheduled ??= setImmediate(flush);
       },

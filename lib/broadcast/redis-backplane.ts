@@ -1,15 +1,23 @@
-import { Logger } from '@nestjs/common';
 import { map, merge, mergeMap, type Observable, Subject } from 'rxjs';
 import type { Bus, BusCounters, ConnectionFailure, ConnectionRestoration } from '../bus/bus.js';
 import { BackplaneError } from '../bus/bus.errors.js';
 import type { BackplaneStatus } from '../bus/status.js';
+import { messageOf } from '../protocol/thrown.js';
 import type { Router } from '../routing/router.js';
 import type { Dispatcher } from './dispatcher.js';
 import type { EdgeCounters } from './edge-counters.js';
 import { GuardedObservable } from './guarded-observable.js';
 import type { BackplaneHealth } from './health.js';
-import { oncePerTurn } from './once-per-turn.js';
+import { LimitedLog } from './limited-log.js';
 import { type Loss, toLoss } from './loss.js';
+import { oncePerTurn, type TurnLimit } from './once-per-turn.js';
+
+/** A listener gets no use of more than so many errors in one turn of the event loop, and they would fill the memory. */
+const ERRORS_PER_TURN: TurnLimit<BackplaneError> = {
+  max: 1000,
+  dropped: (count) =>
+    new BackplaneError('publish', `${count} more errors came in the same turn of the event loop.`),
+};
 
 /** Everything that is counted, since the start of the process. */
 export type BackplaneCounters = Readonly<
@@ -39,7 +47,8 @@ export class RedisBackplane {
    */
   readonly errors$: Observable<BackplaneError>;
 
-  private readonly logger = new Logger('RedisBackplane');
+  /** A listener that throws would write a line for each value that it gets. */
+  private readonly log = new LimitedLog('RedisBackplane');
   private readonly listenerErrors = new Subject<BackplaneError>();
   private running = false;
   private closed = false;
@@ -52,7 +61,8 @@ export class RedisBackplane {
     private readonly edgeCounters: EdgeCounters,
   ) {
     const missed$ = bus.loss$.pipe(mergeMap((loss) => router.concerned(loss)));
-    const losses$ = merge(missed$, router.undeliverable.losses$).pipe(
+    // A listener that emits what cannot be delivered causes the next of these losses.
+    const losses$ = merge(missed$, oncePerTurn(router.undeliverable.losses$)).pipe(
       map((loss) => toLoss(loss, dispatcher, bus.clock)),
     );
     this.status$ = this.guarded(bus.status$);
@@ -60,8 +70,8 @@ export class RedisBackplane {
     this.connectionRestored$ = this.guarded(bus.connectionRestored$);
     this.loss$ = this.guarded(losses$);
     // A listener of errors$ that throws is not told to itself.
-    const errors$ = oncePerTurn(merge(bus.errors$, router.errors$, this.listenerErrors), tooMany);
-    this.errors$ = new GuardedObservable(errors$, (error) => this.logger.error(error));
+    const errors$ = oncePerTurn(merge(bus.errors$, router.errors$, this.listenerErrors), ERRORS_PER_TURN);
+    this.errors$ = new GuardedObservable(errors$, (error) => this.logThrown(error));
   }
 
   get status(): BackplaneStatus {
@@ -122,15 +132,14 @@ export class RedisBackplane {
 
   private guarded<T>(source: Observable<T>): Observable<T> {
     return new GuardedObservable(source, (cause) => {
-      const message = cause instanceof Error ? cause.message : String(cause);
-      const error = new BackplaneError('listener', `A listener threw: ${message}`, { cause });
       // Who subscribes after the app was closed may throw, too: nobody listens to errors$ then.
-      if (this.closed) this.logger.error(error);
-      else this.listenerErrors.next(error);
+      if (this.closed) return this.logThrown(cause);
+      const message = `A listener threw: ${messageOf(cause)}`;
+      this.listenerErrors.next(new BackplaneError('listener', message, { cause }));
     });
   }
-}
 
-function tooMany(count: number): BackplaneError {
-  return new BackplaneError('publish', `${count} more errors came in the same turn of the event loop.`);
+  private logThrown(error: unknown): void {
+    this.log.error('listener', 'A listener threw', error);
+  }
 }

@@ -1,7 +1,6 @@
-import { checkName } from '../protocol/channel-names.js';
 import { ALL, type TargetRef } from '../protocol/target.js';
 import type { Delivery } from '../routing/delivery.js';
-import { checkNames } from './arguments.js';
+import { checkGroup, checkNames } from './arguments.js';
 import { TargetWidenedError } from './broadcast.errors.js';
 import { checkClose } from './close-code.js';
 import type { Dispatcher, Scope } from './dispatcher.js';
@@ -37,7 +36,8 @@ export class Target<Events extends object = AnyEvents> {
    * @throws TargetWidenedError on a target that names groups, users or connections already
    */
   get all(): Target<Events> {
-    if (this.state.targets) throw new TargetWidenedError();
+    const { targets } = this.state;
+    if (targets && !targets.some(({ kind }) => kind === 'all')) throw new TargetWidenedError();
     return new Target({ ...this.state, targets: [ALL] });
   }
 
@@ -53,27 +53,27 @@ export class Target<Events extends object = AnyEvents> {
 
   /** The connections with these ids, wherever they are. */
   connection(...ids: string[]): Target<Events> {
-    return this.with('connection', checkNames("A connection's id", ids));
+    return this.with('connection', checkNames('connection', ids));
   }
 
   /** The members of these groups. Names are case-sensitive. */
   group(...names: string[]): Target<Events> {
-    return this.with('group', checkNames("A group's name", names));
+    return this.with('group', checkNames('group', names));
   }
 
   /** The connections of these users. */
   user(...ids: string[]): Target<Events> {
-    return this.with('user', checkNames("A user's id", ids));
+    return this.with('user', checkNames('user', ids));
   }
 
   /** Leaves these connections out. */
   except(...connectionIds: string[]): Target<Events> {
-    return this.without('connection', checkNames("A connection's id", connectionIds));
+    return this.without('connection', checkNames('connection', connectionIds));
   }
 
   /** Leaves out who is in one of these groups when the message arrives at their server. */
   exceptGroup(...names: string[]): Target<Events> {
-    return this.without('group', checkNames("A group's name", names));
+    return this.without('group', checkNames('group', names));
   }
 
   /**
@@ -137,7 +137,7 @@ export class Target<Events extends object = AnyEvents> {
    * @throws NotPublishedError (as a rejection) when Redis is not there; this server's own connections have joined
    */
   async join(group: string): Promise<void> {
-    checkName("A group's name", group);
+    checkGroup(group);
     await this.state.dispatcher.command(this.scope, { name: 'join', group });
   }
 
@@ -147,7 +147,7 @@ export class Target<Events extends object = AnyEvents> {
    * @throws as {@link join} does
    */
   async leave(group: string): Promise<void> {
-    checkName("A group's name", group);
+    checkGroup(group);
     await this.state.dispatcher.command(this.scope, { name: 'leave', group });
   }
 
@@ -170,7 +170,7 @@ export class Target<Events extends object = AnyEvents> {
   }
 
   private with(kind: TargetRef['kind'], names: readonly string[]): Target<Events> {
-    const targets = [...(this.state.targets ?? []), ...[...new Set(names)].map((name) => ({ kind, name }))];
+    const targets = [...(this.state.targets ?? []), ...names.map((name) => ({ kind, name }))];
     return new Target({ ...this.state, targets });
   }
 

@@ -1,6 +1,7 @@
 import { encodeRecord } from '../protocol/envelope.js';
 import { encodeHeartbeat } from '../protocol/heartbeat-record.js';
 import { RecordKind } from '../protocol/record-kind.js';
+import { toError } from '../protocol/thrown.js';
 
 const ROLL_CALL = encodeRecord(RecordKind.RollCall, Buffer.alloc(0));
 
@@ -42,7 +43,7 @@ export class Heartbeats {
       .catch((cause: unknown) => {
         // A heartbeat that was never sent must not count as missed.
         this.last = Math.min(this.last, number - 1);
-        this.events.failed(cause instanceof Error ? cause : new Error(String(cause)));
+        this.events.failed(toError(cause));
       });
   }
 

@@ -3,6 +3,7 @@ import type { Accepted } from './bus.js';
 import { Deferred } from './deferred.js';
 import { PublishDelay } from './publish-delay.js';
 import { PublishRefusedError, type Transport } from './transport.js';
+import { toError } from '../protocol/thrown.js';
 
 /** An envelope is not filled further than this: past 64 KiB sharing saves nothing. */
 const SHARED_BYTES = 64 * 1024;
@@ -117,7 +118,7 @@ export class Outbox {
     };
     for (const channel of parcel.channels) {
       this.transport.publish(channel, envelope).then(settled, (reason: unknown) => {
-        failures.push(reason instanceof Error ? reason : new Error(String(reason)));
+        failures.push(toError(reason));
         settled();
       });
     }

@@ -14,6 +14,7 @@ import {
   type Transport,
   type TransportEvents,
 } from './transport.js';
+import { toError } from '../protocol/thrown.js';
 
 /** Replies that mean "not now": the same publish can succeed later. Redis never takes what it answers in another way. */
 const TEMPORARY =
@@ -129,7 +130,7 @@ export class RedisTransport implements Transport {
       this.upkeeps.push(upkeep);
       link.connect();
     } catch (error) {
-      const cause = error instanceof Error ? error : new Error(String(error));
+      const cause = toError(error);
       if (this.closed) return;
       // At bootstrap a wrong client stops it; one that comes later is a failure like any other.
       if (cause instanceof InvalidOptionsError && attempt === 1) throw cause;

@@ -5,6 +5,7 @@ import { Deferred } from './deferred.js';
 import { RefusedChannels } from './refused-channels.js';
 import { type SubscriptionEvents, SubscriptionNews } from './subscription-news.js';
 import { SubscriptionRefusedError, type Transport } from './transport.js';
+import { toError } from '../protocol/thrown.js';
 
 /** An UNSUBSCRIBE that Redis refused is tried again after this time. What it keeps costs bandwidth, and nothing else. */
 const LEAVE_AGAIN_MS = 10_000;
@@ -233,7 +234,7 @@ export class Subscriptions {
       await this.underWay.add(this.transport.subscribe(requests.map(([channel]) => channel)));
       for (const request of requests) this.settle(request, generation, 'subscribed');
     } catch (error) {
-      const cause = error instanceof Error ? error : new Error(String(error));
+      const cause = toError(error);
       const refused = cause instanceof SubscriptionRefusedError;
       if (refused && requests.length > 1) {
         // What is unwanted by now must not be subscribed again.

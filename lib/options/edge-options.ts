@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
 import { AllowedOrigins, originProblem } from './allowed-origins.js';
 import type { PayloadLimits } from '../protocol/payload-limits.js';
+import { MAX_TIMER_MS } from '../protocol/timer-limit.js';
 
 /** Who a client is, as `authenticate` found out. */
 export interface Admission<Data = unknown> {
@@ -149,11 +150,7 @@ export interface ResolvedEdge {
   readonly shutdownTimeoutMs: number;
 }
 
-/** Node's timers take no more than 2^31 - 1. */
-export const milliseconds = z
-  .int()
-  .min(1)
-  .max(2 ** 31 - 1);
+export const milliseconds = z.int().min(1).max(MAX_TIMER_MS);
 const count = z.int().min(1);
 
 export const edgeSchema = {

@@ -1,3 +1,5 @@
+import { shown } from './invalid-argument.error.js';
+
 const INITIAL_SIZE = 256;
 /** What seven bytes hold, as many as a reader takes. */
 const MAX_VARINT = 2 ** 49 - 1;
@@ -30,8 +32,8 @@ export class ByteWriter {
    * @throws RangeError for what is no such integer: it would be written without end, or damaged
    */
   varint(value: number): this {
-    if (!(value >= 0 && value <= MAX_VARINT))
-      throw new RangeError(`${value} is not an unsigned integer of 49 bits`);
+    if (!Number.isInteger(value) || value < 0 || value > MAX_VARINT)
+      throw new RangeError(`${shown(value)} is not an unsigned integer of 49 bits`);
     this.reserve(8);
     while (value > 0x7f) {
       this.buffer[this.length++] = (value % 0x80) | 0x80;

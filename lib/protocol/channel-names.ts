@@ -1,8 +1,17 @@
+import { shown } from './invalid-argument.error.js';
 import type { TargetRef } from './target.js';
 
 /** A name that cannot be a channel's part: empty, too long, or with half a surrogate pair in it. */
 export class InvalidNameError extends TypeError {
   override readonly name = 'InvalidNameError';
+
+  constructor(
+    message: string,
+    /** Which argument: `group`, `user` or `connection`. */
+    readonly argument: string,
+  ) {
+    super(message);
+  }
 }
 
 /** Bytes of UTF-8 that a group's name or a user's id may have; Redis itself would take 512 MB. */
@@ -22,23 +31,28 @@ export function pathKey(path: string | undefined, port = 0): string {
  * Checks what a user gave as the name of a group, or the id of a user.
  * A half surrogate pair is refused because UTF-8 would turn two different names into one channel.
  *
+ * @param what begins the message: "A group's name"
+ * @param argument what `InvalidNameError.argument` is
  * @throws InvalidNameError
  */
-export function checkName(what: string, name: string): void {
-  if (Array.isArray(name)) {
-    throw new InvalidNameError(
-      `${what} must be a string, got an array: give the names one by one, as in group(...names)`,
-    );
-  }
-  if (typeof name !== 'string' || name.length === 0) {
-    throw new InvalidNameError(`${what} must be a string of at least one character`);
-  }
-  if (Buffer.byteLength(name) > MAX_NAME_BYTES) {
-    throw new InvalidNameError(`${what} must have at most ${MAX_NAME_BYTES} bytes in UTF-8`);
-  }
-  if (/\p{Surrogate}/u.test(name)) {
-    throw new InvalidNameError(`${what} must be well-formed Unicode: it holds half a surrogate pair`);
-  }
+export function checkName(what: string, name: unknown, argument = 'name'): void {
+  const problem = problemWith(name);
+  if (problem !== undefined) throw new InvalidNameError(`${what} must ${problem}`, argument);
+}
+
+/** Without half a surrogate pair. */
+export function isWellFormed(text: string): boolean {
+  return !/\p{Surrogate}/u.test(text);
+}
+
+function problemWith(name: unknown): string | undefined {
+  if (Array.isArray(name))
+    return 'be a string, got an array: give the names one by one, as in group(...names)';
+  if (typeof name !== 'string' || name.length === 0)
+    return `be a string of at least one character, got ${shown(name)}`;
+  if (Buffer.byteLength(name) > MAX_NAME_BYTES) return `have at most ${MAX_NAME_BYTES} bytes in UTF-8`;
+  if (!isWellFormed(name)) return 'be well-formed Unicode: it holds half a surrogate pair';
+  return undefined;
 }
 
 /**

@@ -13,12 +13,18 @@ export class InvalidArgumentError extends TypeError {
   }
 }
 
-/** Short, and safe for whatever a caller may give. */
-function shown(value: unknown): string {
-  if (typeof value === 'string') return JSON.stringify(value.length > 50 ? `${value.slice(0, 50)}…` : value);
+const MAX_SHOWN_CHARACTERS = 50;
+
+/** A value in an error message: short, and safe for whatever a caller may give. */
+export function shown(value: unknown): string {
+  if (typeof value === 'string') {
+    const cut = value.length > MAX_SHOWN_CHARACTERS ? `${value.slice(0, MAX_SHOWN_CHARACTERS)}…` : value;
+    return JSON.stringify(cut);
+  }
   if (typeof value === 'function') return 'a function';
   if (Array.isArray(value)) return 'an array';
-  if (value instanceof Date) return 'an invalid Date';
+  if (value instanceof RegExp) return 'a regular expression';
+  if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'an invalid Date' : 'a Date';
   if (typeof value === 'object' && value !== null) return 'an object';
   return String(value);
 }

@@ -12,11 +12,10 @@ import {
 import type { ChannelNames } from '../protocol/channel-names.js';
 import { ClientFrame } from '../protocol/client-frame.js';
 import type { ClientProtocol } from '../protocol/client-protocol.js';
-import { serverOf } from '../protocol/connection-id.js';
 import { MessageFrames } from '../protocol/message-frames.js';
 import { RecordKind } from '../protocol/record-kind.js';
 import type { Address } from '../protocol/target.js';
-import { channelsOf, namedConnections, namesConnectionsOnly, serversOf } from './addressing.js';
+import { channelsOf, namesConnectionsOnly, serversNamed, serversOf } from './addressing.js';
 import { recipients } from './deliver.js';
 import { decodeAnswerPayload, encodeAnswerPayload } from './answer-payload.js';
 import { type Answer, type AnswerSender, HeldAsks } from './held-asks.js';
@@ -163,10 +162,7 @@ export class Asks {
     { farm, channels, record }: Parcel,
     { servers }: PendingAsk,
   ): Promise<void> {
-    for (const connectionId of namedConnections(address)) {
-      const server = serverOf(connectionId);
-      if (server !== undefined && server !== this.bus.serverId) servers.expect(server);
-    }
+    for (const server of serversNamed(address, this.bus.serverId)) servers.expect(server);
     await this.bus.publish(channels, record).catch((cause: unknown) => {
       throw publishError(0, cause);
     });

@@ -12,7 +12,15 @@ import {
 import { serverOf } from '../protocol/connection-id.js';
 import { RecordKind } from '../protocol/record-kind.js';
 import type { Address } from '../protocol/target.js';
-import { channelsOf, namedConnections, namesConnectionsOnly, serversOf } from './addressing.js';
+import { messageOf } from '../protocol/thrown.js';
+import {
+  channelsOf,
+  channelsOfServers,
+  namedConnections,
+  namesConnectionsOnly,
+  serversNamed,
+  serversOf,
+} from './addressing.js';
 import { recipients } from './deliver.js';
 import type { LocalConnection } from './local-connection.js';
 import type { RecordReceiver } from './record-receiver.js';
@@ -24,7 +32,7 @@ import {
   ConnectionNotFoundError,
   ServerLostError,
 } from './request.errors.js';
-import { closedError, NotPublishedError } from './routing.errors.js';
+import { checkSize, closedError, NotPublishedError } from './routing.errors.js';
 import type { Roster } from './roster.js';
 import { ServerReplies } from './server-replies.js';
 
@@ -32,10 +40,20 @@ import { ServerReplies } from './server-replies.js';
 const REPEAT_MS = 1000;
 /** "Every server" is meant as of a view that is one heartbeat old: whoever is there has spoken by then. */
 const FARM_VIEW_MS = 1000;
-/** No repetition comes so late, whatever timeout another server has; until then its reply is kept. */
+/** A reply is kept for so long after its command came last. Repetitions come each second, so none comes later. */
 const REMEMBER_MS = 60_000;
 
+/** A command on its way to other servers: all of them, or those of the connections that it names. */
+interface Request {
+  readonly number: number;
+  readonly address: Address;
+  readonly farm: boolean;
+  readonly channels: readonly string[];
+  readonly record: Buffer;
+}
+
 interface Done {
+  /** When the command came last. */
   readonly at: number;
   readonly reply: Promise<CommandReplyRecord>;
 }
@@ -45,7 +63,7 @@ export class Commands {
   private number = 0;
   private closed = false;
   private readonly pending = new Map<number, ServerReplies<CommandReplyRecord>>();
-  /** Commands of other servers by origin and number, oldest first: a repetition gets the same reply. */
+  /** Commands of other servers by origin and number, in the order in which they came last: a repetition gets the same reply. */
   private readonly done = new Map<string, Done>();
 
   constructor(
@@ -64,17 +82,16 @@ export class Commands {
    * Resolves when every server concerned has done it.
    *
    * @throws BackplaneClosedError, ConnectionNotFoundError, ServerLostError, CommandTimeoutError, CommandFailedError, NotJoinedError,
-   * NotPublishedError (as rejections)
+   * NotPublishedError, MessageTooLargeError (as rejections)
    */
   async run(address: Address, action: CommandAction, local: boolean): Promise<void> {
+    // What cannot be sent is refused before anything is done.
+    const request = local ? undefined : this.wrap(address, action);
     // What was here when the command began is not missing because of it.
     const notHere = this.notHere(address);
     const own = this.execute(address, action);
     // The others are asked whatever becomes of this server's own part.
-    const [ownOutcome, others] = await Promise.allSettled([
-      own,
-      local ? undefined : this.askOthers(address, action),
-    ]);
+    const [ownOutcome, others] = await Promise.allSettled([own, request && this.askOthers(request)]);
     if (ownOutcome.status === 'rejected') throw ownOutcome.reason;
     if (others.status === 'rejected') throw others.reason;
     const malformed = namedConnections(address).filter((id) => serverOf(id) === undefined);
@@ -88,25 +105,33 @@ export class Commands {
     for (const replies of this.pending.values()) replies.end(new BackplaneClosedError('command'));
   }
 
-  /** @returns ids that the address names and nobody has */
-  private async askOthers(address: Address, action: CommandAction): Promise<string[]> {
+  /** @returns what the other servers concerned are sent; `undefined` when there are none */
+  private wrap(address: Address, action: CommandAction): Request | undefined {
     const farm = !namesConnectionsOnly(address);
     const channels = farm ? [this.channels.servers] : channelsOf(address, this.channels, this.bus.serverId);
-    if (channels.length === 0) return [];
-    if (this.closed) throw closedError();
+    if (channels.length === 0) return undefined;
     const number = ++this.number;
+    const record = encodeCommand({ number, address, action });
+    checkSize(record);
+    return { number, address, farm, channels, record };
+  }
+
+  /** @returns ids that the address names and nobody has */
+  private async askOthers({ number, address, farm, channels, record }: Request): Promise<string[]> {
+    if (this.closed) throw closedError();
     const replies = new ServerReplies<CommandReplyRecord>(
       this.bus.peers,
       serversOf(address, this.bus.serverId),
     );
     this.pending.set(number, replies);
-    const record = encodeCommand({ number, address, action });
     const timeout = setTimeout(() => replies.end(), this.timeoutMs);
     const repeat = setInterval(() => this.repeat(record, replies.outstanding), REPEAT_MS);
     try {
+      // From now on, so that one that dies before Redis has taken the command is lost, and not one that never was.
+      for (const server of serversNamed(address, this.bus.serverId)) replies.expect(server);
       // A Redis that takes the publish and does not answer holds nobody beyond the time.
       await Promise.race([this.publish(channels, record), replies.done]);
-      void this.expectReplies(replies, address, farm);
+      void this.expectNoMore(replies, farm);
       await replies.done;
       return missingOf(address, replies, this.timeoutMs);
     } finally {
@@ -117,15 +142,7 @@ export class Commands {
     }
   }
 
-  private async expectReplies(
-    replies: ServerReplies<unknown>,
-    address: Address,
-    farm: boolean,
-  ): Promise<void> {
-    for (const id of namedConnections(address)) {
-      const server = serverOf(id);
-      if (server !== undefined && server !== this.bus.serverId) replies.expect(server);
-    }
+  private async expectNoMore(replies: ServerReplies<unknown>, farm: boolean): Promise<void> {
     if (farm) {
       await replies.whenHeardFor(FARM_VIEW_MS);
       for (const server of this.bus.peers.alive) replies.expect(server);
@@ -143,17 +160,18 @@ export class Commands {
   }
 
   private repeat(record: Buffer, servers: readonly string[]): void {
-    for (const server of servers)
-      this.bus.publish([this.channels.server(server)], record).catch(() => undefined);
+    if (servers.length === 0) return;
+    this.bus.publish(channelsOfServers(servers, this.channels), record).catch(() => undefined);
   }
 
   private receive(body: Buffer, origin: string): void {
     const command = decodeCommand(body);
     const key = `${origin} ${command.number}`;
     this.forgetOld();
-    const known = this.done.get(key);
-    const reply = known?.reply ?? this.obey(command.number, command.address, command.action);
-    if (!known) this.done.set(key, { at: performance.now(), reply });
+    const reply = this.done.get(key)?.reply ?? this.obey(command.number, command.address, command.action);
+    // As the youngest one.
+    this.done.delete(key);
+    this.done.set(key, { at: performance.now(), reply });
     void reply.then((record) =>
       this.bus.publish([this.channels.server(origin)], encodeCommandReply(record)).catch(() => undefined),
     );
@@ -165,7 +183,7 @@ export class Commands {
       await this.execute(address, action);
       return { number, error: '', missing };
     } catch (error) {
-      return { number, error: error instanceof Error ? error.message : String(error), missing };
+      return { number, error: messageOf(error), missing };
     }
   }
 
@@ -216,9 +234,11 @@ function missingOf(
   for (const [server, { error }] of replies.replies)
     if (error !== '') throw new CommandFailedError(server, error);
   const named = namedConnections(address);
-  const [dead] = lost.filter((server) => named.some((id) => serverOf(id) === server));
+  const holders = new Set(named.map(serverOf));
+  const dead = lost.find((server) => holders.has(server));
   if (dead !== undefined) throw new ServerLostError(dead);
   if (outstanding.length > 0) throw new CommandTimeoutError(outstanding, timeoutMs);
-  const gone = named.filter((id) => absent.includes(serverOf(id) ?? ''));
+  const nowhere = new Set(absent);
+  const gone = named.filter((id) => nowhere.has(serverOf(id) ?? ''));
   return [...gone, ...[...replies.replies.values()].flatMap(({ missing }) => missing)];
 }

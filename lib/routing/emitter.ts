@@ -6,6 +6,7 @@ import { MessageFrames } from '../protocol/message-frames.js';
 import { decodeMessage, encodeMessage } from '../protocol/message-record.js';
 import { RecordKind } from '../protocol/record-kind.js';
 import type { Address } from '../protocol/target.js';
+import { toError } from '../protocol/thrown.js';
 import { channelsOf } from './addressing.js';
 import { deliver, type OnUndeliverable } from './deliver.js';
 import { Delivery } from './delivery.js';
@@ -77,7 +78,7 @@ export class Emitter {
   }
 
   private reported(error: unknown): Error {
-    const cause = error instanceof Error ? error : new Error(String(error));
+    const cause = toError(error);
     this.receiver.report(new BackplaneError('publish', cause.message, { cause }));
     return cause;
   }

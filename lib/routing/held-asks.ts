@@ -1,4 +1,5 @@
 import type { AnswerOutcome } from '../protocol/ask-record.js';
+import { MAX_TIMER_MS } from '../protocol/timer-limit.js';
 import type { LocalConnection } from './local-connection.js';
 
 /** What a client gave back, or that it cannot give anything any more. */
@@ -10,8 +11,8 @@ export interface Answer {
 
 export type AnswerSender = (connection: LocalConnection, answer: Answer) => void;
 
-/** Node's timers take no more: a longer one, from a server of another release, would end at once. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
+/** How long an answer is awaited when a server of another release says 0, which none of this one does: the default of `invokeTimeout`. */
+const UNSTATED_TIMEOUT_MS = 10_000;
 
 interface HeldAsk {
   readonly connections: Set<LocalConnection>;
@@ -29,7 +30,7 @@ export class HeldAsks {
     const held: HeldAsk = {
       connections: new Set(connections),
       send,
-      timer: setTimeout(() => this.forget(id, held), Math.min(timeoutMs, MAX_TIMER_MS)),
+      timer: setTimeout(() => this.forget(id, held), timerOf(timeoutMs)),
     };
     this.held.set(id, held);
     for (const connection of connections) (connection.asks ??= new Set()).add(id);
@@ -66,4 +67,9 @@ export class HeldAsks {
     this.held.delete(id);
     for (const connection of held.connections) connection.asks?.delete(id);
   }
+}
+
+/** A timeout may come from another server: one that Node cannot time would end the ask at once. */
+function timerOf(timeoutMs: number): number {
+  return timeoutMs > 0 ? Math.min(timeoutMs, MAX_TIMER_MS) : UNSTATED_TIMEOUT_MS;
 }

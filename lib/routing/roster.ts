@@ -1,6 +1,7 @@
 import type { Bus } from '../bus/bus.js';
 import { type ChannelNames, checkName } from '../protocol/channel-names.js';
 import { ALL } from '../protocol/target.js';
+import { toError } from '../protocol/thrown.js';
 import { ChannelInterest, type PathTarget } from './channel-interest.js';
 import type { LocalConnection, Membership } from './local-connection.js';
 import { PathMembers } from './path-members.js';
@@ -80,7 +81,7 @@ export class Roster {
    * @throws InvalidNameError, NotJoinedError, ConnectionClosedError (as rejections)
    */
   async join(connection: LocalConnection, group: string): Promise<void> {
-    checkName("A group's name", group);
+    checkName("A group's name", group, 'group');
     const known = connection.memberships.get(group);
     if (known) return known.pending;
     if (!connection.open) throw new ConnectionClosedError(connection.id);
@@ -108,10 +109,7 @@ export class Roster {
   }
 
   private async hear(connection: LocalConnection, group: string, membership: Membership): Promise<void> {
-    const failure = await this.interest.acquire(groupOf(connection, group)).then(
-      () => undefined,
-      (cause: unknown) => (cause instanceof Error ? cause : new Error(String(cause))),
-    );
+    const failure = await this.interest.acquire(groupOf(connection, group)).then(() => undefined, toError);
     membership.pending = undefined;
     if (!connection.open) throw new ConnectionClosedError(connection.id);
     if (!failure || this.keepsMemberships) return;

@@ -1,5 +1,6 @@
 import { PublishRefusedError } from '../bus/transport.js';
 import type { TargetRef } from '../protocol/target.js';
+import { toError } from '../protocol/thrown.js';
 
 /** The largest envelope a server publishes: one huge publish can overrun a subscriber's output buffer in Redis, which deafens a farm. */
 export const MAX_MESSAGE_BYTES = 1024 * 1024;
@@ -109,7 +110,7 @@ export function checkSize(record: Buffer): void {
 
 /** What a failed publish means to whoever emitted. */
 export function publishError(local: number, cause: unknown): NotPublishedError | PublishOutcomeUnknownError {
-  const error = cause instanceof Error ? cause : new Error(String(cause));
+  const error = toError(cause);
   return error instanceof PublishRefusedError
     ? new NotPublishedError(local, error)
     : new PublishOutcomeUnknownError(local, error);

@@ -1,7 +1,9 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { BackplaneConnection } from '../../lib/broadcast/backplane-connection.js';
+import { NotAGatewayError } from '../../lib/broadcast/broadcast.errors.js';
 import type { Broadcaster } from '../../lib/broadcast/broadcaster.js';
 import { InvalidCloseError } from '../../lib/broadcast/close-code.js';
+import { gatewayPath } from '../../lib/broadcast/gateway-path.js';
 import { ByteWriter } from '../../lib/protocol/byte-writer.js';
 import { InvalidNameError } from '../../lib/protocol/channel-names.js';
 import { InvalidArgumentError } from '../../lib/protocol/invalid-argument.error.js';
@@ -27,7 +29,7 @@ beforeEach(async () => {
 const anything = (value: unknown): never => value as never;
 
 describe('an event that is no name', () => {
-  it.each([undefined, null, '', 7, {}, ['hi'], Symbol('hi')])(
+  it.each([undefined, null, '', 7, {}, ['hi'], Symbol('hi'), 'ü'.repeat(2049), 'a\ud83d'])(
     'is refused, as %s, wherever it is given',
     async (event) => {
       const escaped = farm.escapes();
@@ -65,11 +67,14 @@ describe('an option of invoke', () => {
     ['timeout 2^31', { timeout: 2 ** 31 }, 'timeout'],
     ['timeout "100"', { timeout: '100' }, 'timeout'],
     ['timeout null', { timeout: null }, 'timeout'],
+    ['timeout 5n', { timeout: 5n }, 'timeout'],
+    ['a timeout under another name', { timeoutMs: 5000 }, 'options'],
     ['a signal that is none', { signal: new AbortController() }, 'signal'],
     ['parse that is no function', { parse: {} }, 'parse'],
     ['options that are a number', 5000, 'options'],
     ['options that are null', null, 'options'],
     ['options that are a list', [], 'options'],
+    ['options that are a function', () => ({}), 'options'],
   ])('%s rejects at once and names it, and the client is not asked', async (_name, options, argument) => {
     const given = anything(options);
     for (const call of [
@@ -93,6 +98,71 @@ describe('an option of invoke', () => {
   });
 });
 
+describe('data that is not data', () => {
+  it.each([() => 1, Map, Symbol('data')])('is refused, and not left out: %s', async (data) => {
+    const given = anything(data);
+    for (const call of [
+      () => broadcaster.emit('hi', given),
+      () => broadcaster.local.group('g').volatile.emit('hi', given),
+      () => connection.emit('hi', given),
+      () => connection.emit('exception', given),
+      () => connection.invoke('hi', given),
+      () => broadcaster.invokeAll('hi', given),
+    ])
+      await expect(call()).rejects.toMatchObject({ name: 'InvalidArgumentError', argument: 'data' });
+    await delivered(server, client);
+    expect(client.received).toHaveLength(1);
+  });
+
+  it.each([undefined, null, 0, '', false])('%s is data, or none', async (data) => {
+    expect((await broadcaster.emit('hi', data)).local).toBe(1);
+    expect(await client.next('hi')).toEqual(data === undefined ? { event: 'hi' } : { event: 'hi', data });
+  });
+
+  it.each<[name: string, data: unknown]>([
+    [
+      'a getter that throws',
+      {
+        get cause(): never {
+          throw new Error('no');
+        },
+      },
+    ],
+    [
+      'a getter that throws nothing that can be shown',
+      {
+        get cause(): never {
+          throw Object.create(null);
+        },
+      },
+    ],
+    [
+      'toJSON that throws',
+      {
+        toJSON: () => {
+          throw Object.create(null);
+        },
+      },
+    ],
+    ['a big integer', { count: 1n }],
+  ])('rejects an emit, and never throws: %s', async (_name, data) => {
+    const escaped = farm.escapes();
+    const errors = collect(server.backplane.errors$);
+    const calls = [
+      broadcaster.emit('hi', data),
+      broadcaster.local.emit('hi', data),
+      connection.emit('hi', data),
+      connection.emit('exception', data),
+    ];
+    await turn();
+    await turn();
+    expect(escaped).toEqual([]);
+    for (const call of calls) await expect(call).rejects.toThrow(Error);
+    expect(errors.values.length).toBeGreaterThanOrEqual(calls.length);
+    await delivered(server, client);
+  });
+});
+
 describe('other arguments', () => {
   it.each([new Date(NaN), 'tomorrow', 0, undefined, {}])(
     'renew refuses %s, and keeps the client',
@@ -109,6 +179,10 @@ describe('other arguments', () => {
     [5000, ''],
     [NaN, ''],
     ['1000', ''],
+    [Symbol('1000'), ''],
+    [1000n, ''],
+    [null, ''],
+    [1000, null],
     [1000, 'x'.repeat(124)],
     [1000, 7],
   ])('close refuses the code %s with the reason %s', async (code, reason) => {
@@ -129,6 +203,9 @@ describe('other arguments', () => {
         () => broadcaster.exceptGroup(given),
       ])
         expect(call).toThrow(InvalidNameError);
+      const arguments_ = ['group', 'user', 'connection'] as const;
+      for (const argument of arguments_)
+        expect(() => broadcaster[argument](given)).toThrow(expect.objectContaining({ argument }));
       for (const call of [
         () => connection.join(given),
         () => connection.leave(given),
@@ -143,15 +220,59 @@ describe('other arguments', () => {
     expect(() => broadcaster.group(anything(['a', 'b']))).toThrow('group(...names)');
   });
 
-  it.each([undefined, null, {}, /chat/, 7, Map])('gateway refuses %s', (gateway) => {
-    expect(() => broadcaster.gateway(anything(gateway))).toThrow(/is not a gateway/);
+  it.each([Map, () => undefined])('gateway refuses the class %s, which is no gateway', (gateway) => {
+    expect(() => broadcaster.gateway(anything(gateway))).toThrow(NotAGatewayError);
   });
 
-  it.each(['/chat room', '/chat?x', '/chät', '/chat#x', '/chat%2'])('gateway refuses the path %s', (path) => {
-    expect(() => broadcaster.gateway(path)).toThrow(/has characters that no URL has/);
+  it.each([
+    undefined,
+    null,
+    {},
+    /chat/,
+    7,
+    ['/chat'],
+    '',
+    'chat x',
+    '/chat room',
+    '/chat?x',
+    '/chät',
+    '/chat#x',
+    '/chat\n',
+    '/chat%2',
+    '/chat%zz',
+    '/a/../chat',
+    '/./chat',
+    '99999/chat',
+    `/${'x'.repeat(4096)}`,
+  ])('gateway refuses %s', (gateway) => {
+    expect(() => broadcaster.gateway(anything(gateway))).toThrow(
+      expect.objectContaining({ name: 'InvalidArgumentError', argument: 'gateway' }),
+    );
+  });
+
+  it('gateway takes a number before the path for a port only where a slash follows it', async () => {
+    for (const path of ['chat', '/chat', '/chat/']) {
+      expect((await broadcaster.gateway(path).emit('hi')).local).toBe(1);
+      expect(
+        (await broadcaster.gateway(`8081${path.startsWith('/') ? path : `/${path}`}`).emit('hi')).local,
+      ).toBe(0);
+    }
+    expect(gatewayPath('8081/chat')).toBe('8081/chat');
+    expect(gatewayPath('8081')).toBe('8081/');
+    expect(gatewayPath('2024-room')).toBe('/2024-room');
   });
 });
 
-it.each([Infinity, NaN, -1, 2 ** 60])('a varint of %s is refused, and not written without end', (value) => {
+it.each([
+  Infinity,
+  NaN,
+  -1,
+  1.5,
+  2 ** 60,
+  anything('100'),
+  anything(null),
+  anything(5n),
+  anything(undefined),
+])('a varint of %s is refused, and not written without end', (value) => {
   expect(() => new ByteWriter().varint(value)).toThrow(RangeError);
 });

@@ -168,6 +168,19 @@ describe('a Redis that does not answer', () => {
     await later;
   });
 
+  it('is given a message for several channels as often as there are channels, and that many bytes count', async () => {
+    const channels = Array.from({ length: 16 }, (_, index) => `c${index}`);
+    const taken = [publish(channels, MEGABYTE), publish(channels, MEGABYTE)];
+    await settled();
+    await expect(publish(['a'], 'more')).rejects.toThrow(PublishRefusedError);
+    expect(transport.commands).toHaveLength(32);
+    for (let index = 0; index < 32; index++) transport.command(index).reply.resolve();
+    await Promise.all(taken);
+    const again = [publish(channels, MEGABYTE), publish(channels, 'x')].map(stateOf);
+    await settled();
+    expect(again.map((state) => state())).toEqual(['pending', 'pending']);
+  });
+
   it('is waited for as long as the timeout says; what comes of it then is unknown', async () => {
     const early = publish(['a'], 'early');
     await settled();

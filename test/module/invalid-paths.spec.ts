@@ -27,18 +27,36 @@ describe('a gateway that nobody could reach', () => {
     ['letters that no URL has', { path: '/chät' }],
     ['a query in its path', { path: '/chat?room=1' }],
     ['a fragment in its path', { path: '/chat#room' }],
-    ['a broken escape', { path: '/chat%2' }],
-    ['an escape of no digits', { path: '/chat%zz' }],
+    ['an escape that is none', { path: '/chat%2' }],
+    ['a percent sign', { path: '/100%' }],
+    ['a quote', { path: '/"chat"' }],
+    ['a backslash', { path: '\\\\chat' }],
+    ['a control character', { path: '/chat\0' }],
+    ['a step upwards', { path: '/a/../chat' }],
+    ['nothing as path', { path: null }],
     ['a line break in its path', { path: '/chat\n' }],
     ['a namespace', { namespace: 'chat' }],
     ['a namespace beside its path', { path: '/chat', namespace: '/chat' }],
+    ['a pattern as namespace', { path: '/chat', namespace: /chat/ }],
+    ['a path instead of options', 'chat' as unknown as object],
+    ['a list of options', [{ path: '/chat' }]],
   ])('stops bootstrap with one error that says what to write: %s', async (_name, options) => {
     const error: unknown = await bootstrap(options).catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(InvalidPathError);
     expect((error as Error).message).toContain("@WebSocketGateway({ path: '/chat' })");
   });
 
-  it.each(['/chat', 'chat', '/chat/', '/', '/a/b', '/v1.0/chat~x', '/caf%C3%A9', undefined])(
+  it('is none at a path with escapes, which a client asks for as a URL writes it', async () => {
+    @WebSocketGateway({ path: '/chat%20room' })
+    class RoomGateway {}
+    const server = await farm.server(farm.options(), { providers: [RoomGateway] });
+    await farm.client(server, '/chat room');
+    await farm.client(server, '/chat%20room');
+    expect((await server.broadcaster.gateway(RoomGateway).emit('hi')).local).toBe(2);
+    expect((await server.broadcaster.gateway('/chat%20room').emit('hi')).local).toBe(2);
+  });
+
+  it.each(['/chat', 'chat', '/chat/', '/', '', '/a/b', '/v1.0/chat~x', '/...', undefined])(
     'is none at %s',
     async (path) => {
       await bootstrap(path === undefined ? {} : { path });

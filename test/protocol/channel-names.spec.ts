@@ -97,7 +97,7 @@ describe('checkName', () => {
     ['a number', 7, 'must be a string'],
     ['nothing', undefined, 'must be a string'],
   ])('refuses %s, and says what for', (_what, name, problem) => {
-    const check = () => checkName("a group's name", name as string);
+    const check = () => checkName("a group's name", name);
     expect(check).toThrow(InvalidNameError);
     expect(check).toThrow(`a group's name must`);
     expect(check).toThrow(problem);

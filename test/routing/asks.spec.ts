@@ -12,7 +12,9 @@ import {
 import { encodeHeartbeat } from '../../lib/protocol/heartbeat-record.js';
 import { jsonProtocol } from '../../lib/protocol/json-protocol.js';
 import { MessageFrames } from '../../lib/protocol/message-frames.js';
+import { encodeMessage } from '../../lib/protocol/message-record.js';
 import { RecordKind } from '../../lib/protocol/record-kind.js';
+import { ALL, type TargetRef } from '../../lib/protocol/target.js';
 import type { PendingAsk } from '../../lib/routing/pending-ask.js';
 import { BackplaneClosedError, InvokeCanceledError } from '../../lib/routing/request.errors.js';
 import { NotPublishedError } from '../../lib/routing/routing.errors.js';
@@ -66,6 +68,52 @@ function expectNothingLeft(): void {
   expect(vi.getTimerCount()).toBe(idleTimers);
   expect(getEventListeners(signal, 'abort')).toEqual([]);
 }
+
+describe('a question of another server', () => {
+  it.each([0, 1, 2 ** 31 - 1, 2 ** 31, 2 ** 40])(
+    'with a timeout of %s ms ends neither at once nor before its time',
+    async (timeoutMs) => {
+      const client = server.client();
+      const frames = MessageFrames.of({ event: 'question', data: 1, id: 'q' });
+      const address = { path: PATH, targets: [ALL], excluded: [] };
+      server.hears(encodeAsk({ id: 'q', timeoutMs, address, payloads: frames.payloads([jsonProtocol]) }));
+      // A timer beyond Node's reach, and one of 0, would end here.
+      vi.advanceTimersByTime(timeoutMs === 1 ? 0 : 2);
+      server.router.asks.answer(client.connection, 'q', { outcome: 'data', value: 'yes' });
+      await server.flushed();
+      const answers = server.sent(RecordKind.Answer).map(({ body }) => decodeAnswer(body).outcome);
+      expect(answers).toEqual(['data']);
+    },
+  );
+
+  it('that addresses nobody asks nobody, and says so', async () => {
+    const client = server.client();
+    const frames = MessageFrames.of({ event: 'question', data: 1, id: 'q' });
+    const address = { path: PATH, targets: [], excluded: [] };
+    server.hears(encodeAsk({ id: 'q', timeoutMs: 10, address, payloads: frames.payloads([jsonProtocol]) }));
+    await server.flushed();
+    expect(client.received).toEqual([]);
+    expect(server.sent(RecordKind.AskReply).map(({ body }) => decodeAskReply(body))).toEqual([
+      { id: 'q', asked: [] },
+    ]);
+  });
+});
+
+describe('a message of another server that addresses nobody', () => {
+  it.each<[name: string, excluded: readonly TargetRef[]]>([
+    ['with nobody left out', []],
+    ['with somebody left out', [{ kind: 'group', name: 'g' }]],
+  ])('reaches nobody, %s', (_name, excluded) => {
+    const client = server.client('u');
+    const payloads = MessageFrames.of({ event: 'hi', data: 1 }).payloads([jsonProtocol]);
+    const message = (targets: readonly TargetRef[]): Buffer =>
+      encodeMessage({ address: { path: PATH, targets, excluded }, volatile: false, payloads });
+    server.hears(message([]));
+    expect(client.received).toEqual([]);
+    server.hears(message([ALL]));
+    expect(client.received).toHaveLength(1);
+  });
+});
 
 describe('a question leaves no timer and no listener on its signal', () => {
   it('when an own client has answered', async () => {

@@ -1,9 +1,18 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type CommandAction, decodeCommandReply, encodeCommand } from '../../lib/protocol/command-record.js';
+import { Deferred } from '../../lib/bus/deferred.js';
+import { PublishRefusedError } from '../../lib/bus/transport.js';
+import {
+  type CommandAction,
+  decodeCommand,
+  decodeCommandReply,
+  encodeCommand,
+  encodeCommandReply,
+} from '../../lib/protocol/command-record.js';
+import { encodeRecord } from '../../lib/protocol/envelope.js';
 import { encodeHeartbeat } from '../../lib/protocol/heartbeat-record.js';
 import { RecordKind } from '../../lib/protocol/record-kind.js';
 import { ALL } from '../../lib/protocol/target.js';
-import { PATH, RoutingServer } from '../support/routing-server.js';
+import { PATH, PEER_ID, RoutingServer } from '../support/routing-server.js';
 
 let server: RoutingServer;
 
@@ -66,7 +75,20 @@ describe('a command of another server that comes a second time', () => {
     ]);
   });
 
-  it('is still known 59 s later, and is a new one after that: nobody repeats for so long', async () => {
+  it('is known as long as it is repeated, whatever timeout its server has', async () => {
+    const { connection } = server.client();
+    const join = command(1, { name: 'join', group: 'g' });
+    server.hears(join);
+    await server.flushed();
+    server.router.roster.leave(connection, 'g');
+    for (let second = 0; second < 180; second++) {
+      vi.advanceTimersByTime(1000);
+      server.hears(join);
+    }
+    expect([...connection.memberships.keys()]).toEqual([]);
+  });
+
+  it('is still known 59 s after it came last, and is a new one after that: nobody repeats so late', async () => {
     const { connection } = server.client();
     const join = command(1, { name: 'join', group: 'g' });
     server.hears(join);
@@ -75,7 +97,7 @@ describe('a command of another server that comes a second time', () => {
     vi.advanceTimersByTime(59_000);
     server.hears(join);
     expect([...connection.memberships.keys()]).toEqual([]);
-    vi.advanceTimersByTime(2_000);
+    vi.advanceTimersByTime(61_000);
     server.hears(join);
     expect([...connection.memberships.keys()]).toEqual(['g']);
   });
@@ -86,6 +108,119 @@ describe('a command of another server that comes a second time', () => {
     await server.flushed();
     server.router.roster.leave(connection, 'g');
     server.hears(command(2, { name: 'join', group: 'g' }));
+    expect([...connection.memberships.keys()]).toEqual(['g']);
+  });
+});
+
+describe('a command of another server', () => {
+  it('that addresses nobody is done to nobody', async () => {
+    const { connection, closed } = server.client();
+    const address = { path: PATH, targets: [], excluded: [] };
+    server.hears(encodeCommand({ number: 1, address, action: { name: 'join', group: 'g' } }));
+    server.hears(
+      encodeCommand({ number: 2, address, action: { name: 'disconnect', code: 4000, reason: '' } }),
+    );
+    await server.flushed();
+    expect([connection.memberships.size, closed]).toEqual([0, []]);
+    expect(replies().map(({ error }) => error)).toEqual(['', '']);
+  });
+
+  it('for a connection that leaves while it joins does not report it as missing', async () => {
+    const { connection } = server.client();
+    server.transport.subscribing = new Deferred();
+    const address = {
+      path: PATH,
+      targets: [{ kind: 'connection' as const, name: connection.id }],
+      excluded: [],
+    };
+    server.hears(encodeCommand({ number: 1, address, action: { name: 'join', group: 'g' } }));
+    await server.flushed();
+    server.router.remove(connection);
+    server.transport.subscribing.resolve();
+    await server.flushed();
+    expect(replies()).toEqual([{ number: 1, error: '', missing: [] }]);
+  });
+});
+
+describe('a command of this server for connections here and elsewhere', () => {
+  const FAR = `${PEER_ID}.AbCdEfGhIjKl`;
+
+  const start = (action: CommandAction, ...ids: string[]): { outcome: Promise<unknown> } => {
+    const targets = ids.map((name) => ({ kind: 'connection' as const, name }));
+    const outcome = server.router.commands
+      .run({ path: PATH, targets, excluded: [] }, action, false)
+      .catch((error: unknown) => error);
+    return { outcome };
+  };
+
+  const DISCONNECT: CommandAction = { name: 'disconnect', code: 1000, reason: '' };
+  const JOIN: CommandAction = { name: 'join', group: 'g' };
+
+  const farReplies = (reply: { missing?: readonly string[]; error?: string } = {}): void => {
+    const { number } = decodeCommand(server.sent(RecordKind.Command).at(-1)?.body ?? Buffer.alloc(0));
+    server.hears(encodeCommandReply({ number, error: '', missing: [], ...reply }));
+  };
+
+  beforeEach(() => server.hears(encodeHeartbeat({ number: 1, sentAt: 0 })));
+
+  it.each<[name: string, action: CommandAction]>([
+    ['disconnect', DISCONNECT],
+    ['join', JOIN],
+    ['leave', { name: 'leave', group: 'g' }],
+  ])(
+    '%s does not blame the own one, which is gone when the other server has replied',
+    async (_name, action) => {
+      const { connection } = server.client();
+      const { outcome } = start(action, connection.id, FAR);
+      await server.flushed();
+      server.router.remove(connection);
+      vi.advanceTimersByTime(20);
+      farReplies();
+      expect(await outcome).toBeUndefined();
+    },
+  );
+
+  it('names the own one that was not there when it began, though the other one was', async () => {
+    const { connection } = server.client();
+    server.router.remove(connection);
+    const { outcome } = start(DISCONNECT, connection.id, FAR);
+    await server.flushed();
+    farReplies();
+    expect(await outcome).toMatchObject({ name: 'ConnectionNotFoundError', connectionIds: [connection.id] });
+  });
+
+  it('names the one that the other server does not have, and not the own one that it has closed', async () => {
+    const { connection, closed } = server.client();
+    const { outcome } = start(DISCONNECT, connection.id, FAR);
+    server.router.remove(connection);
+    await server.flushed();
+    farReplies({ missing: [FAR] });
+    expect(await outcome).toMatchObject({ name: 'ConnectionNotFoundError', connectionIds: [FAR] });
+    expect(closed).toEqual([1000]);
+  });
+
+  it('names each one once, however often it is given', async () => {
+    const { outcome } = start(JOIN, 'none of ours', 'none of ours', FAR, FAR);
+    await server.flushed();
+    farReplies({ missing: [FAR] });
+    expect(await outcome).toMatchObject({ connectionIds: ['none of ours', FAR] });
+  });
+
+  it('says that a server was lost which said goodbye before Redis had taken the command', async () => {
+    server.transport.held = new Deferred();
+    const { outcome } = start(DISCONNECT, FAR);
+    await server.flushed();
+    server.hears(encodeRecord(RecordKind.Goodbye, Buffer.alloc(0)));
+    server.transport.held.resolve();
+    await server.flushed();
+    expect(await outcome).toMatchObject({ name: 'ServerLostError', serverId: PEER_ID });
+  });
+
+  it('joins the own one and says so of the others where Redis does not take it', async () => {
+    const { connection } = server.client();
+    server.transport.refuses = () => new PublishRefusedError('down');
+    const { outcome } = start(JOIN, connection.id, FAR);
+    expect(await outcome).toMatchObject({ name: 'NotPublishedError' });
     expect([...connection.memberships.keys()]).toEqual(['g']);
   });
 });

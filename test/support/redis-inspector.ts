@@ -28,6 +28,12 @@ export class RedisInspector {
     return this.commandStat(command, 'rejected_calls');
   }
 
+  /** How many bytes Redis has read since its start, from all who are connected. */
+  async bytesRead(): Promise<number> {
+    const stats = await this.client.info('stats');
+    return Number(/^total_net_input_bytes:(\d+)/m.exec(stats)?.[1]);
+  }
+
   /** The channels with subscribers that begin so. */
   async channels(prefix: string): Promise<string[]> {
     const channels = (await this.client.pubsub('CHANNELS', `${prefix}:*`)) as string[];

@@ -4,6 +4,7 @@ import { AbstractConnector, type RedisOptions } from 'ioredis';
 import type { RedisNode } from '../../options/connection-plan.js';
 import { DISCONNECT_TIMEOUT_MS } from '../client-socket.js';
 import { optionsFor } from './node-options.js';
+import { toError } from '../../protocol/thrown.js';
 
 type Connector = NonNullable<RedisOptions['Connector']>;
 
@@ -42,7 +43,7 @@ export function nodeConnector(locate: () => Promise<RedisNode>, options: RedisOp
         return stream;
       } catch (error) {
         // ioredis takes a rejection for the end of all attempts, and a dead stream for the end of this one.
-        this.firstError = error instanceof Error ? error : new Error(String(error));
+        this.firstError = toError(error);
         const dead = new Socket();
         dead.destroy();
         return dead;

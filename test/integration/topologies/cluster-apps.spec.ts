@@ -3,6 +3,7 @@ import { hashSlot } from '../../../lib/bus/cluster/hash-slot.js';
 import { allPartitions, partitionOf } from '../../../lib/bus/cluster/partition.js';
 import type { RedisBackplaneOptions } from '../../../lib/options/redis-backplane-options.js';
 import { ChannelNames } from '../../../lib/protocol/channel-names.js';
+import { MAX_CHANNELS } from '../../../lib/routing/addressing.js';
 import { NotPublishedError } from '../../../lib/routing/routing.errors.js';
 import { answer, connectMember, userOfQuery } from '../../support/acceptance.js';
 import type { ChatServer } from '../../support/chat-app.js';
@@ -56,6 +57,21 @@ describe.each([
       await client.count('last', groups.length);
       expect(client.dataOf('hi')).toEqual(Array.from({ length: 20 }, (_, round) => round));
     }
+  });
+
+  it('deliver once to whoever is addressed by many names, too many for a channel each', async () => {
+    const [near, far, third] = await servers();
+    const members = [await connectMember(farm, far, 'u'), await connectMember(farm, third, 'u')];
+    const groups = Array.from({ length: MAX_CHANNELS + 8 }, (_, index) => `g${index}`);
+    for (const { connection } of members) for (const group of groups) await connection.join(group);
+    const many = near.broadcaster.group(...groups).user('u');
+    for (let round = 0; round < 20; round++) await many.emit('hi', round);
+    await members[0]?.connection.leave('g0');
+    await many.exceptGroup('g0').emit('hi', 'who has left');
+    await many.emit('last');
+    for (const { client } of members) await client.next('last');
+    const rounds = Array.from({ length: 20 }, (_, round) => round);
+    expect(members.map(({ client }) => client.dataOf('hi'))).toEqual([[...rounds, 'who has left'], rounds]);
   });
 
   it('let a connection join on another server, and know when it has', async () => {

@@ -1,6 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
-import { LimitedLog } from '../../lib/adapter/limited-log.js';
+import { LimitedLog } from '../../lib/broadcast/limited-log.js';
 
 let now = 0;
 const warn = vi.spyOn(Logger.prototype, 'warn').mockImplementation(() => undefined);

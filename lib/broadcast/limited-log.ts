@@ -1,4 +1,5 @@
 import { Logger } from '@nestjs/common';
+import { messageOf, stackOf } from '../protocol/thrown.js';
 
 /** A client can cause as many lines as it likes, so each kind gets one line per second. */
 const INTERVAL_MS = 1000;
@@ -42,7 +43,7 @@ export class LimitedLog {
   error(kind: string, what: string, error: unknown): void {
     const suppressed = this.admit(kind);
     if (suppressed === undefined) return;
-    const stack = error instanceof Error ? error.stack?.slice(0, MAX_STACK_CHARACTERS) : undefined;
+    const stack = stackOf(error)?.slice(0, MAX_STACK_CHARACTERS);
     this.logger.error(shortened(`${what}: ${messageOf(error)}`) + suppressed, stack);
   }
 
@@ -56,15 +57,6 @@ export class LimitedLog {
     }
     this.kinds.set(kind, { loggedAt: now, suppressed: 0 });
     return known?.suppressed ? ` (${known.suppressed} similar lines were suppressed)` : '';
-  }
-}
-
-/** The message of whatever was thrown; an object without one may even throw when it is made a string. */
-export function messageOf(error: unknown): string {
-  try {
-    return error instanceof Error ? error.message : String(error);
-  } catch {
-    return 'a value that cannot be shown';
   }
 }
 

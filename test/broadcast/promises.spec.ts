@@ -1,0 +1,154 @@
+import { WebSocketGateway } from '@nestjs/websockets';
+import { describe, expect, it } from 'vitest';
+import { PathRequiredError } from '../../lib/broadcast/broadcast.errors.js';
+import { Broadcaster } from '../../lib/broadcast/broadcaster.js';
+import { toLoss } from '../../lib/broadcast/loss.js';
+import { RedisBackplane } from '../../lib/broadcast/redis-backplane.js';
+import type { Target } from '../../lib/broadcast/target.js';
+import type { BackplaneError } from '../../lib/bus/bus.errors.js';
+import { RedisBackplaneModule } from '../../lib/redis-backplane.module.js';
+import { ALL, type TargetRef } from '../../lib/protocol/target.js';
+import { WallClock } from '../../lib/bus/wall-clock.js';
+import { Dispatcher } from '../../lib/broadcast/dispatcher.js';
+import type { ChatServer } from '../support/chat-app.js';
+import { connectMember, serverPair, useRedis } from '../support/acceptance.js';
+import { collect } from '../support/observe.js';
+import { delivered, turn, useTestFarm } from '../support/test-farm.js';
+
+@WebSocketGateway({ path: '/news' })
+class NewsGateway {}
+
+const farm = useTestFarm();
+const redis = useRedis();
+
+/** Everything that gives a promise. */
+const CALLS: [name: string, call: (target: Target) => Promise<unknown>][] = [
+  ['emit', (target) => target.emit('hi')],
+  ['invoke', (target) => target.invoke('hi')],
+  ['invokeAll', (target) => target.invokeAll('hi')],
+  ['join', (target) => target.join('g')],
+  ['leave', (target) => target.leave('g')],
+  ['disconnect', (target) => target.disconnect()],
+];
+
+type App = { broadcaster: Broadcaster; backplane: RedisBackplane };
+
+const APPS: [name: string, start: () => Promise<App>][] = [
+  ['two paths', () => farm.server(farm.options(), { providers: [NewsGateway] })],
+  [
+    'no path',
+    async () => {
+      const context = await farm.context({ imports: [RedisBackplaneModule.forRoot(farm.options())] });
+      return { broadcaster: context.get(Broadcaster), backplane: context.get(RedisBackplane) };
+    },
+  ],
+];
+
+describe.each(APPS)('an injected broadcaster in an app with %s', (_name, start) => {
+  it.each(CALLS)('rejects %s, on whatever target, and does not throw', async (_call, call) => {
+    const { broadcaster } = await start();
+    for (const target of [
+      broadcaster,
+      broadcaster.all,
+      broadcaster.local,
+      broadcaster.group('g'),
+      broadcaster.connection('c'),
+      broadcaster.user(...[]),
+    ])
+      await expect(call(target)).rejects.toThrow(PathRequiredError);
+  });
+
+  it('reports an emit on errors$, and one in a timer that nobody awaits ends no server', async () => {
+    const { broadcaster, backplane } = await start();
+    const escaped = farm.escapes();
+    const errors = collect<BackplaneError>(backplane.errors$);
+    const inTimer = new Promise<void>((resolve) =>
+      setTimeout(() => {
+        void broadcaster.emit('hi');
+        void broadcaster.local.volatile.group('g').emit('hi');
+        resolve();
+      }),
+    );
+    await inTimer;
+    await turn();
+    await turn();
+    expect(escaped).toEqual([]);
+    expect(errors.values).toMatchObject([
+      { stage: 'publish', cause: { name: 'PathRequiredError' } },
+      { stage: 'publish', cause: { name: 'PathRequiredError' } },
+    ]);
+  });
+});
+
+describe('the connections that a loss affects', () => {
+  async function affected(targets: readonly TargetRef[]): Promise<{ server: ChatServer; target: Target }> {
+    const server = await farm.server();
+    await farm.client(server);
+    const loss = { path: '/chat', targets, from: 0, to: 1, certainty: 'possible' as const };
+    return {
+      server,
+      target: toLoss(loss, server.app.get(Dispatcher), new WallClock(() => performance.now())).affected,
+    };
+  }
+
+  it('are nobody where the loss names nobody', async () => {
+    const { server, target } = await affected([]);
+    expect(await target.emit('reload')).toEqual({ local: 0, backplane: 'notNeeded' });
+    await target.disconnect();
+    expect([...server.broadcaster.connections]).toHaveLength(1);
+    expect(() => target.all).toThrow(/would widen it to everyone/);
+  });
+
+  it('are everyone of the path where it names everyone, and then .all is no wider', async () => {
+    const { target } = await affected([ALL]);
+    expect((await target.all.emit('reload')).local).toBe(1);
+  });
+
+  it('get an emit that cannot be done as a rejection, which nobody has to await', async () => {
+    const { server, target } = await affected([ALL]);
+    const escaped = farm.escapes();
+    const errors = collect(server.backplane.errors$);
+    void target.emit('');
+    void target.emit('reload', 1n);
+    await turn();
+    await turn();
+    expect([errors.values.length, escaped]).toEqual([2, []]);
+  });
+});
+
+describe('disconnect of an own connection and one of another server', () => {
+  it('closes both, and blames neither', async () => {
+    const [near, far] = await serverPair(farm, redis.url);
+    const [own, other] = [await connectMember(farm, near), await connectMember(farm, far)];
+    await near.broadcaster.connection(own.id, other.id).disconnect(4000, 'bye');
+    for (const { client } of [own, other]) expect(await client.closed).toEqual({ code: 4000, reason: 'bye' });
+  });
+
+  it('names the one that has been closed before', async () => {
+    const [near, far] = await serverPair(farm, redis.url);
+    const [own, other] = [await connectMember(farm, near), await connectMember(farm, far)];
+    await near.broadcaster.connection(own.id).disconnect();
+    await expect(near.broadcaster.connection(own.id, other.id).disconnect()).rejects.toMatchObject({
+      name: 'ConnectionNotFoundError',
+      connectionIds: [own.id],
+    });
+    await other.client.closed;
+  });
+});
+
+it('an empty list reaches nobody of another server either, with whatever is done to it', async () => {
+  const [near, far] = await serverPair(farm, redis.url);
+  const member = await connectMember(farm, far, 'u');
+  const nobody = near.broadcaster.group(...[]).exceptGroup('g');
+  expect(await nobody.emit('hi')).toEqual({ local: 0, backplane: 'notNeeded' });
+  await nobody.join('g');
+  await nobody.disconnect();
+  expect(await nobody.invokeAll('hi')).toEqual({ responses: [], missing: { servers: [], connections: [] } });
+  await near.broadcaster
+    .group(...[])
+    .user('u')
+    .emit('hi', 'only u');
+  await delivered(near, member.client);
+  expect(member.client.dataOf('hi')).toEqual(['only u']);
+  expect(member.connection.groups.size).toBe(0);
+});
