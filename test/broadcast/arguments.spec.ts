@@ -105,7 +105,6 @@ describe('data that is not data', () => {
       () => broadcaster.emit('hi', given),
       () => broadcaster.local.group('g').volatile.emit('hi', given),
       () => connection.emit('hi', given),
-      () => connection.emit('exception', given),
       () => connection.invoke('hi', given),
       () => broadcaster.invokeAll('hi', given),
     ])
