@@ -46,6 +46,7 @@ export function startFarm(
 export async function runFault(farm: Farm, name: FaultName, form: Form): Promise<Result> {
   const fault: Fault = FAULTS[name];
   const { beforeMs, afterMs } = PACE[form];
+  await farm.settled();
   farm.load();
   await wait(beforeMs);
   const begin = farm.options.absent ? farm.startedAt : now();

@@ -21,6 +21,7 @@ const RESTLESS_MS = 300;
 /** Where nothing came for so long, nothing is under way. */
 const QUIET_MS = 3000;
 const HALT_DEADLINE_MS = 20_000;
+const SETTLE_DEADLINE_MS = 10_000;
 const LOOK_MS = 20;
 
 export interface FarmOptions {
@@ -152,6 +153,13 @@ export class Farm {
     const ready = ({ settings: { index } }: BenchServer): boolean =>
       this.standingOf(index)?.state === 'ready';
     return this.until(() => this.alive.every(ready), deadlineMs);
+  }
+
+  /** Resolves when what an earlier fault set in motion is over: sentinels demote a primary that came back seconds later. */
+  async settled(): Promise<void> {
+    if (this.options.wiring !== 'sentinel') return;
+    await this.sentinel.settled();
+    await this.untilReady(SETTLE_DEADLINE_MS);
   }
 
   /** Every client joins its groups; those that it is in already stay. */

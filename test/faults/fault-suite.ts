@@ -4,6 +4,7 @@ import type { Farm } from './farm.js';
 import type { FaultName } from './faults.js';
 import { HEADER, tableRow } from './report.js';
 import type { Policy } from './messages.js';
+import { timelineOf } from './timeline.js';
 import type { Mechanism } from './switched-off.js';
 
 const TIMEOUT_MS = 120_000;
@@ -51,7 +52,7 @@ export class FaultSuite {
       async () => {
         const result = await this.run(name);
         const missed = result.missed.filter((miss) => !open.some((column) => miss.startsWith(column)));
-        expect(missed, `${HEADER}\n${tableRow(result)}`).toEqual([]);
+        expect(missed, `${HEADER}\n${tableRow(result)}\n${timelineOf(result.facts)}`).toEqual([]);
       },
       TIMEOUT_MS,
     );

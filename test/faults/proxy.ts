@@ -8,6 +8,12 @@ interface Pair {
   readonly upstream: Socket;
 }
 
+/** What one direction does with what it reads. */
+interface Way {
+  swallows(bytes: Buffer): boolean;
+  delayMs(): number;
+}
+
 /**
  * Stands between a server and its Redis. What it holds back it keeps, as the two ends of a TCP connection do
  * while the network between them drops their packets: it arrives when the way is free again.
@@ -17,6 +23,7 @@ export class Proxy {
   private held = { toRedis: false, fromRedis: false };
   /** The next bytes to Redis in which this stands are lost. */
   private swallowed: string | undefined;
+  private delay = { toRedis: 0, fromRedis: 0 };
 
   private constructor(
     private readonly server: Server,
@@ -45,7 +52,13 @@ export class Proxy {
     this.swallowed = text;
   }
 
+  /** Everything takes so many milliseconds longer, and keeps its order. */
+  slow(delayMs: Partial<Proxy['delay']>): void {
+    this.delay = { ...this.delay, ...delayMs };
+  }
+
   heal(): void {
+    this.delay = { toRedis: 0, fromRedis: 0 };
     this.hold({ toRedis: false, fromRedis: false });
   }
 
@@ -55,6 +68,14 @@ export class Proxy {
     this.cut();
   }
 
+  /** Closes every connection; new ones are accepted. */
+  cut(): void {
+    for (const { client, upstream } of this.pairs) {
+      client.destroy();
+      upstream.destroy();
+    }
+  }
+
   async close(): Promise<void> {
     const closed = once(this.server, 'close');
     this.server.close();
@@ -62,19 +83,15 @@ export class Proxy {
     await closed;
   }
 
-  private cut(): void {
-    for (const { client, upstream } of this.pairs) {
-      client.destroy();
-      upstream.destroy();
-    }
-  }
-
   private accept(client: Socket): void {
     const pair = { client, upstream: connect({ port: this.target, host: HOST, noDelay: true }) };
     client.setNoDelay();
     this.pairs.add(pair);
-    pump(client, pair.upstream, (bytes) => this.swallows(bytes));
-    pump(pair.upstream, client, () => false);
+    pump(client, pair.upstream, {
+      swallows: (bytes) => this.swallows(bytes),
+      delayMs: () => this.delay.toRedis,
+    });
+    pump(pair.upstream, client, { swallows: () => false, delayMs: () => this.delay.fromRedis });
     for (const socket of [client, pair.upstream]) {
       // Of an end that is gone, its `close` tells.
       socket.on('error', () => undefined).once('close', () => this.pairs.delete(pair));
@@ -103,9 +120,21 @@ export class Proxy {
 }
 
 /** What was read before the end is written before it. */
-function pump(from: Socket, to: Socket, swallows: (bytes: Buffer) => boolean): void {
+function pump(from: Socket, to: Socket, way: Way): void {
+  const delayed: { readonly at: number; readonly act: () => void }[] = [];
+  const drain = (): void => {
+    while (delayed[0] && delayed[0].at <= performance.now()) delayed.shift()?.act();
+    if (delayed[0]) setTimeout(drain, delayed[0].at - performance.now());
+  };
+  const later = (act: () => void): void => {
+    // Not before what was read before it, even where the delay has just become shorter.
+    const at = Math.max(performance.now() + way.delayMs(), delayed.at(-1)?.at ?? 0);
+    if (delayed.length === 0 && way.delayMs() === 0) return act();
+    delayed.push({ at, act });
+    if (delayed.length === 1) drain();
+  };
   from.on('data', (bytes: Buffer) => {
-    if (!swallows(bytes)) to.write(bytes);
+    if (!way.swallows(bytes)) later(() => to.write(bytes));
   });
-  from.once('close', () => to.destroySoon());
+  from.once('close', () => later(() => to.destroySoon()));
 }

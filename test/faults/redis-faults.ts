@@ -86,18 +86,23 @@ export function overflow(farm: Farm): Promise<void> {
 /** The last server may no longer hear one of its groups; the others still publish to it. */
 export async function acl(farm: Farm, lastsMs: number): Promise<void> {
   const server = SERVERS.length - 1;
-  const [revoked, ...kept] = [...GROUPS, RESTLESS_GROUP].map((name) => farm.channel(`/fault:group:${name}`));
-  const others = ['servers', 'server:*', '/fault:all', '/fault:user:*'].map((rest) => farm.channel(rest));
-  const rights = [...others, ...kept].map((channel) => `&${channel}`);
+  const [revoked = ''] = GROUPS;
   await farm.admin(async (redis) => {
     farm.mark('begin', [server]);
-    await redis.call('ACL', 'SETUSER', userOf(server), 'resetchannels', ...rights);
+    await redis.call('ACL', 'SETUSER', userOf(server), 'resetchannels', ...rightsWithout(farm, revoked));
     await wait(lastsMs);
     const degraded = (): boolean => farm.standingOf(server)?.state === 'degraded';
-    farm.check(`degraded while ${revoked ?? ''} is refused`, await farm.until(degraded, TOLD_MS));
+    farm.check(`degraded while ${revoked} is refused`, await farm.until(degraded, TOLD_MS));
     await redis.call('ACL', 'SETUSER', userOf(server), '&*');
     farm.mark('reachable', [server]);
   });
+}
+
+/** As an ACL names them: the channels of the farm, but for one group's. */
+export function rightsWithout(farm: Farm, group: string): string[] {
+  const kept = [...GROUPS, RESTLESS_GROUP].filter((name) => name !== group);
+  const others = ['servers', 'server:*', '/fault:all', '/fault:user:*'];
+  return [...others, ...kept.map((name) => `/fault:group:${name}`)].map((rest) => `&${farm.channel(rest)}`);
 }
 
 export async function oversize(farm: Farm, _lastsMs: number, form: Form): Promise<void> {

@@ -4,6 +4,7 @@ import { type Result, runFault, startFarm } from './bench.js';
 import { FAULT_NAMES, isFaultName } from './faults.js';
 import { isPolicy, POLICIES } from './messages.js';
 import { asJson, HEADER, RULE, tableRow } from './report.js';
+import { timelineOf } from './timeline.js';
 
 // npm run faults -- [--short] [--policy reject|local|buffer]… [--json FILE] [FAULT…]
 
@@ -35,6 +36,7 @@ for (const name of names) {
     const farm = await startFarm(name, form, [], policy);
     const result = await runFault(farm, name, form).finally(() => farm.end());
     console.log(tableRow(result));
+    if (result.missed.length > 0) console.error(timelineOf(result.facts));
     results.push(result);
     if (values.json !== undefined) await writeFile(values.json, asJson(results));
   }

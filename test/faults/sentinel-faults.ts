@@ -9,7 +9,7 @@ const LEFT_MS = 3000;
 // What happens to a primary that sentinels watch. It is reachable again when a sentinel names another one.
 
 export async function sentinelFailover(farm: Farm, _lastsMs: number, form: Form): Promise<void> {
-  const before = await primaryOf(farm);
+  const before = await farm.sentinel.primary();
   const begin = now();
   farm.mark('begin');
   await farm.sentinel.failover();
@@ -18,7 +18,7 @@ export async function sentinelFailover(farm: Farm, _lastsMs: number, form: Form)
 }
 
 export async function sentinelKill(farm: Farm, _lastsMs: number, form: Form): Promise<void> {
-  const before = await primaryOf(farm);
+  const before = await farm.sentinel.primary();
   const begin = now();
   farm.mark('begin');
   await before.kill();
@@ -28,19 +28,13 @@ export async function sentinelKill(farm: Farm, _lastsMs: number, form: Form): Pr
 }
 
 export async function sentinelFreeze(farm: Farm, _lastsMs: number, form: Form): Promise<void> {
-  const before = await primaryOf(farm);
+  const before = await farm.sentinel.primary();
   const begin = now();
   farm.mark('begin');
   before.freeze();
   await replaced(farm, before, begin);
   before.resume();
   await holdsNobody(farm, before, form);
-}
-
-/** Once another failover before is over. */
-async function primaryOf({ sentinel }: Farm): Promise<RedisServer> {
-  await sentinel.settled();
-  return sentinel.primary();
 }
 
 async function replaced(farm: Farm, before: RedisServer, begin: number): Promise<void> {

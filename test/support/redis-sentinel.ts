@@ -6,8 +6,11 @@ import { type tlsOptions, tlsPortOf } from './redis-tls.js';
 export const MASTER = 'mymaster';
 const QUORUM = 2;
 const DOWN_AFTER_MS = 1000;
-/** Sentinels try one failover in twice this time. */
-const FAILOVER_TIMEOUT_MS = 1500;
+/**
+ * A sentinel asks a replica only once a second whether it has been promoted. It abandons a failover that takes longer
+ * than this, after the promotion, and another one follows after twice this time.
+ */
+const FAILOVER_TIMEOUT_MS = 3000;
 const LOOK_MS = 20;
 const DEADLINE_MS = 20_000;
 
@@ -80,14 +83,23 @@ export class RedisSentinel {
     return node;
   }
 
-  /** Orders a failover, as soon as there is a replica that may be promoted. */
+  /**
+   * Orders a failover, and again when a sentinel abandons it, as it does for a while after it has lost sight of a replica.
+   * Resolves when a sentinel names another primary.
+   */
   async failover(): Promise<void> {
     const [sentinel] = this.sentinels;
-    const order = (): Promise<boolean> =>
-      this.ask(sentinel, (client) => client.call('SENTINEL', 'FAILOVER', MASTER)).then(
-        (reply) => reply === 'OK',
-      );
-    await until(order, 'a failover begins');
+    if (!sentinel) return;
+    const before = await this.named(sentinel);
+    let orderedAt = -Infinity;
+    await until(async () => {
+      if ((await this.named(sentinel)) !== before) return true;
+      // While one is under way another one would be refused; just after it, it would come on top.
+      if (performance.now() - orderedAt < FAILOVER_TIMEOUT_MS) return false;
+      const reply = await this.ask(sentinel, (client) => client.call('SENTINEL', 'FAILOVER', MASTER));
+      if (reply === 'OK') orderedAt = performance.now();
+      return false;
+    }, 'an ordered failover is done');
   }
 
   /** Resolves as soon as a sentinel names another one than this, and that one serves as the primary. */

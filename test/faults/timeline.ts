@@ -1,0 +1,31 @@
+import type { Facts, Report, Time } from './facts.js';
+
+const MAX_LINES = 200;
+
+/** What happened in a run, in milliseconds since the fault began: from this, a row that misses its target is explained. */
+export function timelineOf(facts: Facts): string {
+  const { begin, end, marks, failures, reports, standings, checks } = facts;
+  const events: [at: Time, what: string][] = [
+    [end, 'the fault is over'],
+    ...marks.map(({ at, what, servers }): [Time, string] => [at, `${what}, servers ${servers.join()}`]),
+    ...failures.map(({ at, server, cause }): [Time, string] => [at, `server ${server} failed: ${cause}`]),
+    ...standings.map(({ at, server, state, peers }): [Time, string] => [
+      at,
+      `server ${server} is ${state}, with ${peers} peers`,
+    ]),
+    ...reports.map((report): [Time, string] => [report.at, describe(report, begin)]),
+  ];
+  const lines = events
+    .sort(([a], [b]) => a - b)
+    .map(([at, what]) => `${Math.round(at - begin)} ms: ${what}`)
+    // A server that tries again every few milliseconds says the same many times.
+    .filter((line, index, all) => line !== all[index - 1]);
+  const failed = checks.filter(({ passed }) => !passed).map(({ name }) => `did not hold: ${name}`);
+  return [...lines.slice(-MAX_LINES), ...failed].join('\n');
+}
+
+function describe({ server, from, to, certainty, origin, targets }: Report, begin: Time): string {
+  const window = `${Math.round(from - begin)} to ${Math.round(to - begin)} ms`;
+  const names = targets.map(({ kind, name }) => `${kind} ${name}`.trim()).join(', ');
+  return `server ${server} reports a ${certainty} loss from ${window}, of ${origin ?? 'anyone'}, to ${names}`;
+}
