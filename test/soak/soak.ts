@@ -1,0 +1,85 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { now } from '../faults/clock.js';
+import type { Facts } from '../faults/facts.js';
+import { Farm, SERVERS } from '../faults/farm.js';
+import { judge, misses, type Row } from '../faults/judge.js';
+import type { Policy } from '../faults/messages.js';
+import type { Mechanism } from '../faults/switched-off.js';
+import type { Plan, Track } from './plan.js';
+import { STRIKES } from './strikes.js';
+
+/** Emits per second of the whole farm. */
+const RATE = 300;
+const CLIENTS_PER_SERVER = 4;
+const BEFORE_MS = 300;
+/** Links try again every two seconds at the latest, and what was refused every second; then a server must hear itself. */
+const READY_DEADLINE_MS = 10_000;
+/** Late reports are seen in it, and what was buffered is published. */
+const AFTER_MS = 4000;
+
+export interface SoakResult {
+  readonly row: Row;
+  readonly facts: Facts;
+  /** What misses its target, in words. */
+  readonly missed: readonly string[];
+}
+
+/** A farm that goes through one round of faults after the other. */
+export class Soak {
+  private constructor(private readonly farm: Farm) {}
+
+  static async start(policy: Policy, without: readonly Mechanism[] = []): Promise<Soak> {
+    const farm = await Farm.start({
+      clientsPerServer: CLIENTS_PER_SERVER,
+      rate: RATE,
+      wiring: 'proxied',
+      absent: false,
+      without,
+      policy,
+    });
+    return new Soak(farm);
+  }
+
+  /** Rejects when the faults themselves fail, such as a Redis that does not start again. */
+  async round(plan: Plan): Promise<SoakResult> {
+    const { farm } = this;
+    farm.load();
+    const begin = now();
+    await wait(BEFORE_MS);
+    await Promise.all(plan.map((track) => this.run(track)));
+    const end = now();
+    farm.check('every server is ready again', await farm.untilReady(READY_DEADLINE_MS));
+    await wait(AFTER_MS);
+    await farm.halt();
+    // How soon each fault is noticed is judged where it comes alone.
+    const facts = { ...farm.facts(begin, end), marks: [] };
+    const row = judge(facts, { notice: 'nothing' });
+    const missed = misses(row);
+    if (plan.length === 0) missed.push(...unrest(facts));
+    return { row, facts, missed };
+  }
+
+  end(): Promise<void> {
+    return this.farm.end();
+  }
+
+  private async run(track: Track): Promise<void> {
+    for (const strike of track) {
+      await wait(strike.pauseMs);
+      await STRIKES[strike.name].run(this.farm, strike);
+    }
+  }
+}
+
+/** What must not happen where no fault is. */
+function unrest({ begin, reports, standings, emits }: Facts): string[] {
+  const unready = standings.filter(({ at, state }) => at > begin && state !== 'ready');
+  const refused = emits.filter(({ outcome }) => !['accepted', 'notNeeded'].includes(outcome));
+  return [
+    ...(reports.length > 0 ? [`${reports.length} reports in a calm round`] : []),
+    ...(unready.length > 0 ? [`${unready.length} times not ready in a calm round`] : []),
+    ...(refused.length > 0 ? [`${refused.length} emits not accepted in a calm round`] : []),
+  ];
+}
+
+export const SERVER_COUNT = SERVERS.length;
