@@ -42,6 +42,10 @@ export class Peers implements PeerView {
   private readonly waiters = new Set<{ readonly ms: number; readonly end: () => void }>();
   private closed = false;
   private listeningSince: number | undefined;
+  /** Since when what is heard comes from the node that this server is on now. */
+  private connectedAt = 0;
+  /** Since when this server hears itself there; `undefined` while it does not. */
+  private hearsItselfSince: number | undefined;
 
   constructor(private readonly now: () => number) {}
 
@@ -140,14 +144,32 @@ export class Peers implements PeerView {
     this.dead(serverId);
   }
 
+  /** The subscriber link is new. */
+  connected(): void {
+    this.connectedAt = this.now();
+  }
+
   /** Hearing begins, or begins anew: whoever is silent from now on is given the whole time to speak. */
   listen(): void {
     this.listeningSince = this.now();
+    this.hearsItselfSince = this.now();
   }
 
-  /** This server is deaf: nobody's silence means anything. */
-  deaf(): void {
+  /**
+   * This server is deaf: nobody's silence means anything.
+   *
+   * @returns the servers of which nothing came while this one heard itself. For so long it may have been on another Redis
+   * than they, and their next heartbeat would not tell where that was shorter than a second.
+   */
+  deaf(): readonly (Gap & { readonly origin: string })[] {
+    const from = this.hearsItselfSince;
     this.listeningSince = undefined;
+    this.hearsItselfSince = undefined;
+    if (from === undefined) return [];
+    const unheard = [...this.known].filter(
+      ([origin, { heardAt }]) => this.living.has(origin) && heardAt < this.connectedAt,
+    );
+    return unheard.map(([origin]) => ({ origin, from, to: this.now() }));
   }
 
   /** This process stood still for so long: the others' messages wait unread. */

@@ -188,7 +188,10 @@ export class ServerBus implements Bus {
     up: (link, node) => {
       this.linksUp.add(link);
       if (link === 'publisher') this.heartbeats.publishTo(node);
-      if (link === 'subscriber') void this.restore();
+      if (link === 'subscriber') {
+        this.peers.connected();
+        void this.restore();
+      }
       const linksUp = this.linksUp.size === 2;
       this.update({ linksUp, retry: linksUp ? undefined : this.facts.retry });
       this.prove();
@@ -197,7 +200,8 @@ export class ServerBus implements Bus {
       this.linksUp.delete(link);
       this.hearing.end();
       this.audit.reset();
-      this.peers.deaf();
+      for (const gap of this.peers.deaf())
+        this.outage.missed({ channels: 'all', ...gap, certainty: 'possible' });
       if (link === 'subscriber') {
         const heardUntil = Math.min(this.hearing.heardUntil, trustedUntil);
         this.outage.deaf(heardUntil);

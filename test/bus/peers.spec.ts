@@ -239,6 +239,63 @@ describe('silence means nothing', () => {
   });
 });
 
+describe('what is unproven when hearing ends', () => {
+  /** The link is lost after so long, and another one comes. */
+  function relink(ms: number): ReturnType<Peers['deaf']> {
+    clock += ms;
+    const unproven = peers.deaf();
+    peers.connected();
+    peers.listen();
+    return unproven;
+  }
+
+  it('is nothing where every server was heard on this link, before its own echo or after it', () => {
+    peers.heard('a', 1);
+    expect(relink(100)).toEqual([]);
+    clock += 10;
+    peers.heard('a', 2);
+    peers.listen();
+    expect(relink(100)).toEqual([]);
+  });
+
+  it('is the whole time of the link for a server that was not heard on it', () => {
+    peers.heard('a', 1);
+    peers.heard('b', 1);
+    relink(1000);
+    const from = clock;
+    clock += 200;
+    peers.heard('b', 2);
+    expect(relink(230)).toEqual([{ origin: 'a', from, to: clock }]);
+  });
+
+  it('is nothing of a server that is dead, or has said goodbye', () => {
+    peers.heard('a', 1);
+    peers.heard('b', 1);
+    relink(1000);
+    peers.left('a');
+    pass(DEAD_AFTER_MS + 250);
+    expect(relink(0)).toEqual([]);
+  });
+
+  it('is nothing where this server did not hear itself: that is deafness anyway', () => {
+    peers.heard('a', 1);
+    peers.deaf();
+    clock += 10;
+    peers.connected();
+    clock += 1000;
+    expect(peers.deaf()).toEqual([]);
+  });
+
+  it('begins when hearing began, however long this process stood still since', () => {
+    peers.heard('a', 1);
+    relink(1000);
+    const from = clock;
+    clock += 3000;
+    peers.excuse(3000);
+    expect(relink(0)).toEqual([{ origin: 'a', from, to: clock }]);
+  });
+});
+
 describe('whenHeardFor', () => {
   const heardFor = async (state: () => string): Promise<string> => {
     await settled();

@@ -86,6 +86,12 @@ export interface Mark {
   readonly servers: readonly number[];
 }
 
+export interface Standstill {
+  readonly server: number;
+  readonly from: Time;
+  readonly to: Time;
+}
+
 export interface Check {
   readonly name: string;
   readonly passed: boolean;
@@ -112,6 +118,8 @@ export interface Facts {
   readonly unreadable: readonly Pick<Emit, 'call' | 'settle'>[];
   /** When there was no Redis at all, and nobody emitted who could have been missed. */
   readonly absence: { readonly from: Time; readonly to: Time } | undefined;
+  /** When servers were stopped: nothing was emitted there, so nothing can be said to have been missed. */
+  readonly standstills: readonly Standstill[];
   /** The longest time for which each server's loop stood still: how far the times can be trusted. */
   readonly stallsMs: readonly number[];
 }

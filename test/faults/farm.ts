@@ -6,7 +6,7 @@ import type { RedisServer } from '../support/redis-server.js';
 import { BenchClient } from './bench-client.js';
 import { BenchServer } from './bench-server.js';
 import { now } from './clock.js';
-import type { Check, Emit, Facts, Mark } from './facts.js';
+import type { Check, Emit, Facts, Mark, Standstill } from './facts.js';
 import { FarmRedis, userOf, type Wiring } from './farm-redis.js';
 import type { ConnectionTarget, LoadPlan } from './load.js';
 import { factsOf } from './merge-facts.js';
@@ -45,6 +45,7 @@ export class Farm {
   marks: Mark[] = [];
   checks: Check[] = [];
   unreadable: Pick<Emit, 'call' | 'settle'>[] = [];
+  standstills: Standstill[] = [];
   readonly startedAt = now();
   absence: Facts['absence'];
   private restless: Promise<void>[] = [];
@@ -171,7 +172,7 @@ export class Farm {
 
   /** Begins the load, and with it another run. */
   load(): void {
-    [this.marks, this.checks, this.unreadable, this.restless] = [[], [], [], []];
+    [this.marks, this.checks, this.unreadable, this.standstills, this.restless] = [[], [], [], [], []];
     this.resting = false;
     this.loadedAt = now();
     for (const client of this.clients) client.forget();

@@ -51,13 +51,15 @@ function concerns(report: Report, { emit, server }: Pick<Missed, 'emit' | 'serve
  * The window's length beyond the time from the first to the last message in it that did not come: not at all, or, where
  * its sender buffered it, not then.
  */
-function excessMs(report: Report, { absence, emits }: Facts, missed: readonly Missed[]): number {
-  const { from, to, server } = report;
+function excessMs(report: Report, facts: Facts, missed: readonly Missed[]): number {
+  const { absence, emits, standstills } = facts;
+  const { from, to, server, origin } = report;
   const late = emits.filter(({ outcome, sender }) => outcome === 'buffered' && sender !== server);
   const deaf = [...missed, ...late.map((emit) => ({ emit, server }))]
     .filter((one) => concerns(report, one))
     .map(({ emit }) => emit.call);
   if (absence) deaf.push(absence.from, absence.to);
+  for (const still of standstills) if (still.server === origin) deaf.push(still.from, still.to);
   if (deaf.length === 0) return to - from;
   const clipped = deaf.map((at) => Math.min(Math.max(at, from), to));
   return to - from - (maximum(clipped) - minimum(clipped));

@@ -54,6 +54,7 @@ function facts(change: Partial<Facts> = {}): Facts {
     unhandled: [],
     unreadable: [],
     absence: undefined,
+    standstills: [],
     stallsMs: [0, 0],
     ...change,
   };
@@ -191,6 +192,13 @@ describe('a report', () => {
     const absence = { from: 0, to: 5000 };
     const reports = [report({ from: 100, to: 5100 })];
     expect(rowOf({ ...MISSED, absence, reports }).widthMs).toBe(100);
+  });
+
+  it('is not too wide where the server that it is of was stopped, and is where another one was', () => {
+    const reports = [report({ from: 100, to: 5100, origin: 0 })];
+    const standstill = (server: number): Facts['standstills'] => [{ server, from: 200, to: 5000 }];
+    expect(rowOf({ ...MISSED, standstills: standstill(0), reports }).widthMs).toBe(200);
+    expect(rowOf({ ...MISSED, standstills: standstill(1), reports }).widthMs).toBe(5000);
   });
 
   it('that is wider than two seconds misses its target', () => {

@@ -27,6 +27,7 @@ export function factsOf(farm: Farm, run: Pick<Facts, 'begin' | 'end' | 'targets'
     checks: farm.checks,
     unreadable: farm.unreadable,
     absence: farm.absence,
+    standstills: farm.standstills,
     exits: farm.servers.filter(({ hasFailed }) => hasFailed).length,
     stallsMs: farm.servers.map(({ facts }) =>
       facts

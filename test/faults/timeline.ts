@@ -1,6 +1,8 @@
 import type { Facts, Report, Time } from './facts.js';
 
 const MAX_LINES = 200;
+/** What was shortly before the fault may explain it, too. */
+const BEFORE_MS = 1000;
 
 /** What happened in a run, in milliseconds since the fault began: from this, a row that misses its target is explained. */
 export function timelineOf(facts: Facts): string {
@@ -16,6 +18,7 @@ export function timelineOf(facts: Facts): string {
     ...reports.map((report): [Time, string] => [report.at, describe(report, begin)]),
   ];
   const lines = events
+    .filter(([at]) => at >= begin - BEFORE_MS)
     .sort(([a], [b]) => a - b)
     .map(([at, what]) => `${Math.round(at - begin)} ms: ${what}`)
     // A server that tries again every few milliseconds says the same many times.

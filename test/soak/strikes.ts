@@ -1,4 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
+import { now } from '../faults/clock.js';
 import type { Farm } from '../faults/farm.js';
 import { userOf } from '../faults/farm-redis.js';
 import { freeze, kill, overflow, rightsWithout } from '../faults/redis-faults.js';
@@ -119,7 +120,9 @@ async function revoke(farm: Farm, { server, lastsMs, strength }: Strike): Promis
 }
 
 async function stop(farm: Farm, { server, lastsMs }: Strike): Promise<void> {
+  const from = now();
   farm.server(server).signal('SIGSTOP');
   await wait(lastsMs);
   farm.server(server).signal('SIGCONT');
+  farm.standstills.push({ server, from, to: now() });
 }
