@@ -12,7 +12,13 @@ const DOWN_AFTER_MS = 1000;
  */
 const FAILOVER_TIMEOUT_MS = 3000;
 const LOOK_MS = 20;
-const DEADLINE_MS = 20_000;
+/**
+ * Sentinels that take a replica for the primary, as they do now and then after failovers in quick succession, see their
+ * mistake after two of their looks at it, which are ten seconds apart, and then need another failover.
+ */
+const DEADLINE_MS = 60_000;
+/** Sentinels tell each other what they know every two seconds. */
+const AGREED_MS = 2500;
 
 type PortOf = (server: { readonly port: number }) => number;
 
@@ -118,16 +124,25 @@ export class RedisSentinel {
     return until(async () => (await roleOf(server, this.password)).role === 'slave', 'it is demoted');
   }
 
-  /** Resolves when another failover may begin: every server but the primary is a replica of it, and all sentinels agree. */
+  /**
+   * Resolves when another failover may begin: every server but the primary is a replica of it, and all sentinels agree, and
+   * have done so for longer than one of them can keep news to itself.
+   */
   settled(): Promise<void> {
+    let since: number | undefined;
     return until(async () => {
-      const named = await Promise.all(this.sentinels.map((sentinel) => this.named(sentinel)));
-      const primary = this.nodes.find((node) => this.portOf(node) === named[0]);
-      if (!primary || named.some((port) => port !== named[0])) return false;
-      return (
-        (await roleOf(primary, this.password)).replicas === this.nodes.length - 1 && (await this.isComplete())
-      );
+      since = (await this.isWell()) ? (since ?? performance.now()) : undefined;
+      return since !== undefined && performance.now() - since >= AGREED_MS;
     }, 'all is well again');
+  }
+
+  private async isWell(): Promise<boolean> {
+    const named = await Promise.all(this.sentinels.map((sentinel) => this.named(sentinel)));
+    const primary = this.nodes.find((node) => this.portOf(node) === named[0]);
+    if (!primary || named.some((port) => port !== named[0])) return false;
+    return (
+      (await roleOf(primary, this.password)).replicas === this.nodes.length - 1 && (await this.isComplete())
+    );
   }
 
   /** The names of a server's clients. */
