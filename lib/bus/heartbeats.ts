@@ -1,6 +1,8 @@
 import { encodeRecord } from '../protocol/envelope.js';
 import { encodeHeartbeat } from '../protocol/heartbeat-record.js';
 import { RecordKind } from '../protocol/record-kind.js';
+import type { Move } from './moves.js';
+import { PublishRefusedError } from './transport.js';
 import { toError } from '../protocol/thrown.js';
 
 const ROLL_CALL = encodeRecord(RecordKind.RollCall, Buffer.alloc(0));
@@ -10,6 +12,8 @@ export interface HeartbeatEvents {
   failed(cause: Error): void;
   /** For how long the slowest publish of late was under way. */
   publishMs(): number;
+  /** When this server's publisher link led to another node. */
+  moves(): Move;
 }
 
 /** Numbers this server's heartbeats, so that the others notice when they miss one. */
@@ -17,8 +21,6 @@ export class Heartbeats {
   private last = 0;
   /** The highest number that one ever had: others may have heard it, whatever became of its publish. */
   private highest = 0;
-  /** Where this server publishes to. */
-  private node: string | undefined;
   /** What this server published of late may not have been heard by the others. */
   private unheard = false;
   private answering = false;
@@ -37,14 +39,12 @@ export class Heartbeats {
     this.unheard = false;
     const number = this.last;
     this.highest = Math.max(this.highest, number);
-    const heartbeat = encodeHeartbeat({ number, sentAt: this.now(), publishMs: this.events.publishMs() });
-    this.events
-      .publish(asking ? Buffer.concat([heartbeat, ROLL_CALL]) : heartbeat)
-      .catch((cause: unknown) => {
-        // A heartbeat that was never sent must not count as missed.
-        this.last = Math.min(this.last, number - 1);
-        this.events.failed(toError(cause));
-      });
+    const record = this.encode(number);
+    this.events.publish(asking ? Buffer.concat([record, ROLL_CALL]) : record).catch((cause: unknown) => {
+      // One that was never sent must not count as missed; one that may have been must not come twice.
+      if (cause instanceof PublishRefusedError) this.last = Math.min(this.last, number - 1);
+      this.events.failed(toError(cause));
+    });
   }
 
   /** Once, however many ask in a turn: a farm that starts as one asks as often as it has servers. */
@@ -57,12 +57,6 @@ export class Heartbeats {
     });
   }
 
-  /** Whoever is on another node than this server for a moment does not hear it, and neither has a link that tells. */
-  publishTo(node: string | undefined): void {
-    if (this.node !== undefined && this.node !== node) this.unheard = true;
-    this.node = node;
-  }
-
   /** What was published of late may not have been heard: the next heartbeat says so. */
   skip(): void {
     this.unheard = true;
@@ -71,5 +65,12 @@ export class Heartbeats {
   /** One after the goodbye would say the opposite. */
   end(): void {
     this.ended = true;
+  }
+
+  private encode(number: number): Buffer {
+    const sentAt = this.now();
+    const { count, leftAt, arrivedAt } = this.events.moves();
+    const moves = { count, leftAgo: sentAt - leftAt, arrivedAgo: sentAt - arrivedAt };
+    return encodeHeartbeat({ number, sentAt, publishMs: this.events.publishMs(), moves });
   }
 }

@@ -86,11 +86,14 @@ export class Inbox {
   }
 
   private readBeat(origin: string, body: Buffer): void {
-    const { number, sentAt, publishMs } = decodeHeartbeat(body);
+    const { number, sentAt, publishMs, moves } = decodeHeartbeat(body);
     const witnessed = this.peers.sentAt(origin, sentAt);
     if (witnessed !== undefined) this.hearing.witness(witnessed);
-    const gap = this.peers.beat(origin, number, this.hearing.lagMs, publishMs);
-    if (gap) this.outage.missed({ channels: 'all', origin, ...gap, certainty: 'possible' });
+    const now = this.now();
+    const { count, leftAgo, arrivedAgo } = moves;
+    const move = { count, leftAt: now - leftAgo, arrivedAt: now - arrivedAgo };
+    for (const gap of this.peers.beat(origin, { number, publishMs, move }, this.hearing.lagMs))
+      this.outage.missed({ channels: 'all', origin, ...gap, certainty: 'possible' });
   }
 
   private drop(why: Unreadable, length: number): void {

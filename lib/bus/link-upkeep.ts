@@ -48,6 +48,17 @@ export class LinkUpkeep {
     clearInterval(this.timer);
   }
 
+  /** Which process of Redis the client is connected to, where Redis tells: the address may stay when the process changes. */
+  async runId(): Promise<string | undefined> {
+    const info = this.client.info('server');
+    // ioredis asks for it when it connects, and keeps a refusal to itself.
+    if (this.client.options.enableReadyCheck) this.check('INFO', info);
+    return info.then(
+      (text) => /^run_id:(\w+)/m.exec(text)?.[1],
+      () => undefined,
+    );
+  }
+
   /** A command got the reply to another one, so that nothing is certain that Redis said since the last ping. */
   outOfStep(): void {
     this.isOutOfStep = true;
@@ -61,10 +72,9 @@ export class LinkUpkeep {
       this.timer = setInterval(() => this.ping(), PING_MS);
       return;
     }
-    // ioredis sends both when it connects, and keeps their refusal to itself.
-    const { connectionName, enableReadyCheck } = this.client.options;
+    // ioredis sends it when it connects, and keeps a refusal to itself.
+    const { connectionName } = this.client.options;
     if (connectionName) this.check('CLIENT SETNAME', this.client.client('SETNAME', connectionName));
-    if (enableReadyCheck) this.check('INFO', this.client.info('server'));
   }
 
   private ping(): void {

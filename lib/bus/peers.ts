@@ -1,6 +1,7 @@
 import { type Observable, Subject } from 'rxjs';
 import type { PeerView } from './bus.js';
 import { HEARTBEAT_MS } from './hearing.js';
+import { type Gap, type Move, missedWhileMoving } from './moves.js';
 import { PeerClock } from './peer-clock.js';
 
 /** A server that was silent for so long is dead to the others: four heartbeats. */
@@ -20,18 +21,29 @@ interface Peer {
   heardAt: number;
   /** As `heardAt`, and later by the time for which this process has stood still since. */
   excusedAt: number;
-  /** The last heartbeat, and when it was heard; `undefined` before the first one. */
-  beat: { readonly number: number; readonly heardAt: number } | undefined;
+  /** The last heartbeat, and when and on which of this server's subscriber links it was heard; `undefined` before the first one. */
+  beat: HeardBeat | undefined;
   /** From the first to the last silence of more than a heartbeat since `beat`. */
   pause: Gap | undefined;
   /** For how long its slowest publish of late was under way. */
   publishMs: number;
+  /** On which of this server's subscriber links it was heard last. */
+  link: number;
 }
 
-/** A time in which something of a server may have been missed. */
-export interface Gap {
-  readonly from: number;
-  readonly to: number;
+interface HeardBeat {
+  readonly number: number;
+  /** How often its publisher link had moved to another node. */
+  readonly moves: number;
+  readonly heardAt: number;
+  readonly link: number;
+}
+
+/** What a heartbeat says beside its number. */
+export interface Beat {
+  readonly number: number;
+  readonly publishMs: number;
+  readonly move: Move;
 }
 
 /** The other servers: which are alive, and what was last heard of each. */
@@ -42,10 +54,12 @@ export class Peers implements PeerView {
   private readonly waiters = new Set<{ readonly ms: number; readonly end: () => void }>();
   private closed = false;
   private listeningSince: number | undefined;
-  /** Since when what is heard comes from the node that this server is on now. */
-  private connectedAt = 0;
-  /** Since when this server hears itself there; `undefined` while it does not. */
-  private hearsItselfSince: number | undefined;
+  /** Counts this server's subscriber links. */
+  private link = 0;
+  /** When the one before was lost. */
+  private lostAt = 0;
+  /** Since when this server hears itself on the present one; `undefined` while it does not. */
+  private hearsSince: number | undefined;
 
   constructor(private readonly now: () => number) {}
 
@@ -98,12 +112,14 @@ export class Peers implements PeerView {
         beat: undefined,
         pause: undefined,
         publishMs: 0,
+        link: this.link,
       });
       return 'new';
     }
     if (number > peer.lastNumber + MAX_JUMP) return 'impossible';
     if (!peer.left) this.living.add(serverId);
     this.silentSince.delete(serverId);
+    peer.link = this.link;
     if (now - peer.heardAt > HEARTBEAT_MS) peer.pause = { from: peer.pause?.from ?? peer.heardAt, to: now };
     peer.heardAt = now;
     peer.excusedAt = now;
@@ -116,20 +132,20 @@ export class Peers implements PeerView {
    * A heartbeat of this server was heard.
    *
    * @param lagMs how old what is heard may be
-   * @param publishMs for how long its slowest publish of late was under way
-   * @returns when others before it were not heard, if so
+   * @returns when something of it may have been missed
    */
-  beat(serverId: string, number: number, lagMs: number, publishMs = 0): Gap | undefined {
+  beat(serverId: string, { number, publishMs, move }: Beat, lagMs: number): readonly Gap[] {
     const peer = this.known.get(serverId);
-    if (!peer) return undefined;
+    if (!peer) return [];
     const { beat: last, pause } = peer;
     const now = this.now();
-    peer.beat = { number, heardAt: now };
+    peer.beat = { number, moves: move.count, heardAt: now, link: this.link };
     peer.publishMs = publishMs;
     peer.pause = undefined;
-    if (!last || number <= last.number + 1) return undefined;
-    const gap = pause ?? { from: last.heardAt, to: now };
-    return { from: gap.from - lagMs, to: gap.to };
+    if (!last) return [];
+    const missed =
+      number > last.number + 1 ? [pause ?? { from: last.heardAt, to: now }] : this.missedByMoves(last, move);
+    return missed.map(({ from, to }) => ({ from: from - lagMs, to }));
   }
 
   /** When a heartbeat of this server was sent, on our clock; `undefined` while too little is known of its clock. */
@@ -146,30 +162,36 @@ export class Peers implements PeerView {
 
   /** The subscriber link is new. */
   connected(): void {
-    this.connectedAt = this.now();
+    this.link++;
+  }
+
+  /**
+   * The subscriber link is lost.
+   *
+   * @returns the living servers of which nothing came on it while this one heard itself there, and when that was. It may have
+   * led to another Redis than theirs, and their next heartbeat does not tell where that was for less than a second.
+   */
+  disconnected(): readonly (Gap & { readonly origin: string })[] {
+    const from = this.hearsSince;
+    const to = this.now();
+    this.hearsSince = undefined;
+    this.lostAt = to;
+    if (from === undefined) return [];
+    const unheard = [...this.known].filter(
+      ([origin, { link }]) => this.living.has(origin) && link !== this.link,
+    );
+    return unheard.map(([origin]) => ({ origin, from, to }));
   }
 
   /** Hearing begins, or begins anew: whoever is silent from now on is given the whole time to speak. */
   listen(): void {
     this.listeningSince = this.now();
-    this.hearsItselfSince = this.now();
+    this.hearsSince ??= this.now();
   }
 
-  /**
-   * This server is deaf: nobody's silence means anything.
-   *
-   * @returns the servers of which nothing came while this one heard itself. For so long it may have been on another Redis
-   * than they, and their next heartbeat would not tell where that was shorter than a second.
-   */
-  deaf(): readonly (Gap & { readonly origin: string })[] {
-    const from = this.hearsItselfSince;
+  /** This server is deaf: nobody's silence means anything. */
+  deaf(): void {
     this.listeningSince = undefined;
-    this.hearsItselfSince = undefined;
-    if (from === undefined) return [];
-    const unheard = [...this.known].filter(
-      ([origin, { heardAt }]) => this.living.has(origin) && heardAt < this.connectedAt,
-    );
-    return unheard.map(([origin]) => ({ origin, from, to: this.now() }));
   }
 
   /** This process stood still for so long: the others' messages wait unread. */
@@ -199,6 +221,14 @@ export class Peers implements PeerView {
     this.closed = true;
     this.lost.complete();
     for (const { end } of this.waiters) end();
+  }
+
+  private missedByMoves(last: HeardBeat, move: Move): readonly Gap[] {
+    if (move.count <= last.moves) return [];
+    const together = move.count === last.moves + 1 && this.link === last.link + 1;
+    if (together) return missedWhileMoving({ lostAt: this.lostAt, hearsSince: this.hearsSince }, move);
+    // On a link of this server's own that stayed, or after several, nothing says who was where in between.
+    return [{ from: last.heardAt, to: this.now() }];
   }
 
   private dead(serverId: string): void {

@@ -31,6 +31,8 @@ export class RedisLink {
     private readonly events: TransportEvents,
     /** Whether sentinels have named another server than this one a moment ago. */
     private readonly isDemoted: (node: string) => boolean,
+    /** Asks which process of Redis this is, before the link is told to be up; left out where that is of no matter. */
+    private readonly identify?: () => Promise<string | undefined>,
   ) {
     client.on('connect', this.onConnect);
     client.on('ready', this.onReady);
@@ -108,12 +110,8 @@ export class RedisLink {
 
   /** ioredis' connectTimeout ends with TCP: a server that accepts and then says nothing would hold the link for ever. */
   private readonly onConnect = (): void => {
-    const { stream } = this.client;
-    this.hear(stream);
-    this.handshakeTimer = setTimeout(() => {
-      this.lastError = new Error(`the handshake with Redis took longer than ${HANDSHAKE_TIMEOUT_MS} ms`);
-      stream.destroy();
-    }, HANDSHAKE_TIMEOUT_MS);
+    this.hear(this.client.stream);
+    this.limitHandshake();
   };
 
   private readonly onReady = (): void => {
@@ -122,11 +120,33 @@ export class RedisLink {
     const node = nodeOf(this.client.stream);
     if (this.isDemoted(node))
       return this.drop(new Error(`Sentinel has made another server than ${node} the master`));
+    if (!this.identify) return this.opened(node);
+    const { stream } = this.client;
+    this.limitHandshake();
+    void this.identify().then((runId) => {
+      // Meanwhile it may have been lost, and another one be there.
+      if (this.client.stream !== stream || this.client.status !== 'ready' || this.ending) return;
+      clearTimeout(this.handshakeTimer);
+      this.opened(runId === undefined ? node : `${node} ${runId}`);
+    });
+  };
+
+  private limitHandshake(): void {
+    const { stream } = this.client;
+    clearTimeout(this.handshakeTimer);
+    this.handshakeTimer = setTimeout(() => {
+      this.lastError = new Error(`the handshake with Redis took longer than ${HANDSHAKE_TIMEOUT_MS} ms`);
+      stream.destroy();
+    }, HANDSHAKE_TIMEOUT_MS);
+  }
+
+  private opened(node: string): void {
+    if (this.up) return;
     this.up = true;
     this.attempt = 0;
     this.lastError = undefined;
     this.events.up(this.role, node);
-  };
+  }
 
   private readonly onClose = (): void => {
     clearTimeout(this.handshakeTimer);

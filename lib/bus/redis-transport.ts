@@ -121,7 +121,9 @@ export class RedisTransport implements Transport {
       const upkeep = new LinkUpkeep(role, client, (error) =>
         events.problem(this.missingRight(error, client)),
       );
-      const link = new RedisLink(role, client, upkeep.during(events), isDemoted);
+      // Only of what is published must others know where it was.
+      const identify = role === 'publisher' ? () => upkeep.runId() : undefined;
+      const link = new RedisLink(role, client, upkeep.during(events), isDemoted, identify);
       if (this.closed) {
         link.detach();
         return await this.clients.close(client);

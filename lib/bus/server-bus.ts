@@ -8,6 +8,7 @@ import { BackplaneError } from './bus.errors.js';
 import { Hearing } from './hearing.js';
 import { Heartbeats } from './heartbeats.js';
 import { Inbox } from './inbox.js';
+import { Moves } from './moves.js';
 import { Outage } from './outage.js';
 import { Outbox } from './outbox.js';
 import { Peers } from './peers.js';
@@ -65,6 +66,7 @@ export class ServerBus implements Bus {
 
   readonly clock = new WallClock(this.now);
   readonly peers = new Peers(this.now);
+  private readonly moves = new Moves(this.now);
   private readonly pipes: readonly [Pipe] = [
     {
       isOpenFor: (ms) =>
@@ -95,6 +97,7 @@ export class ServerBus implements Bus {
       publish: (record) => this.publish([channels.servers], record),
       failed: (cause) => this.reportBeat(cause),
       publishMs: () => this.outbox.takeDelay(),
+      moves: () => this.moves.latest,
     });
     this.hearing = new Hearing(this.now, {
       beat: () => this.beat(),
@@ -187,7 +190,7 @@ export class ServerBus implements Bus {
   private readonly transportEvents: TransportEvents = {
     up: (link, node) => {
       this.linksUp.add(link);
-      if (link === 'publisher') this.heartbeats.publishTo(node);
+      if (link === 'publisher') this.moves.linkUp(node);
       if (link === 'subscriber') {
         this.peers.connected();
         void this.restore();
@@ -198,11 +201,13 @@ export class ServerBus implements Bus {
     },
     down: (link, cause, trustedUntil = Infinity) => {
       this.linksUp.delete(link);
+      if (link === 'publisher') this.moves.linkLost();
       this.hearing.end();
       this.audit.reset();
-      for (const gap of this.peers.deaf())
-        this.outage.missed({ channels: 'all', ...gap, certainty: 'possible' });
+      this.peers.deaf();
       if (link === 'subscriber') {
+        for (const gap of this.peers.disconnected())
+          this.outage.missed({ channels: 'all', ...gap, certainty: 'possible' });
         const heardUntil = Math.min(this.hearing.heardUntil, trustedUntil);
         this.outage.deaf(heardUntil);
         this.subscriptions.linkLost(cause, heardUntil);

@@ -11,23 +11,32 @@ import { RecordKind } from './record-kind.js';
  *   varint   when it was sent: milliseconds on the sender's own clock, which only differences are taken of
  *   varint   for how many milliseconds the sender's slowest publish of the last seconds was under way: so much older
  *            than what Redis took last may an emit be that it takes next. A release that knows nothing of it leaves it out
+   varint   how often the sender's publisher link has led to another Redis node than before; it and what follows are left
+            out where that is never
+   varint   how many milliseconds ago it lost the link to the node before
+   varint   how many milliseconds ago it had the link to the present node
  */
 export interface Heartbeat {
   readonly number: number;
   readonly sentAt: number;
   /** 0 where it is not told. */
   readonly publishMs: number;
+  /** Times are how long ago, in milliseconds. */
+  readonly moves: { readonly count: number; readonly leftAgo: number; readonly arrivedAgo: number };
 }
+
+const NO_MOVES: Heartbeat['moves'] = { count: 0, leftAgo: 0, arrivedAgo: 0 };
 
 export function encodeHeartbeat({
   number,
   sentAt,
   publishMs = 0,
-}: Omit<Heartbeat, 'publishMs'> & Partial<Heartbeat>): Buffer {
-  return encodeRecord(
-    RecordKind.Heartbeat,
-    new ByteWriter(18).varint(number).varint(Math.floor(sentAt)).varint(Math.ceil(publishMs)).finish(),
-  );
+  moves = NO_MOVES,
+}: Pick<Heartbeat, 'number' | 'sentAt'> & Partial<Heartbeat>): Buffer {
+  const body = new ByteWriter(18).varint(number).varint(Math.floor(sentAt)).varint(Math.ceil(publishMs));
+  if (moves.count > 0)
+    body.varint(moves.count).varint(Math.floor(moves.leftAgo)).varint(Math.ceil(moves.arrivedAgo));
+  return encodeRecord(RecordKind.Heartbeat, body.finish());
 }
 
 /** @throws MalformedBytesError */
@@ -35,5 +44,9 @@ export function decodeHeartbeat(body: Buffer): Heartbeat {
   const reader = new ByteReader(body);
   const number = reader.varint();
   const sentAt = reader.varint();
-  return { number, sentAt, publishMs: reader.atEnd ? 0 : reader.varint() };
+  const publishMs = reader.atEnd ? 0 : reader.varint();
+  const moves = reader.atEnd
+    ? NO_MOVES
+    : { count: reader.varint(), leftAgo: reader.varint(), arrivedAgo: reader.varint() };
+  return { number, sentAt, publishMs, moves };
 }

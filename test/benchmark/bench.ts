@@ -3,7 +3,8 @@ import { Redis } from 'ioredis';
 import { startRedis } from '../support/redis-server.js';
 import type { ContestantName } from './contestants/contestant.js';
 import { ContestantFarm, type Turn } from './farm.js';
-import { ACCEPT_GOALS, IDLE_GOALS, TURN_GOALS } from './goals.js';
+import { ACCEPT_GOALS, FARM_GOALS, IDLE_GOALS, TURN_GOALS } from './goals.js';
+import { idleFarm } from './idle-farm.js';
 import type { LoadHandlers } from './load-process.js';
 import { median } from './statistics.js';
 import { Results } from './results.js';
@@ -26,6 +27,8 @@ export interface Effort {
 }
 
 const FLOOD_SECONDS = 2;
+/** Ten heartbeats of each server. */
+const IDLE_SECONDS = 10;
 /** Where socket.io has had no flood in this run: what it took on the slowest machine so far, in deliveries per second. */
 const ASSUMED_FLOOD = 60_000;
 
@@ -60,6 +63,7 @@ export class Bench {
       this.effort.contestants.includes(contestant),
     );
     if (scenario.load === 'none') await this.idle(name, scenario, contestants);
+    else if (scenario.load === 'no clients') await this.idleServers(name, scenario);
     else if (scenario.load === 'accepts') await this.accepts(name, scenario, contestants);
     else if (scenario.apart) await this.apart(name, scenario, contestants);
     else await this.together(name, scenario, contestants);
@@ -138,6 +142,13 @@ export class Bench {
     }
   }
 
+  private async idleServers(name: ScenarioName, { servers }: Scenario): Promise<void> {
+    for (let round = 0; round < this.effort.roundsApart; round++) {
+      const idle = await idleFarm(this.redis, servers * this.effort.crowd, IDLE_SECONDS * this.effort.time);
+      this.results.add(FARM_GOALS, name, 'ours', idle);
+    }
+  }
+
   private async farm(contestant: ContestantName, scenario: Scenario): Promise<ContestantFarm> {
     const farm = await ContestantFarm.start(contestant, scenario, this.load, this.redis);
     await farm.connect();
@@ -150,7 +161,8 @@ export class Bench {
     if (load === 'flood') return farm.flood(FLOOD_SECONDS * time);
     if (load === 'third of a flood')
       return farm.paced({ rate: this.socketIoFlood / 3 / sockets, burst: 1, seconds: FLOOD_SECONDS * time });
-    if (load === 'none' || load === 'accepts') throw new Error('Nothing is emitted in this scenario.');
+    if (load === 'none' || load === 'accepts' || load === 'no clients')
+      throw new Error('Nothing is emitted in this scenario.');
     return farm.paced({ ...load, seconds: load.seconds * time });
   }
 

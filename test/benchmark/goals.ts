@@ -1,4 +1,5 @@
 import type { Accepts, Idle, Turn } from './farm.js';
+import type { IdleFarm } from './idle-farm.js';
 import type { ScenarioName } from './scenarios.js';
 
 /** A row of the table: what is measured in a scenario, and what it shall be beside the others. */
@@ -107,5 +108,20 @@ export const IDLE_GOALS: readonly Goal<Idle>[] = [
     toSocketIo: 0.6,
     toFloor: 1.3,
     of: ({ bytes, sockets }) => bytes / sockets / 1024,
+  },
+];
+
+export const FARM_GOALS: readonly Goal<IdleFarm>[] = [
+  {
+    scenario: 'idle farm',
+    measure: 'CPU per server',
+    unit: 'ms/s',
+    of: ({ cpu, servers, seconds }) => cpu / 1000 / servers / seconds,
+  },
+  {
+    scenario: 'idle farm',
+    measure: 'CPU of redis-server',
+    unit: '% of a core',
+    of: ({ redis, seconds }) => redis.cpuMicroseconds / 10_000 / seconds,
   },
 ];

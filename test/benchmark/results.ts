@@ -1,5 +1,5 @@
 import type { ContestantName } from './contestants/contestant.js';
-import { ACCEPT_GOALS, type Goal, IDLE_GOALS, TURN_GOALS } from './goals.js';
+import { ACCEPT_GOALS, FARM_GOALS, type Goal, IDLE_GOALS, TURN_GOALS } from './goals.js';
 import { median } from './statistics.js';
 
 /** A row of the table: medians, and what they are to each other. */
@@ -37,7 +37,7 @@ export class Results {
   }
 
   rows(): Row[] {
-    return [...TURN_GOALS, ...ACCEPT_GOALS, ...IDLE_GOALS].flatMap((goal) => {
+    return [...TURN_GOALS, ...ACCEPT_GOALS, ...IDLE_GOALS, ...FARM_GOALS].flatMap((goal) => {
       const values = this.values.get(goal);
       return values ? [rowOf(goal, values)] : [];
     });

@@ -15,7 +15,9 @@ export interface Scenario {
   /** A hundred joins and leaves of other groups a second go on. */
   readonly churn: boolean;
   readonly contestants: readonly ContestantName[];
-  readonly load: Pace | 'flood' | 'third of a flood' | 'accepts' | 'none';
+  readonly load: Pace | 'flood' | 'third of a flood' | 'accepts' | 'none' | 'no clients';
+  /** Where the servers themselves are what is measured. */
+  readonly servers: number;
   /** Too many sockets to hold for all contestants at once: each turn has processes of its own. */
   readonly apart: boolean;
 }
@@ -34,6 +36,7 @@ const BASE: Scenario = {
   churn: false,
   contestants: EVERYBODY,
   load: 'none',
+  servers: 2,
   apart: false,
 };
 
@@ -118,6 +121,14 @@ export const SCENARIOS = {
     contestants: WITHOUT_SHARDED,
     load: 'none',
     apart: true,
+  },
+  'idle farm': {
+    ...BASE,
+    about: '400 servers without clients, which know of each other',
+    sockets: 0,
+    servers: 400,
+    contestants: ['ours'],
+    load: 'no clients',
   },
 } as const satisfies Record<string, Scenario>;
 

@@ -1,12 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ByteWriter } from '../../lib/protocol/byte-writer.js';
-import { encodeRecord } from '../../lib/protocol/envelope.js';
 import { decodeHeartbeat, encodeHeartbeat } from '../../lib/protocol/heartbeat-record.js';
-import { RecordKind } from '../../lib/protocol/record-kind.js';
 import { collect } from '../support/observe.js';
 import { RoutingServer } from '../support/routing-server.js';
 
 const HOUR = 3_600_000;
+const EMPTY = Buffer.alloc(0);
 
 let server: RoutingServer;
 
@@ -90,17 +89,26 @@ describe('the window of a loss', () => {
 });
 
 describe('a heartbeat', () => {
+  const moves = { count: 0, leftAgo: 0, arrivedAgo: 0 };
+
   it('says for how long the slowest publish was under way', () => {
     const body = encodeHeartbeat({ number: 7, sentAt: 1234.5, publishMs: 499.2 }).subarray(2);
-    expect(decodeHeartbeat(body)).toEqual({ number: 7, sentAt: 1234, publishMs: 500 });
+    expect(decodeHeartbeat(body)).toEqual({ number: 7, sentAt: 1234, publishMs: 500, moves });
   });
 
-  it('of a release that does not say so is read, and so is one that says more', () => {
-    const old = new ByteWriter(8).varint(7).varint(1234).finish();
-    expect(decodeHeartbeat(old)).toEqual({ number: 7, sentAt: 1234, publishMs: 0 });
-    const later = new ByteWriter(8).varint(7).varint(1234).varint(5).varint(99).finish();
-    expect(decodeHeartbeat(later)).toEqual({ number: 7, sentAt: 1234, publishMs: 5 });
-    expect(encodeRecord(RecordKind.Heartbeat, later).length).toBeGreaterThan(0);
+  it('says when its server moved to another node, earlier rather than later for the new one', () => {
+    const moved = { count: 2, leftAgo: 70.9, arrivedAgo: 20.1 };
+    const body = encodeHeartbeat({ number: 7, sentAt: 1234, moves: moved }).subarray(2);
+    expect(decodeHeartbeat(body).moves).toEqual({ count: 2, leftAgo: 70, arrivedAgo: 21 });
+  });
+
+  it('of a release that says less is read, and so is one that says more', () => {
+    const [old, newer, later] = [[], [5], [5, 1, 2, 3, 99]].map((more) =>
+      [7, 1234, ...more].reduce((writer, value) => writer.varint(value), new ByteWriter(8)).finish(),
+    );
+    expect(decodeHeartbeat(old ?? EMPTY)).toEqual({ number: 7, sentAt: 1234, publishMs: 0, moves });
+    expect(decodeHeartbeat(newer ?? EMPTY)).toEqual({ number: 7, sentAt: 1234, publishMs: 5, moves });
+    expect(decodeHeartbeat(later ?? EMPTY)).toMatchObject({ publishMs: 5, moves: { count: 1 } });
   });
 });
 

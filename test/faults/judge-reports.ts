@@ -3,6 +3,8 @@ import type { Missed } from './judge-deliveries.js';
 
 /** A Date has whole milliseconds: a window ends up to so much later than it says. */
 const ROUNDING_MS = 1;
+/** A publish that takes longer than this was held up on its way, and could as well have been missed. */
+const HELD_UP_MS = 500;
 /** What an outage leaves behind is told within this time after it. */
 const AFTERMATH_MS = 10_000;
 
@@ -49,15 +51,21 @@ function concerns(report: Report, { emit, server }: Pick<Missed, 'emit' | 'serve
 
 /**
  * The window's length beyond the time from the first to the last message in it that did not come: not at all, or, where
- * its sender buffered it, not then.
+ * its sender buffered it or the network held it up, not then.
  */
 function excessMs(report: Report, facts: Facts, missed: readonly Missed[]): number {
   const { absence, emits, standstills } = facts;
   const { from, to, server, origin } = report;
-  const late = emits.filter(({ outcome, sender }) => outcome === 'buffered' && sender !== server);
-  const deaf = [...missed, ...late.map((emit) => ({ emit, server }))]
-    .filter((one) => concerns(report, one))
-    .map(({ emit }) => emit.call);
+  const late = emits.filter(
+    ({ outcome, sender, call, settle }) =>
+      sender !== server && (outcome === 'buffered' || settle - call > HELD_UP_MS),
+  );
+  const deaf = [
+    ...missed.filter((one) => concerns(report, one)).map(({ emit }) => emit.call),
+    ...late
+      .filter((emit) => concerns(report, { emit, server }))
+      .flatMap(({ call, settle }) => [call, settle]),
+  ];
   if (absence) deaf.push(absence.from, absence.to);
   for (const still of standstills) if (still.server === origin) deaf.push(still.from, still.to);
   if (deaf.length === 0) return to - from;

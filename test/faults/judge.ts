@@ -71,8 +71,12 @@ export function judge(facts: Facts, { notice }: Expectation): Row {
   };
 }
 
-/** What of a row misses its target, in words; nothing when all is well. */
-export function misses(row: Row): string[] {
+/**
+ * What of a row misses its target, in words; nothing when all is well.
+ *
+ * @param widthLimitMs by how much a report may exceed the time in which nothing was heard
+ */
+export function misses(row: Row, widthLimitMs = WIDTH_LIMIT_MS): string[] {
   const zero = [
     'exits',
     'unhandled',
@@ -85,7 +89,7 @@ export function misses(row: Row): string[] {
     'falseReports',
   ] as const;
   const missed = zero.filter((column) => row[column] > 0).map((column) => `${column} ${row[column]}`);
-  if (row.widthMs > WIDTH_LIMIT_MS) missed.push(`widthMs ${row.widthMs}`);
+  if (row.widthMs > widthLimitMs) missed.push(`widthMs ${row.widthMs}`);
   missed.push(...row.late);
   if (row.emits === 0 || row.received === 0) missed.push('no load');
   return [...missed, ...row.failedChecks];

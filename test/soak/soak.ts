@@ -2,11 +2,11 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { now } from '../faults/clock.js';
 import type { Facts } from '../faults/facts.js';
 import { Farm, SERVERS } from '../faults/farm.js';
-import { judge, misses, type Row } from '../faults/judge.js';
+import { judge, misses, type Row, WIDTH_LIMIT_MS } from '../faults/judge.js';
 import type { Policy } from '../faults/messages.js';
 import type { Mechanism } from '../faults/switched-off.js';
 import type { Plan, Track } from './plan.js';
-import { STRIKES } from './strikes.js';
+import { MAX_DELAY_MS, STRIKES } from './strikes.js';
 
 /** Emits per second of the whole farm. */
 const RATE = 300;
@@ -16,6 +16,8 @@ const BEFORE_MS = 300;
 const READY_DEADLINE_MS = 10_000;
 /** Late reports are seen in it, and what was buffered is published. */
 const AFTER_MS = 4000;
+/** Where the network is slow, in both directions, that much less is certain. */
+const SOAK_WIDTH_LIMIT_MS = WIDTH_LIMIT_MS + 2 * MAX_DELAY_MS;
 
 export interface SoakResult {
   readonly row: Row;
@@ -54,7 +56,7 @@ export class Soak {
     // How soon each fault is noticed is judged where it comes alone.
     const facts = { ...farm.facts(begin, end), marks: [] };
     const row = judge(facts, { notice: 'nothing' });
-    const missed = misses(row);
+    const missed = misses(row, SOAK_WIDTH_LIMIT_MS);
     if (plan.length === 0) missed.push(...unrest(facts));
     return { row, facts, missed };
   }

@@ -25,7 +25,7 @@ export interface StrikeKind {
 }
 
 const MIN_DELAY_MS = 20;
-const MAX_DELAY_MS = 400;
+export const MAX_DELAY_MS = 400;
 
 /** What happens to Redis, or is done in it: one at a time. */
 export const REDIS_STRIKES = {

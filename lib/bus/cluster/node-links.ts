@@ -22,7 +22,8 @@ export interface NodeLinksSetup {
 export class NodeLinks {
   private readonly links: RedisTransport;
   private readonly members = new Map<string, TransportEvents>();
-  private readonly rolesUp = new Set<LinkRole>();
+  /** Which links are up, and where they lead. */
+  private readonly rolesUp = new Map<LinkRole, string | undefined>();
 
   constructor(
     readonly node: RedisNode,
@@ -36,12 +37,12 @@ export class NodeLinks {
   /** From now on the partition of this tag is told how the links do, beginning with what they are. */
   attach(tag: string, member: TransportEvents): void {
     this.members.set(tag, member);
-    for (const role of this.rolesUp) member.up(role);
+    for (const [role, node] of this.rolesUp) member.up(role, node);
   }
 
   /** @returns the links that are up, of which the partition is told no more */
   detach(tag: string): readonly LinkRole[] {
-    return this.members.delete(tag) ? [...this.rolesUp] : [];
+    return this.members.delete(tag) ? [...this.rolesUp.keys()] : [];
   }
 
   publish(channel: string, bytes: Buffer): Promise<void> {
@@ -65,9 +66,9 @@ export class NodeLinks {
   }
 
   private readonly events: TransportEvents = {
-    up: (role) => {
-      this.rolesUp.add(role);
-      this.tell((member) => member.up(role));
+    up: (role, node) => {
+      this.rolesUp.set(role, node);
+      this.tell((member) => member.up(role, node));
     },
     down: (role, ...why) => {
       this.rolesUp.delete(role);

@@ -1,0 +1,173 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { type Gap, missedWhileMoving, Moves } from '../../lib/bus/moves.js';
+import { DEAD_AFTER_MS, Peers } from '../../lib/bus/peers.js';
+
+let clock: number;
+let peers: Peers;
+let number: number;
+
+beforeEach(() => {
+  clock = 5_000_000;
+  number = 0;
+  peers = new Peers(() => clock);
+  peers.connected();
+  peers.listen();
+});
+
+/** The server's own subscriber link is lost after so long, and after a while another one is there, and hears. */
+function relink(afterMs: number, downMs = 0): ReturnType<Peers['disconnected']> {
+  clock += afterMs;
+  peers.deaf();
+  const unproven = peers.disconnected();
+  clock += downMs;
+  peers.connected();
+  peers.listen();
+  return unproven;
+}
+
+/** The next heartbeat of the peer. @param move when its publisher link moved last, and how often it did */
+function beat(move: { count: number; leftAt?: number; arrivedAt?: number } = { count: 0 }): readonly Gap[] {
+  peers.heard('a', ++number);
+  return peers.beat('a', { number, publishMs: 0, move: { leftAt: 0, arrivedAt: 0, ...move } }, 0);
+}
+
+describe('what is unproven when the subscriber link is lost', () => {
+  it('is nothing where every server was heard on it, before the own echo or after it', () => {
+    peers.heard('a', 1);
+    expect(relink(100)).toEqual([]);
+    clock += 10;
+    peers.heard('a', 2);
+    expect(relink(100)).toEqual([]);
+    peers.deaf();
+    peers.disconnected();
+    peers.connected();
+    peers.heard('a', 3);
+    peers.listen();
+    expect(relink(100)).toEqual([]);
+  });
+
+  it('is the whole time for which this server heard itself, for a server that was not heard', () => {
+    for (const server of ['a', 'b']) peers.heard(server, 1);
+    relink(1000, 50);
+    const from = clock;
+    clock += 200;
+    peers.heard('b', 2);
+    expect(relink(230)).toEqual([{ origin: 'a', from, to: from + 430 }]);
+  });
+
+  it('begins with the first own echo on that link, whatever became of the publisher link meanwhile', () => {
+    peers.heard('a', 1);
+    relink(1000);
+    const from = clock;
+    clock += 100;
+    peers.deaf();
+    clock += 100;
+    peers.listen();
+    expect(relink(0)).toEqual([{ origin: 'a', from, to: clock }]);
+  });
+
+  it('is nothing of a server that is dead, or has said goodbye', () => {
+    for (const server of ['a', 'b']) peers.heard(server, 1);
+    relink(1000);
+    peers.left('a');
+    clock += DEAD_AFTER_MS + 1;
+    peers.sweep();
+    expect(relink(0)).toEqual([]);
+  });
+
+  it('is nothing where this server did not hear itself: that is deafness anyway', () => {
+    peers.heard('a', 1);
+    relink(10);
+    peers.disconnected();
+    peers.connected();
+    clock += 1000;
+    expect(peers.disconnected()).toEqual([]);
+  });
+});
+
+describe('a server whose publisher link has moved', () => {
+  it('has told of it once: later heartbeats say the same and mean nothing', () => {
+    beat();
+    relink(100, 50);
+    const move = { count: 1, leftAt: clock - 50, arrivedAt: clock - 10 };
+    expect(beat(move)).toEqual([]);
+    clock += 1000;
+    expect(beat(move)).toEqual([]);
+  });
+
+  it('was missed on the old node, when it left that later than this server was on the new one', () => {
+    beat();
+    relink(100, 50);
+    const from = clock;
+    clock += 300;
+    expect(beat({ count: 1, leftAt: clock - 100, arrivedAt: clock - 40 })).toEqual([
+      { from, to: from + 200 },
+    ]);
+  });
+
+  it('was missed on the new node, when it was there earlier than this server left the old one', () => {
+    beat();
+    const arrivedAt = clock + 60;
+    relink(100, 50);
+    expect(beat({ count: 1, leftAt: arrivedAt - 20, arrivedAt })).toEqual([
+      { from: arrivedAt, to: arrivedAt + 40 },
+    ]);
+  });
+
+  it('is not missed where Redis restarts: all leave before anybody arrives', () => {
+    beat();
+    const lostAt = clock + 100;
+    relink(100, 2000);
+    clock += 500;
+    expect(beat({ count: 1, leftAt: lostAt + 3, arrivedAt: clock - 5 })).toEqual([]);
+  });
+
+  it('may have been missed since its last heartbeat, where this server stayed, or nobody can tell who was where', () => {
+    beat();
+    const from = clock;
+    clock += 700;
+    expect(beat({ count: 1 })).toEqual([{ from, to: clock }]);
+    const again = clock;
+    relink(100);
+    expect(beat({ count: 3 })).toEqual([{ from: again, to: clock }]);
+    const third = clock;
+    relink(100);
+    relink(100);
+    expect(beat({ count: 4 })).toEqual([{ from: third, to: clock }]);
+  });
+
+  it('that is heard for the first time tells nothing of before', () => {
+    expect(beat({ count: 7 })).toEqual([]);
+    expect(beat({ count: 7 })).toEqual([]);
+  });
+});
+
+describe('the moves of an own publisher link', () => {
+  it('are counted where the node is another one, with when it was left and when the new one was there', () => {
+    const moves = new Moves(() => clock);
+    moves.linkUp('x');
+    moves.linkLost();
+    clock += 10;
+    moves.linkUp('x');
+    expect(moves.latest.count).toBe(0);
+    const leftAt = (clock += 100);
+    moves.linkLost();
+    const arrivedAt = (clock += 30);
+    moves.linkUp('y');
+    expect(moves.latest).toEqual({ count: 1, leftAt, arrivedAt });
+  });
+
+  it('are not counted where nothing tells one node from another, and are from the last that was known', () => {
+    const moves = new Moves(() => clock);
+    moves.linkUp(undefined);
+    moves.linkUp('x');
+    expect(moves.latest.count).toBe(0);
+    moves.linkUp('y');
+    expect(moves.latest.count).toBe(1);
+  });
+});
+
+it('a server that does not hear itself yet has missed nothing on the new node: it is deaf until it does', () => {
+  const own = { lostAt: 100, hearsSince: undefined };
+  expect(missedWhileMoving(own, { leftAt: 500, arrivedAt: 510 })).toEqual([]);
+});
