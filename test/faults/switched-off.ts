@@ -7,6 +7,7 @@ import type { channelsOf } from '../../lib/routing/addressing.js';
 import type { OutagePolicy } from '../../lib/routing/outage/outage-policy.js';
 import type { Emitter } from '../../lib/routing/emitter.js';
 import type { Inbox } from '../../lib/bus/inbox.js';
+import type { Moves } from '../../lib/bus/moves.js';
 import type { Outage } from '../../lib/bus/outage.js';
 import type { Peers } from '../../lib/bus/peers.js';
 import type { SentinelWatch } from '../../lib/bus/sentinel-watch.js';
@@ -20,6 +21,7 @@ interface Parts {
   readonly encodeMessage: typeof encodeMessage;
   readonly Emitter: typeof Emitter;
   readonly Inbox: typeof Inbox;
+  readonly Moves: typeof Moves;
   readonly Outage: typeof Outage;
   readonly Peers: typeof Peers;
   readonly SentinelWatch: typeof SentinelWatch;
@@ -32,6 +34,7 @@ const FILES = {
   encodeMessage: 'protocol/message-record.js',
   Emitter: 'routing/emitter.js',
   Inbox: 'bus/inbox.js',
+  Moves: 'bus/moves.js',
   Outage: 'bus/outage.js',
   Peers: 'bus/peers.js',
   SentinelWatch: 'bus/sentinel-watch.js',
@@ -54,7 +57,11 @@ const OFF = {
   /** Nobody minds that nothing comes back. */
   'echo deadline': ({ ServerBus }) => replace(ServerBus, 'deaf', () => undefined),
   /** A skipped heartbeat means nothing. */
-  'heartbeat numbers': ({ Peers }) => replace(Peers, 'beat', () => undefined),
+  'heartbeat numbers': ({ Peers }) => replace(Peers, 'beat', () => []),
+  /** Who hears itself is taken for one who hears the others. */
+  'proof of hearing others': ({ Peers }) => replace(Peers, 'disconnected', () => []),
+  /** All nodes are taken for the same one. */
+  'count of moves': ({ Moves }) => replace(Moves, 'linkUp', () => undefined),
   /** After an outage nothing is subscribed but what is wanted anew. */
   resubscription: ({ Subscriptions }) => {
     const restore = methodsOf(Subscriptions).restore as () => Promise<number>;

@@ -7,6 +7,7 @@ import type { Policy } from '../faults/messages.js';
 import type { Mechanism } from '../faults/switched-off.js';
 import type { Plan, Track } from './plan.js';
 import { MAX_DELAY_MS, STRIKES } from './strikes.js';
+import { unrest } from './unrest.js';
 
 /** Emits per second of the whole farm. */
 const RATE = 300;
@@ -71,17 +72,6 @@ export class Soak {
       await STRIKES[strike.name].run(this.farm, strike);
     }
   }
-}
-
-/** What must not happen where no fault is. */
-function unrest({ begin, reports, standings, emits }: Facts): string[] {
-  const unready = standings.filter(({ at, state }) => at > begin && state !== 'ready');
-  const refused = emits.filter(({ outcome }) => !['accepted', 'notNeeded'].includes(outcome));
-  return [
-    ...(reports.length > 0 ? [`${reports.length} reports in a calm round`] : []),
-    ...(unready.length > 0 ? [`${unready.length} times not ready in a calm round`] : []),
-    ...(refused.length > 0 ? [`${refused.length} emits not accepted in a calm round`] : []),
-  ];
 }
 
 export const SERVER_COUNT = SERVERS.length;

@@ -1,0 +1,68 @@
+import { describe, expect, it } from 'vitest';
+import type { Mechanism } from '../../faults/switched-off.js';
+import { timelineOf } from '../../faults/timeline.js';
+import type { Plan } from '../../soak/plan.js';
+import { Soak } from '../../soak/soak.js';
+import type { Strike } from '../../soak/strikes.js';
+
+// Rounds that the soak test has found something with, each with its negative twin.
+
+const TIMEOUT_MS = 120_000;
+const CYCLES = 5;
+
+function island(server: number, pauseMs: number, lastsMs: number): Strike {
+  return { name: 'island', server, pauseMs, lastsMs, strength: 0 };
+}
+
+async function missedIn(plan: Plan, without: readonly Mechanism[] = []): Promise<readonly string[]> {
+  const soak = await Soak.start('reject', without);
+  try {
+    const { missed, facts } = await soak.round(plan);
+    if (missed.length > 0 && without.length === 0) console.error(timelineOf(facts));
+    return missed;
+  } finally {
+    await soak.end();
+  }
+}
+
+const ROUNDS: readonly [name: string, plan: Plan, without: Mechanism][] = [
+  [
+    'a server that is on another Redis for less than the time between two heartbeats',
+    [Array.from({ length: CYCLES }, () => island(0, 800, 300))],
+    'proof of hearing others',
+  ],
+  [
+    'two servers that move to another Redis and back, one a little after the other',
+    [
+      Array.from({ length: CYCLES }, () => island(0, 800, 900)),
+      Array.from({ length: CYCLES }, (_, cycle) => island(2, cycle === 0 ? 950 : 800, 900)),
+    ],
+    'count of moves',
+  ],
+];
+
+describe.each(ROUNDS)('%s', (_name, plan, without) => {
+  it('reports what it missed', { timeout: TIMEOUT_MS }, async () => {
+    expect(await missedIn(plan)).toEqual([]);
+  });
+
+  it(`does not without the ${without}`, { timeout: TIMEOUT_MS }, async () => {
+    expect((await missedIn(plan, [without])).join()).toContain('uncovered');
+  });
+});
+
+it(
+  'after a fault the farm is calm: nothing is reported in a round without one',
+  { timeout: TIMEOUT_MS },
+  async () => {
+    const soak = await Soak.start('reject');
+    try {
+      const strike = { name: 'cut', server: 0, pauseMs: 100, lastsMs: 0, strength: 0 } as const;
+      const { facts } = await soak.round([[strike]]);
+      expect(facts.reports.length).toBeGreaterThan(0);
+      expect((await soak.round([])).missed).toEqual([]);
+    } finally {
+      await soak.end();
+    }
+  },
+);
