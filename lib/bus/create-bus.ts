@@ -3,7 +3,7 @@ import { newServerId } from '../protocol/connection-id.js';
 import type { ResolvedOptions } from '../options/resolve-options.js';
 import type { Bus } from './bus.js';
 import { HomeTransport } from './cluster/home-transport.js';
-import { allPartitions, tagReader } from './cluster/partition.js';
+import { allPartitions, heartbeatChannel, tagReader } from './cluster/partition.js';
 import { PartitionTransport } from './cluster/partition-transport.js';
 import { ShardNodes } from './cluster/shard-nodes.js';
 import { ShardedBus } from './cluster/sharded-bus.js';
@@ -31,11 +31,18 @@ function createShardedBus(
 ): Bus {
   const { nodes: seeds, redis } = connection;
   const { pattern } = channels;
-  const setup = { redis, name, pattern, tagOf: tagReader(channelPrefix) };
+  const setup = {
+    redis,
+    name,
+    pattern,
+    tagOf: tagReader(channelPrefix),
+    heartbeatChannelOf: (tag: string) => heartbeatChannel(channelPrefix, tag),
+  };
   const nodes = new ShardNodes(new Topology(seeds, redis, name), setup);
-  const shards = allPartitions(channelPrefix).map((partition) => {
+  const shards = allPartitions(channelPrefix).map((partition, first, { length: every }) => {
     const transport = new PartitionTransport(partition.tag, partition.slot, nodes);
-    return { partition, bus: new ServerBus(serverId, partition.names, transport, publishTimeoutMs) };
+    const audits = { every, first };
+    return { partition, bus: new ServerBus(serverId, partition.names, transport, publishTimeoutMs, audits) };
   });
   return new ShardedBus(serverId, channels, shards);
 }

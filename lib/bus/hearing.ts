@@ -134,6 +134,11 @@ export class Hearing {
     const [oldest] = this.awaited;
     const silentMs = oldest ? now - oldest.sentAt - this.excusedMs : 0;
     if (silentMs > ECHO_DEADLINE_MS) this.events.deaf(silentMs);
-    else if (now - this.beatAt >= HEARTBEAT_MS - LOOK_MS / 2) this.beat();
+    else if (secondOf(now) !== secondOf(this.beatAt)) this.beat();
   }
+}
+
+/** All parts of a process that beat do so in the same turn of a second, so that they can share a message. */
+function secondOf(time: number): number {
+  return Math.floor(time / HEARTBEAT_MS);
 }

@@ -44,6 +44,7 @@ export class ServerBus implements Bus {
   private readonly inbox: Inbox;
   private readonly linksUp = new Set<LinkRole>();
   private published = 0;
+  private beats = 0;
   private receive: RecordReceiver = () => undefined;
   private facts: Mutable<StatusFacts> = {
     closed: false,
@@ -88,6 +89,8 @@ export class ServerBus implements Bus {
     private readonly channels: ChannelNames,
     private readonly transport: Transport,
     publishTimeoutMs: number,
+    /** Which heartbeats come with a check of a subscription, where several buses of a server take turns. */
+    private readonly audits = { every: 1, first: 0 },
   ) {
     this.subscriptions = new Subscriptions(transport, this.subscriptionEvents, this.now);
     this.audit = new Audit(this.subscriptions, this.now, {
@@ -248,8 +251,13 @@ export class ServerBus implements Bus {
   }
 
   private beat(): void {
-    if (this.facts.echoed) this.audit.next();
     this.heartbeats.beat(!this.facts.echoed);
+    // Behind the heartbeats of this turn, which may be collected.
+    if (this.beats++ % this.audits.every === this.audits.first) setImmediate(() => this.checkSubscriptions());
+  }
+
+  private checkSubscriptions(): void {
+    if (this.facts.echoed) this.audit.next();
   }
 
   private echoed(): void {

@@ -5,6 +5,7 @@ import { SHARDED } from '../pub-sub-commands.js';
 import { OwnRedisClients } from '../redis-clients.js';
 import { RedisTransport } from '../redis-transport.js';
 import type { LinkRole, TransportEvents } from '../transport.js';
+import { decodeBundle, HeartbeatBundle, isHeartbeat } from './heartbeat-bundle.js';
 import { optionsFor } from './node-options.js';
 
 /** What the links of all nodes have in common. */
@@ -14,16 +15,28 @@ export interface NodeLinksSetup {
   readonly pattern: string;
   /** The tag in a channel's real name. */
   tagOf(channel: Buffer): string;
+  /** The channel on which the heartbeats of the partition of this tag come. */
+  heartbeatChannelOf(tag: string): string;
   /** Redis took a subscription back, for the slot of its channel has moved. */
   slotMoved(): void;
+}
+
+/** A partition on the node. */
+interface Member {
+  readonly events: TransportEvents;
+  /** The channel on which its heartbeats come. */
+  readonly heartbeats: { readonly name: string; readonly bytes: Buffer };
+  readonly order: number;
 }
 
 /** One pair of links to one node, shared by the partitions whose slots it owns. */
 export class NodeLinks {
   private readonly links: RedisTransport;
-  private readonly members = new Map<string, TransportEvents>();
+  private readonly members = new Map<string, Member>();
   /** Which links are up, and where they lead. */
   private readonly rolesUp = new Map<LinkRole, string | undefined>();
+  private attached = 0;
+  private readonly bundle = new HeartbeatBundle((channel, bytes) => this.links.publish(channel, bytes));
 
   constructor(
     readonly node: RedisNode,
@@ -35,9 +48,10 @@ export class NodeLinks {
   }
 
   /** From now on the partition of this tag is told how the links do, beginning with what they are. */
-  attach(tag: string, member: TransportEvents): void {
-    this.members.set(tag, member);
-    for (const [role, node] of this.rolesUp) member.up(role, node);
+  attach(tag: string, events: TransportEvents): void {
+    const name = this.setup.heartbeatChannelOf(tag);
+    this.members.set(tag, { events, heartbeats: { name, bytes: Buffer.from(name) }, order: ++this.attached });
+    for (const [role, node] of this.rolesUp) events.up(role, node);
   }
 
   /** @returns the links that are up, of which the partition is told no more */
@@ -45,7 +59,11 @@ export class NodeLinks {
     return this.members.delete(tag) ? [...this.rolesUp.keys()] : [];
   }
 
-  publish(channel: string, bytes: Buffer): Promise<void> {
+  publish(tag: string, channel: string, bytes: Buffer): Promise<void> {
+    const member = this.members.get(tag);
+    if (member && channel === member.heartbeats.name && isHeartbeat(bytes))
+      return this.bundle.add({ tag, channel, envelope: bytes, order: member.order });
+    this.bundle.flush();
     return this.links.publish(channel, bytes);
   }
 
@@ -79,14 +97,22 @@ export class NodeLinks {
     problem: (cause) => {
       // One problem of the node, not one of each partition.
       const [first] = this.members.values();
-      first?.problem(cause);
+      first?.events.problem(cause);
     },
-    message: (bytes, channel) => this.members.get(this.setup.tagOf(channel))?.message(bytes, channel),
+    message: (bytes, channel) => {
+      const bundle = decodeBundle(bytes);
+      if (!bundle) return this.members.get(this.setup.tagOf(channel))?.events.message(bytes, channel);
+      // A partition that this server has on another node does not hear this one.
+      for (const { tag, envelope } of bundle) {
+        const member = this.members.get(tag);
+        member?.events.message(envelope, member.heartbeats.bytes);
+      }
+    },
   };
 
   /** Whoever is told may detach itself or others by it. */
   private tell(what: (member: TransportEvents) => void): void {
-    for (const member of [...this.members.values()]) what(member);
+    for (const { events } of [...this.members.values()]) what(events);
   }
 }
 

@@ -62,7 +62,7 @@ export class PartitionTransport implements Transport, ShardMember {
   async publish(channel: string, bytes: Buffer): Promise<void> {
     if (!this.links) throw new PublishRefusedError('no node of the cluster is known to carry this channel');
     try {
-      await this.links.publish(channel, bytes);
+      await this.links.publish(this.tag, channel, bytes);
     } catch (error) {
       if (error instanceof PublishRefusedError && NOT_HERE.test(error.message)) this.nodes.hurry();
       throw error;

@@ -6,7 +6,7 @@ import { hashSlot } from './hash-slot.js';
  * One tag for each partition. Their slots are 1/12 of all slots apart, so any 2, 3, 4, 6 or 12 masters that share
  * the slots evenly share the partitions evenly; counted tags ({0} to {11}) would lie as chance has it. It must be
  * the same for all servers of a farm, so it is no option. More partitions serve more masters, at a price: each server
- * publishes a heartbeat a second on each of them, and hears one of every other server.
+ * keeps numbers of its own for each of them, and of every other server.
  */
 const TAGS = ['18e', '5nw', '7gz', '1mo', 'h85', '72p', 'f0s', '7l1', 'hft', 'fey', 'b3k', '506'] as const;
 
@@ -45,6 +45,11 @@ export function allPartitions(prefix: string): Partition[] {
 /** The index of a channel's partition, the same on every server. */
 export function partitionOf(channel: string): number {
   return crc32(channel) % TAGS.length;
+}
+
+/** The channel on which servers say that they are there, of the partition with this tag. */
+export function heartbeatChannel(prefix: string, tag: string): string {
+  return `${prefix}:{${tag}}:servers`;
 }
 
 /** Reads the tag out of real names. */

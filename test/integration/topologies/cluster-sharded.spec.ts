@@ -202,6 +202,27 @@ describe('sharded pub/sub', () => {
     expect([errors, b.bus.status.state]).toEqual([[], 'ready']);
   });
 
+  it('costs an idle server one heartbeat a second for each node, and one check of a subscription', async () => {
+    const servers = [await farm.ready(), await farm.ready()];
+    const published = async (): Promise<number> => {
+      const stats = await Promise.all(cluster.nodes.map(({ admin }) => admin.info('commandstats')));
+      return stats.reduce(
+        (sum, text) => sum + Number(/^cmdstat_spublish:calls=(\d+)/m.exec(text)?.[1] ?? 0),
+        0,
+      );
+    };
+    const received = (): number => servers[0]?.bus.counters.received ?? 0;
+    const before = await published();
+    const seconds = 5;
+    const last = received() + seconds * PARTITIONS;
+    await eventually(() => expect(received()).toBeGreaterThanOrEqual(last));
+    const sent = (await published()) - before;
+    const masters = 3;
+    // Where a second ends in the midst of a turn there are two messages for a node; without sharing there are four.
+    expect(sent).toBeLessThanOrEqual((seconds + 1) * servers.length * (2 * masters + 1));
+    expect(sent).toBeGreaterThanOrEqual((seconds - 1) * servers.length * masters);
+  });
+
   it('is waited for at the start, and does not hold up close', async () => {
     const server = farm.server({ connection: 'redis+cluster://127.0.0.1:1,127.0.0.1:2' });
     const { failures } = watch(server);
