@@ -59,6 +59,17 @@ describe('a client that vanished', () => {
     expect(server.app.get(NotingGateway).notes.filter((note) => note === 'disconnected')).toHaveLength(3);
   });
 
+  it('is cut off also where the timeout is longer than the interval: the first ping that it left unanswered counts', async () => {
+    const server = await start({ interval: 200, timeout: 500 });
+    const began = performance.now();
+    const dead = await openDeaf(server);
+    await dead.closed;
+    const took = performance.now() - began;
+    expect(took).toBeGreaterThanOrEqual(500);
+    expect(took).toBeLessThan(200 + 500 + TICK_MS + SLACK_MS);
+    expect(server.backplane.counters.vanished).toBe(1);
+  });
+
   it('is not one that the server does not read, since handleConnection takes long', async () => {
     const server = await start();
     const gateway = server.app.get(NotingGateway);

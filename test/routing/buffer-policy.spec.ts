@@ -126,3 +126,33 @@ describe('a message that Redis refuses while all is well', () => {
     expect(server.emitted).toEqual(['1', '2', '3']);
   });
 });
+
+describe('the end of the policy', () => {
+  it('leaves no timer, and listens to the status no more', async () => {
+    server.down();
+    await server.emit('waits');
+    const timers = vi.getTimerCount();
+    const emitted = server.emitted.length;
+    server.router.close();
+    // The pause before the next attempt.
+    expect(vi.getTimerCount()).toBeLessThan(timers);
+    await server.up();
+    await pass(2 * FLUSH_AFTER_MS);
+    expect(server.emitted).toHaveLength(emitted);
+    const later: unknown = await server.emit('later').catch((error: unknown) => error);
+    expect(later).not.toMatchObject({
+      backplane: 'buffered',
+    });
+  });
+
+  it('gives up what waits, and reports it once', async () => {
+    const errors = collect(server.router.errors$);
+    server.down();
+    await Promise.all([server.emit('first'), server.emit('second')]);
+    server.router.close();
+    await server.up();
+    await pass(2 * FLUSH_AFTER_MS);
+    const counts = errors.values.map(({ cause }) => (cause as { count?: number }).count);
+    expect(counts).toEqual([2]);
+  });
+});

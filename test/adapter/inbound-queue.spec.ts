@@ -1,0 +1,55 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { InboundQueue } from '../../lib/adapter/inbound-queue.js';
+import { Deferred } from '../../lib/bus/deferred.js';
+import { settled } from '../support/fake-transport.js';
+import { turn } from '../support/test-farm.js';
+
+let handled: number[];
+let tooMany: string[];
+let held: Deferred | undefined;
+let queue: InboundQueue<number>;
+
+beforeEach(() => {
+  [handled, tooMany, held] = [[], [], undefined];
+  queue = new InboundQueue(
+    { parallelInvocations: 2, maxPendingMessages: 3, maxMessagesPerSecond: Infinity },
+    async (message) => {
+      handled.push(message);
+      await held?.promise;
+    },
+    (reason) => tooMany.push(reason),
+  );
+});
+
+const push = (count: number): void =>
+  Array.from({ length: count }, (_, index) => index).forEach((n) => queue.push(n));
+
+describe('messages that are pending', () => {
+  it('are judged when the turn is over: handlers that end in it count nothing', async () => {
+    push(100);
+    await turn();
+    expect([handled.length, tooMany]).toEqual([100, []]);
+  });
+
+  it('are judged a second time, after a first time that found nothing', async () => {
+    push(100);
+    await turn();
+    held = new Deferred();
+    push(4);
+    await turn();
+    expect(tooMany).toEqual(['Too many messages are pending']);
+    held.resolve();
+    await settled();
+    // The one too many was never handled.
+    expect(handled).toHaveLength(100 + 3);
+  });
+
+  it('may be as many as the limit says', async () => {
+    held = new Deferred();
+    push(3);
+    await turn();
+    expect(tooMany).toEqual([]);
+    expect(handled).toHaveLength(2);
+    held.resolve();
+  });
+});
