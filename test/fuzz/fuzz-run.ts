@@ -62,11 +62,6 @@ export class FuzzRun {
     return this.round(cases, `cases ${from} to ${to - 1}`, true);
   }
 
-  /** Cases side by side, as those of a random round. */
-  together(cases: readonly FuzzCase[]): Promise<RoundResult> {
-    return this.round(cases, cases.map(({ name }) => name).join(', '), false);
-  }
-
   /** One case by itself: what is found is its doing. */
   single(one: FuzzCase): Promise<RoundResult> {
     return this.round([one], one.name, false);
