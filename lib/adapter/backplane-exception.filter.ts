@@ -20,7 +20,7 @@ import {
 } from '../routing/routing.errors.js';
 
 /**
- * What a client reads of the error. Not the error's own message, which speaks of Redis and of servers to whoever runs
+ * What a client reads of the error. Not the error's own message, which speaks of Redis and of servers to the people who run
  * them. What only the programmer can cause, such as InvokeTargetError, is not here: it is a bug like any other.
  */
 const TEXTS = new Map<abstract new (...args: never[]) => Error, string>([

@@ -94,7 +94,7 @@ export class ClientSession {
     return this.dispatcher.answer(this.local, id, outcome, value);
   }
 
-  /** Each gateway of the path adds its own. Nest makes them anew for every client, so they are kept as they come: a map would hold 300 bytes more. */
+  /** Each gateway of the path adds its own. Nest creates them for every client, so they are kept in a list: a map would hold 300 bytes more. */
   addHandlers(handlers: readonly MessageMappingProperties[]): void {
     this.handlers = this.handlers.length === 0 ? handlers : [...this.handlers, ...handlers];
   }

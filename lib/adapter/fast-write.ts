@@ -9,7 +9,7 @@ interface Internals {
   readonly _sender?: { readonly _state: number; readonly _queue: readonly unknown[] };
 }
 
-/** Whether `ws` shall send what it is given as it is, for the socket's whole life: it negotiated no compression. */
+/** Whether `ws` sends payloads unchanged for the socket's whole life, because it negotiated no compression. */
 export function sendsAsIs(socket: WebSocket): boolean {
   return socket.extensions === '';
 }

@@ -5,7 +5,7 @@ import { MessageFrames } from '../protocol/message-frames.js';
 import type { LocalConnection } from '../routing/local-connection.js';
 import { answerOf, valueIn } from './handler-result.js';
 
-/** The answer to a client's frame with an `id`: sent once, whoever comes first. Always with `data` or `error`; never throws. */
+/** The answer to a client's frame with an `id`. Only the first one is sent, always with `data` or `error`. Never throws. */
 export class FrameAnswer implements FrameContext {
   private sent = false;
 

@@ -25,7 +25,7 @@ export function readHttpFailure(error: unknown): HttpFailure | undefined {
     const name = typeof error.name === 'string' && error.name !== '' ? error.name : 'HttpException';
     return { error: name, message: messageOf(error.getResponse?.()) ?? messageOf(error) ?? name, statusCode };
   } catch {
-    // Whoever throws such an object of its own may throw in its methods, too: then it is a bug like any other.
+    // An app's own object of this shape may throw in its methods, which is a bug like any other.
     return undefined;
   }
 }

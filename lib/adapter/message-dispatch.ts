@@ -13,7 +13,7 @@ const SHOWN_EVENT_CHARACTERS = 100;
 
 type EventMessage = Extract<ClientMessage, { kind: 'event' }>;
 
-/** Takes one message of a client to its handler and the handler's result back, or to whoever awaits it. Never throws. */
+/** Takes one message of a client to its handler and the result back, or a reply to its pending invoke. Never throws. */
 export function receiveMessage(session: ClientSession, data: RawData): void {
   const message = readClientFrame(session.local.protocol, toBuffer(data), session.payloadLimits);
   // A handler may be waiting for just this answer: it never queues.

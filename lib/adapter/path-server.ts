@@ -153,7 +153,7 @@ export class PathServer implements SessionHost {
     if (result.admitted) connections.arrived(this.key);
   }
 
-  /** The upgrade is completed for a client that is admitted, or that shall be told why not by a close code. */
+  /** Completes the upgrade of a client that is admitted, or that learns by a close code why it is not. */
   private decided(request: IncomingMessage, socket: Duplex, result: AdmissionResult): void {
     const { counters, edge } = this.context;
     if (!result.admitted) {

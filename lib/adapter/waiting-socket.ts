@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 /**
  * A raw socket whose client waits for admission. It is read until the first bytes come, because only then a client that
  * closes without having said anything is noticed. What comes is put back: a stream does not end before it has been read,
- * so a client that sends its messages and closes at once is heard to the end by whoever gets the socket. While they are
+ * so a client that sends its messages and closes at once is read to the end once its socket is upgraded. While they are
  * there, Node reads no more than fits the socket's own buffer; the rest waits in the network.
  */
 export class WaitingSocket {

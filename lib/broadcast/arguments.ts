@@ -78,7 +78,7 @@ export function checkGroup(group: string): void {
 }
 
 /**
- * Checks when a connection shall expire.
+ * Checks the time at which a connection expires.
  *
  * @throws InvalidArgumentError
  */

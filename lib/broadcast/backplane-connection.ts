@@ -153,7 +153,7 @@ export class BackplaneConnection<Data = unknown, Events extends object = AnyEven
     if (!local.open) return Promise.resolve(new Delivery(0, 'notNeeded'));
     const { frame, isWhole } = encodeException(error, local.protocol);
     local.sink.write(frame, false);
-    // The client knows at least that something failed; whoever emitted is told why it is not more.
+    // The client learns at least that something failed; the caller of `emit` learns why it learns no more.
     return isWhole ? Promise.resolve(new Delivery(1, 'notNeeded')) : this.send('exception', error);
   }
 

@@ -89,7 +89,7 @@ export class RedisBackplane {
   }
 
   /**
-   * Whether a balancer shall send clients here: from the end of bootstrap to the beginning of the shutdown. It stays
+   * Whether a balancer should send clients here: from the end of bootstrap to the beginning of the shutdown. It stays
    * up while Redis is down, or every server would be taken out although each can serve its own clients.
    */
   readiness(): BackplaneHealth {

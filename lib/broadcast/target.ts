@@ -23,7 +23,7 @@ export interface TargetState {
 
 /**
  * Whom an emit addresses. Immutable; chaining unites: `.group('a').user('u')` are the members of the group
- * and the connections of the user, and whoever is both gets one copy. While no target is named, it is all
+ * and the connections of the user, and a connection that is both gets one copy. While no target is named, it is all
  * connections of the path; an empty list of names, as in `.group(...[])`, is nobody.
  */
 export class Target<Events extends object = AnyEvents> {

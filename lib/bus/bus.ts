@@ -86,7 +86,7 @@ export interface PeerView {
   readonly silent: ReadonlySet<string>;
   /**
    * Resolves once this server has listened without a break for so long, or when the bus closes. During an outage that
-   * may be never, so whoever stops waiting before aborts the signal; that resolves the promise too.
+   * may be never, so a caller that stops waiting earlier aborts the signal, which resolves the promise too.
    */
   whenHeardFor(ms: number, signal?: AbortSignal): Promise<void>;
   /** A server said goodbye, or was silent for longer than the dead-server timeout. */
@@ -103,7 +103,7 @@ export interface ConnectionFailure {
 export interface ConnectionRestoration {
   /** Milliseconds from the failure to the echo. */
   readonly downMs: number;
-  /** How many channels were subscribed anew. */
+  /** How many channels were resubscribed. */
   readonly channelsRestored: number;
 }
 

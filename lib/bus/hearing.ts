@@ -57,7 +57,7 @@ export class Hearing {
 
   /**
    * A peer's heartbeat of this time was heard, and so was what Redis took before it. Where only the way to Redis is
-   * broken, the own echo stays away although everything is heard: the report shall not begin before it must.
+   * broken, no echo returns although everything is heard. This keeps the report from beginning earlier than it must.
    */
   witness(sentAt: number): void {
     if (this.proving) this.prove(sentAt - this.echoLagMs);

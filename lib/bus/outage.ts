@@ -19,7 +19,7 @@ export class Outage {
     /** How much earlier than Redis took it a message may have been emitted. */
     private readonly travelMs: () => number,
   ) {
-    // Whoever connects before this server hears has missed what others sent.
+    // Clients that connect before this server hears itself have missed what other servers sent.
     this.deafSince = now();
   }
 

@@ -183,7 +183,7 @@ export class Peers implements PeerView {
     return unheard.map(([origin]) => ({ origin, from, to }));
   }
 
-  /** Hearing begins, or begins anew: whoever is silent from now on is given the whole time to speak. */
+  /** Hearing begins, or begins again. Every peer gets the full time to send a heartbeat before it counts as dead. */
   listen(): void {
     this.listeningSince = this.now();
     this.hearsSince ??= this.now();

@@ -100,7 +100,7 @@ export class OwnRedisClients implements RedisClients {
     client.on('error', () => undefined);
     const connecting = client.status === 'connecting';
     endClient(client);
-    // It looks for a server: whoever it is asking is its own to end, and times out.
+    // The client is looking for a server. Its connection to a sentinel is its own to close, and times out.
     if (connecting) await within(CONNECT_TIMEOUT_MS + QUIT_TIMEOUT_MS, ended(client));
   }
 
@@ -172,7 +172,7 @@ export class UserRedisClients implements RedisClients {
     await within(QUIT_TIMEOUT_MS, Promise.allSettled(left));
   }
 
-  /** Whoever makes the clients has the say where they connect to. */
+  /** The user's factory decides where its clients connect to. */
   watch(): undefined {
     return undefined;
   }

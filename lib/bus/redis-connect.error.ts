@@ -1,4 +1,4 @@
-/** Redis cannot be reached, for a reason that waiting does not mend. The message says what to do. */
+/** Redis cannot be reached, for a reason that waiting does not fix. The message says what to do. */
 export class RedisConnectError extends Error {
   override readonly name = 'RedisConnectError';
 }

@@ -75,7 +75,7 @@ export class SentinelWatch {
       this.toldRefusals.clear();
     } catch (error) {
       if (error instanceof Error) this.tellRefusal(error, sentinel);
-      // It may be granted later; whoever has lost the connection connects anyway.
+      // The permission may be granted later. A watch that has lost its connection reconnects anyway.
       if (client.status === 'ready') client.disconnect(true);
     }
   }

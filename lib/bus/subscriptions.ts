@@ -94,7 +94,7 @@ export class Subscriptions {
       this.refused.delete(channel);
       this.news.changed();
     }
-    // Whoever still waits wanted it when it was asked for; what it wants now is settled.
+    // Callers that still wait wanted the channel when the command was sent. What is wanted now is settled separately.
     entry.pending?.resolve();
     this.joining.delete(channel);
     if (!this.held.has(channel)) return;
@@ -164,7 +164,7 @@ export class Subscriptions {
     const pending = new Deferred();
     entry.state = 'pending';
     entry.pending = pending;
-    // Whoever awaits the wish gets the rejection; a restoration has nobody who does.
+    // The caller of `want` gets the rejection; nobody awaits a restoration.
     pending.promise.catch(() => undefined);
     this.leaving.delete(channel);
     this.unleft.delete(channel);

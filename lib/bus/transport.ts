@@ -11,7 +11,7 @@ export type LinkRole = RedisRole;
 export interface Transport {
   /**
    * Begins to connect; `events` tells how it goes. Called once. Does not wait for a connection: a rejection
-   * is something that trying again cannot mend.
+   * is an error that a retry cannot fix.
    */
   open(events: TransportEvents): Promise<void>;
   /**
@@ -27,7 +27,7 @@ export interface Transport {
    */
   subscribe(channels: readonly string[]): Promise<void>;
   unsubscribe(channels: readonly string[]): Promise<void>;
-  /** Drops both links and connects anew, since what they seem to say is not to be trusted. */
+  /** Drops both links and reconnects, because what they report can no longer be trusted. */
   reset(cause: Error): void;
   /** Ends both links after what was handed to them is written. Does not throw. */
   close(): Promise<void>;

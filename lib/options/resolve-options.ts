@@ -18,7 +18,7 @@ const DEFAULT_BUFFERED_MESSAGES = 1000;
 const DEFAULT_BUFFERED_BYTES = 32 * 1024 * 1024;
 const DEFAULT_BUFFERED_AGE_MS = 30_000;
 const DEFAULT_INVOKE_TIMEOUT_MS = 10_000;
-/** The reference waits 30 s to 35 s, an age for whoever waits. */
+/** SignalR waits 30 s to 35 s, which is too long for a person who waits. */
 const DEFAULT_COMMAND_TIMEOUT_MS = 5_000;
 
 /** The options with defaults filled in, checked, and what the connection string says worked in. */
@@ -126,7 +126,7 @@ function contradictionsIn(
     ],
     [
       sharded === true && /[{}]/.test(channelPrefix),
-      'channelPrefix: must have no braces where sharded is set, for they decide about the slots of channels',
+      'channelPrefix: must not contain braces when sharded is set, because braces decide the slot of a channel',
     ],
   ];
   return rules.filter(([broken]) => broken).map(([, message]) => message);

@@ -25,7 +25,7 @@ const KEYS = rules.keyTable({
   defaultDatabase: rules.whole(rules.DATABASES, rules.redisOption('db')),
   highIntegrity: rules.ignoredIfTrue('replies are not checked one by one; envelopes carry a checksum.'),
   highPriorityThreads: rules.ignored(),
-  // An idle link never is one here, for the backplane's own heartbeat passes each second: what is left to set is TCP's.
+  // No link here is ever idle, because the backplane's heartbeat passes each second. What is left to set is TCP's keep-alive.
   keepAlive: rules.whole(rules.SECONDS, (draft, seconds) => {
     if (seconds > 0 && !('keepAlive' in draft.redis)) draft.redis.keepAlive = seconds * 1000;
   }),

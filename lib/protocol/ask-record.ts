@@ -6,7 +6,7 @@ import { RecordKind } from './record-kind.js';
 import type { Address } from './target.js';
 
 /*
- * An ask: a message whose clients shall answer. The payloads hold the ask's id already.
+ * An ask: a message that its clients must answer. The payloads already hold the ask's id.
  *
  *   string   id, which the clients give back: unique in the farm
  *   varint   milliseconds after which nobody waits for answers any more

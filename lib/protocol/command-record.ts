@@ -6,7 +6,7 @@ import { RecordKind } from './record-kind.js';
 import type { Address } from './target.js';
 
 /*
- * A command: what its receiver shall do with those of its connections that the address names.
+ * A command: what its receiver must do with those of its connections that the address names.
  *
  *   varint   number, unique for its origin; the same again is the same command repeated
  *   address  as in message-record.ts

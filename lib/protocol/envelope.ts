@@ -78,7 +78,7 @@ export function endRecord(writer: ByteWriter): Buffer {
 }
 
 /**
- * @param records what {@link encodeRecord}, or {@link endRecord}, made, in the order in which they shall be read
+ * @param records what {@link encodeRecord}, or {@link endRecord}, made, in the order in which they are to be read
  */
 export function encodeEnvelope(origin: string, number: number, records: readonly Buffer[]): Buffer {
   const bodies = records.reduce((sum, record) => sum + record.length, 0);

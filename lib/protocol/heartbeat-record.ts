@@ -6,7 +6,7 @@ import { RecordKind } from './record-kind.js';
 /*
  * A heartbeat:
  *
- *   varint   number: one more than the heartbeat before, so that whoever hears them knows of one that it missed;
+ *   varint   number: one more than the heartbeat before, so that a receiver notices when it missed one;
  *            one is skipped where others may have missed messages without missing a heartbeat
  *   varint   when it was sent: milliseconds on the sender's own clock, which only differences are taken of
  *   varint   for how many milliseconds the sender's slowest publish of the last seconds was under way: so much older

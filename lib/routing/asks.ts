@@ -26,7 +26,7 @@ import { BackplaneClosedError, InvokeCanceledError } from './request.errors.js';
 import type { Roster } from './roster.js';
 import { checkSize, closedError, publishError } from './routing.errors.js';
 
-/** "Every server" is meant as of a view that is one heartbeat old: whoever is there has spoken by then. */
+/** "Every server" means every server heard within one heartbeat. By then every live server has sent one. */
 const FARM_VIEW_MS = 1000;
 
 /** What stands for the answer of a client that cannot be asked. */

@@ -59,7 +59,7 @@ export class ChannelInterest {
     }, LINGER_MS);
   }
 
-  /** Whoever acquires or releases a channel from now on starts no timer. */
+  /** From now on, acquiring or releasing a channel starts no timer. */
   close(): void {
     this.closed = true;
     for (const { linger } of this.interests.values()) clearTimeout(linger);

@@ -38,7 +38,7 @@ import { ServerReplies } from './server-replies.js';
 
 /** A reply that is not there by then may be lost: the command is sent again, and is not done twice. */
 const REPEAT_MS = 1000;
-/** "Every server" is meant as of a view that is one heartbeat old: whoever is there has spoken by then. */
+/** "Every server" means every server heard within one heartbeat. By then every live server has sent one. */
 const FARM_VIEW_MS = 1000;
 /** A reply is kept for so long after its command came last. Repetitions come each second, so none comes later. */
 const REMEMBER_MS = 60_000;

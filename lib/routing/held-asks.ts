@@ -20,7 +20,7 @@ interface HeldAsk {
   readonly timer: NodeJS.Timeout;
 }
 
-/** Asks that this server's own clients have not answered yet, whoever asked. */
+/** Asks that this server's own clients have not answered yet, from any server. */
 export class HeldAsks {
   private readonly held = new Map<string, HeldAsk>();
   private closed = false;
@@ -51,7 +51,7 @@ export class HeldAsks {
     return true;
   }
 
-  /** The connection is closed: whoever waits for it is told. */
+  /** The connection is closed: every ask that waits for it ends. */
   disconnected(connection: LocalConnection): void {
     for (const id of connection.asks ?? [])
       this.answer(connection, id, { outcome: 'disconnected', value: null });

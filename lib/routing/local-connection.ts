@@ -1,7 +1,7 @@
 import type { ClientFrame } from '../protocol/client-frame.js';
 import type { ClientProtocol } from '../protocol/client-protocol.js';
 
-/** Where a connection's frames go. Implemented by whoever holds the socket. */
+/** Where a connection's frames go. Implemented by the room that holds the socket. */
 export interface ConnectionSink {
   /** So much waits that the connection is about to be closed: nothing more is taken. */
   readonly isFull: boolean;

@@ -3,7 +3,7 @@ import { BackplaneError } from '../bus/bus.errors.js';
 
 type RecordHandler = (body: Buffer, origin: string) => void;
 
-/** Takes each record of another server to whoever reads its kind. What goes wrong there ends here, and is reported. */
+/** Hands each record of another server to the handler of its kind. An error of the handler is reported, and goes no further. */
 export class RecordReceiver {
   private readonly handlers = new Map<number, RecordHandler>();
   private readonly errors = new Subject<BackplaneError>();

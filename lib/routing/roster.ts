@@ -71,7 +71,7 @@ export class Roster {
     if (connection.userId !== undefined) this.interest.release(userOf(connection));
     const members = this.byPath.get(connection.path);
     members?.remove(connection);
-    // A server without clients of a path is spared its broadcasts.
+    // A server without clients on a path does not receive its broadcasts.
     if (members?.size === 0) this.interest.release({ path: connection.path, target: ALL });
   }
 

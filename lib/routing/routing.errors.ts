@@ -108,7 +108,7 @@ export function checkSize(record: Buffer): void {
   if (record.length > MAX_MESSAGE_BYTES) throw new MessageTooLargeError(record.length);
 }
 
-/** What a failed publish means to whoever emitted. */
+/** What a failed publish means for the caller of `emit`. */
 export function publishError(local: number, cause: unknown): NotPublishedError | PublishOutcomeUnknownError {
   const error = toError(cause);
   return error instanceof PublishRefusedError

@@ -86,7 +86,7 @@ export class ServerReplies<Reply> {
     this.waits?.abort();
     this.subscription.unsubscribe();
     if (!error) return this.finished.resolve();
-    // Whoever awaits it is told, and may not have begun to.
+    // The caller may not await the promise yet, and must still get the rejection.
     this.finished.promise.catch(() => undefined);
     this.finished.reject(error);
   }

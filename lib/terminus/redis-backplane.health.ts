@@ -23,7 +23,7 @@ export class RedisBackplaneHealthIndicator {
     return this.answer(key, this.backplane.readiness());
   }
 
-  /** For whoever is on call: up only while it is proved that messages get through. */
+  /** For alerting: up only while it is proved that messages get through. */
   delivery<const Key extends string = 'backplane'>(key?: Key): HealthIndicatorResult<Key> {
     return this.answer(key, this.backplane.delivery());
   }

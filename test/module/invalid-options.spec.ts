@@ -55,7 +55,7 @@ describe('wrong options stop bootstrap with a message that names', () => {
     [
       'sharded with a prefix that has braces',
       { sharded: true, connection: 'redis+cluster://a', channelPrefix: '{a}' },
-      /channelPrefix: must have no braces/,
+      /channelPrefix: must not contain braces/,
     ],
     ['no options at all', undefined, /options: /],
   ])('%s', async (_name, options, message) => {

@@ -9,7 +9,7 @@ import { toError } from '../../protocol/thrown.js';
 type Connector = NonNullable<RedisOptions['Connector']>;
 
 /**
- * Makes an ioredis client find out for each connection anew to which node it goes.
+ * Makes an ioredis client look up its node before each connection.
  *
  * @param locate tells the node; its rejection counts as a connection that failed, and is tried again as one
  */

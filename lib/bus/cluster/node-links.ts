@@ -17,7 +17,7 @@ export interface NodeLinksSetup {
   tagOf(channel: Buffer): string;
   /** The channel on which the heartbeats of the partition of this tag come. */
   heartbeatChannelOf(tag: string): string;
-  /** Redis took a subscription back, for the slot of its channel has moved. */
+  /** Redis took a subscription back because the slot of its channel has moved. */
   slotMoved(): void;
 }
 
@@ -110,7 +110,7 @@ export class NodeLinks {
     },
   };
 
-  /** Whoever is told may detach itself or others by it. */
+  /** Iterates over a copy, because a member may detach itself or others. */
   private tell(what: (member: TransportEvents) => void): void {
     for (const { events } of [...this.members.values()]) what(events);
   }

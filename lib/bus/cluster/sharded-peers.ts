@@ -2,7 +2,7 @@ import { type Observable, filter, merge, share } from 'rxjs';
 import type { PeerView } from '../bus.js';
 
 /**
- * The other servers, over all partitions: alive is who is heard on each of them. Whoever is not cannot be counted on:
+ * The other servers, over all partitions. A server is alive when it is heard on every partition. Otherwise it cannot be relied on:
  * a command may go by one partition, and its answer by another.
  */
 export class ShardedPeers implements PeerView {

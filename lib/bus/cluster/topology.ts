@@ -13,7 +13,7 @@ const ANSWER_TIMEOUT_MS = 400;
 export class TopologyError extends Error {
   override readonly name = 'TopologyError';
 
-  /** @param refused a node refuses to tell, or its certificate or our password is refused: trying again will not mend it */
+  /** @param refused a node refuses to tell, or its certificate or our password is refused, which a retry does not fix */
   constructor(
     message: string,
     readonly refused: boolean,
@@ -63,7 +63,7 @@ export class Topology implements SlotOwners {
   }
 
   /**
-   * What a node sees now; whoever asks while it is asked gets the same answer.
+   * What a node sees now. Callers that ask while a request is under way share its answer.
    *
    * @throws TopologyError
    */
@@ -100,7 +100,7 @@ export class Topology implements SlotOwners {
     throw toTopologyError(cause);
   }
 
-  /** Whoever answered last comes first, the others in random order: a farm does not ask one node only. */
+  /** The node that answered last comes first, the others in random order, so a farm does not ask one node only. */
   private candidates(): RedisNode[] {
     const others = this.known
       .filter((node, index) => this.known.findIndex((other) => sameNode(node, other)) === index)

@@ -70,7 +70,7 @@ export class WaitingMessages {
 
   /**
    * Those that can leave now, given how long their pipes must have been open, in order: a message that cannot holds
-   * back the later ones of its pipes. Asked anew for each one, because handing one over may fill a pipe.
+   * back the later ones of its pipes. Checked again for each message, because handing one over may fill a pipe.
    */
   *ready(openForMs: number): Generator<WaitingMessage> {
     const blocked = new Set<Pipe>();
