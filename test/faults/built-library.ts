@@ -13,7 +13,16 @@ export function methodsOf(type: { prototype: object }): Methods {
 }
 
 export function replace(type: { prototype: object }, name: string, method: Methods[string]): void {
-  // A method that was renamed would be replaced in vain, and the test would prove nothing.
-  if (!(name in type.prototype)) throw new Error(`There is no method ${name} to replace.`);
+  checkMember(type, name);
   methodsOf(type)[name] = method;
+}
+
+export function replaceGetter(type: { prototype: object }, name: string, get: () => unknown): void {
+  checkMember(type, name);
+  Object.defineProperty(type.prototype, name, { get });
+}
+
+/** A member that was renamed would be replaced in vain, and the test would prove nothing. */
+function checkMember(type: { prototype: object }, name: string): void {
+  if (!(name in type.prototype)) throw new Error(`There is no member ${name} to replace.`);
 }

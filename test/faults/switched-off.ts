@@ -13,7 +13,7 @@ import type { Peers } from '../../lib/bus/peers.js';
 import type { SentinelWatch } from '../../lib/bus/sentinel-watch.js';
 import type { ServerBus } from '../../lib/bus/server-bus.js';
 import type { Subscriptions } from '../../lib/bus/subscriptions.js';
-import { importBuilt, methodsOf, replace } from './built-library.js';
+import { importBuilt, methodsOf, replace, replaceGetter } from './built-library.js';
 
 /** The parts of the library, as it is installed, that can be switched off. */
 interface Parts {
@@ -60,6 +60,8 @@ const OFF = {
   'heartbeat numbers': ({ Peers }) => replace(Peers, 'beat', () => []),
   /** Who hears itself is taken for one who hears the others. */
   'proof of hearing others': ({ Peers }) => replace(Peers, 'disconnected', () => []),
+  /** Reports do not begin earlier because publishes are slow: on a busy machine that covers much else. */
+  'margin for slow publishes': ({ Peers }) => replaceGetter(Peers, 'publishMs', () => 0),
   /** All nodes are taken for the same one. */
   'count of moves': ({ Moves }) => replace(Moves, 'linkUp', () => undefined),
   /** After an outage nothing is subscribed but what is wanted anew. */
