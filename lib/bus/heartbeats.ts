@@ -1,9 +1,9 @@
 import { encodeRecord } from '../protocol/envelope.js';
 import { encodeHeartbeat } from '../protocol/heartbeat-record.js';
 import { RecordKind } from '../protocol/record-kind.js';
+import { toError } from '../protocol/thrown.js';
 import type { Move } from './moves.js';
 import { PublishRefusedError } from './transport.js';
-import { toError } from '../protocol/thrown.js';
 
 const ROLL_CALL = encodeRecord(RecordKind.RollCall, Buffer.alloc(0));
 

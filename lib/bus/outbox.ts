@@ -1,9 +1,9 @@
 import { encodeEnvelope } from '../protocol/envelope.js';
+import { toError } from '../protocol/thrown.js';
 import type { Accepted } from './bus.js';
 import { Deferred } from './deferred.js';
 import { PublishDelay } from './publish-delay.js';
 import { PublishRefusedError, type Transport } from './transport.js';
-import { toError } from '../protocol/thrown.js';
 
 /** An envelope is not filled further than this: past 64 KiB sharing saves nothing. */
 const SHARED_BYTES = 64 * 1024;

@@ -226,7 +226,10 @@ export class Peers implements PeerView {
   private missedByMoves(last: HeardBeat, move: Move): readonly Gap[] {
     if (move.count <= last.moves) return [];
     const together = move.count === last.moves + 1 && this.link === last.link + 1;
-    if (together) return missedWhileMoving({ lostAt: this.lostAt, hearsSince: this.hearsSince }, move);
+    // It moved after the heartbeat before, whatever it says.
+    const arrivedAt = Math.max(move.arrivedAt, last.heardAt);
+    const own = { lostAt: this.lostAt, hearsSince: this.hearsSince };
+    if (together) return missedWhileMoving(own, { leftAt: move.leftAt, arrivedAt });
     // On a link of this server's own that stayed, or after several, nothing says who was where in between.
     return [{ from: last.heardAt, to: this.now() }];
   }

@@ -31,7 +31,7 @@ export class RedisLink {
     private readonly events: TransportEvents,
     /** Whether sentinels have named another server than this one a moment ago. */
     private readonly isDemoted: (node: string) => boolean,
-    /** Asks which process of Redis this is, before the link is told to be up; left out where that is of no matter. */
+    /** Asks which Redis process this is before the link counts as up. Left out where nobody needs to know. */
     private readonly identify?: () => Promise<string | undefined>,
   ) {
     client.on('connect', this.onConnect);

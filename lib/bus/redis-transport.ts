@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis';
 import { InvalidOptionsError } from '../options/invalid-options.error.js';
+import { toError } from '../protocol/thrown.js';
 import { LinkUpkeep } from './link-upkeep.js';
 import { isReplyError, withAdvice } from './permissions.js';
 import { CLASSIC, type PubSubCommands } from './pub-sub-commands.js';
@@ -14,7 +15,6 @@ import {
   type Transport,
   type TransportEvents,
 } from './transport.js';
-import { toError } from '../protocol/thrown.js';
 
 /** Replies that mean "not now": the same publish can succeed later. Redis never takes what it answers in another way. */
 const TEMPORARY =

@@ -1,3 +1,4 @@
+import { toError } from '../protocol/thrown.js';
 import { batches } from './batches.js';
 import { NotSubscribedError } from './bus.errors.js';
 import { CommandsUnderWay } from './commands-under-way.js';
@@ -5,7 +6,6 @@ import { Deferred } from './deferred.js';
 import { RefusedChannels } from './refused-channels.js';
 import { type SubscriptionEvents, SubscriptionNews } from './subscription-news.js';
 import { SubscriptionRefusedError, type Transport } from './transport.js';
-import { toError } from '../protocol/thrown.js';
 
 /** An UNSUBSCRIBE that Redis refused is tried again after this time. What it keeps costs bandwidth, and nothing else. */
 const LEAVE_AGAIN_MS = 10_000;

@@ -114,6 +114,15 @@ describe('a server whose publisher link has moved', () => {
     ]);
   });
 
+  it('is not reported from before its last heartbeat, whatever it says of its move', () => {
+    const lastBeat = clock;
+    beat();
+    relink(100, 50);
+    expect(beat({ count: 1, leftAt: 0, arrivedAt: -(2 ** 49) })).toEqual([
+      { from: lastBeat, to: lastBeat + 100 },
+    ]);
+  });
+
   it('is not missed where Redis restarts: all leave before anybody arrives', () => {
     beat();
     const lostAt = clock + 100;

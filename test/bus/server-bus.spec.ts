@@ -104,9 +104,13 @@ describe('heartbeats', () => {
   });
 
   it('go on in number when it is back on another one, and say that it moved', async () => {
+    const began = performance.now();
     await publisherMoves('a:1', 'b:1');
     expect(transport.beats).toEqual([1, 2]);
-    expect(lastHeartbeat(transport).moves.count).toBe(1);
+    const { count, leftAgo, arrivedAgo } = lastHeartbeat(transport).moves;
+    expect(count).toBe(1);
+    expect(leftAgo).toBeLessThanOrEqual(performance.now() - began);
+    expect(arrivedAgo).toBeLessThanOrEqual(performance.now() - began + 1);
   });
 
   it('are not numbered twice after one that failed but may have been heard', async () => {

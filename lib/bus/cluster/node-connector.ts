@@ -2,9 +2,9 @@ import { Socket, connect as connectTcp } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { AbstractConnector, type RedisOptions } from 'ioredis';
 import type { RedisNode } from '../../options/connection-plan.js';
+import { toError } from '../../protocol/thrown.js';
 import { DISCONNECT_TIMEOUT_MS } from '../client-socket.js';
 import { optionsFor } from './node-options.js';
-import { toError } from '../../protocol/thrown.js';
 
 type Connector = NonNullable<RedisOptions['Connector']>;
 
