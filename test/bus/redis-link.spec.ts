@@ -1,7 +1,9 @@
 import { EventEmitter } from 'node:events';
 import type { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Deferred } from '../../lib/bus/deferred.js';
 import { RedisLink } from '../../lib/bus/redis-link.js';
+import { settled } from '../support/fake-transport.js';
 
 const [A, B] = ['10.0.0.1:6379', '10.0.0.2:6379'];
 
@@ -150,5 +152,64 @@ describe('a link that is let go', () => {
       vi.runAllTimers();
       expect(client.connect).toHaveBeenCalledTimes(times);
     }
+  });
+});
+
+describe('a link that asks which Redis process it leads to', () => {
+  /** What Redis answers, one after the other, when the test says. */
+  let answers: Deferred<string | undefined>[];
+
+  beforeEach(() => {
+    answers = [];
+    link.detach();
+    const identify = (): Promise<string | undefined> => {
+      const answer = new Deferred<string | undefined>();
+      answers.push(answer);
+      return answer.promise;
+    };
+    link = new RedisLink('publisher', client as unknown as Redis, events, () => false, identify);
+  });
+
+  it('is up once it knows, and names the process beside the address', async () => {
+    client.reaches(A);
+    expect([events.up.mock.calls, link.isUp]).toEqual([[], false]);
+    answers[0]?.resolve('run1');
+    await settled();
+    expect([events.up.mock.calls, link.isUp]).toEqual([[['publisher', `${A} run1`]], true]);
+  });
+
+  it('is up with the address alone where Redis does not tell', async () => {
+    client.reaches(A);
+    answers[0]?.resolve(undefined);
+    await settled();
+    expect(events.up.mock.calls).toEqual([['publisher', A]]);
+  });
+
+  it('that is lost before the answer was never up, and a late answer says nothing of the next one', async () => {
+    client.reaches(A);
+    client.stream.destroy();
+    client.reaches(B);
+    answers[0]?.resolve('run1');
+    await settled();
+    expect([events.up.mock.calls, events.down.mock.calls]).toEqual([[], []]);
+    answers[1]?.resolve('run2');
+    await settled();
+    expect(events.up.mock.calls).toEqual([['publisher', `${B} run2`]]);
+  });
+
+  it('that gets no answer is dropped, as in a handshake', () => {
+    client.reaches(A);
+    vi.advanceTimersByTime(1000);
+    expect(client.stream.destroy).toHaveBeenCalledTimes(1);
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('that is closed meanwhile is not up, and leaves no timer', async () => {
+    client.reaches(A);
+    link.end();
+    answers[0]?.resolve('run1');
+    await settled();
+    link.detach();
+    expect([events.up.mock.calls, vi.getTimerCount()]).toEqual([[], 0]);
   });
 });
