@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { OutageOption } from '../../lib/options/redis-backplane-options.js';
+import type { OutageOption, RedisBackplaneOptions } from '../../lib/options/redis-backplane-options.js';
 import { MessagesGivenUpError, NotPublishedError } from '../../lib/routing/routing.errors.js';
 import type { ChatServer } from '../support/chat-app.js';
 import { leastCommands } from '../support/least-privilege.js';
@@ -21,9 +21,13 @@ beforeEach(async () => {
   farm.onEnd(() => redis.stop());
 });
 
-async function startWith(outage: OutageOption, url = redis.url): Promise<void> {
-  near = await farm.server({ ...farm.options(url), outage });
-  far = await farm.server({ ...farm.options(url), outage });
+async function startWith(
+  outage: OutageOption,
+  url = redis.url,
+  limits: RedisBackplaneOptions['limits'] = {},
+): Promise<void> {
+  near = await farm.server({ ...farm.options(url), outage, limits });
+  far = await farm.server({ ...farm.options(url), outage, limits });
   client = await farm.client(near);
   farClient = await farm.client(far);
 }
@@ -162,8 +166,9 @@ describe('the policy buffer', () => {
   });
 
   it('keeps what is beyond the bytes that may be in flight, and loses none of it', async () => {
-    // A busy machine may take seconds for so many bytes.
-    await startWith({ buffer: {} }, `${redis.url}?publishTimeoutMs=25000`);
+    // A busy machine may take seconds for so many bytes, and its client reads them later than the server has them.
+    const url = `${redis.url}?publishTimeoutMs=25000`;
+    await startWith({ buffer: {} }, url, { bufferedBytes: 64 * 1024 * 1024 });
     const inspector = farm.ending(new RedisInspector(redis.url));
     // Redis must not drop a subscriber that is slow to read so much.
     await inspector.client.config('SET', 'client-output-buffer-limit', 'pubsub 0 0 0');

@@ -1,22 +1,26 @@
 import { once } from 'node:events';
 import { fork } from 'node:child_process';
 import { beforeAll, describe, expect, it } from 'vitest';
+import type { Footprint } from '../servers/leaks/footprint.js';
 import type { LeakReport } from '../servers/leaks/leak-server.js';
 import { compiledServer } from '../support/compiled-server.js';
 
 /** With fewer, what the engine learns on the way looks like a leak of a megabyte. */
 const WARM_UP = 1000;
-const CLIENTS = 1500;
-/** 700 bytes of each client would be found. */
-const FLAT_BYTES = 1024 * 1024;
+const ROUNDS = 3;
+const CLIENTS = 500;
+/** A leak grows in every round, but what the engine learns it learns once. A leak of 700 bytes per client is found. */
+const FLAT_BYTES = 700 * CLIENTS;
 /** An idle process ends at once; a busy machine takes its time. */
 const EXIT_MS = 5000;
 
 let report: LeakReport;
+let before: Footprint;
+let after: Footprint;
 let exit: { readonly code: number | null; readonly tookMs: number };
 
 beforeAll(async () => {
-  const child = fork(compiledServer('leaks/leak-server'), [WARM_UP, CLIENTS].map(String), {
+  const child = fork(compiledServer('leaks/leak-server'), [WARM_UP, ROUNDS, CLIENTS].map(String), {
     env: { ...process.env, NODE_OPTIONS: '' },
     execArgv: ['--expose-gc'],
   });
@@ -26,6 +30,8 @@ beforeAll(async () => {
   });
   [report] = (await Promise.race([once(child, 'message'), early])) as [LeakReport];
   early.catch(() => undefined);
+  before = report.rounds.at(0) as Footprint;
+  after = report.rounds.at(-1) as Footprint;
   const reportedAt = performance.now();
   const deadline = setTimeout(() => child.kill('SIGKILL'), 2 * EXIT_MS);
   const [code] = await exited;
@@ -46,23 +52,23 @@ function grown(from: Readonly<Record<string, number>>, to: Readonly<Record<strin
     .map(([name, count]) => `${name}: ${from[name] ?? 0} → ${count}`);
 }
 
-describe(`after ${CLIENTS} clients that used everything and went in every way`, () => {
+describe(`after ${ROUNDS * CLIENTS} clients that used everything and went in every way`, () => {
   it('no connection is counted', () => {
     expect(report.connections).toBe(0);
   });
 
   it('no map, set or list of the library has an entry more', () => {
-    expect(Object.keys(report.before.entries).length).toBeGreaterThan(20);
-    expect(grown(report.before.entries, report.after.entries)).toEqual([]);
+    expect(Object.keys(before.entries).length).toBeGreaterThan(20);
+    expect(grown(before.entries, after.entries)).toEqual([]);
   });
 
   it('no timer, socket or other handle is left', () => {
-    expect(grown(report.before.resources, report.after.resources)).toEqual([]);
+    expect(grown(before.resources, after.resources)).toEqual([]);
   });
 
   it('no listener is left: not on the signal that all invokes shared, the HTTP servers or the process', () => {
-    expect(report.after.listeners['the shared signal abort']).toBe(0);
-    expect(grown(report.before.listeners, report.after.listeners)).toEqual([]);
+    expect(after.listeners['the shared signal abort']).toBe(0);
+    expect(grown(before.listeners, after.listeners)).toEqual([]);
   });
 
   it('nobody listens to the streams of their handlers', () => {
@@ -70,7 +76,10 @@ describe(`after ${CLIENTS} clients that used everything and went in every way`, 
   });
 
   it('the heap is where it was', () => {
-    expect(report.after.heap - report.before.heap).toBeLessThan(FLAT_BYTES);
+    const growths = report.rounds.slice(1).map(({ heap }, index) => heap - (report.rounds[index]?.heap ?? 0));
+    expect(growths).toHaveLength(ROUNDS);
+    const [, median = Infinity] = growths.toSorted((a, b) => a - b);
+    expect(median, `grew by ${growths.join(', ')} bytes`).toBeLessThan(FLAT_BYTES);
   });
 });
 

@@ -83,16 +83,16 @@ export class WsClient {
     await this.closed;
   }
 
+  /** Rejects as well when the connection closes: nothing can come any more. */
   private waitFor(matches: Waiter['matches'], timeoutMs = WAIT_MS): Promise<ServerMessage> {
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
+      const fail = (why: string): void => {
+        clearTimeout(timer);
         this.waiters.delete(waiter);
-        reject(
-          new Error(
-            `no such message within ${timeoutMs} ms; received ${JSON.stringify(this.received.slice(-5))}`,
-          ),
-        );
-      }, timeoutMs);
+        const last = JSON.stringify(this.received.slice(-5)).slice(0, 300);
+        reject(new Error(`${why}; received ${this.received.length} messages, of which the last: ${last}`));
+      };
+      const timer = setTimeout(() => fail(`no such message within ${timeoutMs} ms`), timeoutMs);
       const waiter: Waiter = {
         matches,
         resolve: (message) => {
@@ -101,6 +101,7 @@ export class WsClient {
         },
       };
       this.waiters.add(waiter);
+      void this.closed.then(({ code, reason }) => fail(`the connection closed with ${code} ${reason}`));
     });
   }
 

@@ -24,9 +24,8 @@ import { type Footprint, footprint, type Watched } from './footprint.js';
 
 /** What the process tells its parent. */
 export interface LeakReport {
-  /** When the caches are warm, and when so many more clients have come and gone. */
-  readonly before: Footprint;
-  readonly after: Footprint;
+  /** When the caches are warm, and after each round of clients that came and went. */
+  readonly rounds: readonly Footprint[];
   /** When the apps are closed. */
   readonly closed: Footprint;
   readonly connections: number;
@@ -34,7 +33,7 @@ export interface LeakReport {
   readonly streamed: boolean;
 }
 
-const [WARM_UP = 0, CLIENTS = 0] = process.argv.slice(2).map(Number);
+const [WARM_UP = 0, ROUNDS = 0, CLIENTS = 0] = process.argv.slice(2).map(Number);
 /** Channels are kept for 1 s after their last member, and questions that nobody answered for their timeout. */
 const LINGER_MS = 1500;
 /** Commands of other servers are remembered for a minute, and so are the times of their heartbeats. */
@@ -158,15 +157,17 @@ async function settled(): Promise<Footprint> {
 }
 
 await churn(near, far, WARM_UP, shared.signal);
-const before = await settled();
-await churn(near, far, CLIENTS, shared.signal);
-const after = await settled();
+const rounds = [await settled()];
+while (rounds.length <= ROUNDS) {
+  await churn(near, far, CLIENTS, shared.signal);
+  rounds.push(await settled());
+}
 const connections = near.app.get(RedisBackplane).counters.connections;
 await Promise.all(servers.map(({ app }) => app.close()));
 // Handles that are closed are gone with the next turn.
 await delay(0);
 const closed = await footprint({ ...watched, roots: {} });
-const report: LeakReport = { before, after, closed, connections, streamed: streams.observed };
+const report: LeakReport = { rounds, closed, connections, streamed: streams.observed };
 process.send?.(report, () => {
   // From now on nothing may keep this process: it ends by itself, or not at all.
   process.removeAllListeners('disconnect');
