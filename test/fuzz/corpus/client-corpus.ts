@@ -67,6 +67,18 @@ async function message(target: FuzzTarget, protocol: ProtocolName, bytes: Buffer
   await answering(session);
 }
 
+/**
+ * How many bytes a server has more in use than before. V8 frees buffers on a thread of its own, late on a busy machine, so
+ * only what is still there after a while counts.
+ */
+async function keptSince(target: FuzzTarget, before: number): Promise<number> {
+  const deadline = performance.now() + PATIENCE_MS;
+  for (;;) {
+    const kept = (await target.memory(0)) - before;
+    if (kept <= KEPT_BYTES || performance.now() > deadline) return kept;
+  }
+}
+
 function repliesNested(protocol: ProtocolName, depth: number): FuzzCase[] {
   const value = encoded(random, protocol, lists(depth));
   return ['its own server', 'another server'].map((who, invoker) => ({
@@ -119,7 +131,7 @@ export const CLIENT_CORPUS: readonly FuzzCase[] = [
       const pings = repeated(8000, frame('x'.repeat(125), { opcode: OPCODE.ping }));
       for (let sent = 0; sent < PING_BYTES && !session.isClosed; sent += pings.length)
         await session.drained(pings);
-      const kept = (await target.memory(0)) - before;
+      const kept = await keptSince(target, before);
       await session.end(0);
       if (kept > KEPT_BYTES)
         throw new Violation(`the server keeps ${(kept / 2 ** 20).toFixed()} MiB for the client.`);
