@@ -1,16 +1,52 @@
-/** The rooms from the ground up. A room imports from itself and from those before it, never upwards. */
-const rooms = ['protocol', 'options', 'bus', 'routing', 'broadcast', 'adapter'];
+/**
+ * The rooms from the ground up: a room imports from itself and from the floors below it, never upwards. Rooms on one
+ * floor do not know each other.
+ */
+const floors = [
+  ['protocol'],
+  ['options'],
+  ['bus'],
+  ['routing', 'redis'],
+  ['broadcast'],
+  ['adapter'],
+  ['terminus'],
+];
+/** They work without Nest, and so can what is built on them alone. */
+const WITHOUT_NEST = ['protocol', 'options', 'bus', 'routing', 'redis'];
+
+const folder = (room) => `^lib/${room}/`;
 
 /** @type {import('dependency-cruiser').IConfiguration} */
 export default {
   forbidden: [
     { name: 'no-circles', severity: 'error', from: {}, to: { circular: true } },
-    ...rooms.map((room, floor) => ({
-      name: `no-arrow-up-from-${room}`,
+    ...floors.flatMap((rooms, floor) =>
+      rooms.map((room) => ({
+        name: `no-arrow-up-from-${room}`,
+        severity: 'error',
+        from: { path: folder(room) },
+        to: {
+          path: [
+            ...rooms.filter((other) => other !== room).map(folder),
+            ...floors.slice(floor + 1).flatMap((above) => above.map(folder)),
+            '^lib/[^/]+\\.ts$',
+          ],
+        },
+      })),
+    ),
+    {
+      name: 'redis-can-be-replaced',
+      comment: 'Only what wires the rooms together knows which transport there is.',
       severity: 'error',
-      from: { path: `^lib/${room}/` },
-      to: { path: [...rooms.slice(floor + 1).map((above) => `^lib/${above}/`), '^lib/[^/]+\\.ts$'] },
-    })),
+      from: { path: '^lib/[^/]+/', pathNot: folder('redis') },
+      to: { path: folder('redis') },
+    },
+    {
+      name: 'no-nest-in-the-lower-rooms',
+      severity: 'error',
+      from: { path: `^lib/(${WITHOUT_NEST.join('|')})/` },
+      to: { path: '(^|/)(@nestjs/|reflect-metadata)' },
+    },
   ],
   options: {
     doNotFollow: { path: 'node_modules' },

@@ -59,7 +59,7 @@ export {
 export type { BackplaneStatus } from './bus/status.js';
 export type { ConnectionFailure, ConnectionRestoration } from './bus/bus.js';
 export { BackplaneError, type ErrorStage } from './bus/bus.errors.js';
-export { RedisConnectError } from './bus/redis-connect.error.js';
+export { RedisConnectError } from './bus/transport.js';
 
 export { InvalidCloseError } from './broadcast/close-code.js';
 export { InvalidNameError } from './protocol/channel-names.js';

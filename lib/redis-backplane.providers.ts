@@ -8,7 +8,7 @@ import { type EdgeCounters, noEdgeCounts } from './broadcast/edge-counters.js';
 import { RedisBackplane } from './broadcast/redis-backplane.js';
 import { UnreachableUsers } from './broadcast/unreachable-users.js';
 import type { Bus } from './bus/bus.js';
-import { createBus } from './bus/create-bus.js';
+import { createBus } from './redis/create-bus.js';
 import type { RedisBackplaneOptions } from './options/redis-backplane-options.js';
 import { type ResolvedOptions, resolveOptions } from './options/resolve-options.js';
 import { ChannelNames } from './protocol/channel-names.js';

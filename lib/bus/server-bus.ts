@@ -12,12 +12,17 @@ import { Moves } from './moves.js';
 import { Outage } from './outage.js';
 import { Outbox } from './outbox.js';
 import { Peers } from './peers.js';
-import { RedisConnectError } from './redis-connect.error.js';
 import { type BackplaneStatus, type StatusFacts, decideStatus, sameStatus, whenSettled } from './status.js';
 import type { SubscriptionEvents } from './subscription-news.js';
 import { subscribeDenied, subscriptionRepaired, unsubscribeDenied } from './subscription-reports.js';
 import { Subscriptions } from './subscriptions.js';
-import { type LinkRole, PublishRefusedError, type Transport, type TransportEvents } from './transport.js';
+import {
+  type LinkRole,
+  PublishRefusedError,
+  RedisConnectError,
+  type Transport,
+  type TransportEvents,
+} from './transport.js';
 import { WallClock } from './wall-clock.js';
 
 const GOODBYE = encodeRecord(RecordKind.Goodbye, Buffer.alloc(0));

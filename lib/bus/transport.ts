@@ -69,3 +69,8 @@ export class PublishDeniedError extends PublishRefusedError {
 export class SubscriptionRefusedError extends Error {
   override readonly name = 'SubscriptionRefusedError';
 }
+
+/** Redis cannot be reached, for a reason that waiting does not fix. The message says what to do. */
+export class RedisConnectError extends Error {
+  override readonly name = 'RedisConnectError';
+}

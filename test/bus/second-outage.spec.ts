@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { RedisConnectError } from '../../lib/bus/redis-connect.error.js';
+import { RedisConnectError } from '../../lib/bus/transport.js';
 import { encodeRecord } from '../../lib/protocol/envelope.js';
 import { encodeHeartbeat } from '../../lib/protocol/heartbeat-record.js';
 import { RecordKind } from '../../lib/protocol/record-kind.js';

@@ -1,4 +1,4 @@
-import { hashSlot } from '../../lib/bus/cluster/hash-slot.js';
+import { hashSlot } from '../../lib/protocol/hash-slot.js';
 import type { ClusterNode } from '../support/redis-cluster.js';
 import { now } from './clock.js';
 import { untilBack } from './failover.js';

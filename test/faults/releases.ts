@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
 import type { Inbox } from '../../lib/bus/inbox.js';
-import type { RedisTransport } from '../../lib/bus/redis-transport.js';
+import type { RedisTransport } from '../../lib/redis/redis-transport.js';
 import type { ByteReader } from '../../lib/protocol/byte-reader.js';
 import type { ByteWriter } from '../../lib/protocol/byte-writer.js';
 import { importBuilt, methodsOf, replace } from './built-library.js';

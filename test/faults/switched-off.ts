@@ -10,7 +10,7 @@ import type { Inbox } from '../../lib/bus/inbox.js';
 import type { Moves } from '../../lib/bus/moves.js';
 import type { Outage } from '../../lib/bus/outage.js';
 import type { Peers } from '../../lib/bus/peers.js';
-import type { SentinelWatch } from '../../lib/bus/sentinel-watch.js';
+import type { SentinelWatch } from '../../lib/redis/sentinel-watch.js';
 import type { ServerBus } from '../../lib/bus/server-bus.js';
 import type { Subscriptions } from '../../lib/bus/subscriptions.js';
 import { importBuilt, methodsOf, replace, replaceGetter } from './built-library.js';

@@ -3,14 +3,8 @@ import { defineConfig } from 'vitest/config';
 
 /** The specs that decide about mutants: they run in this process, within milliseconds, on fakes and `memory:`. */
 const SPECS = ['protocol', 'options', 'routing', 'bus'].map((folder) => `test/${folder}/**/*.spec.ts`);
-/** These need a Redis server, and seconds for each mutant. */
-const ON_REDIS = [
-  'bus-contract',
-  'connection-factory',
-  'redis-faults',
-  'redis-permissions',
-  'sentinel-watch',
-].map((name) => `test/bus/${name}.spec.ts`);
+/** It needs a Redis server, and seconds for each mutant. */
+const ON_REDIS = ['test/bus/bus-contract.spec.ts'];
 
 export default defineConfig({
   root: fileURLToPath(new URL('../..', import.meta.url)),

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { mergeMap } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { allPartitions, partitionOf } from '../../lib/bus/cluster/partition.js';
-import { ShardedBus } from '../../lib/bus/cluster/sharded-bus.js';
+import { allPartitions, partitionOf } from '../../lib/bus/sharded/partition.js';
+import { ShardedBus } from '../../lib/bus/sharded/sharded-bus.js';
 import { MemoryTransport } from '../../lib/bus/memory-transport.js';
 import { ServerBus } from '../../lib/bus/server-bus.js';
 import { ChannelNames } from '../../lib/protocol/channel-names.js';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { ReplaySubject, firstValueFrom, take, timeout, toArray } from 'rxjs';
 import type { Bus } from '../../lib/bus/bus.js';
-import { createBus } from '../../lib/bus/create-bus.js';
+import { createBus } from '../../lib/redis/create-bus.js';
 import type { RedisBackplaneOptions } from '../../lib/options/redis-backplane-options.js';
 import { resolveOptions } from '../../lib/options/resolve-options.js';
 import { ChannelNames } from '../../lib/protocol/channel-names.js';

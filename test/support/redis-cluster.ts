@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { Redis } from 'ioredis';
-import { ownerOf, parseClusterNodes } from '../../lib/bus/cluster/cluster-view.js';
-import { SLOTS } from '../../lib/bus/cluster/hash-slot.js';
+import { ownerOf, parseClusterNodes } from '../../lib/redis/cluster/cluster-view.js';
+import { SLOTS } from '../../lib/protocol/hash-slot.js';
 import { type RedisOptions, type RedisServer, RedisStartError, startRedis } from './redis-server.js';
 
 const MASTERS = 3;

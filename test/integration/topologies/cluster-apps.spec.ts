@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { hashSlot } from '../../../lib/bus/cluster/hash-slot.js';
-import { allPartitions, partitionOf } from '../../../lib/bus/cluster/partition.js';
+import { hashSlot } from '../../../lib/protocol/hash-slot.js';
+import { allPartitions, partitionOf } from '../../../lib/bus/sharded/partition.js';
 import type { RedisBackplaneOptions } from '../../../lib/options/redis-backplane-options.js';
 import { ChannelNames } from '../../../lib/protocol/channel-names.js';
 import { MAX_CHANNELS } from '../../../lib/routing/addressing.js';

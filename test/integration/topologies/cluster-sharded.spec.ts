@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { allPartitions, partitionOf } from '../../../lib/bus/cluster/partition.js';
+import { allPartitions, partitionOf } from '../../../lib/bus/sharded/partition.js';
 import { describeBus } from '../../bus/bus-contract.js';
 import { BusFarm, type BusServer, record } from '../../support/bus-farm.js';
 import { BusTraffic } from '../../support/bus-traffic.js';

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { hashSlot } from '../../../lib/bus/cluster/hash-slot.js';
+import { hashSlot } from '../../../lib/protocol/hash-slot.js';
 import type { RedisBackplaneOptions } from '../../../lib/options/redis-backplane-options.js';
 import { describeBus } from '../../bus/bus-contract.js';
 import { BusFarm } from '../../support/bus-farm.js';

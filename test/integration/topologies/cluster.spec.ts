@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { hashSlot } from '../../../lib/bus/cluster/hash-slot.js';
+import { hashSlot } from '../../../lib/protocol/hash-slot.js';
 import { describeBus } from '../../bus/bus-contract.js';
 import { BusFarm, type BusServer } from '../../support/bus-farm.js';
 import { BusTraffic } from '../../support/bus-traffic.js';

@@ -1,6 +1,6 @@
 import { type AddressInfo, type Server, type Socket, connect, createServer } from 'node:net';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { OwnRedisClients } from '../../../lib/bus/redis-clients.js';
+import { OwnRedisClients } from '../../../lib/redis/redis-clients.js';
 import { BusFarm } from '../../support/bus-farm.js';
 import { watch } from '../../support/bus-watch.js';
 import { next } from '../../support/observe.js';

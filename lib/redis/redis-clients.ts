@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { Redis, type RedisOptions } from 'ioredis';
 import { InvalidOptionsError } from '../options/invalid-options.error.js';
 import type { RedisRole } from '../options/redis-backplane-options.js';
-import { batches } from './batches.js';
+import { batches } from '../bus/batches.js';
 import { DISCONNECT_TIMEOUT_MS, endClient } from './client-socket.js';
 import { CLASSIC } from './pub-sub-commands.js';
 import { type SentinelEvents, SentinelWatch } from './sentinel-watch.js';

@@ -4,7 +4,7 @@ import {
   SubscriptionRefusedError,
   type Transport,
   type TransportEvents,
-} from '../transport.js';
+} from '../../bus/transport.js';
 import { sameNode } from './cluster-view.js';
 import type { NodeLinks } from './node-links.js';
 import type { ShardMember, ShardNodes } from './shard-nodes.js';

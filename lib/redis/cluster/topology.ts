@@ -1,7 +1,8 @@
 import { Redis, type NatMap, type RedisOptions } from 'ioredis';
 import type { RedisNode } from '../../options/connection-plan.js';
 import { DISCONNECT_TIMEOUT_MS, endClient, hearErrors } from '../client-socket.js';
-import { RedisConnectError, explainConnectError } from '../redis-connect.error.js';
+import { RedisConnectError } from '../../bus/transport.js';
+import { explainConnectError } from '../explain-connect-error.js';
 import { isPermissionError, isReplyError } from '../permissions.js';
 import { type ClusterView, ownerOf, parseClusterNodes, sameNode } from './cluster-view.js';
 import { optionsFor } from './node-options.js';

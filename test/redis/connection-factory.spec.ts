@@ -1,7 +1,7 @@
 import { Redis, type RedisOptions } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { UserRedisClients } from '../../lib/bus/redis-clients.js';
-import { RedisTransport } from '../../lib/bus/redis-transport.js';
+import { UserRedisClients } from '../../lib/redis/redis-clients.js';
+import { RedisTransport } from '../../lib/redis/redis-transport.js';
 import type { TransportEvents } from '../../lib/bus/transport.js';
 import { settled } from '../support/fake-transport.js';
 

@@ -1,7 +1,4 @@
-/** Redis cannot be reached, for a reason that waiting does not fix. The message says what to do. */
-export class RedisConnectError extends Error {
-  override readonly name = 'RedisConnectError';
-}
+import { RedisConnectError } from '../bus/transport.js';
 
 const UNTRUSTED =
   "the certificate of Redis is not signed by an authority that is trusted here. Give the authority's own as redis: { tls: { ca } }, or to the process as NODE_EXTRA_CA_CERTS.";

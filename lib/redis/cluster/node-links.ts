@@ -4,8 +4,8 @@ import type { RedisRole } from '../../options/redis-backplane-options.js';
 import { SHARDED } from '../pub-sub-commands.js';
 import { OwnRedisClients } from '../redis-clients.js';
 import { RedisTransport } from '../redis-transport.js';
-import type { LinkRole, TransportEvents } from '../transport.js';
-import { decodeBundle, HeartbeatBundle, isHeartbeat } from './heartbeat-bundle.js';
+import type { LinkRole, TransportEvents } from '../../bus/transport.js';
+import { decodeBundle, HeartbeatBundle, isHeartbeat } from '../../bus/sharded/heartbeat-bundle.js';
 import { optionsFor } from './node-options.js';
 
 /** What the links of all nodes have in common. */

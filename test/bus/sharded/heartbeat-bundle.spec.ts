@@ -4,7 +4,7 @@ import {
   encodeBundle,
   HeartbeatBundle,
   isHeartbeat,
-} from '../../../lib/bus/cluster/heartbeat-bundle.js';
+} from '../../../lib/bus/sharded/heartbeat-bundle.js';
 import { encodeEnvelope, encodeRecord } from '../../../lib/protocol/envelope.js';
 import { encodeHeartbeat } from '../../../lib/protocol/heartbeat-record.js';
 import { RecordKind } from '../../../lib/protocol/record-kind.js';

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Home, type HomeEvents } from '../../../lib/bus/cluster/home.js';
-import { hashSlot } from '../../../lib/bus/cluster/hash-slot.js';
-import { type SlotOwners, TopologyError } from '../../../lib/bus/cluster/topology.js';
+import { Home, type HomeEvents } from '../../../lib/redis/cluster/home.js';
+import { hashSlot } from '../../../lib/protocol/hash-slot.js';
+import { type SlotOwners, TopologyError } from '../../../lib/redis/cluster/topology.js';
 
 const A = { host: 'a', port: 1 };
 const B = { host: 'b', port: 2 };

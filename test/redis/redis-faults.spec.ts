@@ -5,7 +5,7 @@ import { BusFarm } from '../support/bus-farm.js';
 import { inState, watch } from '../support/bus-watch.js';
 import { next } from '../support/observe.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
-import { describeOutages } from './outage-contract.js';
+import { describeOutages } from '../bus/outage-contract.js';
 
 describeOutages('through Redis', async () => {
   const redis = await startRedis();

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { SLOTS, hashSlot } from '../../../lib/bus/cluster/hash-slot.js';
-import { allPartitions, partitionOf, tagReader } from '../../../lib/bus/cluster/partition.js';
+import { SLOTS, hashSlot } from '../../../lib/protocol/hash-slot.js';
+import { allPartitions, partitionOf, tagReader } from '../../../lib/bus/sharded/partition.js';
 
 const partitions = allPartitions('app');
 

@@ -14,7 +14,7 @@ import {
   SubscriptionRefusedError,
   type Transport,
   type TransportEvents,
-} from './transport.js';
+} from '../bus/transport.js';
 
 /** Replies that mean "not now": the same publish can succeed later. Redis never takes what it answers in another way. */
 const TEMPORARY =

@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
 import { ChannelNames } from '../../protocol/channel-names.js';
-import { hashSlot } from './hash-slot.js';
+import { hashSlot } from '../../protocol/hash-slot.js';
 
 /**
  * One tag for each partition. Their slots are 1/12 of all slots apart, so any 2, 3, 4, 6 or 12 masters that share

@@ -1,8 +1,8 @@
 import { Subject } from 'rxjs';
 import { describe, expect, it, vi } from 'vitest';
 import type { ConnectionFailure, ConnectionRestoration, PeerView } from '../../../lib/bus/bus.js';
-import { ShardedOutage } from '../../../lib/bus/cluster/sharded-outage.js';
-import { ShardedPeers } from '../../../lib/bus/cluster/sharded-peers.js';
+import { ShardedOutage } from '../../../lib/bus/sharded/sharded-outage.js';
+import { ShardedPeers } from '../../../lib/bus/sharded/sharded-peers.js';
 import { type BackplaneStatus, worstStatus } from '../../../lib/bus/status.js';
 import { collect } from '../../support/observe.js';
 

@@ -1,9 +1,9 @@
 import type { Redis } from 'ioredis';
 import { hearErrors, ignoreErrors } from './client-socket.js';
 import { retryDelay } from './redis-clients.js';
-import { explainConnectError } from './redis-connect.error.js';
+import { explainConnectError } from './explain-connect-error.js';
 import type { Failover } from './sentinel-watch.js';
-import type { LinkRole, TransportEvents } from './transport.js';
+import type { LinkRole, TransportEvents } from '../bus/transport.js';
 
 /** How long a server that took the TCP connection may take to answer the handshake. */
 const HANDSHAKE_TIMEOUT_MS = 1000;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ownerOf, parseClusterNodes } from '../../../lib/bus/cluster/cluster-view.js';
+import { ownerOf, parseClusterNodes } from '../../../lib/redis/cluster/cluster-view.js';
 
 const ASKED = { host: '10.0.0.9', port: 7000 };
 

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type Failover, SentinelWatch } from '../../lib/bus/sentinel-watch.js';
+import { type Failover, SentinelWatch } from '../../lib/redis/sentinel-watch.js';
 import { RedisInspector } from '../support/redis-inspector.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { eventually } from '../support/observe.js';

@@ -1,6 +1,7 @@
 import { Redis, type RedisOptions } from 'ioredis';
 import { DISCONNECT_TIMEOUT_MS, endClient, hearErrors } from './client-socket.js';
-import { RedisConnectError, explainConnectError } from './redis-connect.error.js';
+import { RedisConnectError } from '../bus/transport.js';
+import { explainConnectError } from './explain-connect-error.js';
 
 const SWITCH = '+switch-master';
 const CONNECT_TIMEOUT_MS = 1000;

@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import type { Redis } from 'ioredis';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Deferred } from '../../lib/bus/deferred.js';
-import { RedisLink } from '../../lib/bus/redis-link.js';
+import { RedisLink } from '../../lib/redis/redis-link.js';
 import { settled } from '../support/fake-transport.js';
 
 const [A, B] = ['10.0.0.1:6379', '10.0.0.2:6379'];

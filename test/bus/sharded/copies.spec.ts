@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { Copies, encodeCopy } from '../../../lib/bus/cluster/copies.js';
+import { Copies, encodeCopy } from '../../../lib/bus/sharded/copies.js';
 import { MalformedBytesError } from '../../../lib/protocol/byte-reader.js';
 import { decodeEnvelope, encodeEnvelope } from '../../../lib/protocol/envelope.js';
 import { RecordKind } from '../../../lib/protocol/record-kind.js';

@@ -1,6 +1,6 @@
 import type { RedisNode } from '../../options/connection-plan.js';
 import { sameNode } from './cluster-view.js';
-import { hashSlot } from './hash-slot.js';
+import { hashSlot } from '../../protocol/hash-slot.js';
 import { type SlotOwners, TopologyError } from './topology.js';
 
 /** How often it is looked whether the home has moved; each time a little more or less, or a farm would ask as one. */

@@ -2,7 +2,7 @@ import type { RedisOptions } from 'ioredis';
 import type { ConnectionPlan } from '../../options/connection-plan.js';
 import { OwnRedisClients } from '../redis-clients.js';
 import { RedisTransport } from '../redis-transport.js';
-import type { Transport, TransportEvents } from '../transport.js';
+import type { Transport, TransportEvents } from '../../bus/transport.js';
 import { Home } from './home.js';
 import { nodeConnector } from './node-connector.js';
 import { Topology } from './topology.js';

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis';
 import { isPermissionError, isReplyError } from './permissions.js';
-import type { LinkRole, TransportEvents } from './transport.js';
+import type { LinkRole, TransportEvents } from '../bus/transport.js';
 
 /** Well below the few seconds after which a proxy may cut off a client that says nothing. */
 const PING_MS = 2000;

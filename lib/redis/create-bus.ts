@@ -1,18 +1,18 @@
 import { ChannelNames } from '../protocol/channel-names.js';
 import { newServerId } from '../protocol/connection-id.js';
 import type { ResolvedOptions } from '../options/resolve-options.js';
-import type { Bus } from './bus.js';
+import type { Bus } from '../bus/bus.js';
 import { HomeTransport } from './cluster/home-transport.js';
-import { allPartitions, heartbeatChannel, tagReader } from './cluster/partition.js';
+import { allPartitions, heartbeatChannel, tagReader } from '../bus/sharded/partition.js';
 import { PartitionTransport } from './cluster/partition-transport.js';
 import { ShardNodes } from './cluster/shard-nodes.js';
-import { ShardedBus } from './cluster/sharded-bus.js';
+import { ShardedBus } from '../bus/sharded/sharded-bus.js';
 import { Topology } from './cluster/topology.js';
-import { MemoryTransport } from './memory-transport.js';
+import { MemoryTransport } from '../bus/memory-transport.js';
 import { OwnRedisClients, UserRedisClients } from './redis-clients.js';
 import { RedisTransport } from './redis-transport.js';
-import { ServerBus } from './server-bus.js';
-import type { Transport } from './transport.js';
+import { ServerBus } from '../bus/server-bus.js';
+import type { Transport } from '../bus/transport.js';
 
 /** A bus that is not started yet, for a server that is new. */
 export function createBus(options: ResolvedOptions, channels: ChannelNames): Bus {

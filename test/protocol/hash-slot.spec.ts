@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { SLOTS, hashSlot } from '../../../lib/bus/cluster/hash-slot.js';
+import { SLOTS, hashSlot } from '../../lib/protocol/hash-slot.js';
 
 describe('the slot of a key', () => {
   // As a redis-server answers CLUSTER KEYSLOT.
