@@ -106,7 +106,8 @@ export class Inbox {
     this.count.unknownVersion++;
     // Someone sent a message, and this server cannot tell to whom. Redis took it after the last own one that came back.
     const { heardUntil } = this.hearing;
-    this.outage.missed({ channels: 'all', from: heardUntil, to: this.now(), certainty: 'known' });
+    // Its heartbeats cannot be read either, so they do not say how slow its publishes are.
+    this.outage.missed({ channels: 'all', from: heardUntil, to: this.now(), certainty: 'known' }, Infinity);
     const message = `Dropped an envelope of version ${why.version}: servers of different releases share this prefix.`;
     this.events.report(new BackplaneError('decode', message));
   }

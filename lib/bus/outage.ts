@@ -2,6 +2,11 @@ import { type Observable, Subject } from 'rxjs';
 import type { BusLoss, ConnectionFailure, ConnectionRestoration } from './bus.js';
 import type { LinkRole } from './transport.js';
 
+/** What is missed was emitted a little before Redis took it: at least this much … */
+const MIN_TRAVEL_MS = 50;
+/** … and at most this much, which is what the promise leaves room for. */
+const MAX_TRAVEL_MS = 1000;
+
 /** What is told of outages: one failure, one restoration, and the time in which this server was deaf. */
 export class Outage {
   private readonly failures = new Subject<ConnectionFailure>();
@@ -16,8 +21,8 @@ export class Outage {
 
   constructor(
     private readonly now: () => number,
-    /** How much earlier than Redis took it a message may have been emitted. */
-    private readonly travelMs: () => number,
+    /** How long the slowest publish of the other servers was under way lately. */
+    private readonly publishMs: () => number,
   ) {
     // Clients that connect before this server hears itself have missed what other servers sent.
     this.deafSince = now();
@@ -49,9 +54,13 @@ export class Outage {
     this.missed({ channels: 'all', from, to: now, certainty: 'possible' });
   }
 
-  /** @param loss from when Redis may have taken what was missed; it may have been emitted a little earlier */
-  missed(loss: BusLoss): void {
-    this.losses.next({ ...loss, from: loss.from - this.travelMs() });
+  /**
+   * @param loss from when Redis may have taken what was missed; it may have been emitted a little earlier
+   * @param publishMs how long its sender's publishes take; `Infinity` when nobody knows
+   */
+  missed(loss: BusLoss, publishMs = this.publishMs()): void {
+    const travelMs = Math.min(MAX_TRAVEL_MS, Math.max(MIN_TRAVEL_MS, publishMs));
+    this.losses.next({ ...loss, from: loss.from - travelMs });
   }
 
   close(): void {

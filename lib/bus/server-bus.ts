@@ -30,9 +30,6 @@ const GOODBYE = encodeRecord(RecordKind.Goodbye, Buffer.alloc(0));
 const GOODBYE_TIMEOUT_MS = 500;
 /** A SUBSCRIBE that has not been answered after this long will not be: the same as for an own message that should come back. */
 const SUBSCRIBE_DEADLINE_MS = 3000;
-/** What is missed was emitted a little before Redis took it: so much at least, and by no more than the promise leaves room for. */
-const MIN_TRAVEL_MS = 50;
-const MAX_TRAVEL_MS = 1000;
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -59,9 +56,7 @@ export class ServerBus implements Bus {
     echoed: false,
     denied: { count: 0, first: undefined },
   };
-  private readonly outage = new Outage(this.now, () =>
-    Math.min(MAX_TRAVEL_MS, Math.max(MIN_TRAVEL_MS, this.peers.publishMs)),
-  );
+  private readonly outage = new Outage(this.now, () => this.peers.publishMs);
   private channelsRestored = 0;
   private goodbye: Promise<void> | undefined;
   private closing: Promise<void> | undefined;

@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { ByteWriter } from '../../lib/protocol/byte-writer.js';
+import { encodeEnvelope } from '../../lib/protocol/envelope.js';
 import { decodeHeartbeat, encodeHeartbeat } from '../../lib/protocol/heartbeat-record.js';
+import { ofVersion } from '../support/envelopes.js';
 import { collect } from '../support/observe.js';
 import { RoutingServer } from '../support/routing-server.js';
 
@@ -61,6 +63,18 @@ describe('the window of a loss', () => {
     await pass(1000);
     beatOfPeer(60_000);
     expect(await reportedBefore()).toBeLessThanOrEqual(1000 + 1250);
+  });
+
+  it('of an envelope of another release begins a second earlier: what that server says of its publishes cannot be read', async () => {
+    await pass(1000);
+    const losses = collect(server.bus.loss$);
+    const lastOwn = server.bus.clock.earliest(performance.now()) - 250;
+    const envelope = ofVersion(encodeEnvelope('AbCdEfGhIj-_', 1, []), 129);
+    server.transport.says.message(envelope, Buffer.from(server.channels.servers));
+    expect(losses.values).toMatchObject([{ channels: 'all', certainty: 'known' }]);
+    const early = lastOwn - server.bus.clock.earliest(losses.values[0]?.from ?? Infinity);
+    expect(early).toBeGreaterThanOrEqual(1000 - 250);
+    expect(early).toBeLessThanOrEqual(2000);
   });
 
   it.each([
