@@ -63,7 +63,7 @@ export class RedisBackplane {
     const missed$ = bus.loss$.pipe(mergeMap((loss) => router.concerned(loss)));
     // A listener that emits what cannot be delivered causes the next of these losses.
     const losses$ = merge(missed$, oncePerTurn(router.undeliverable.losses$)).pipe(
-      map((loss) => toLoss(loss, dispatcher, bus.clock)),
+      map((loss) => toLoss(loss, dispatcher, bus.timeOfDay)),
     );
     this.status$ = this.guarded(bus.status$);
     this.connectionFailed$ = this.guarded(bus.connectionFailed$);

@@ -15,8 +15,15 @@ interface Check {
 }
 
 export interface AuditEvents {
+  /** Whether this server hears itself: otherwise nothing can come back. */
+  isHeard(): boolean;
   /** Publishes an envelope without records on this channel, now. */
   send(channel: string): { readonly number: number; readonly accepted: Promise<unknown> };
+}
+
+export interface AuditTurn {
+  readonly every: number;
+  readonly first: number;
 }
 
 /**
@@ -28,14 +35,25 @@ export class Audit {
   private readonly checks = new Map<string, Check>();
   /** Channels to check before the alert is over. */
   private alert = 0;
+  private beats = 0;
 
   constructor(
     private readonly subscriptions: Pick<Subscriptions, 'size' | 'nextSubscribed' | 'lost'>,
     private readonly now: () => number,
     private readonly events: AuditEvents,
+    /** Which heartbeats come with a check, because several buses of a server take turns. */
+    private readonly turn: AuditTurn = { every: 1, first: 0 },
   ) {}
 
-  /** Called once a second while this server hears itself. */
+  /** Called with each heartbeat. Checks behind the heartbeats of this turn of the loop, which may share a message. */
+  beat(): void {
+    if (this.beats++ % this.turn.every === this.turn.first)
+      setImmediate(() => {
+        if (this.events.isHeard()) this.next();
+      });
+  }
+
+  /** Checks the next channels. */
   next(): void {
     const count = this.alert > 0 ? ALERT_CHECKS : Math.ceil(this.subscriptions.size / ROUND_SECONDS);
     this.alert = Math.max(0, this.alert - count);

@@ -1,5 +1,6 @@
 import type { Observable } from 'rxjs';
 import type { BackplaneError } from './bus.errors.js';
+import type { Clock } from './clock.js';
 import type { BackplaneStatus } from './status.js';
 import type { LinkRole } from './transport.js';
 
@@ -11,8 +12,10 @@ export type Accepted = 'accepted';
  * at most once. The one seam to Redis: no caller asks what carries the bytes.
  */
 export interface Bus {
-  /** Tells the time of day of what the bus reports. */
-  readonly clock: TimeOfDay;
+  /** The time as the bus sees it, for what works beside it. */
+  readonly clock: Clock;
+  /** Converts the times that the bus reports. */
+  readonly timeOfDay: TimeOfDay;
   readonly serverId: string;
   readonly peers: PeerView;
   readonly status: BackplaneStatus;
@@ -63,7 +66,7 @@ export interface Bus {
   close(): Promise<void>;
 }
 
-/** Turns times of `performance.now()` into times of day, as `Date.now()` counts. */
+/** Converts times of {@link Clock.now} to the system time. */
 export interface TimeOfDay {
   /** The earliest that it may have been, where the clock has been set since then. */
   earliest(time: number): number;
@@ -112,7 +115,7 @@ export interface BusLoss {
   readonly channels: readonly string[] | 'all';
   /** The server whose messages they are; `undefined` for all. */
   readonly origin?: string;
-  /** When they were emitted, as `performance.now()` counts. */
+  /** When they were emitted, as {@link Clock.now} counts. */
   readonly from: number;
   readonly to: number;
   /** `known`: a message was missed; `possible`: whatever was published then was. */

@@ -1,3 +1,5 @@
+import type { Cancel, Clock } from './clock.js';
+
 /** How often a server publishes a heartbeat, which is also what it listens for itself. */
 export const HEARTBEAT_MS = 1000;
 /** An own message that has not come back after this long will not: the path is deaf. */
@@ -23,7 +25,7 @@ export interface HearingEvents {
  * heartbeat is the probe, so an idle server proves it once a second, and a busy one with every message.
  */
 export class Hearing {
-  private timer: NodeJS.Timeout | undefined;
+  private cancelLooks: Cancel | undefined;
   private lookedAt = 0;
   private beatAt = 0;
   private proving = false;
@@ -39,10 +41,10 @@ export class Hearing {
   private excusedMs = 0;
 
   constructor(
-    private readonly now: () => number,
+    private readonly clock: Pick<Clock, 'now' | 'every'>,
     private readonly events: HearingEvents,
   ) {
-    this.provenUntil = now();
+    this.provenUntil = clock.now();
   }
 
   /** Whatever Redis took before this time, on channels that were subscribed then, was heard. */
@@ -64,12 +66,12 @@ export class Hearing {
   }
 
   start(): void {
-    this.lookedAt = this.now();
-    this.timer = setInterval(() => this.look(), LOOK_MS);
+    this.lookedAt = this.clock.now();
+    this.cancelLooks = this.clock.every(LOOK_MS, () => this.look());
   }
 
   stop(): void {
-    clearInterval(this.timer);
+    this.cancelLooks?.();
     this.end();
   }
 
@@ -92,7 +94,7 @@ export class Hearing {
   sent(number: number): void {
     if (!this.proving) return;
     this.firstNumber ??= number;
-    const sentAt = this.now();
+    const sentAt = this.clock.now();
     const last = this.awaited.at(-1);
     if (!last || sentAt - last.sentAt >= SLOT_MS) this.awaited.push({ number, sentAt });
   }
@@ -104,7 +106,7 @@ export class Hearing {
     let oldest = this.awaited[0];
     while (oldest && number >= oldest.number) {
       this.prove(oldest.sentAt);
-      this.echoLagMs = this.now() - oldest.sentAt;
+      this.echoLagMs = this.clock.now() - oldest.sentAt;
       this.excusedMs = 0;
       this.awaited.shift();
       oldest = this.awaited[0];
@@ -119,12 +121,12 @@ export class Hearing {
   }
 
   private beat(): void {
-    this.beatAt = this.now();
+    this.beatAt = this.clock.now();
     this.events.beat();
   }
 
   private look(): void {
-    const now = this.now();
+    const now = this.clock.now();
     const late = now - this.lookedAt - LOOK_MS;
     this.lookedAt = now;
     const lateMs = late > LOOK_MS ? late : 0;

@@ -14,6 +14,7 @@ export class Outage {
   private readonly losses = new Subject<BusLoss>();
   private failedAt: number | undefined;
   private deafSince: number | undefined;
+  private channelsRestored = 0;
 
   readonly failed$: Observable<ConnectionFailure> = this.failures.asObservable();
   readonly restored$: Observable<ConnectionRestoration> = this.restorations.asObservable();
@@ -40,9 +41,16 @@ export class Outage {
     this.deafSince = Math.min(this.deafSince ?? heardUntil, heardUntil);
   }
 
+  /** So many channels are subscribed again. */
+  resubscribed(channels: number): void {
+    this.channelsRestored = channels;
+  }
+
   /** This server has heard itself: on channels that are subscribed, nothing is missed from now on. */
-  restored(channelsRestored: number): void {
+  restored(): void {
     const now = this.now();
+    const { channelsRestored } = this;
+    this.channelsRestored = 0;
     if (this.failedAt !== undefined) {
       const downMs = Math.round(now - this.failedAt);
       this.failedAt = undefined;

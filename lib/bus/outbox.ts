@@ -28,6 +28,8 @@ export class Outbox {
   private readonly inFlight = new Set<Parcel>();
   private inFlightBytes = 0;
   private number = 0;
+  /** Envelopes that Redis certainly did not take. */
+  private refused = 0;
   private readonly delay = new PublishDelay();
 
   constructor(
@@ -38,9 +40,12 @@ export class Outbox {
     private readonly timeoutMs: number,
     /** The envelope of this number is being handed to Redis. */
     private readonly onSent: (number: number) => void,
-    /** It was certainly not taken. */
-    private readonly onRefused: () => void,
   ) {}
+
+  /** Envelopes handed to Redis, without those that it certainly did not take. */
+  get published(): number {
+    return this.number - this.refused;
+  }
 
   /** Whether Redis keeps up: otherwise `publish` refuses. */
   get hasRoom(): boolean {
@@ -136,7 +141,7 @@ export class Outbox {
     const refused =
       failures.length === channels.length && failures.every((error) => error instanceof PublishRefusedError);
     // Refused on one channel and taken, or perhaps taken, on another: some may have it.
-    if (refused) this.onRefused();
+    if (refused) this.refused++;
     outcome.reject(refused ? failure : new Error(failure.message, { cause: failure }));
   }
 }

@@ -1,10 +1,12 @@
-import { BehaviorSubject, type Observable, Subject, firstValueFrom, race, timer } from 'rxjs';
+import { firstValueFrom, race } from 'rxjs';
 import type { ChannelNames } from '../protocol/channel-names.js';
 import { encodeRecord } from '../protocol/envelope.js';
 import { RecordKind } from '../protocol/record-kind.js';
-import { Audit } from './audit.js';
+import { Audit, type AuditTurn } from './audit.js';
 import type { Accepted, Bus, BusCounters, Pipe, RecordReceiver } from './bus.js';
 import { BackplaneError } from './bus.errors.js';
+import { type Clock, elapsed, systemClock } from './clock.js';
+import { ErrorReports } from './error-reports.js';
 import { Hearing } from './hearing.js';
 import { Heartbeats } from './heartbeats.js';
 import { Inbox } from './inbox.js';
@@ -12,7 +14,8 @@ import { Moves } from './moves.js';
 import { Outage } from './outage.js';
 import { Outbox } from './outbox.js';
 import { Peers } from './peers.js';
-import { type BackplaneStatus, type StatusFacts, decideStatus, sameStatus, whenSettled } from './status.js';
+import { type BackplaneStatus, whenSettled } from './status.js';
+import { StatusTracker } from './status-tracker.js';
 import type { SubscriptionEvents } from './subscription-news.js';
 import { subscribeDenied, subscriptionRepaired, unsubscribeDenied } from './subscription-reports.js';
 import { Subscriptions } from './subscriptions.js';
@@ -31,102 +34,89 @@ const GOODBYE_TIMEOUT_MS = 500;
 /** A SUBSCRIBE that has not been answered after this long will not be: the same as for an own message that should come back. */
 const SUBSCRIBE_DEADLINE_MS = 3000;
 
-type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+export interface ServerBusOptions {
+  /** How long Redis may take to answer a publish, in milliseconds. */
+  readonly publishTimeoutMs: number;
+  readonly clock?: Clock;
+  readonly audits?: AuditTurn;
+}
 
 /** The bus over any transport: puts numbers, subscriptions, hearing and status together. */
 export class ServerBus implements Bus {
-  private readonly now = (): number => performance.now();
-  private readonly statusSubject = new BehaviorSubject<BackplaneStatus>({ state: 'connecting' });
-  private readonly errors = new Subject<BackplaneError>();
+  private readonly tracker = new StatusTracker();
+  private readonly reports = new ErrorReports();
   private readonly subscriptions: Subscriptions;
   private readonly outbox: Outbox;
   private readonly heartbeats: Heartbeats;
   private readonly audit: Audit;
   private readonly hearing: Hearing;
   private readonly inbox: Inbox;
-  private readonly linksUp = new Set<LinkRole>();
-  private published = 0;
-  private beats = 0;
+  private readonly moves: Moves;
+  private readonly outage: Outage;
+  private readonly pipes: readonly [Pipe] = [{ isOpenFor: (ms) => this.isOpenFor(ms) }];
   private receive: RecordReceiver = () => undefined;
-  private facts: Mutable<StatusFacts> = {
-    closed: false,
-    linksUp: false,
-    retry: undefined,
-    subscribed: false,
-    echoed: false,
-    denied: { count: 0, first: undefined },
-  };
-  private readonly outage = new Outage(this.now, () => this.peers.publishMs);
-  private channelsRestored = 0;
   private goodbye: Promise<void> | undefined;
   private closing: Promise<void> | undefined;
-  /** What was told on `errors$` of the outage under way. */
-  private toldProblem: string | undefined;
-  /** Why heartbeats fail, as it was told on `errors$`. */
-  private toldBeatProblem: string | undefined;
 
-  readonly clock = new WallClock(this.now);
-  readonly peers = new Peers(this.now);
-  private readonly moves = new Moves(this.now);
-  private readonly pipes: readonly [Pipe] = [
-    {
-      isOpenFor: (ms) =>
-        !this.facts.closed &&
-        this.facts.linksUp &&
-        this.facts.echoed &&
-        this.outbox.hasRoom &&
-        this.peers.hasHeardFor(ms),
-    },
-  ];
-  readonly status$: Observable<BackplaneStatus> = this.statusSubject.asObservable();
-  readonly connectionFailed$ = this.outage.failed$;
-  readonly connectionRestored$ = this.outage.restored$;
-  readonly loss$ = this.outage.loss$;
-  readonly errors$: Observable<BackplaneError> = this.errors.asObservable();
+  readonly clock: Clock;
+  readonly timeOfDay: WallClock;
+  readonly peers: Peers;
+  readonly status$ = this.tracker.status$;
+  readonly errors$ = this.reports.errors$;
+  readonly connectionFailed$: Outage['failed$'];
+  readonly connectionRestored$: Outage['restored$'];
+  readonly loss$: Outage['loss$'];
 
   constructor(
     readonly serverId: string,
     private readonly channels: ChannelNames,
     private readonly transport: Transport,
-    publishTimeoutMs: number,
-    /** Which heartbeats come with a check of a subscription, where several buses of a server take turns. */
-    private readonly audits = { every: 1, first: 0 },
+    { publishTimeoutMs, clock = systemClock, audits }: ServerBusOptions,
   ) {
-    this.subscriptions = new Subscriptions(transport, this.subscriptionEvents, this.now);
-    this.audit = new Audit(this.subscriptions, this.now, {
-      send: (channel) => this.outbox.sendEmpty(channel),
-    });
-    this.heartbeats = new Heartbeats(this.now, {
+    const now = (): number => clock.now();
+    this.clock = clock;
+    this.timeOfDay = new WallClock(clock);
+    this.peers = new Peers(now);
+    this.moves = new Moves(now);
+    this.outage = new Outage(now, () => this.peers.publishMs);
+    this.connectionFailed$ = this.outage.failed$;
+    this.connectionRestored$ = this.outage.restored$;
+    this.loss$ = this.outage.loss$;
+    this.subscriptions = new Subscriptions(transport, this.subscriptionEvents, now);
+    this.outbox = new Outbox(serverId, transport, now, publishTimeoutMs, (number) =>
+      this.hearing.sent(number),
+    );
+    const auditEvents = {
+      isHeard: () => this.tracker.facts.echoed,
+      send: (channel: string) => this.outbox.sendEmpty(channel),
+    };
+    this.audit = new Audit(this.subscriptions, now, auditEvents, audits);
+    this.heartbeats = new Heartbeats(now, {
       publish: (record) => this.publish([channels.servers], record),
-      failed: (cause) => this.reportBeat(cause),
+      failed: (cause) => this.heartbeatFailed(cause),
       publishMs: () => this.outbox.takeDelay(),
       moves: () => this.moves.latest,
     });
-    this.hearing = new Hearing(this.now, {
+    this.hearing = new Hearing(clock, {
       beat: () => this.beat(),
       echoed: () => this.echoed(),
       deaf: (silentMs) => this.deaf(silentMs),
       look: (lateMs) => this.look(lateMs),
     });
-    this.inbox = new Inbox(serverId, this.now, this.peers, this.hearing, this.outage, {
+    this.inbox = new Inbox(serverId, now, this.peers, this.hearing, this.outage, {
       receive: (origin, kind, body) => this.receive(origin, kind, body),
       echo: (number, channel) => this.audit.heard(number, channel),
       rollCall: () => this.heartbeats.answerRollCall(),
-      report: (error) => this.report(error),
+      report: (error) => this.reports.report(error),
     });
-    const onSent = (number: number): void => {
-      this.published++;
-      this.hearing.sent(number);
-    };
-    this.outbox = new Outbox(serverId, transport, this.now, publishTimeoutMs, onSent, () => this.published--);
   }
 
   get status(): BackplaneStatus {
-    return this.statusSubject.value;
+    return this.tracker.status;
   }
 
   get counters(): BusCounters {
-    return { published: this.published, ...this.inbox.count };
+    return { published: this.outbox.published, ...this.inbox.count };
   }
 
   async start(receive: RecordReceiver): Promise<void> {
@@ -141,11 +131,11 @@ export class ServerBus implements Bus {
   }
 
   whenReady(timeoutMs: number): Promise<boolean> {
-    return whenSettled(this.status$, timeoutMs);
+    return whenSettled(this.status$, timeoutMs, this.clock);
   }
 
   publish(channels: readonly string[], record: Buffer): Promise<Accepted> {
-    if (this.facts.closed) return Promise.reject(new PublishRefusedError('the backplane is closed'));
+    if (this.tracker.facts.closed) return Promise.reject(new PublishRefusedError('the backplane is closed'));
     return this.outbox.publish(channels, record);
   }
 
@@ -174,36 +164,34 @@ export class ServerBus implements Bus {
     // Publishes go on timing out until the end.
     this.hearing.end();
     const goodbye = this.publish([this.channels.servers], GOODBYE).catch(() => undefined);
-    if (this.facts.linksUp) await firstValueFrom(race(goodbye, timer(GOODBYE_TIMEOUT_MS)));
+    if (this.tracker.facts.linksUp)
+      await firstValueFrom(race(goodbye, elapsed(this.clock, GOODBYE_TIMEOUT_MS)));
   }
 
   private async end(): Promise<void> {
     await this.sayGoodbye();
-    this.update({ closed: true });
+    this.tracker.update({ closed: true });
     await this.transport.close();
     this.hearing.stop();
     this.outbox.close();
-    this.subscriptions.linkLost(new Error('the backplane is closed'), this.now());
-    this.statusSubject.complete();
-    this.errors.complete();
+    this.subscriptions.linkLost(new Error('the backplane is closed'), this.clock.now());
+    this.tracker.close();
+    this.reports.close();
     this.outage.close();
     this.peers.close();
   }
 
   private readonly transportEvents: TransportEvents = {
     up: (link, node) => {
-      this.linksUp.add(link);
       if (link === 'publisher') this.moves.linkUp(node);
       if (link === 'subscriber') {
         this.peers.connected();
         void this.restore();
       }
-      const linksUp = this.linksUp.size === 2;
-      this.update({ linksUp, retry: linksUp ? undefined : this.facts.retry });
+      this.tracker.linkUp(link);
       this.prove();
     },
     down: (link, cause, trustedUntil = Infinity) => {
-      this.linksUp.delete(link);
       if (link === 'publisher') this.moves.linkLost();
       this.hearing.end();
       this.audit.reset();
@@ -216,18 +204,17 @@ export class ServerBus implements Bus {
         this.subscriptions.linkLost(cause, heardUntil);
       }
       this.failed(link, cause);
-      const subscribed = this.facts.subscribed && link !== 'subscriber';
-      this.update({ linksUp: false, echoed: false, subscribed, retry: { attempt: 1, nextDelayMs: 0 } });
+      this.tracker.linkDown(link);
     },
     retrying: (link, attempt, nextDelayMs, cause) => {
       this.failed(link, cause);
-      this.update({ retry: { attempt, nextDelayMs: Math.round(nextDelayMs) } });
+      this.tracker.update({ retry: { attempt, nextDelayMs: Math.round(nextDelayMs) } });
     },
     moved: (since) => {
       this.outage.deaf(since);
       this.heartbeats.skip();
     },
-    problem: (cause) => this.report(new BackplaneError('connect', cause.message, { cause })),
+    problem: (cause) => this.reports.report(new BackplaneError('connect', cause.message, { cause })),
     message: (bytes, channel) => {
       // A client that its owner uses for something else brings other messages, too.
       if (this.channels.owns(channel)) this.inbox.read(bytes, channel);
@@ -238,35 +225,29 @@ export class ServerBus implements Bus {
     const channels = await this.subscriptions.restore();
     // The link was lost again; the next one is restored by itself.
     if (channels === undefined) return;
-    this.channelsRestored = channels;
-    this.update({ subscribed: true, denied: this.subscriptions.denied });
+    this.outage.resubscribed(channels);
+    this.tracker.update({ subscribed: true, denied: this.subscriptions.denied });
     this.prove();
   }
 
   /** The last step to `ready`: with links up and channels subscribed, this server must hear itself. */
   private prove(): void {
-    if (!this.facts.linksUp || !this.facts.subscribed || this.goodbye) return;
+    const { linksUp, subscribed } = this.tracker.facts;
+    if (!linksUp || !subscribed || this.goodbye) return;
     this.inbox.expectAnyBeat();
     this.hearing.begin();
   }
 
   private beat(): void {
-    this.heartbeats.beat(!this.facts.echoed);
-    // Behind the heartbeats of this turn, which may be collected.
-    if (this.beats++ % this.audits.every === this.audits.first) setImmediate(() => this.checkSubscriptions());
-  }
-
-  private checkSubscriptions(): void {
-    if (this.facts.echoed) this.audit.next();
+    this.heartbeats.beat(!this.tracker.facts.echoed);
+    this.audit.beat();
   }
 
   private echoed(): void {
     this.peers.listen();
-    this.outage.restored(this.channelsRestored);
-    this.channelsRestored = 0;
-    this.toldProblem = undefined;
-    this.toldBeatProblem = undefined;
-    this.update({ echoed: true });
+    this.outage.restored();
+    this.reports.reset();
+    this.tracker.update({ echoed: true });
   }
 
   private deaf(silentMs: number): void {
@@ -278,7 +259,7 @@ export class ServerBus implements Bus {
   private look(lateMs: number): void {
     if (lateMs > 0) this.peers.excuse(lateMs);
     this.outbox.timeOut();
-    this.clock.look();
+    this.timeOfDay.look();
     this.peers.sweep();
     this.subscriptions.look(lateMs);
     const { unansweredMs } = this.subscriptions;
@@ -289,43 +270,34 @@ export class ServerBus implements Bus {
   }
 
   private readonly subscriptionEvents: SubscriptionEvents = {
-    refusedChanged: () => this.update({ denied: this.subscriptions.denied }),
-    denied: (channels, cause) => this.report(subscribeDenied(channels, cause)),
-    leaveDenied: (channels, cause) => this.report(unsubscribeDenied(channels, cause)),
+    refusedChanged: () => this.tracker.update({ denied: this.subscriptions.denied }),
+    denied: (channels, cause) => this.reports.report(subscribeDenied(channels, cause)),
+    leaveDenied: (channels, cause) => this.reports.report(unsubscribeDenied(channels, cause)),
     granted: (channels, deafSince) => this.missedOn(channels, deafSince),
     repaired: (channels, deafSince) => {
-      this.report(subscriptionRepaired(channels));
+      this.reports.report(subscriptionRepaired(channels));
       this.missedOn(channels, deafSince);
     },
   };
 
   private missedOn(channels: readonly string[], from: number): void {
-    this.outage.missed({ channels, from, to: this.now(), certainty: 'possible' });
+    this.outage.missed({ channels, from, to: this.clock.now(), certainty: 'possible' });
   }
 
   private failed(link: LinkRole, cause: Error): void {
-    if (this.facts.closed) return;
+    if (this.tracker.facts.closed) return;
     this.outage.failed(link, cause);
-    if (!(cause instanceof RedisConnectError) || cause.message === this.toldProblem) return;
-    this.toldProblem = cause.message;
-    this.report(new BackplaneError('connect', cause.message, { cause }));
+    if (cause instanceof RedisConnectError)
+      this.reports.reportOnce(new BackplaneError('connect', cause.message, { cause }));
   }
 
-  /** Once, and not each second, while they fail for the same reason. */
-  private reportBeat(cause: Error): void {
-    if (cause.message === this.toldBeatProblem) return;
-    this.toldBeatProblem = cause.message;
+  private heartbeatFailed(cause: Error): void {
     const message = `A heartbeat could not be published: ${cause.message}`;
-    this.report(new BackplaneError('publish', message, { cause }));
+    this.reports.reportOnce(new BackplaneError('publish', message, { cause }));
   }
 
-  private report(error: BackplaneError): void {
-    this.errors.next(error);
-  }
-
-  private update(change: Partial<StatusFacts>): void {
-    this.facts = { ...this.facts, ...change };
-    const status = decideStatus(this.facts);
-    if (!sameStatus(status, this.status)) this.statusSubject.next(status);
+  private isOpenFor(ms: number): boolean {
+    const { closed, linksUp, echoed } = this.tracker.facts;
+    return !closed && linksUp && echoed && this.outbox.hasRoom && this.peers.hasHeardFor(ms);
   }
 }

@@ -1,4 +1,5 @@
-import { type Observable, filter, firstValueFrom, map, race, timer } from 'rxjs';
+import { type Observable, filter, firstValueFrom, map, race } from 'rxjs';
+import { type Clock, elapsed } from './clock.js';
 import { andMore } from './subscription-reports.js';
 
 /**
@@ -64,12 +65,17 @@ export function worstStatus(statuses: readonly BackplaneStatus[]): BackplaneStat
 }
 
 /** Resolves with true once the status is `ready` or `degraded`, with false after `timeoutMs` or when closed. */
-export function whenSettled(status$: Observable<BackplaneStatus>, timeoutMs: number): Promise<boolean> {
+export function whenSettled(
+  status$: Observable<BackplaneStatus>,
+  timeoutMs: number,
+  clock: Clock,
+): Promise<boolean> {
   const settled = status$.pipe(
     filter(({ state }) => state === 'ready' || state === 'degraded' || state === 'closed'),
     map(({ state }) => state !== 'closed'),
   );
-  return firstValueFrom(race(settled, timer(timeoutMs).pipe(map(() => false))), { defaultValue: false });
+  const late = elapsed(clock, timeoutMs).pipe(map(() => false));
+  return firstValueFrom(race(settled, late), { defaultValue: false });
 }
 
 export function sameStatus(a: BackplaneStatus, b: BackplaneStatus): boolean {

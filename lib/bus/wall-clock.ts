@@ -1,4 +1,5 @@
 import type { TimeOfDay } from './bus.js';
+import type { Clock } from './clock.js';
 
 /** A difference between the two clocks that changes by less than this is drift, or the time between reading them. */
 const STEP_MS = 20;
@@ -21,18 +22,15 @@ export class WallClock implements TimeOfDay {
   private readonly steps: Step[] = [];
   private offset: number;
 
-  constructor(
-    private readonly now: () => number,
-    private readonly dateNow: () => number = () => Date.now(),
-  ) {
-    this.offset = dateNow() - now();
+  constructor(private readonly clock: Pick<Clock, 'now' | 'date'>) {
+    this.offset = clock.date() - clock.now();
   }
 
   /** To be called often: a step is noticed by the call after it. */
   look(): void {
-    const before = this.now();
-    const offset = this.dateNow() - before;
-    const now = this.now();
+    const before = this.clock.now();
+    const offset = this.clock.date() - before;
+    const now = this.clock.now();
     if (now - before > READING_MS || Math.abs(offset - this.offset) < STEP_MS) return;
     this.steps.push({ until: now, offset: this.offset });
     if (this.steps.length > KEPT) this.steps.shift();

@@ -20,7 +20,7 @@ export function createBus(options: ResolvedOptions, channels: ChannelNames): Bus
   const name = `backplane:${serverId}`;
   if (options.sharded) return createShardedBus(options, channels, serverId, name);
   const transport = createTransport(options, name, channels.pattern);
-  return new ServerBus(serverId, channels, transport, options.publishTimeoutMs);
+  return new ServerBus(serverId, channels, transport, { publishTimeoutMs: options.publishTimeoutMs });
 }
 
 function createShardedBus(
@@ -42,7 +42,8 @@ function createShardedBus(
   const shards = allPartitions(channelPrefix).map((partition, first, { length: every }) => {
     const transport = new PartitionTransport(partition.tag, partition.slot, nodes);
     const audits = { every, first };
-    return { partition, bus: new ServerBus(serverId, partition.names, transport, publishTimeoutMs, audits) };
+    const bus = new ServerBus(serverId, partition.names, transport, { publishTimeoutMs, audits });
+    return { partition, bus };
   });
   return new ShardedBus(serverId, channels, shards);
 }

@@ -1,5 +1,4 @@
 import type { Bus } from '../bus/bus.js';
-import { Deferred } from '../bus/deferred.js';
 import {
   type AskRecord,
   decodeAnswer,
@@ -15,19 +14,16 @@ import type { ClientProtocol } from '../protocol/client-protocol.js';
 import { MessageFrames } from '../protocol/message-frames.js';
 import { RecordKind } from '../protocol/record-kind.js';
 import type { Address } from '../protocol/target.js';
-import { channelsOf, namesConnectionsOnly, serversNamed, serversOf } from './addressing.js';
+import { serversOf } from './addressing.js';
 import { recipients } from './deliver.js';
 import { decodeAnswerPayload, encodeAnswerPayload } from './answer-payload.js';
 import { type Answer, type AnswerSender, HeldAsks } from './held-asks.js';
 import type { LocalConnection } from './local-connection.js';
 import { PendingAsk } from './pending-ask.js';
 import type { RecordReceiver } from './record-receiver.js';
-import { BackplaneClosedError, InvokeCanceledError } from './request.errors.js';
+import { InvokeCanceledError } from './request.errors.js';
+import type { Requests } from './requests.js';
 import type { Roster } from './roster.js';
-import { checkSize, closedError, publishError } from './routing.errors.js';
-
-/** "Every server" means every server heard within one heartbeat. By then every live server has sent one. */
-const FARM_VIEW_MS = 1000;
 
 /** What stands for the answer of a client that cannot be asked. */
 const UNASKABLE = "The question has no form in the client's protocol.";
@@ -45,17 +41,9 @@ interface Question {
   readonly frames: MessageFrames;
 }
 
-/** A question on its way to other servers: all of them, or those of the connections it names. */
-interface Parcel {
-  readonly farm: boolean;
-  readonly channels: readonly string[];
-  readonly record: Buffer;
-}
-
 /** Asks clients, wherever they are, and brings their answers back. */
 export class Asks {
   private number = 0;
-  private closed = false;
   private readonly pending = new Map<string, PendingAsk>();
   private readonly held = new HeldAsks();
 
@@ -64,6 +52,7 @@ export class Asks {
     private readonly channels: ChannelNames,
     private readonly protocols: readonly ClientProtocol[],
     private readonly roster: Roster,
+    private readonly requests: Requests,
     receiver: RecordReceiver,
   ) {
     receiver.on(RecordKind.Ask, (body, origin) => this.receive(decodeAsk(body), origin));
@@ -91,28 +80,18 @@ export class Asks {
     const id = `${this.bus.serverId}:${++this.number}`;
     const question: Question = { id, address, timeoutMs, frames: MessageFrames.of({ event, data, id }) };
     // What cannot be sent is refused before anybody is asked.
-    const parcel = local ? undefined : this.wrap(question);
-    if (parcel && this.closed) throw closedError();
+    const request = local ? undefined : this.requests.prepare(address, () => this.encode(question));
+    if (request) this.requests.checkOpen();
     const pending = new PendingAsk(this.bus.peers, serversOf(address, this.bus.serverId));
-    const { servers } = pending;
-    const canceled = new Deferred<never>();
-    const cancel = (): void => canceled.reject(new InvokeCanceledError(signal?.reason));
-    signal?.addEventListener('abort', cancel, { once: true });
-    const timeout = setTimeout(() => servers.end(), timeoutMs);
+    const options = { what: 'invoke', timeoutMs, isRepeatable: false, signal } as const;
     this.pending.set(id, pending);
     try {
       this.askOwn(question, pending);
-      const others = parcel && this.askOthers(question, parcel, pending);
-      // A Redis that takes the publish and does not answer holds nobody beyond the time.
-      await Promise.race([others, canceled.promise, servers.done]);
-      servers.expectNoMore();
-      await Promise.race([servers.done, canceled.promise]);
+      await this.requests.send(request, pending.servers, options);
       return pending;
     } finally {
-      clearTimeout(timeout);
-      signal?.removeEventListener('abort', cancel);
-      servers.end();
       this.pending.delete(id);
+      pending.servers.end();
     }
   }
 
@@ -125,21 +104,13 @@ export class Asks {
     this.held.disconnected(connection);
   }
 
-  /** Asks under way end with a BackplaneClosedError, and no other server is asked any more. */
+  /** No client's answer is waited for any more. */
   close(): void {
-    this.closed = true;
-    for (const { servers } of this.pending.values()) servers.end(new BackplaneClosedError('invoke'));
     this.held.close();
   }
 
-  /** @returns what the other servers concerned are sent; `undefined` when there are none */
-  private wrap({ id, address, frames, timeoutMs }: Question): Parcel | undefined {
-    const farm = !namesConnectionsOnly(address);
-    const channels = farm ? [this.channels.servers] : channelsOf(address, this.channels, this.bus.serverId);
-    if (channels.length === 0) return undefined;
-    const record = encodeAsk({ id, timeoutMs, address, payloads: frames.payloads(this.protocols) });
-    checkSize(record);
-    return { farm, channels, record };
+  private encode({ id, address, frames, timeoutMs }: Question): Buffer {
+    return encodeAsk({ id, timeoutMs, address, payloads: frames.payloads(this.protocols) });
   }
 
   private askOwn({ id, address, frames, timeoutMs }: Question, pending: PendingAsk): void {
@@ -155,20 +126,6 @@ export class Asks {
     this.hold(id, connections, timeoutMs, frames, (connection, answer) =>
       pending.answered(this.bus.serverId, connection.id, answer),
     );
-  }
-
-  private async askOthers(
-    { address }: Question,
-    { farm, channels, record }: Parcel,
-    { servers }: PendingAsk,
-  ): Promise<void> {
-    for (const server of serversNamed(address, this.bus.serverId)) servers.expect(server);
-    await this.bus.publish(channels, record).catch((cause: unknown) => {
-      throw publishError(0, cause);
-    });
-    if (!farm) return;
-    await servers.whenHeardFor(FARM_VIEW_MS);
-    for (const server of this.bus.peers.alive) servers.expect(server);
   }
 
   private receive({ id, timeoutMs, address, payloads }: AskRecord, origin: string): void {

@@ -1,4 +1,5 @@
 import type { Bus } from '../bus/bus.js';
+import type { Cancel } from '../bus/clock.js';
 import type { ChannelNames } from '../protocol/channel-names.js';
 import type { TargetRef } from '../protocol/target.js';
 
@@ -14,7 +15,7 @@ export interface PathTarget {
 interface Interest {
   readonly of: PathTarget;
   holders: number;
-  linger: NodeJS.Timeout | undefined;
+  cancelLinger: Cancel | undefined;
 }
 
 /** Which channels this server needs: the first holder wants a channel, the last one lets it go after a while. */
@@ -23,7 +24,7 @@ export class ChannelInterest {
   private closed = false;
 
   constructor(
-    private readonly bus: Pick<Bus, 'want' | 'unwant'>,
+    private readonly bus: Pick<Bus, 'want' | 'unwant' | 'clock'>,
     private readonly channels: ChannelNames,
   ) {}
 
@@ -42,9 +43,9 @@ export class ChannelInterest {
     const interest = this.interests.get(channel);
     if (interest) {
       interest.holders++;
-      clearTimeout(interest.linger);
+      interest.cancelLinger?.();
     } else {
-      this.interests.set(channel, { of, holders: 1, linger: undefined });
+      this.interests.set(channel, { of, holders: 1, cancelLinger: undefined });
     }
     return this.bus.want(channel);
   }
@@ -53,16 +54,16 @@ export class ChannelInterest {
     const channel = this.channels.target(path, target);
     const interest = this.interests.get(channel);
     if (!interest || --interest.holders > 0) return;
-    interest.linger = setTimeout(() => {
+    interest.cancelLinger = this.bus.clock.after(LINGER_MS, () => {
       this.interests.delete(channel);
       this.bus.unwant(channel);
-    }, LINGER_MS);
+    });
   }
 
   /** From now on, acquiring or releasing a channel starts no timer. */
   close(): void {
     this.closed = true;
-    for (const { linger } of this.interests.values()) clearTimeout(linger);
+    for (const { cancelLinger } of this.interests.values()) cancelLinger?.();
     this.interests.clear();
   }
 }

@@ -1,5 +1,4 @@
 import type { Bus } from '../bus/bus.js';
-import { PublishRefusedError } from '../bus/transport.js';
 import type { ChannelNames } from '../protocol/channel-names.js';
 import {
   type CommandAction,
@@ -13,44 +12,23 @@ import { serverOf } from '../protocol/connection-id.js';
 import { RecordKind } from '../protocol/record-kind.js';
 import type { Address } from '../protocol/target.js';
 import { messageOf } from '../protocol/thrown.js';
-import {
-  channelsOf,
-  channelsOfServers,
-  namedConnections,
-  namesConnectionsOnly,
-  serversNamed,
-  serversOf,
-} from './addressing.js';
+import { namedConnections, serversOf } from './addressing.js';
 import { recipients } from './deliver.js';
 import type { LocalConnection } from './local-connection.js';
 import type { RecordReceiver } from './record-receiver.js';
 import {
-  BackplaneClosedError,
   CommandFailedError,
   CommandTimeoutError,
   ConnectionClosedError,
   ConnectionNotFoundError,
   ServerLostError,
 } from './request.errors.js';
-import { checkSize, closedError, NotPublishedError } from './routing.errors.js';
+import type { Request, Requests } from './requests.js';
 import type { Roster } from './roster.js';
 import { ServerReplies } from './server-replies.js';
 
-/** A reply that is not there by then may be lost: the command is sent again, and is not done twice. */
-const REPEAT_MS = 1000;
-/** "Every server" means every server heard within one heartbeat. By then every live server has sent one. */
-const FARM_VIEW_MS = 1000;
 /** A reply is kept for so long after its command came last. Repetitions come each second, so none comes later. */
 const REMEMBER_MS = 60_000;
-
-/** A command on its way to other servers: all of them, or those of the connections that it names. */
-interface Request {
-  readonly number: number;
-  readonly address: Address;
-  readonly farm: boolean;
-  readonly channels: readonly string[];
-  readonly record: Buffer;
-}
 
 interface Done {
   /** When the command came last. */
@@ -61,7 +39,6 @@ interface Done {
 /** Joins, leaves and disconnects connections wherever they are, and tells that it is done. */
 export class Commands {
   private number = 0;
-  private closed = false;
   private readonly pending = new Map<number, ServerReplies<CommandReplyRecord>>();
   /** Commands of other servers by origin and number, in the order in which they came last: a repetition gets the same reply. */
   private readonly done = new Map<string, Done>();
@@ -70,6 +47,7 @@ export class Commands {
     private readonly bus: Bus,
     private readonly channels: ChannelNames,
     private readonly roster: Roster,
+    private readonly requests: Requests,
     receiver: RecordReceiver,
     /** How long a command waits for the servers concerned, in milliseconds. */
     private readonly timeoutMs: number,
@@ -85,13 +63,19 @@ export class Commands {
    * NotPublishedError, MessageTooLargeError (as rejections)
    */
   async run(address: Address, action: CommandAction, local: boolean): Promise<void> {
+    const number = ++this.number;
     // What cannot be sent is refused before anything is done.
-    const request = local ? undefined : this.wrap(address, action);
+    const request = local
+      ? undefined
+      : this.requests.prepare(address, () => encodeCommand({ number, address, action }));
     // What was here when the command began is not missing because of it.
     const notHere = this.notHere(address);
     const own = this.execute(address, action);
     // The others are asked whatever becomes of this server's own part.
-    const [ownOutcome, others] = await Promise.allSettled([own, request && this.askOthers(request)]);
+    const [ownOutcome, others] = await Promise.allSettled([
+      own,
+      request && this.runElsewhere(number, address, request),
+    ]);
     if (ownOutcome.status === 'rejected') throw ownOutcome.reason;
     if (others.status === 'rejected') throw others.reason;
     const malformed = namedConnections(address).filter((id) => serverOf(id) === undefined);
@@ -99,69 +83,18 @@ export class Commands {
     if (missing.length > 0) throw new ConnectionNotFoundError(missing);
   }
 
-  /** Commands under way end with a BackplaneClosedError, and no other server is asked any more. */
-  close(): void {
-    this.closed = true;
-    for (const replies of this.pending.values()) replies.end(new BackplaneClosedError('command'));
-  }
-
-  /** @returns what the other servers concerned are sent; `undefined` when there are none */
-  private wrap(address: Address, action: CommandAction): Request | undefined {
-    const farm = !namesConnectionsOnly(address);
-    const channels = farm ? [this.channels.servers] : channelsOf(address, this.channels, this.bus.serverId);
-    if (channels.length === 0) return undefined;
-    const number = ++this.number;
-    const record = encodeCommand({ number, address, action });
-    checkSize(record);
-    return { number, address, farm, channels, record };
-  }
-
   /** @returns ids that the address names and nobody has */
-  private async askOthers({ number, address, farm, channels, record }: Request): Promise<string[]> {
-    if (this.closed) throw closedError();
-    const replies = new ServerReplies<CommandReplyRecord>(
-      this.bus.peers,
-      serversOf(address, this.bus.serverId),
-    );
+  private async runElsewhere(number: number, address: Address, request: Request): Promise<string[]> {
+    const { peers, serverId } = this.bus;
+    const replies = new ServerReplies<CommandReplyRecord>(peers, serversOf(address, serverId));
+    const { timeoutMs } = this;
     this.pending.set(number, replies);
-    const timeout = setTimeout(() => replies.end(), this.timeoutMs);
-    const repeat = setInterval(() => this.repeat(record, replies.outstanding), REPEAT_MS);
     try {
-      // From now on, so that one that dies before Redis has taken the command is lost, and not one that never was.
-      for (const server of serversNamed(address, this.bus.serverId)) replies.expect(server);
-      // A Redis that takes the publish and does not answer holds nobody beyond the time.
-      await Promise.race([this.publish(channels, record), replies.done]);
-      void this.expectNoMore(replies, farm);
-      await replies.done;
-      return missingOf(address, replies, this.timeoutMs);
+      await this.requests.send(request, replies, { what: 'command', timeoutMs, isRepeatable: true });
     } finally {
-      clearTimeout(timeout);
-      clearInterval(repeat);
       this.pending.delete(number);
-      replies.end();
     }
-  }
-
-  private async expectNoMore(replies: ServerReplies<unknown>, farm: boolean): Promise<void> {
-    if (farm) {
-      await replies.whenHeardFor(FARM_VIEW_MS);
-      for (const server of this.bus.peers.alive) replies.expect(server);
-    }
-    replies.expectNoMore();
-  }
-
-  /** An outcome that is unknown is no failure: the command is repeated. */
-  private async publish(channels: readonly string[], record: Buffer): Promise<void> {
-    try {
-      await this.bus.publish(channels, record);
-    } catch (cause) {
-      if (cause instanceof PublishRefusedError) throw new NotPublishedError(0, cause);
-    }
-  }
-
-  private repeat(record: Buffer, servers: readonly string[]): void {
-    if (servers.length === 0) return;
-    this.bus.publish(channelsOfServers(servers, this.channels), record).catch(() => undefined);
+    return missingOf(address, replies, timeoutMs);
   }
 
   private receive(body: Buffer, origin: string): void {
@@ -171,7 +104,7 @@ export class Commands {
     const reply = this.done.get(key)?.reply ?? this.obey(command.number, command.address, command.action);
     // As the youngest one.
     this.done.delete(key);
-    this.done.set(key, { at: performance.now(), reply });
+    this.done.set(key, { at: this.bus.clock.now(), reply });
     void reply.then((record) =>
       this.bus.publish([this.channels.server(origin)], encodeCommandReply(record)).catch(() => undefined),
     );
@@ -211,7 +144,7 @@ export class Commands {
   }
 
   private forgetOld(): void {
-    const limit = performance.now() - REMEMBER_MS;
+    const limit = this.bus.clock.now() - REMEMBER_MS;
     for (const [key, { at }] of this.done) {
       if (at > limit) return;
       this.done.delete(key);

@@ -3,7 +3,7 @@ import { ALL, type TargetRef } from '../protocol/target.js';
 import type { PathMembers } from './path-members.js';
 import type { Roster } from './roster.js';
 
-/** What connections of one path may have missed. Times are as `performance.now()` counts. */
+/** What connections of one path may have missed. Times are as the bus's clock counts. */
 export interface RoutedLoss extends Omit<BusLoss, 'channels'> {
   readonly path: string;
   readonly targets: readonly TargetRef[];

@@ -13,6 +13,7 @@ import { Emitter } from './emitter.js';
 import { lossesOf, type RoutedLoss } from './losses.js';
 import type { LocalConnection } from './local-connection.js';
 import { RecordReceiver } from './record-receiver.js';
+import { Requests } from './requests.js';
 import { Roster } from './roster.js';
 import { Undeliverable } from './undeliverable.js';
 
@@ -30,6 +31,7 @@ export class Router {
   readonly commands: Commands;
   readonly asks: Asks;
   readonly undeliverable: Undeliverable;
+  private readonly requests: Requests;
   private readonly policy: OutagePolicy;
   private readonly receiver = new RecordReceiver();
   private readonly givenUp = new GivenUpReport((error) => this.receiver.report(error));
@@ -38,7 +40,7 @@ export class Router {
 
   constructor(bus: Bus, channels: ChannelNames, { protocols, outage, commandTimeoutMs }: RouterOptions) {
     this.policy = createOutagePolicy(outage, bus, (messages, reason) => this.givenUp.add(messages, reason));
-    this.undeliverable = new Undeliverable((error) => this.receiver.report(error));
+    this.undeliverable = new Undeliverable(bus.clock, (error) => this.receiver.report(error));
     this.roster = new Roster(bus, channels, this.policy.keepsMemberships);
     this.emitter = new Emitter(
       bus,
@@ -49,8 +51,9 @@ export class Router {
       this.receiver,
       this.undeliverable.add,
     );
-    this.commands = new Commands(bus, channels, this.roster, this.receiver, commandTimeoutMs);
-    this.asks = new Asks(bus, channels, protocols, this.roster, this.receiver);
+    this.requests = new Requests(bus, channels);
+    this.commands = new Commands(bus, channels, this.roster, this.requests, this.receiver, commandTimeoutMs);
+    this.asks = new Asks(bus, channels, protocols, this.roster, this.requests, this.receiver);
   }
 
   /** What other servers publish. Never throws. */
@@ -72,7 +75,7 @@ export class Router {
     this.policy.close();
     this.givenUp.flush();
     this.roster.close();
-    this.commands.close();
+    this.requests.close();
     this.asks.close();
     this.undeliverable.close();
     this.receiver.close();

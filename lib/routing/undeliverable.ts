@@ -1,5 +1,6 @@
 import { type Observable, Subject } from 'rxjs';
 import { BackplaneError } from '../bus/bus.errors.js';
+import type { Clock } from '../bus/clock.js';
 import type { TargetRef } from '../protocol/target.js';
 import type { OnUndeliverable } from './deliver.js';
 import type { LocalConnection } from './local-connection.js';
@@ -16,7 +17,10 @@ export class Undeliverable {
 
   readonly losses$: Observable<RoutedLoss> = this.losses.asObservable();
 
-  constructor(private readonly report: (error: BackplaneError) => void) {}
+  constructor(
+    private readonly clock: Pick<Clock, 'now'>,
+    private readonly report: (error: BackplaneError) => void,
+  ) {}
 
   /** Reports once for each message, however many connections it concerns. */
   readonly add: OnUndeliverable = ({ path, targets }, connections) => {
@@ -24,7 +28,7 @@ export class Undeliverable {
     const names = [...new Set(connections.map(({ protocol }) => protocol.name))].join(', ');
     const message = `${connections.length} connections of ${path} did not get a message, because ${names} cannot carry its data.`;
     this.report(new BackplaneError('deliver', message));
-    const now = performance.now();
+    const now = this.clock.now();
     this.losses.next({
       path,
       targets: connections.length > MAX_CONNECTIONS ? targets : connections.map(toTarget),

@@ -8,6 +8,7 @@ import type { Target } from '../../lib/broadcast/target.js';
 import type { BackplaneError } from '../../lib/bus/bus.errors.js';
 import { RedisBackplaneModule } from '../../lib/redis-backplane.module.js';
 import { ALL, type TargetRef } from '../../lib/protocol/target.js';
+import { systemClock } from '../../lib/bus/clock.js';
 import { WallClock } from '../../lib/bus/wall-clock.js';
 import { Dispatcher } from '../../lib/broadcast/dispatcher.js';
 import type { ChatServer } from '../support/chat-app.js';
@@ -87,7 +88,7 @@ describe('the connections that a loss affects', () => {
     const loss = { path: '/chat', targets, from: 0, to: 1, certainty: 'possible' as const };
     return {
       server,
-      target: toLoss(loss, server.app.get(Dispatcher), new WallClock(() => performance.now())).affected,
+      target: toLoss(loss, server.app.get(Dispatcher), new WallClock(systemClock)).affected,
     };
   }
 

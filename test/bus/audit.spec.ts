@@ -28,6 +28,7 @@ beforeEach(() => {
     lost: (channel: string) => lost.push(channel) > 0,
   };
   audit = new Audit(subscriptions, () => 1000, {
+    isHeard: () => true,
     send: () => {
       const outcome = new Deferred<unknown>();
       accepted.push(outcome);

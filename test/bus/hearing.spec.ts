@@ -1,6 +1,8 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Hearing } from '../../lib/bus/hearing.js';
+import { ManualClock } from '../support/manual-clock.js';
 
+let clock: ManualClock;
 let stoodStill: number;
 let number: number;
 let log: string[];
@@ -8,13 +10,13 @@ let looks: number[];
 let hearing: Hearing;
 
 beforeEach(() => {
-  vi.useFakeTimers();
+  clock = new ManualClock();
   stoodStill = 0;
   number = 0;
   log = [];
   looks = [];
-  const start = Date.now();
-  hearing = new Hearing(() => Date.now() - start + stoodStill, {
+  const timers = { now: () => clock.now() + stoodStill, every: clock.every.bind(clock) };
+  hearing = new Hearing(timers, {
     beat: () => {
       log.push('beat');
       hearing.sent(++number);
@@ -28,13 +30,12 @@ beforeEach(() => {
 
 afterEach(() => {
   hearing.stop();
-  vi.useRealTimers();
 });
 
 /** Time in which everything sent comes back at once. */
 function passHearing(ms: number): void {
   for (let passed = 0; passed < ms; passed += 250) {
-    vi.advanceTimersByTime(250);
+    clock.advance(250);
     hearing.echo(number);
   }
 }
@@ -43,7 +44,7 @@ const count = (entry: string): number => log.filter((each) => each === entry).le
 
 describe('a heartbeat', () => {
   it('is published at once when hearing begins, and not before', () => {
-    vi.advanceTimersByTime(10_000);
+    clock.advance(10_000);
     expect(log).toEqual([]);
     hearing.begin();
     expect(log).toEqual(['beat']);
@@ -58,7 +59,7 @@ describe('a heartbeat', () => {
 
   it('is published for others also while nothing comes back, up to the deadline', () => {
     hearing.begin();
-    vi.advanceTimersByTime(3000);
+    clock.advance(3000);
     expect(log).toEqual(['beat', 'beat', 'beat', 'beat']);
   });
 });
@@ -93,9 +94,9 @@ describe('the echo', () => {
 describe('deafness', () => {
   it('is told when nothing came back for more than three seconds, not earlier', () => {
     hearing.begin();
-    vi.advanceTimersByTime(3000);
+    clock.advance(3000);
     expect(log).not.toContainEqual(expect.stringMatching('deaf'));
-    vi.advanceTimersByTime(250);
+    clock.advance(250);
     expect(log.at(-1)).toBe('deaf 3250');
   });
 
@@ -103,7 +104,7 @@ describe('deafness', () => {
     hearing.begin();
     for (let second = 0; second < 60; second++) {
       for (let message = 0; message < 10; message++) hearing.sent(++number);
-      vi.advanceTimersByTime(1000);
+      clock.advance(1000);
       // Two seconds late, but they come.
       hearing.echo(number - 20);
     }
@@ -114,9 +115,9 @@ describe('deafness', () => {
     hearing.begin();
     hearing.echo(number);
     hearing.sent(100);
-    vi.advanceTimersByTime(2000);
+    clock.advance(2000);
     hearing.echo(50);
-    vi.advanceTimersByTime(1250);
+    clock.advance(1250);
     expect(log.at(-1)).toBe('deaf 3250');
   });
 
@@ -124,9 +125,9 @@ describe('deafness', () => {
     hearing.begin();
     hearing.echo(number);
     hearing.sent(100);
-    vi.advanceTimersByTime(2900);
+    clock.advance(2900);
     hearing.echo(101);
-    vi.advanceTimersByTime(2500);
+    clock.advance(2500);
     expect(log).not.toContainEqual(expect.stringMatching('deaf'));
   });
 
@@ -134,16 +135,16 @@ describe('deafness', () => {
     hearing.begin();
     hearing.end();
     hearing.sent(++number);
-    vi.advanceTimersByTime(60_000);
+    clock.advance(60_000);
     expect(log).toEqual(['beat']);
   });
 
   it('is counted anew when hearing begins anew', () => {
     hearing.begin();
-    vi.advanceTimersByTime(2500);
+    clock.advance(2500);
     hearing.end();
     hearing.begin();
-    vi.advanceTimersByTime(3000);
+    clock.advance(3000);
     expect(log).not.toContainEqual(expect.stringMatching('deaf'));
   });
 });
@@ -153,7 +154,7 @@ describe('heardUntil', () => {
     hearing.begin();
     hearing.echo(number);
     for (let message = 0; message < 10; message++) {
-      vi.advanceTimersByTime(37);
+      clock.advance(37);
       hearing.sent(++number);
     }
     const first = number - 9;
@@ -166,30 +167,30 @@ describe('heardUntil', () => {
     hearing.begin();
     hearing.echo(number);
     const { heardUntil } = hearing;
-    vi.advanceTimersByTime(2000);
+    clock.advance(2000);
     hearing.end();
     hearing.begin();
-    vi.advanceTimersByTime(2000);
+    clock.advance(2000);
     expect(hearing.heardUntil).toBe(heardUntil);
   });
 });
 
 describe('the look', () => {
   it('comes four times a second, also without links, and is not late', () => {
-    vi.advanceTimersByTime(10_000);
+    clock.advance(10_000);
     expect(looks).toEqual(Array(40).fill(0));
   });
 
   it('tells how long this process stood still, which is not taken for deafness', () => {
     hearing.begin();
-    vi.advanceTimersByTime(1000);
+    clock.advance(1000);
     stoodStill = 20_000;
-    vi.advanceTimersByTime(250);
+    clock.advance(250);
     expect(looks.at(-1)).toBe(20_000);
     expect(log).not.toContainEqual(expect.stringMatching('deaf'));
-    vi.advanceTimersByTime(1750);
+    clock.advance(1750);
     expect(log).not.toContainEqual(expect.stringMatching('deaf'));
-    vi.advanceTimersByTime(250);
+    clock.advance(250);
     expect(log.at(-1)).toMatch('deaf');
   });
 
@@ -197,15 +198,15 @@ describe('the look', () => {
     hearing.begin();
     hearing.echo(number);
     stoodStill = 20_000;
-    vi.advanceTimersByTime(250);
+    clock.advance(250);
     expect(log.at(-1)).toBe('beat');
-    vi.advanceTimersByTime(3250);
+    clock.advance(3250);
     expect(log.at(-1)).toMatch('deaf');
   });
 
   it('takes no notice of a timer that is a little late', () => {
     stoodStill = 200;
-    vi.advanceTimersByTime(250);
+    clock.advance(250);
     expect(looks).toEqual([0]);
   });
 });
@@ -213,10 +214,10 @@ describe('the look', () => {
 it('after stop nothing is told any more', () => {
   hearing.begin();
   hearing.stop();
-  vi.advanceTimersByTime(60_000);
+  clock.advance(60_000);
   expect(log).toEqual(['beat']);
   expect(looks).toEqual([]);
-  expect(vi.getTimerCount()).toBe(0);
+  expect(clock.timerCount).toBe(0);
 });
 
 describe('the last moment that was heard', () => {
@@ -225,7 +226,7 @@ describe('the last moment that was heard', () => {
     hearing.echo(number);
     passHearing(1000);
     const proven = hearing.heardUntil;
-    vi.advanceTimersByTime(2000);
+    clock.advance(2000);
     expect(hearing.heardUntil).toBe(proven);
   });
 

@@ -1,29 +1,28 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { ByteWriter } from '../../lib/protocol/byte-writer.js';
 import { encodeEnvelope } from '../../lib/protocol/envelope.js';
 import { decodeHeartbeat, encodeHeartbeat } from '../../lib/protocol/heartbeat-record.js';
 import { ofVersion } from '../support/envelopes.js';
 import { collect } from '../support/observe.js';
+import { ManualClock } from '../support/manual-clock.js';
 import { RoutingServer } from '../support/routing-server.js';
 
 const HOUR = 3_600_000;
 const EMPTY = Buffer.alloc(0);
 
+let clock: ManualClock;
 let server: RoutingServer;
 
 beforeEach(async () => {
-  vi.useFakeTimers({
-    toFake: ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval', 'performance', 'Date'],
-  });
-  server = await new RoutingServer().start();
+  clock = new ManualClock();
+  server = await new RoutingServer({ policy: 'reject' }, clock).start();
   return () => server.close();
 });
-afterEach(() => vi.useRealTimers());
 
 /** Time passes in looks of the bus; Redis brings back what this server publishes. */
 async function pass(ms: number): Promise<void> {
   for (let passed = 0; passed < ms; passed += 250) {
-    vi.advanceTimersByTime(250);
+    clock.advance(250);
     await server.flushed();
     server.echo();
   }
@@ -32,15 +31,15 @@ async function pass(ms: number): Promise<void> {
 /** How long before the link was lost the report of it begins. */
 async function reportedBefore(): Promise<number> {
   const losses = collect(server.bus.loss$);
-  const lostAt = Date.now();
+  const lostAt = clock.date();
   server.down();
   await server.up();
   expect(losses.values).toHaveLength(1);
-  return lostAt - server.bus.clock.earliest(losses.values[0]?.from ?? Infinity);
+  return lostAt - server.bus.timeOfDay.earliest(losses.values[0]?.from ?? Infinity);
 }
 
 const beatOfPeer = (publishMs: number): void =>
-  server.hears(encodeHeartbeat({ number: 1, sentAt: performance.now(), publishMs }));
+  server.hears(encodeHeartbeat({ number: 1, sentAt: clock.now(), publishMs }));
 
 describe('the window of a loss', () => {
   it('begins as much earlier as the slowest publish of a peer was under way', async () => {
@@ -68,11 +67,11 @@ describe('the window of a loss', () => {
   it('of an envelope of another release begins a second earlier: what that server says of its publishes cannot be read', async () => {
     await pass(1000);
     const losses = collect(server.bus.loss$);
-    const lastOwn = server.bus.clock.earliest(performance.now()) - 250;
+    const lastOwn = server.bus.timeOfDay.earliest(clock.now()) - 250;
     const envelope = ofVersion(encodeEnvelope('AbCdEfGhIj-_', 1, []), 129);
     server.transport.says.message(envelope, Buffer.from(server.channels.servers));
     expect(losses.values).toMatchObject([{ channels: 'all', certainty: 'known' }]);
-    const early = lastOwn - server.bus.clock.earliest(losses.values[0]?.from ?? Infinity);
+    const early = lastOwn - server.bus.timeOfDay.earliest(losses.values[0]?.from ?? Infinity);
     expect(early).toBeGreaterThanOrEqual(1000 - 250);
     expect(early).toBeLessThanOrEqual(2000);
   });
@@ -82,7 +81,7 @@ describe('the window of a loss', () => {
     ['back', -HOUR],
   ])('is told in times of day after the clock was set %s', async (_where, step) => {
     await pass(1000);
-    vi.setSystemTime(Date.now() + step);
+    clock.setDate(clock.date() + step);
     await pass(1000);
     const early = await reportedBefore();
     expect(early).toBeGreaterThanOrEqual(0);
@@ -92,13 +91,13 @@ describe('the window of a loss', () => {
   it('reaches back to before the machine slept, when it was lost meanwhile', async () => {
     await pass(1000);
     const losses = collect(server.bus.loss$);
-    const asleepAt = Date.now();
-    vi.setSystemTime(Date.now() + 8 * HOUR);
+    const asleepAt = clock.date();
+    clock.setDate(clock.date() + 8 * HOUR);
     server.down();
     await server.up();
     const { from = Infinity, to = 0 } = losses.values[0] ?? {};
-    expect(server.bus.clock.earliest(from)).toBeLessThanOrEqual(asleepAt);
-    expect(server.bus.clock.recent(to)).toBeGreaterThanOrEqual(asleepAt + 8 * HOUR);
+    expect(server.bus.timeOfDay.earliest(from)).toBeLessThanOrEqual(asleepAt);
+    expect(server.bus.timeOfDay.recent(to)).toBeGreaterThanOrEqual(asleepAt + 8 * HOUR);
   });
 });
 

@@ -23,7 +23,7 @@ let number: number;
 beforeEach(async () => {
   transport = new ScriptedTransport();
   number = 0;
-  bus = new ServerBus(SERVER_ID, new ChannelNames('app'), transport, 5000);
+  bus = new ServerBus(SERVER_ID, new ChannelNames('app'), transport, { publishTimeoutMs: 5000 });
   await bus.start(() => undefined);
   return () => {
     transport.held?.resolve();

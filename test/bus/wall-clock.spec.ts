@@ -11,10 +11,7 @@ let clock: WallClock;
 beforeEach(() => {
   now = 1000;
   date = EPOCH;
-  clock = new WallClock(
-    () => now,
-    () => date,
-  );
+  clock = new WallClock({ now: () => now, date: () => date });
 });
 
 function pass(ms: number): void {

@@ -76,7 +76,7 @@ class ShardedServer {
     const shards = allPartitions(prefix).map((partition, index) => {
       const transport = new MemoryTransport(`${prefix}${index}`);
       this.transports.push(transport);
-      const bus = new ServerBus(this.serverId, partition.names, transport, 5000);
+      const bus = new ServerBus(this.serverId, partition.names, transport, { publishTimeoutMs: 5000 });
       return { partition, bus };
     });
     this.bus = new ShardedBus(this.serverId, this.channels, shards);

@@ -1,3 +1,4 @@
+import { type Clock, systemClock } from '../../lib/bus/clock.js';
 import { ServerBus } from '../../lib/bus/server-bus.js';
 import type { ResolvedOutage } from '../../lib/options/resolve-options.js';
 import { ChannelNames } from '../../lib/protocol/channel-names.js';
@@ -34,11 +35,13 @@ export interface Client {
 export class RoutingServer {
   readonly channels = new ChannelNames('app');
   readonly transport = new ScriptedTransport();
-  readonly bus = new ServerBus(SERVER_ID, this.channels, this.transport, 5000);
+  readonly bus: ServerBus;
   readonly router: Router;
   private peerNumber = 0;
 
-  constructor(outage: ResolvedOutage = { policy: 'reject' }) {
+  constructor(outage: ResolvedOutage = { policy: 'reject' }, clock: Clock = systemClock) {
+    const options = { publishTimeoutMs: 5000, clock };
+    this.bus = new ServerBus(SERVER_ID, this.channels, this.transport, options);
     this.router = new Router(this.bus, this.channels, {
       protocols: [jsonProtocol],
       outage,

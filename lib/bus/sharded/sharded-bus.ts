@@ -3,6 +3,7 @@ import type { ChannelNames } from '../../protocol/channel-names.js';
 import { RecordKind } from '../../protocol/record-kind.js';
 import type { Accepted, Bus, BusCounters, BusLoss, Pipe, RecordReceiver, TimeOfDay } from '../bus.js';
 import { type BackplaneError, NotSubscribedError } from '../bus.errors.js';
+import type { Clock } from '../clock.js';
 import { type BackplaneStatus, sameStatus, whenSettled, worstStatus } from '../status.js';
 import { PublishRefusedError } from '../transport.js';
 import { Copies, encodeCopy } from './copies.js';
@@ -21,17 +22,18 @@ export interface Shard {
  * own, since partitions fail and move each for itself. One sender's messages for one target keep their order.
  */
 export class ShardedBus implements Bus {
-  private readonly now = (): number => performance.now();
   private readonly statusSubject: BehaviorSubject<BackplaneStatus>;
   private readonly losses = new Subject<BusLoss>();
   private readonly outage: ShardedOutage;
-  private readonly copies = new Copies(this.now);
+  private readonly copies: Copies;
   /** Of each shard, the channels on which something for this server may come. */
   private readonly wanted: readonly Set<string>[];
   private readonly buses: readonly Bus[];
   private copyId = 0;
   private closing: Promise<void> | undefined;
 
+  readonly clock: Clock;
+  readonly timeOfDay: TimeOfDay;
   readonly peers: ShardedPeers;
   readonly status$: Observable<BackplaneStatus>;
   readonly errors$: Observable<BackplaneError>;
@@ -42,13 +44,19 @@ export class ShardedBus implements Bus {
     channels: ChannelNames,
     private readonly shards: readonly Shard[],
   ) {
+    // All partitions belong to one process, and to its clock.
+    const { bus: first } = shards[0] as Shard;
+    this.clock = first.clock;
+    this.timeOfDay = first.timeOfDay;
+    const now = (): number => this.clock.now();
+    this.copies = new Copies(now);
     this.buses = shards.map(({ bus }) => bus);
     this.wanted = shards.map(() => new Set<string>());
     for (const channel of [channels.servers, channels.server(serverId)])
       this.wantedWith(channel).add(channel);
     this.peers = new ShardedPeers(this.buses.map(({ peers }) => peers));
     this.errors$ = merge(...this.buses.map(({ errors$ }) => errors$));
-    this.outage = new ShardedOutage(this.buses, this.now);
+    this.outage = new ShardedOutage(this.buses, now);
     this.statusSubject = new BehaviorSubject(this.worst());
     this.status$ = this.statusSubject.asObservable();
     for (const [index, { bus }] of shards.entries()) {
@@ -67,11 +75,6 @@ export class ShardedBus implements Bus {
 
   get connectionRestored$(): ShardedOutage['restored$'] {
     return this.outage.restored$;
-  }
-
-  /** All partitions are of one process, and its clocks. */
-  get clock(): TimeOfDay {
-    return (this.shards[0] as Shard).bus.clock;
   }
 
   get counters(): BusCounters {
@@ -95,7 +98,7 @@ export class ShardedBus implements Bus {
   }
 
   whenReady(timeoutMs: number): Promise<boolean> {
-    return whenSettled(this.status$, timeoutMs);
+    return whenSettled(this.status$, timeoutMs, this.clock);
   }
 
   async publish(channels: readonly string[], record: Buffer): Promise<Accepted> {

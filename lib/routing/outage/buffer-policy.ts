@@ -1,5 +1,6 @@
 import type { Subscription } from 'rxjs';
 import type { Bus } from '../../bus/bus.js';
+import type { Cancel } from '../../bus/clock.js';
 import { PublishDeniedError, PublishRefusedError } from '../../bus/transport.js';
 import type { BackplaneOutcome } from '../delivery.js';
 import type { GiveUpReason } from '../routing.errors.js';
@@ -20,7 +21,7 @@ export class BufferPolicy implements OutagePolicy {
   readonly keepsMemberships = true;
   private readonly waiting: WaitingMessages;
   private readonly subscription: Subscription;
-  private timer: NodeJS.Timeout | undefined;
+  private cancelFlush: Cancel | undefined;
   private closed = false;
 
   constructor(
@@ -29,7 +30,7 @@ export class BufferPolicy implements OutagePolicy {
     /** Messages that were buffered will not be published any more. */
     private readonly onGivenUp: (messages: readonly OutgoingMessage[], reason: GiveUpReason) => void,
   ) {
-    this.waiting = new WaitingMessages(limits, () => performance.now());
+    this.waiting = new WaitingMessages(limits, () => bus.clock.now());
     this.subscription = bus.status$.subscribe(() => this.flush());
   }
 
@@ -49,7 +50,7 @@ export class BufferPolicy implements OutagePolicy {
   close(): void {
     this.closed = true;
     this.subscription.unsubscribe();
-    clearTimeout(this.timer);
+    this.cancelFlush?.();
     this.giveUp(this.waiting.removeAll(), 'closed');
   }
 
@@ -61,12 +62,12 @@ export class BufferPolicy implements OutagePolicy {
   }
 
   private flushLater(): void {
-    if (this.timer || this.closed || this.waiting.isEmpty) return;
-    this.timer = setTimeout(() => {
-      this.timer = undefined;
+    if (this.cancelFlush || this.closed || this.waiting.isEmpty) return;
+    this.cancelFlush = this.bus.clock.after(RETRY_MS, () => {
+      this.cancelFlush = undefined;
       this.flush();
       this.flushLater();
-    }, RETRY_MS);
+    });
   }
 
   private flush(): void {

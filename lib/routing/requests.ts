@@ -1,0 +1,133 @@
+import type { Bus } from '../bus/bus.js';
+import { PublishRefusedError } from '../bus/transport.js';
+import type { ChannelNames } from '../protocol/channel-names.js';
+import type { Address } from '../protocol/target.js';
+import { channelsOf, channelsOfServers, namesConnectionsOnly, serversNamed } from './addressing.js';
+import { BackplaneClosedError, InvokeCanceledError } from './request.errors.js';
+import { checkSize, closedError, publishError } from './routing.errors.js';
+import type { ServerReplies } from './server-replies.js';
+
+/** A repeatable request is published again when a reply is not there by then, because either may be lost. */
+const REPEAT_MS = 1000;
+/** "Every server" means every server heard within one heartbeat. By then every live server has sent one. */
+const FARM_VIEW_MS = 1000;
+
+/** A request, ready to be published. */
+export interface Request {
+  readonly channels: readonly string[];
+  readonly record: Buffer;
+  /** The servers that hold the connections it names by id. */
+  readonly named: ReadonlySet<string>;
+  /** Whether every server replies, and not just the named ones. */
+  readonly toFarm: boolean;
+}
+
+export interface SendOptions {
+  /** What the caller did, as its error messages name it. */
+  readonly what: 'command' | 'invoke';
+  /** How long to wait for replies, in milliseconds. */
+  readonly timeoutMs: number;
+  /** Whether a server that gets it twice acts once. Then it is repeated until all have replied. */
+  readonly isRepeatable: boolean;
+  /** Gives the request up. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Sends requests to the other servers and waits for one reply from each server concerned. A server that is not there, or
+ * that dies meanwhile, is not waited for. Commands and invocations work on top of this.
+ */
+export class Requests {
+  private isClosed = false;
+  private readonly pending = new Map<ServerReplies<unknown>, SendOptions['what']>();
+
+  constructor(
+    private readonly bus: Bus,
+    private readonly channels: ChannelNames,
+  ) {}
+
+  /**
+   * @param encode called only if another server is concerned
+   * @returns `undefined` if no other server can hold a connection of this address
+   * @throws MessageTooLargeError
+   */
+  prepare(address: Address, encode: () => Buffer): Request | undefined {
+    const { serverId } = this.bus;
+    const toFarm = !namesConnectionsOnly(address);
+    const channels = toFarm ? [this.channels.servers] : channelsOf(address, this.channels, serverId);
+    if (channels.length === 0) return undefined;
+    const record = encode();
+    checkSize(record);
+    return { channels, record, named: serversNamed(address, serverId), toFarm };
+  }
+
+  /** @throws NotPublishedError once the app is shutting down */
+  checkOpen(): void {
+    if (this.isClosed) throw closedError();
+  }
+
+  /**
+   * Publishes the request, if there is one, and resolves when no reply is outstanding or the time is up. What came of it
+   * is in `replies`, which a reply that arrives later no longer changes.
+   *
+   * @throws NotPublishedError, PublishOutcomeUnknownError, InvokeCanceledError, BackplaneClosedError (as rejections)
+   */
+  async send(
+    request: Request | undefined,
+    replies: ServerReplies<unknown>,
+    { what, timeoutMs, isRepeatable, signal }: SendOptions,
+  ): Promise<void> {
+    if (request) this.checkOpen();
+    const { clock } = this.bus;
+    const cancel = (): void => replies.end(new InvokeCanceledError(signal?.reason));
+    if (signal?.aborted) cancel();
+    signal?.addEventListener('abort', cancel, { once: true });
+    const timeout = clock.after(timeoutMs, () => replies.end());
+    const repetition =
+      request && isRepeatable
+        ? clock.every(REPEAT_MS, () => this.repeat(request, replies.outstanding))
+        : undefined;
+    this.pending.set(replies, what);
+    try {
+      if (request) await this.publish(request, replies, isRepeatable);
+      replies.expectNoMore();
+      await replies.done;
+    } finally {
+      timeout();
+      repetition?.();
+      signal?.removeEventListener('abort', cancel);
+      this.pending.delete(replies);
+      replies.end();
+    }
+  }
+
+  /** Requests under way end with a BackplaneClosedError, and no new one is published. */
+  close(): void {
+    this.isClosed = true;
+    for (const [replies, what] of this.pending) replies.end(new BackplaneClosedError(what));
+  }
+
+  private async publish(
+    { channels, record, named, toFarm }: Request,
+    replies: ServerReplies<unknown>,
+    isRepeatable: boolean,
+  ): Promise<void> {
+    // Expected before Redis has the request: a server that dies in between is lost, not absent.
+    for (const server of named) replies.expect(server);
+    const published = this.bus.publish(channels, record).catch((cause: unknown) => {
+      // Whether it was published is unknown, which the repetition settles.
+      if (isRepeatable && !(cause instanceof PublishRefusedError)) return;
+      throw publishError(0, cause);
+    });
+    // If Redis takes the publish and never answers, the timeout still ends the wait.
+    await Promise.race([published, replies.done]);
+    if (!toFarm) return;
+    await replies.whenHeardFor(FARM_VIEW_MS);
+    for (const server of this.bus.peers.alive) replies.expect(server);
+  }
+
+  private repeat({ record }: Request, servers: readonly string[]): void {
+    if (servers.length === 0) return;
+    this.bus.publish(channelsOfServers(servers, this.channels), record).catch(() => undefined);
+  }
+}
