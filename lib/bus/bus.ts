@@ -85,6 +85,8 @@ export type RecordReceiver = (origin: string, kind: number, body: Buffer) => voi
 /** The other servers, as far as this one knows. */
 export interface PeerView {
   readonly alive: ReadonlySet<string>;
+  /** Whether a server can do this, as its heartbeats say; one that was not heard can what the first release could. */
+  can(serverId: string, capability: number): boolean;
   /** Servers that fell silent within the last minute, and said no goodbye. */
   readonly silent: ReadonlySet<string>;
   /**

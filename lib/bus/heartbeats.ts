@@ -29,6 +29,7 @@ export class Heartbeats {
   constructor(
     private readonly now: () => number,
     private readonly events: HeartbeatEvents,
+    private readonly capabilities: number,
   ) {}
 
   /** @param asking whether the others are asked to send theirs, too */
@@ -71,6 +72,7 @@ export class Heartbeats {
     const sentAt = this.now();
     const { count, leftAt, arrivedAt } = this.events.moves();
     const moves = { count, leftAgo: sentAt - leftAt, arrivedAgo: sentAt - arrivedAt };
-    return encodeHeartbeat({ number, sentAt, publishMs: this.events.publishMs(), moves });
+    const { capabilities } = this;
+    return encodeHeartbeat({ number, sentAt, publishMs: this.events.publishMs(), moves, capabilities });
   }
 }

@@ -86,13 +86,14 @@ export class Inbox {
   }
 
   private readBeat(origin: string, body: Buffer): void {
-    const { number, sentAt, publishMs, moves } = decodeHeartbeat(body);
+    const { number, sentAt, publishMs, moves, capabilities } = decodeHeartbeat(body);
     const witnessed = this.peers.sentAt(origin, sentAt);
     if (witnessed !== undefined) this.hearing.witness(witnessed);
     const now = this.now();
     const { count, leftAgo, arrivedAgo } = moves;
     const move = { count, leftAt: now - leftAgo, arrivedAt: now - arrivedAgo };
-    for (const gap of this.peers.beat(origin, { number, publishMs, move }, this.hearing.lagMs))
+    const beat = { number, publishMs, move, capabilities };
+    for (const gap of this.peers.beat(origin, beat, this.hearing.lagMs))
       this.outage.missed({ channels: 'all', origin, ...gap, certainty: 'possible' });
   }
 

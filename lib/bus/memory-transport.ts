@@ -1,35 +1,24 @@
+import type { MemoryNetwork } from './memory-network.js';
 import { PublishRefusedError, type Transport, type TransportEvents } from './transport.js';
 
-/** The servers of this process by the name in `memory:<name>`; a hub goes with its last server. */
-const hubs = new Map<string, Set<MemoryTransport>>();
-
-/**
- * Carries bytes between the servers of one process that share a name: for development without a Redis
- * and for users' tests.
- */
+/** One server's way to the others in its {@link MemoryNetwork}. */
 export class MemoryTransport implements Transport {
   private readonly subscribed = new Set<string>();
   private events: TransportEvents | undefined;
+  private isUp = false;
 
-  constructor(private readonly name: string) {}
+  constructor(private readonly network: MemoryNetwork) {}
 
   open(events: TransportEvents): Promise<void> {
-    const hub = hubs.get(this.name) ?? new Set();
-    hubs.set(this.name, hub.add(this));
-    setImmediate(() => {
-      if (!hubs.get(this.name)?.has(this)) return;
-      this.events = events;
-      events.up('subscriber');
-      events.up('publisher');
-    });
+    this.network.join(this);
+    this.events = events;
+    setImmediate(() => this.restore());
     return Promise.resolve();
   }
 
   async publish(channel: string, bytes: Buffer): Promise<void> {
-    if (!this.events) throw new PublishRefusedError('the in-memory bus is not open');
-    // Later, as through a real Redis: nobody may come to rely on hearing a message before publish returns.
-    await new Promise((resolve) => setImmediate(resolve));
-    for (const transport of hubs.get(this.name) ?? []) transport.deliver(channel, bytes);
+    if (!this.isUp) throw new PublishRefusedError('the in-memory bus is not open');
+    await this.network.carry(this, channel, bytes);
   }
 
   subscribe(channels: readonly string[]): Promise<void> {
@@ -43,22 +32,35 @@ export class MemoryTransport implements Transport {
   }
 
   reset(cause: Error): void {
+    this.cut(cause);
+    this.restore();
+  }
+
+  /** Both links break, and stay down until `restore`. */
+  cut(cause: Error): void {
+    if (!this.isUp) return;
+    this.isUp = false;
+    this.subscribed.clear();
     this.events?.down('subscriber', cause);
     this.events?.down('publisher', cause);
-    this.subscribed.clear();
-    this.events?.up('subscriber');
-    this.events?.up('publisher');
+  }
+
+  /** Both links come up. */
+  restore(): void {
+    if (this.isUp || !this.events) return;
+    this.isUp = true;
+    this.events.up('subscriber');
+    this.events.up('publisher');
   }
 
   close(): Promise<void> {
-    const hub = hubs.get(this.name);
-    hub?.delete(this);
-    if (hub?.size === 0) hubs.delete(this.name);
+    this.isUp = false;
     this.events = undefined;
+    this.network.leave(this);
     return Promise.resolve();
   }
 
-  private deliver(channel: string, bytes: Buffer): void {
-    if (this.subscribed.has(channel)) this.events?.message(bytes, Buffer.from(channel));
+  deliver(channel: string, bytes: Buffer): void {
+    if (this.isUp && this.subscribed.has(channel)) this.events?.message(bytes, Buffer.from(channel));
   }
 }

@@ -1,4 +1,5 @@
 import { type Observable, Subject } from 'rxjs';
+import { FIRST_CAPABILITIES } from '../protocol/capabilities.js';
 import type { PeerView } from './bus.js';
 import { HEARTBEAT_MS } from './hearing.js';
 import { type Gap, type Move, missedWhileMoving } from './moves.js';
@@ -29,6 +30,7 @@ interface Peer {
   publishMs: number;
   /** On which of this server's subscriber links it was heard last. */
   link: number;
+  capabilities: number;
 }
 
 interface HeardBeat {
@@ -44,6 +46,7 @@ export interface Beat {
   readonly number: number;
   readonly publishMs: number;
   readonly move: Move;
+  readonly capabilities: number;
 }
 
 /** The other servers: which are alive, and what was last heard of each. */
@@ -74,6 +77,11 @@ export class Peers implements PeerView {
 
   get silent(): ReadonlySet<string> {
     return new Set(this.silentSince.keys());
+  }
+
+  can(serverId: string, capability: number): boolean {
+    const { capabilities = FIRST_CAPABILITIES } = this.known.get(serverId) ?? {};
+    return (capabilities & capability) === capability;
   }
 
   /** For how long the slowest publish of any of them was under way of late. */
@@ -113,6 +121,7 @@ export class Peers implements PeerView {
         pause: undefined,
         publishMs: 0,
         link: this.link,
+        capabilities: FIRST_CAPABILITIES,
       });
       return 'new';
     }
@@ -134,13 +143,14 @@ export class Peers implements PeerView {
    * @param lagMs how old what is heard may be
    * @returns when something of it may have been missed
    */
-  beat(serverId: string, { number, publishMs, move }: Beat, lagMs: number): readonly Gap[] {
+  beat(serverId: string, { number, publishMs, move, capabilities }: Beat, lagMs: number): readonly Gap[] {
     const peer = this.known.get(serverId);
     if (!peer) return [];
     const { beat: last, pause } = peer;
     const now = this.now();
     peer.beat = { number, moves: move.count, heardAt: now, link: this.link };
     peer.publishMs = publishMs;
+    peer.capabilities = capabilities;
     peer.pause = undefined;
     if (!last) return [];
     const missed =

@@ -1,4 +1,5 @@
 import { firstValueFrom, race } from 'rxjs';
+import { OWN_CAPABILITIES } from '../protocol/capabilities.js';
 import type { ChannelNames } from '../protocol/channel-names.js';
 import { encodeRecord } from '../protocol/envelope.js';
 import { RecordKind } from '../protocol/record-kind.js';
@@ -39,6 +40,8 @@ export interface ServerBusOptions {
   readonly publishTimeoutMs: number;
   readonly clock?: Clock;
   readonly audits?: AuditTurn;
+  /** What this server tells the others that it can do. */
+  readonly capabilities?: number;
 }
 
 /** The bus over any transport: puts numbers, subscriptions, hearing and status together. */
@@ -71,7 +74,7 @@ export class ServerBus implements Bus {
     readonly serverId: string,
     private readonly channels: ChannelNames,
     private readonly transport: Transport,
-    { publishTimeoutMs, clock = systemClock, audits }: ServerBusOptions,
+    { publishTimeoutMs, clock = systemClock, audits, capabilities = OWN_CAPABILITIES }: ServerBusOptions,
   ) {
     const now = (): number => clock.now();
     this.clock = clock;
@@ -91,12 +94,13 @@ export class ServerBus implements Bus {
       send: (channel: string) => this.outbox.sendEmpty(channel),
     };
     this.audit = new Audit(this.subscriptions, now, auditEvents, audits);
-    this.heartbeats = new Heartbeats(now, {
-      publish: (record) => this.publish([channels.servers], record),
-      failed: (cause) => this.heartbeatFailed(cause),
+    const heartbeatEvents = {
+      publish: (record: Buffer) => this.publish([channels.servers], record),
+      failed: (cause: Error) => this.heartbeatFailed(cause),
       publishMs: () => this.outbox.takeDelay(),
       moves: () => this.moves.latest,
-    });
+    };
+    this.heartbeats = new Heartbeats(now, heartbeatEvents, capabilities);
     this.hearing = new Hearing(clock, {
       beat: () => this.beat(),
       echoed: () => this.echoed(),

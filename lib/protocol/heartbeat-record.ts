@@ -1,5 +1,6 @@
 import { ByteReader } from './byte-reader.js';
 import { ByteWriter } from './byte-writer.js';
+import { FIRST_CAPABILITIES } from './capabilities.js';
 import { encodeRecord } from './envelope.js';
 import { RecordKind } from './record-kind.js';
 
@@ -11,10 +12,11 @@ import { RecordKind } from './record-kind.js';
  *   varint   when it was sent: milliseconds on the sender's own clock, which only differences are taken of
  *   varint   for how many milliseconds the sender's slowest publish of the last seconds was under way: so much older
  *            than what Redis took last may an emit be that it takes next. A release that knows nothing of it leaves it out
-   varint   how often the sender's publisher link has led to another Redis node than before; it and what follows are left
-            out where that is never
-   varint   how many milliseconds ago it lost the link to the node before
-   varint   how many milliseconds ago it had the link to the present node
+ *   varint   how often the sender's publisher link has led to another Redis node than before; it and what follows are left
+ *            out where that is never
+ *   varint   how many milliseconds ago it lost the link to the node before
+ *   varint   how many milliseconds ago it had the link to the present node
+ *   varint   what the sender can do, as in capabilities.ts; left out where that is what the first release could
  */
 export interface Heartbeat {
   readonly number: number;
@@ -23,6 +25,7 @@ export interface Heartbeat {
   readonly publishMs: number;
   /** Times are how long ago, in milliseconds. */
   readonly moves: { readonly count: number; readonly leftAgo: number; readonly arrivedAgo: number };
+  readonly capabilities: number;
 }
 
 const NO_MOVES: Heartbeat['moves'] = { count: 0, leftAgo: 0, arrivedAgo: 0 };
@@ -32,10 +35,13 @@ export function encodeHeartbeat({
   sentAt,
   publishMs = 0,
   moves = NO_MOVES,
+  capabilities = FIRST_CAPABILITIES,
 }: Pick<Heartbeat, 'number' | 'sentAt'> & Partial<Heartbeat>): Buffer {
   const body = new ByteWriter(18).varint(number).varint(Math.floor(sentAt)).varint(Math.ceil(publishMs));
-  if (moves.count > 0)
+  const tellsCapabilities = capabilities !== FIRST_CAPABILITIES;
+  if (moves.count > 0 || tellsCapabilities)
     body.varint(moves.count).varint(Math.floor(moves.leftAgo)).varint(Math.ceil(moves.arrivedAgo));
+  if (tellsCapabilities) body.varint(capabilities);
   return encodeRecord(RecordKind.Heartbeat, body.finish());
 }
 
@@ -48,5 +54,6 @@ export function decodeHeartbeat(body: Buffer): Heartbeat {
   const moves = reader.atEnd
     ? NO_MOVES
     : { count: reader.varint(), leftAgo: reader.varint(), arrivedAgo: reader.varint() };
-  return { number, sentAt, publishMs, moves };
+  const capabilities = reader.atEnd ? FIRST_CAPABILITIES : reader.varint();
+  return { number, sentAt, publishMs, moves, capabilities };
 }

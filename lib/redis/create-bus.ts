@@ -8,7 +8,7 @@ import { PartitionTransport } from './cluster/partition-transport.js';
 import { ShardNodes } from './cluster/shard-nodes.js';
 import { ShardedBus } from '../bus/sharded/sharded-bus.js';
 import { Topology } from './cluster/topology.js';
-import { MemoryTransport } from '../bus/memory-transport.js';
+import { MemoryNetwork } from '../bus/memory-network.js';
 import { OwnRedisClients, UserRedisClients } from './redis-clients.js';
 import { RedisTransport } from './redis-transport.js';
 import { ServerBus } from '../bus/server-bus.js';
@@ -57,7 +57,7 @@ function createTransport(
     return new RedisTransport(new UserRedisClients(connectionFactory, connection.redis, name), pattern);
   switch (connection.mode) {
     case 'memory':
-      return new MemoryTransport(connection.memoryName ?? '');
+      return MemoryNetwork.get(connection.memoryName ?? '').transport();
     case 'standalone':
     case 'sentinel':
       return new RedisTransport(new OwnRedisClients(connection.redis, name), pattern);

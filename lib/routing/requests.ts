@@ -1,5 +1,6 @@
 import type { Bus } from '../bus/bus.js';
 import { PublishRefusedError } from '../bus/transport.js';
+import { Capability } from '../protocol/capabilities.js';
 import type { ChannelNames } from '../protocol/channel-names.js';
 import type { Address } from '../protocol/target.js';
 import { channelsOf, channelsOfServers, namesConnectionsOnly, serversNamed } from './addressing.js';
@@ -29,6 +30,8 @@ export interface SendOptions {
   readonly timeoutMs: number;
   /** Whether a server that gets it twice acts once. Then it is repeated until all have replied. */
   readonly isRepeatable: boolean;
+  /** What a server must be able to do to reply. One that cannot is named in `replies.unable` at once. */
+  readonly needs?: number;
   /** Gives the request up. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -75,7 +78,7 @@ export class Requests {
   async send(
     request: Request | undefined,
     replies: ServerReplies<unknown>,
-    { what, timeoutMs, isRepeatable, signal }: SendOptions,
+    { what, timeoutMs, isRepeatable, needs = Capability.Connections, signal }: SendOptions,
   ): Promise<void> {
     if (request) this.checkOpen();
     const { clock } = this.bus;
@@ -89,7 +92,10 @@ export class Requests {
         : undefined;
     this.pending.set(replies, what);
     try {
-      if (request) await this.publish(request, replies, isRepeatable);
+      if (request) {
+        await this.publish(request, replies, isRepeatable);
+        if (request.toFarm) await this.expectFarm(replies, needs);
+      }
       replies.expectNoMore();
       await replies.done;
     } finally {
@@ -108,7 +114,7 @@ export class Requests {
   }
 
   private async publish(
-    { channels, record, named, toFarm }: Request,
+    { channels, record, named }: Request,
     replies: ServerReplies<unknown>,
     isRepeatable: boolean,
   ): Promise<void> {
@@ -121,9 +127,16 @@ export class Requests {
     });
     // If Redis takes the publish and never answers, the timeout still ends the wait.
     await Promise.race([published, replies.done]);
-    if (!toFarm) return;
+  }
+
+  /** Nobody waits for a server without connections, or for one of an older release that does not know the request. */
+  private async expectFarm(replies: ServerReplies<unknown>, needs: number): Promise<void> {
+    const { peers } = this.bus;
     await replies.whenHeardFor(FARM_VIEW_MS);
-    for (const server of this.bus.peers.alive) replies.expect(server);
+    for (const server of peers.alive) {
+      if (peers.can(server, needs)) replies.expect(server);
+      else if (peers.can(server, Capability.Connections)) replies.unable.push(server);
+    }
   }
 
   private repeat({ record }: Request, servers: readonly string[]): void {

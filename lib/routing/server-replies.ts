@@ -15,6 +15,8 @@ export class ServerReplies<Reply> {
   readonly lost: string[] = [];
   /** Servers that were not there at all. */
   readonly absent: string[] = [];
+  /** Servers that are there and do not know this kind of request. */
+  readonly unable: string[] = [];
   private readonly awaited = new Set<string>();
   private readonly finished = new Deferred();
   private readonly subscription: Subscription;

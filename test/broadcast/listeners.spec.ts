@@ -17,7 +17,7 @@ import {
 import { describe, expect, it, vi } from 'vitest';
 import { GuardedObservable } from '../../lib/broadcast/guarded-observable.js';
 import type { BackplaneStatus } from '../../lib/bus/status.js';
-import { MemoryTransport } from '../../lib/bus/memory-transport.js';
+import { MemoryNetwork } from '../../lib/bus/memory-network.js';
 import type { RedisBackplaneOptions } from '../../lib/options/redis-backplane-options.js';
 import type { ChatServer } from '../support/chat-app.js';
 import { delivered, turn, useTestFarm } from '../support/test-farm.js';
@@ -33,7 +33,7 @@ const told = (): Promise<void> => new Promise((resolve) => setTimeout(resolve));
 
 /** Bytes that are no envelope, on a channel that every server hears. */
 async function publishNonsense({ connection, channelPrefix }: RedisBackplaneOptions): Promise<void> {
-  const transport = new MemoryTransport((connection ?? '').replace('memory:', ''));
+  const transport = MemoryNetwork.get((connection ?? '').replace('memory:', '')).transport();
   farm.onEnd(() => transport.close());
   let up = 0;
   await new Promise<void>((resolve) => {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Redis } from 'ioredis';
-import { MemoryTransport } from '../../lib/bus/memory-transport.js';
+import { MemoryNetwork } from '../../lib/bus/memory-network.js';
 import { acquireRedis } from '../support/redis-server.js';
 import { sayTopology } from '../support/topology.js';
 import { describeBus } from './bus-contract.js';
@@ -21,7 +21,7 @@ describeBus('through Redis', async () => {
 
 describeBus('in memory', async () => {
   const name = randomUUID();
-  const stranger = new MemoryTransport(name);
+  const stranger = MemoryNetwork.get(name).transport();
   const opened = new Promise<void>((resolve) => {
     const ignore = (): void => undefined;
     const up = (): void => resolve();

@@ -21,7 +21,7 @@ beforeEach(() => {
 /** A heartbeat of a server that stays where it is. */
 function beat(serverId: string, number: number, lagMs: number): Gap | undefined {
   const move = { count: 0, leftAt: 0, arrivedAt: 0 };
-  const [gap] = peers.beat(serverId, { number, publishMs: 0, move }, lagMs);
+  const [gap] = peers.beat(serverId, { number, publishMs: 0, move, capabilities: FIRST_CAPABILITIES }, lagMs);
   return gap;
 }
 

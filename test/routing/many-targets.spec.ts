@@ -3,7 +3,8 @@ import { mergeMap } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { allPartitions, partitionOf } from '../../lib/bus/sharded/partition.js';
 import { ShardedBus } from '../../lib/bus/sharded/sharded-bus.js';
-import { MemoryTransport } from '../../lib/bus/memory-transport.js';
+import { MemoryNetwork } from '../../lib/bus/memory-network.js';
+import type { MemoryTransport } from '../../lib/bus/memory-transport.js';
 import { ServerBus } from '../../lib/bus/server-bus.js';
 import { ChannelNames } from '../../lib/protocol/channel-names.js';
 import { newConnectionId, newServerId } from '../../lib/protocol/connection-id.js';
@@ -74,7 +75,7 @@ class ShardedServer {
   constructor(prefix: string) {
     this.channels = new ChannelNames(prefix);
     const shards = allPartitions(prefix).map((partition, index) => {
-      const transport = new MemoryTransport(`${prefix}${index}`);
+      const transport = MemoryNetwork.get(`${prefix}${index}`).transport();
       this.transports.push(transport);
       const bus = new ServerBus(this.serverId, partition.names, transport, { publishTimeoutMs: 5000 });
       return { partition, bus };

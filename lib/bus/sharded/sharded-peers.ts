@@ -25,6 +25,10 @@ export class ShardedPeers implements PeerView {
     );
   }
 
+  can(serverId: string, capability: number): boolean {
+    return this.partitions.every((partition) => partition.can(serverId, capability));
+  }
+
   get silent(): ReadonlySet<string> {
     const { alive } = this;
     const silent = this.partitions.flatMap((partition) => [...partition.silent]);

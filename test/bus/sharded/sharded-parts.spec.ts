@@ -11,6 +11,7 @@ class ScriptedPeers implements PeerView {
   readonly alive = new Set<string>();
   readonly silent = new Set<string>();
   readonly lost$ = new Subject<string>();
+  readonly can = (): boolean => true;
   readonly whenHeardFor = vi.fn(() => Promise.resolve());
 
   lose(server: string): void {

@@ -1,0 +1,14 @@
+/** What a server can do for the others, as its heartbeats say: one bit each, so a server may have several. */
+export const Capability = {
+  /**
+   * It may hold connections, and replies to commands and invocations. A process that only emits has no connections, so no
+   * request waits for it.
+   */
+  Connections: 1,
+} as const;
+
+/** What this release can do. */
+export const OWN_CAPABILITIES: number = Capability.Connections;
+
+/** What a server can do whose heartbeat says nothing about it: the same as the first release. */
+export const FIRST_CAPABILITIES: number = Capability.Connections;
