@@ -92,7 +92,8 @@ export class Inbox {
     const now = this.now();
     const { count, leftAgo, arrivedAgo } = moves;
     const move = { count, leftAt: now - leftAgo, arrivedAt: now - arrivedAgo };
-    for (const gap of this.peers.beat(origin, { number, publishMs, move }, this.hearing.lagMs))
+    const beat = { number, ageMs: sentAt, publishMs, move };
+    for (const gap of this.peers.beat(origin, beat, this.hearing.lagMs))
       this.outage.missed({ channels: 'all', origin, ...gap, certainty: 'possible' });
   }
 

@@ -28,7 +28,7 @@ function relink(afterMs: number, downMs = 0): ReturnType<Peers['disconnected']> 
 /** The next heartbeat of the peer. @param move when its publisher link moved last, and how often it did */
 function beat(move: { count: number; leftAt?: number; arrivedAt?: number } = { count: 0 }): readonly Gap[] {
   peers.heard('a', ++number);
-  return peers.beat('a', { number, publishMs: 0, move: { leftAt: 0, arrivedAt: 0, ...move } }, 0);
+  return peers.beat('a', { number, ageMs: 0, publishMs: 0, move: { leftAt: 0, arrivedAt: 0, ...move } }, 0);
 }
 
 describe('what is unproven when the subscriber link is lost', () => {
