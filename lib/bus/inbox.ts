@@ -92,7 +92,7 @@ export class Inbox {
     const now = this.now();
     const { count, leftAgo, arrivedAgo } = moves;
     const move = { count, leftAt: now - leftAgo, arrivedAt: now - arrivedAgo };
-    const beat = { number, publishMs, move, capabilities };
+    const beat = { number, ageMs: sentAt, publishMs, move, capabilities };
     for (const gap of this.peers.beat(origin, beat, this.hearing.lagMs))
       this.outage.missed({ channels: 'all', origin, ...gap, certainty: 'possible' });
   }

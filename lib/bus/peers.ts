@@ -44,6 +44,8 @@ interface HeardBeat {
 /** What a heartbeat says beside its number. */
 export interface Beat {
   readonly number: number;
+  /** For how long its process has been running, in milliseconds. */
+  readonly ageMs: number;
   readonly publishMs: number;
   readonly move: Move;
   readonly capabilities: number;
@@ -143,18 +145,17 @@ export class Peers implements PeerView {
    * @param lagMs how old what is heard may be
    * @returns when something of it may have been missed
    */
-  beat(serverId: string, { number, publishMs, move, capabilities }: Beat, lagMs: number): readonly Gap[] {
+  beat(serverId: string, beat: Beat, lagMs: number): readonly Gap[] {
     const peer = this.known.get(serverId);
     if (!peer) return [];
+    const { number, publishMs, move, capabilities } = beat;
     const { beat: last, pause } = peer;
     const now = this.now();
     peer.beat = { number, moves: move.count, heardAt: now, link: this.link };
     peer.publishMs = publishMs;
     peer.capabilities = capabilities;
     peer.pause = undefined;
-    if (!last) return [];
-    const missed =
-      number > last.number + 1 ? [pause ?? { from: last.heardAt, to: now }] : this.missedByMoves(last, move);
+    const missed = last ? this.missedSince(last, beat, pause) : this.missedBeforeFirst(beat);
     return missed.map(({ from, to }) => ({ from: from - lagMs, to }));
   }
 
@@ -231,6 +232,23 @@ export class Peers implements PeerView {
     this.closed = true;
     this.lost.complete();
     for (const { end } of this.waiters) end();
+  }
+
+  private missedSince(last: HeardBeat, { number, move }: Beat, pause: Gap | undefined): readonly Gap[] {
+    if (number > last.number + 1) return [pause ?? { from: last.heardAt, to: this.now() }];
+    return this.missedByMoves(last, move);
+  }
+
+  /**
+   * It has sent heartbeats before this one. A server that was here would have been heard by now, so this one was on another
+   * Redis, or was silent for so long that it was forgotten.
+   */
+  private missedBeforeFirst({ number, ageMs, move }: Beat): readonly Gap[] {
+    if (this.hearsSince === undefined || number <= 1) return [];
+    const now = this.now();
+    const from = Math.max(this.hearsSince, now - ageMs);
+    if (now - this.hearsSince > DEAD_AFTER_MS) return [{ from, to: now }];
+    return move.count > 0 && move.arrivedAt > from ? [{ from, to: move.arrivedAt }] : [];
   }
 
   private missedByMoves(last: HeardBeat, move: Move): readonly Gap[] {

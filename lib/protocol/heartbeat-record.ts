@@ -9,7 +9,7 @@ import { RecordKind } from './record-kind.js';
  *
  *   varint   number: one more than the heartbeat before, so that a receiver notices when it missed one;
  *            one is skipped where others may have missed messages without missing a heartbeat
- *   varint   when it was sent: milliseconds on the sender's own clock, which only differences are taken of
+ *   varint   when it was sent: milliseconds since the sender's process started
  *   varint   for how many milliseconds the sender's slowest publish of the last seconds was under way: so much older
  *            than what Redis took last may an emit be that it takes next. A release that knows nothing of it leaves it out
  *   varint   how often the sender's publisher link has led to another Redis node than before; it and what follows are left

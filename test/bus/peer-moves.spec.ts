@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { type Gap, missedWhileMoving, Moves } from '../../lib/bus/moves.js';
 import { DEAD_AFTER_MS, Peers } from '../../lib/bus/peers.js';
+import { FIRST_CAPABILITIES } from '../../lib/protocol/capabilities.js';
 
 let clock: number;
 let peers: Peers;
@@ -28,12 +29,10 @@ function relink(afterMs: number, downMs = 0): ReturnType<Peers['disconnected']> 
 /** The next heartbeat of the peer. @param move when its publisher link moved last, and how often it did */
 function beat(move: { count: number; leftAt?: number; arrivedAt?: number } = { count: 0 }): readonly Gap[] {
   peers.heard('a', ++number);
+  const still = { leftAt: 0, arrivedAt: 0 };
   const capabilities = FIRST_CAPABILITIES;
-  return peers.beat(
-    'a',
-    { number, publishMs: 0, move: { leftAt: 0, arrivedAt: 0, ...move }, capabilities },
-    0,
-  );
+  const heartbeat = { number, ageMs: 0, publishMs: 0, move: { ...still, ...move }, capabilities };
+  return peers.beat('a', heartbeat, 0);
 }
 
 describe('what is unproven when the subscriber link is lost', () => {

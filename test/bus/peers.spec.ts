@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Gap } from '../../lib/bus/moves.js';
 import { DEAD_AFTER_MS, Peers } from '../../lib/bus/peers.js';
+import { FIRST_CAPABILITIES } from '../../lib/protocol/capabilities.js';
 import { settled, stateOf } from '../support/fake-transport.js';
 import { collect } from '../support/observe.js';
 
@@ -19,9 +20,10 @@ beforeEach(() => {
 });
 
 /** A heartbeat of a server that stays where it is. */
-function beat(serverId: string, number: number, lagMs: number): Gap | undefined {
+function beat(serverId: string, number: number, lagMs: number, ageMs = 0): Gap | undefined {
   const move = { count: 0, leftAt: 0, arrivedAt: 0 };
-  const [gap] = peers.beat(serverId, { number, publishMs: 0, move, capabilities: FIRST_CAPABILITIES }, lagMs);
+  const capabilities = FIRST_CAPABILITIES;
+  const [gap] = peers.beat(serverId, { number, ageMs, publishMs: 0, move, capabilities }, lagMs);
   return gap;
 }
 
@@ -55,6 +57,49 @@ describe('a server that is heard', () => {
   it('has numbers of its own', () => {
     expect(peers.heard('a', 100)).toBe('new');
     expect(peers.heard('b', 1)).toBe('new');
+  });
+});
+
+describe('a server that is heard for the first time', () => {
+  it('has lost nothing if it has just started', () => {
+    pass(60_000);
+    peers.heard('a', 1);
+    expect(beat('a', 1, 0, 500)).toBeUndefined();
+  });
+
+  it('and has sent heartbeats before was somewhere else: what it published since it started may be lost', () => {
+    pass(60_000);
+    peers.heard('a', 300);
+    expect(beat('a', 30, 0, 32_000)).toEqual({ from: clock - 32_000, to: clock });
+  });
+
+  it('and is older than this one lost what it published since this one hears', () => {
+    const since = clock;
+    pass(60_000);
+    peers.heard('a', 300);
+    expect(beat('a', 3000, 20, 3_000_000)).toEqual({ from: since - 20, to: clock });
+  });
+
+  it('at once when this one starts has lost nothing, unless it says that it has just arrived', () => {
+    pass(1000);
+    peers.heard('a', 300);
+    expect(beat('a', 3000, 0, 3_000_000)).toBeUndefined();
+
+    const since = clock - 1000;
+    peers.heard('b', 300);
+    const move = { count: 1, leftAt: since - 5000, arrivedAt: clock - 200 };
+    const capabilities = FIRST_CAPABILITIES;
+    const late = { number: 3000, ageMs: 3_000_000, publishMs: 0, move, capabilities };
+    expect(peers.beat('b', late, 0)).toEqual([{ from: since, to: clock - 200 }]);
+  });
+
+  it('again, after it was silent for so long that it was forgotten, is reported too', () => {
+    peers.heard('a', 1);
+    beat('a', 1, 0, 0);
+    pass(TEN_MINUTES + DEAD_AFTER_MS);
+    const from = clock - TEN_MINUTES - DEAD_AFTER_MS;
+    peers.heard('a', 2000);
+    expect(beat('a', 604, 0, TEN_MINUTES + DEAD_AFTER_MS)).toEqual({ from, to: clock });
   });
 });
 
