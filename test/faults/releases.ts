@@ -36,7 +36,7 @@ export const NEXT_HEADER_LENGTH = 25 + ADDED_BYTES.length;
 export async function becomeRelease(release: Release): Promise<void> {
   if (release === 'this') return;
   const files = [
-    'bus/redis-transport.js',
+    'redis/redis-transport.js',
     'bus/inbox.js',
     'protocol/byte-reader.js',
     'protocol/byte-writer.js',

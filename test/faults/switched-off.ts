@@ -37,7 +37,7 @@ const FILES = {
   Moves: 'bus/moves.js',
   Outage: 'bus/outage.js',
   Peers: 'bus/peers.js',
-  SentinelWatch: 'bus/sentinel-watch.js',
+  SentinelWatch: 'redis/sentinel-watch.js',
   ServerBus: 'bus/server-bus.js',
   Subscriptions: 'bus/subscriptions.js',
 } satisfies Record<keyof Parts, string>;

@@ -43,7 +43,7 @@ beforeAll(async () => {
  * Of each peer the clock of the last 60 heartbeats is kept, of publishes the slowest of ten seconds, and of the audit the
  * channels of its round, which are no more than were wanted when it began.
  */
-const KEPT = /(clock\.differences|clock\.steps|delay\.slowest|subscriptions\.round)$/;
+const KEPT = /(clock\.differences|timeOfDay\.steps|delay\.slowest|subscriptions\.round)$/;
 
 /** What grew, by its name. */
 function grown(from: Readonly<Record<string, number>>, to: Readonly<Record<string, number>>): string[] {
