@@ -33,7 +33,7 @@ export function emptyDraft(): ConnectionDraft {
 }
 
 /** Plans connections to one Redis node. */
-export function planServer(draft: ConnectionDraft, node: RedisNode): ConnectionPlan {
+export function planNode(draft: ConnectionDraft, node: RedisNode): ConnectionPlan {
   // ioredis passes the host to tls.connect(), which checks the certificate against it but does not send it (SNI).
   const tls = tlsOf(draft, isIP(node.host) ? {} : { servername: node.host });
   return finish(draft, 'standalone', [node], { ...node, ...tls });

@@ -4,31 +4,31 @@ import { AllowedOrigins, originProblem } from './allowed-origins.js';
 import type { PayloadLimits } from '../protocol/payload-limits.js';
 import { MAX_TIMER_MS } from '../protocol/timer-limit.js';
 
-/** The result of `authenticate`: who a client is. */
+/** Who a client is, as `authenticate` found out. */
 export interface Admission<Data = unknown> {
   /** The user that the connection belongs to; a user may have many connections. */
   userId?: string;
-  /** The initial value of `client.data`. Default: an empty object. */
+  /** What handlers find as `client.data`; an empty object where it is left out. */
   data?: Data;
-  /** When the server closes the connection with 1008, unless `client.renew()` sets a later time. */
+  /** When the connection is closed with 1008, unless `client.renew()` has set a later time. */
   expiresAt?: Date;
 }
 
 /**
- * Identifies a client before its WebSocket opens. Returns an admission, or `null` to refuse the client with 401. A Nest
- * exception, such as `ForbiddenException`, refuses it with the status of the exception. Any other error or return value
- * counts as a failure of the server: the client gets 503, and the stack is logged.
+ * Says who a client is, before its WebSocket is opened. Returns its admission, or `null` to refuse it with 401; an
+ * exception of Nest's, such as `ForbiddenException`, refuses it with its status. Anything else that is thrown or
+ * returned is a failure of the server: the client gets 503, and the log the stack.
  *
- * @param path the gateway's path: `/chat`, or `8081/chat` for a gateway with its own port
+ * @param path the gateway's path: `/chat`, or `8081/chat` for one with a port of its own
  */
 export type Authenticate = (
   request: IncomingMessage,
   path: string,
 ) => Admission | null | Promise<Admission | null>;
 
-/** The options for clients and their sockets. */
+/** What concerns clients and their sockets. */
 export interface EdgeOptions {
-  /** Identifies a client before its WebSocket opens. Without it, every client is admitted, without a user. */
+  /** Asks who a client is, before its WebSocket is opened. Without it everyone is admitted, without a user. */
   authenticate?: Authenticate;
 
   /**

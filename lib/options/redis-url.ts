@@ -3,7 +3,7 @@ import {
   emptyDraft,
   planCluster,
   planSentinel,
-  planServer,
+  planNode,
   planSocket,
 } from './connection-draft.js';
 import type { ConnectionPlan } from './connection-plan.js';
@@ -22,10 +22,10 @@ const PLANNERS: ReadonlyMap<
   (draft: ConnectionDraft, nodes: readonly WrittenNode[], master: string | undefined) => ConnectionPlan
 > = new Map([
   [
-    'server',
+    'node',
     (draft, nodes) => {
       const [node, ...others] = completeNodes(nodes, 6379);
-      if (node && others.length === 0) return planServer(draft, node);
+      if (node && others.length === 0) return planNode(draft, node);
       throw new ConnectionStringError(
         'Several hosts must be a cluster, redis+cluster://host1,host2, or sentinels, redis+sentinel://host1,host2/master (with TLS: rediss+cluster:// or rediss+sentinel://).',
       );
@@ -94,7 +94,7 @@ function planPath(path: string, given: readonly Parameter[]): ConnectionPlan {
 }
 
 function planHosts(scheme: string, hosts: string, path: string, given: readonly Parameter[]): ConnectionPlan {
-  const { secure, form = 'server' } = SCHEME.exec(scheme.toLowerCase())?.groups ?? {};
+  const { secure, form = 'node' } = SCHEME.exec(scheme.toLowerCase())?.groups ?? {};
   const plan = PLANNERS.get(form);
   if (secure === undefined || !plan) {
     throw new ConnectionStringError(`Unknown scheme. Use one of ${SCHEMES}.`);

@@ -1,5 +1,5 @@
 import { applyAzureDefaults } from './azure-defaults.js';
-import { type ConnectionDraft, emptyDraft, planSentinel, planServer } from './connection-draft.js';
+import { type ConnectionDraft, emptyDraft, planNode, planSentinel } from './connection-draft.js';
 import type { ConnectionPlan } from './connection-plan.js';
 import { ConnectionStringError } from './connection-string.error.js';
 import * as rules from './key-rules.js';
@@ -122,7 +122,7 @@ export function parseStackExchange(connection: string): ConnectionPlan {
   for (const part of parts) applyCommand(draft, part);
   const nodes = parts.filter(({ key }) => key === undefined).map(readEndpoint);
   if (nodes.length === 0) {
-    throw new ConnectionStringError('The connection string names no server. It must begin with host:port.');
+    throw new ConnectionStringError('The connection string names no endpoint. It must begin with host:port.');
   }
   applyAzureDefaults(draft, nodes);
   return draft.master === undefined ? planOne(draft, nodes) : planMaster(draft, nodes, draft.master);
@@ -184,7 +184,7 @@ function planOne(draft: ConnectionDraft, written: readonly WrittenNode[]): Conne
       'Several endpoints can be a cluster or sentinels. For a cluster, write redis+cluster://host1,host2 (rediss+cluster:// with TLS). For sentinels, add serviceName= with the name of the master.',
     );
   }
-  return planServer(draft, node);
+  return planNode(draft, node);
 }
 
 function planMaster(draft: ConnectionDraft, written: readonly WrittenNode[], master: string): ConnectionPlan {

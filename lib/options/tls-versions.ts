@@ -14,11 +14,11 @@ const VERSIONS: readonly { readonly word: string; readonly version: SecureVersio
 export function limitTlsVersions(draft: ConnectionDraft, value: string, key: string): void {
   if (value.toLowerCase() === 'none') return;
   const words = new Set(value.split('|').map((word) => word.trim().toLowerCase()));
-  const asked = VERSIONS.filter(({ word }) => words.has(word));
-  const [first, last] = [asked[0], asked.at(-1)];
+  const allowed = VERSIONS.filter(({ word }) => words.has(word));
+  const [first, last] = [allowed[0], allowed.at(-1)];
   const span = first && last ? VERSIONS.indexOf(last) - VERSIONS.indexOf(first) + 1 : 0;
   // Node.js takes a minimum and a maximum version, so a gap between them could not be excluded.
-  if (!first || !last || asked.length !== words.size || span !== asked.length) {
+  if (!first || !last || allowed.length !== words.size || span !== allowed.length) {
     throw new ConnectionStringError(
       `"${key}" must be consecutive versions out of tls, tls11, tls12 and tls13, separated by "|".`,
       key,

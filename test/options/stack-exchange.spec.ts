@@ -150,8 +150,8 @@ describe('StackExchange.Redis string', () => {
   it.each([
     ['h1,h2', 'redis+cluster://'],
     ['h1,h2', 'serviceName='],
-    ['password=x', 'names no server'],
-    ['serviceName=m', 'names no server'],
+    ['password=x', 'names no endpoint'],
+    ['serviceName=m', 'names no endpoint'],
     ['h:', 'port'],
     ['h:x', 'port'],
     ['h 1', 'host'],

@@ -77,7 +77,7 @@ describe('a message of this server', () => {
     expect(decode(payloads[1]?.bytes ?? Buffer.alloc(0))).toEqual(MESSAGE);
   });
 
-  it('fails with the error of the protocol', () => {
+  it('throws what the protocol throws', () => {
     expect(() => MessageFrames.of({ data: 1n }).for(jsonProtocol)).toThrow(TypeError);
   });
 });

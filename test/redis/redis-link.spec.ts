@@ -145,7 +145,7 @@ describe('a link that is closed', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('restarts such a client every time until then', () => {
+  it('restarts such a client as often as it ends before that', () => {
     for (let times = 1; times <= 3; times++) {
       client.emit('connecting');
       client.emit('end');
