@@ -52,21 +52,21 @@ export class BackplaneLifecycle
   ) {}
 
   onModuleInit(): Promise<void> {
-    return this.orLeaveNothing(() => this.start());
+    return this.orCleanUp(() => this.start());
   }
 
   async onApplicationBootstrap(): Promise<void> {
-    await this.orLeaveNothing(() => this.adapter.openPorts());
+    await this.orCleanUp(() => this.adapter.openPorts());
     this.backplane.setRunning(true);
   }
 
-  /** The first step of the shutdown. The clients that are here are served, by the other servers too, until they are gone. */
+  /** The first step of the shutdown. Connected clients still get messages from all servers until they are gone. */
   onModuleDestroy(): void {
     this.backplane.setRunning(false);
     this.adapter.drain();
   }
 
-  /** The last step: the clients are gone. */
+  /** The last step of the shutdown, after all clients are gone. */
   async onApplicationShutdown(): Promise<void> {
     await this.bus.sayGoodbye();
     this.router.close();
@@ -85,8 +85,8 @@ export class BackplaneLifecycle
     this.logger.warn('Redis is not there yet: only this server is served until it is.');
   }
 
-  /** A bootstrap that fails is not always followed by a shutdown, so whatever it has started ends here. */
-  private async orLeaveNothing(step: () => Promise<void>): Promise<void> {
+  /** Runs a step of bootstrap, and cleans up if it fails, because Nest does not always shut the app down after that. */
+  private async orCleanUp(step: () => Promise<void>): Promise<void> {
     try {
       await step();
     } catch (error) {
@@ -118,7 +118,7 @@ export class BackplaneLifecycle
     errors$.subscribe((error) => this.warn('error', describe(error)));
   }
 
-  /** Once a second of each kind: what is left out here is on the observables. */
+  /** Logs at most one line per second of each kind. The observables report all of them. */
   private warn(kind: 'loss' | 'error', message: string): void {
     const now = performance.now();
     if (now - (this.warnedAt.get(kind) ?? -Infinity) < LOG_INTERVAL_MS) return;
@@ -127,7 +127,7 @@ export class BackplaneLifecycle
   }
 }
 
-/** The message, and that of the cause where it says more. */
+/** The message, followed by that of the cause if it adds something. */
 function describe({ message, cause }: Error): string {
   return cause instanceof Error && !message.includes(cause.message) ? `${message} ${cause.message}` : message;
 }

@@ -7,13 +7,13 @@ import { RedisBackplaneModuleClass } from './redis-backplane.module-definition.j
 import { backplaneProviders } from './redis-backplane.providers.js';
 
 /**
- * Joins the WebSocket gateways of all servers of an app through Redis. Import it once, in the root module:
+ * Connects the WebSocket gateways on all servers of an app through Redis. Import it once, in the root module:
  *
  * ```ts
  * RedisBackplaneModule.forRoot({ connection: 'redis://127.0.0.1:6379', channelPrefix: 'MyApp' })
  * ```
  *
- * It registers the app's WebSocketAdapter, and provides {@link Broadcaster}, {@link RedisBackplane} and
+ * It registers the app's WebSocket adapter, and provides {@link Broadcaster}, {@link RedisBackplane} and
  * {@link RedisBackplaneAdapter} globally.
  */
 @Module({

@@ -20,7 +20,7 @@ export const RESOLVED_OPTIONS = Symbol('RESOLVED_OPTIONS');
 export const BUS = Symbol('BUS');
 const EDGE_COUNTERS = Symbol('EDGE_COUNTERS');
 
-/** The rooms, each made of those below it. */
+/** The objects of each folder of `lib`, built from the folders below it. */
 export const backplaneProviders: FactoryProvider[] = [
   {
     provide: RESOLVED_OPTIONS,

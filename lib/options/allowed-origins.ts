@@ -1,4 +1,4 @@
-/** A scheme, a host that may begin with `*.`, and a port: what a browser sends as `Origin`, written as a rule. */
+/** `scheme://host:port` as browsers send it in `Origin`. In an option, the host may begin with `*.`. */
 const ORIGIN =
   /^([a-z][a-z\d+.-]*):\/\/(\*\.)?([a-z\d](?:[a-z\d._-]*[a-z\d])?|\[[\da-f:.]+\])(?::(\d{1,5}))?\/?$/;
 const DEFAULT_PORTS: Readonly<Record<string, string>> = { http: '80', https: '443' };
@@ -12,7 +12,7 @@ interface Origin {
   readonly port: string;
 }
 
-/** The origins from which browsers may connect. They are compared as `scheme://host:port`, letter for letter. */
+/** The origins from which browsers may connect. Scheme, host and port must match; case and default ports do not matter. */
 export class AllowedOrigins {
   private readonly origins: readonly Origin[];
 
@@ -21,7 +21,7 @@ export class AllowedOrigins {
     this.origins = entries.map(parse).filter((origin) => origin !== undefined);
   }
 
-  /** @param header the value of `Origin` */
+  /** @param header the value of the `Origin` header */
   allows(header: string): boolean {
     const origin = parse(header);
     return (
@@ -30,24 +30,22 @@ export class AllowedOrigins {
   }
 }
 
-/** What is wrong with an entry of `allowedOrigins`, and what to write instead; `undefined` where it is fine. */
+/** What is wrong with an entry of `allowedOrigins` and what to write instead, or `undefined` if it is valid. */
 export function originProblem(entry: unknown): string | undefined {
   if (typeof entry !== 'string') return `must be a string ${EXAMPLES}`;
   if (parse(entry)) return undefined;
   const shown = JSON.stringify(entry.slice(0, 100));
-  const suggestion = suggest(entry);
-  return `${shown} is no origin: give scheme://host or scheme://host:port, ${suggestion ?? EXAMPLES}`;
+  return `${shown} is not an origin: write scheme://host or scheme://host:port${advice(entry) ?? `, ${EXAMPLES}`}`;
 }
 
-function suggest(entry: string): string | undefined {
-  if (/^[\w.-]+(:\d+)?$/.test(entry) && entry !== 'null')
-    return `here for instance "http://${entry.toLowerCase()}"`;
+function advice(entry: string): string | undefined {
+  if (/^[\w.-]+(:\d+)?$/.test(entry) && entry !== 'null') return `, such as "http://${entry.toLowerCase()}"`;
   if (entry.includes('*'))
-    return '"*" may only be the first label of a host, as in https://*.example.com; allowedOrigins: "*" allows every origin';
+    return '. "*" may only be the first label of a host, such as https://*.example.com. To allow every origin, set allowedOrigins to "*"';
   if (!URL.canParse(entry)) return undefined;
   const { protocol, host } = new URL(entry);
   const origin = `${protocol}//${host}`;
-  return parse(origin) && origin !== entry ? `here "${origin}"` : undefined;
+  return parse(origin) && origin !== entry ? `, such as "${origin}"` : undefined;
 }
 
 function parse(text: string): Origin | undefined {

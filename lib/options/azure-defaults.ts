@@ -1,7 +1,7 @@
 import type { ConnectionDraft } from './connection-draft.js';
 import type { WrittenNode } from './redis-node.js';
 
-/** Azure Cache for Redis: offers clear text on 6379 and TLS on 6380. */
+/** Azure Cache for Redis: plain text on port 6379, TLS on port 6380. */
 const CACHE_DOMAINS = [
   '.redis.cache.windows.net',
   '.redis.cache.chinacloudapi.cn',
@@ -10,7 +10,7 @@ const CACHE_DOMAINS = [
   '.redis.cache.sovcloud-api.fr',
 ];
 
-/** Azure Managed Redis: TLS unless switched off there. */
+/** Azure Managed Redis: TLS, unless it is turned off in Azure. */
 const MANAGED_DOMAINS = [
   '.redis.azure.net',
   '.redis.chinacloudapi.cn',
@@ -20,7 +20,7 @@ const MANAGED_DOMAINS = [
   '.redisenterprise.cache.azure.net',
 ];
 
-/** Fills in what StackExchange.Redis takes for granted on Azure hosts, where the string does not say otherwise. */
+/** Applies the defaults of StackExchange.Redis for Azure hosts. Explicit settings in the connection string win. */
 export function applyAzureDefaults(draft: ConnectionDraft, nodes: readonly WrittenNode[]): void {
   const managed = nodes.some(({ host }) => isIn(MANAGED_DOMAINS, host));
   if (!managed && !nodes.some(({ host }) => isIn(CACHE_DOMAINS, host))) return;

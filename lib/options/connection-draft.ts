@@ -4,44 +4,47 @@ import type { RedisOptions } from 'ioredis';
 import type { BackplaneSettings, ConnectionPlan, RedisNode } from './connection-plan.js';
 import { ConnectionStringError } from './connection-string.error.js';
 
-/** What a key can depend on: it says nothing without TLS, or without sentinels. */
+/** What a key may require: it has no effect without TLS, or without sentinels. */
 export type Condition = 'TLS' | 'sentinels';
 
-/** What has been read of a connection string so far, in either form; one of the `plan…` functions makes the plan of it. */
+/** The settings read from a connection string so far, in either format. A `plan…` function turns them into a plan. */
 export interface ConnectionDraft {
   readonly redis: RedisOptions;
   readonly backplane: BackplaneSettings;
   readonly warnings: string[];
-  /** Keys given that have an effect only under a condition. */
+  /** The given keys that have an effect only under a condition. */
   readonly conditional: { readonly key: string; readonly needs: Condition }[];
   /** Used if TLS is on. */
   readonly tlsOptions: ConnectionOptions;
-  /** Absent: not said. */
+  /** Absent if the string does not say. */
   tls?: boolean;
-  /** How to talk to the sentinels themselves. An empty user or password means none; `tls` absent: as with the servers. */
+  /**
+   * How to connect to the sentinels themselves. An empty user or password means none. If `tls` is absent, the setting for
+   * the Redis nodes applies.
+   */
   readonly sentinel: { username?: string; password?: string; tls?: boolean };
-  /** The name under which the sentinels know the master. */
+  /** The name of the master in the configuration of the sentinels. */
   master?: string;
 }
 
-/** A draft in which nothing is said yet. */
+/** Creates a draft without any settings. */
 export function emptyDraft(): ConnectionDraft {
   return { redis: {}, backplane: {}, warnings: [], conditional: [], tlsOptions: {}, sentinel: {} };
 }
 
-/** Plan for one server. */
-export function planServer(draft: ConnectionDraft, node: RedisNode): ConnectionPlan {
-  // ioredis hands the host to tls.connect(), which checks the certificate against it but does not send it (SNI).
+/** Plans connections to one Redis node. */
+export function planNode(draft: ConnectionDraft, node: RedisNode): ConnectionPlan {
+  // ioredis passes the host to tls.connect(), which checks the certificate against it but does not send it (SNI).
   const tls = tlsOf(draft, isIP(node.host) ? {} : { servername: node.host });
   return finish(draft, 'standalone', [node], { ...node, ...tls });
 }
 
-/** Plan for one server behind a unix socket. */
+/** Plans connections to one Redis node through a unix socket. */
 export function planSocket(draft: ConnectionDraft, path: string): ConnectionPlan {
   return finish(draft, 'standalone', [], { path, ...tlsOf(draft) });
 }
 
-/** Plan for the master that the given sentinels name. */
+/** Plans connections to the master that these sentinels monitor. */
 export function planSentinel(draft: ConnectionDraft, sentinels: RedisNode[], master: string): ConnectionPlan {
   const { username, password, tls: sentinelTls = draft.tls } = draft.sentinel;
   const tls = tlsOf(draft);
@@ -50,19 +53,20 @@ export function planSentinel(draft: ConnectionDraft, sentinels: RedisNode[], mas
     name: master,
     ...(username && { sentinelUsername: username }),
     ...(password && { sentinelPassword: password }),
-    // ioredis keeps the two apart: without the flag it would talk to the master in clear text, `tls` or not.
+    // Without this flag, ioredis would connect to the master in plain text even if `tls` is set.
     ...(tls && { ...tls, enableTLSForSentinelMode: true }),
     ...(sentinelTls && { sentinelTLS: { ...draft.tlsOptions } }),
   });
 }
 
 /**
- * Plan for a cluster found through any of the given nodes.
- * @throws ConnectionStringError if a database other than 0 is chosen
+ * Plans connections to the cluster that these nodes belong to.
+ *
+ * @throws ConnectionStringError if a database other than 0 is selected
  */
 export function planCluster(draft: ConnectionDraft, nodes: RedisNode[]): ConnectionPlan {
   if (draft.redis.db) {
-    throw new ConnectionStringError('A cluster has database 0 only: leave the database out.', 'db');
+    throw new ConnectionStringError('A cluster has only database 0: remove the database.', 'db');
   }
   return finish(draft, 'cluster', nodes, tlsOf(draft));
 }
@@ -75,24 +79,24 @@ function finish(
   draft: ConnectionDraft,
   mode: ConnectionPlan['mode'],
   nodes: readonly RedisNode[],
-  where: RedisOptions | undefined,
+  address: RedisOptions | undefined,
 ): ConnectionPlan {
-  const given: Record<Condition, boolean> = {
+  const isMet: Record<Condition, boolean> = {
     TLS: Boolean(draft.tls || draft.sentinel.tls),
     sentinels: mode === 'sentinel',
   };
   const warnings = draft.conditional
-    .filter(({ needs }) => !given[needs])
+    .filter(({ needs }) => !isMet[needs])
     .map(({ key, needs }) => `"${key}" has no effect without ${needs}.`);
   if (draft.redis.db && draft.backplane.channelPrefix === undefined) {
     warnings.push(
-      'Pub/sub channels are shared by all databases of a Redis server: the database number does not keep apps apart, channelPrefix does.',
+      'All databases of a Redis node share the pub/sub channels: a database number does not separate apps. Use channelPrefix instead.',
     );
   }
   return {
     mode,
     nodes,
-    redis: { ...draft.redis, ...where },
+    redis: { ...draft.redis, ...address },
     backplane: draft.backplane,
     warnings: [...draft.warnings, ...warnings],
   };

@@ -1,35 +1,35 @@
 import type { RedisOptions } from 'ioredis';
 
-/** Address of one Redis server or sentinel. An IPv6 host stands without brackets. */
+/** The address of one Redis node or sentinel. An IPv6 host has no brackets. */
 export interface RedisNode {
   readonly host: string;
   readonly port: number;
 }
 
-/** What the string says about the backplane itself, not about the Redis client. Absent: the module's own default. */
+/** The settings in a connection string that concern the backplane itself. If one is absent, the module's default applies. */
 export interface BackplaneSettings {
-  /** Put before every channel name, so that apps that share a Redis stay apart. */
+  /** The prefix of every channel, which separates apps that share a Redis. */
   channelPrefix?: string;
-  /** Whether bootstrap fails when Redis cannot be reached. */
+  /** Whether bootstrap fails if Redis cannot be reached. */
   abortConnect?: boolean;
   /** How long a publish waits for its reply, in milliseconds. */
   publishTimeoutMs?: number;
 }
 
-/** What a connection string means, in ioredis' words. Keys that the string does not set are absent, never `undefined`. */
+/** The meaning of a connection string. Settings that the string does not contain are absent, never `undefined`. */
 export interface ConnectionPlan {
   readonly mode: 'memory' | 'standalone' | 'sentinel' | 'cluster';
-  /** Mode `memory`: servers of one process that name the same memory hear each other. Absent: the unnamed one. */
+  /** In mode `memory`, servers of one process with the same name reach each other. Absent for the unnamed memory. */
   readonly memoryName?: string;
-  /** Cluster start nodes, sentinels, or the one server; empty for memory and unix sockets. */
+  /** The start nodes of a cluster, the sentinels, or the single node. Empty for memory and unix sockets. */
   readonly nodes: readonly RedisNode[];
   /**
-   * Options for ioredis' `Redis`, or for `redisOptions` of its `Cluster`. With `host` and `port` or `path`
-   * (standalone) or `sentinels` and `name` (sentinel). `keepAlive` is `null` at run time where the string turns TCP
-   * keep-alive off.
+   * Options for `Redis` of ioredis, with `host` and `port` or `path` (standalone), or with `sentinels` and `name`
+   * (sentinel). In a cluster they have no address, and apply to every node. `keepAlive` is `null` at run time if the
+   * string turns TCP keep-alive off.
    */
   readonly redis: RedisOptions;
   readonly backplane: Readonly<BackplaneSettings>;
-  /** What was understood but has no effect here and deserves a log line. Never contains a value from the string. */
+  /** Log lines about settings that have no effect. They never contain a value from the string. */
   readonly warnings: readonly string[];
 }

@@ -6,26 +6,27 @@ import { parseStackExchange } from './stack-exchange.js';
 const MEMORY = /^memory:(.*)$/is;
 const SCHEME = /^[a-z][a-z\d+.-]*:\/\//i;
 
-/** How each form begins; the first that fits is taken. Any other string is a StackExchange.Redis one. */
-const FORMS: readonly { readonly begins: RegExp; readonly parse: (text: string) => ConnectionPlan }[] = [
-  { begins: MEMORY, parse: parseMemory },
-  { begins: SCHEME, parse: parseRedisUrl },
-  { begins: /^\//, parse: parseSocketPath },
+/** The formats by their beginning, in order of precedence. Any other string has the StackExchange.Redis format. */
+const FORMATS: readonly { readonly pattern: RegExp; readonly parse: (text: string) => ConnectionPlan }[] = [
+  { pattern: MEMORY, parse: parseMemory },
+  { pattern: SCHEME, parse: parseRedisUrl },
+  { pattern: /^\//, parse: parseSocketPath },
 ];
 
 /**
- * Reads a connection string: a URL (`redis://`, `rediss://`, `redis+sentinel://`, `redis+cluster://`, `unix://`, the same
+ * Parses a connection string: a URL (`redis://`, `rediss://`, `redis+sentinel://`, `redis+cluster://`, `unix://`, the same
  * with `valkey`), the path of a unix socket, a StackExchange.Redis configuration string (`host:port,key=value,…`), or
- * `memory:` with an optional name. White space around it is dropped. Connects to nothing.
- * @throws ConnectionStringError if it cannot be understood in full; nothing is skipped in silence
+ * `memory:` with an optional name. Ignores surrounding white space. Does not connect.
+ *
+ * @throws ConnectionStringError if any part of the string is invalid or unknown
  */
 export function parseConnectionString(text: string): ConnectionPlan {
   const trimmed = text.trim();
   if (trimmed === '')
     throw new ConnectionStringError(
-      'The connection string is empty. Give one such as redis://127.0.0.1:6379.',
+      'The connection string is empty. Write one such as redis://127.0.0.1:6379.',
     );
-  const { parse } = FORMS.find(({ begins }) => begins.test(trimmed)) ?? { parse: parseStackExchange };
+  const { parse } = FORMATS.find(({ pattern }) => pattern.test(trimmed)) ?? { parse: parseStackExchange };
   return parse(trimmed);
 }
 
@@ -33,7 +34,7 @@ function parseMemory(text: string): ConnectionPlan {
   const name = MEMORY.exec(text)?.[1] ?? '';
   if (!/^[\w.-]*$/.test(name)) {
     throw new ConnectionStringError(
-      'After "memory:" only a name of letters, digits, ".", "_" and "-" can stand.',
+      'The name after "memory:" may only contain letters, digits, ".", "_" and "-".',
     );
   }
   return {

@@ -34,17 +34,18 @@ export interface EdgeOptions {
   /**
    * The origins from which a browser may connect, as it sends them: `https://example.com`, `http://localhost:4200`,
    * `capacitor://localhost`, or `https://*.example.com` for every subdomain. `'*'` allows every origin. Clients that
-   * send no origin are no browsers, and are not refused by it.
+   * send no `Origin` are not browsers, and are not checked.
    *
-   * @default every origin, but a page of another host may not send `Cookie` or `Authorization`: a browser sends cookies
-   * to wherever a page tells it to, so a foreign page could ride on them. Ports are not compared, and a host in
-   * `X-Forwarded-Host` or `Forwarded` counts as this one.
+   * @default every origin, but pages of other hosts are refused if their request contains `Cookie` or `Authorization`.
+   * Browsers send the cookies of your host even if a foreign page opens the connection, so that page would act as your
+   * user. Host names are compared, not ports, and a host in `X-Forwarded-Host` or `Forwarded` counts as your own.
    */
   allowedOrigins?: '*' | readonly string[];
 
   /**
-   * How a client is refused: with an HTTP status instead of the upgrade, or by opening the WebSocket and closing it at
-   * once, because a browser cannot read the status: with 1008, or with 1011 where `authenticate` failed.
+   * How to refuse a client. `'status'` replies with an HTTP status instead of the upgrade. `'closeCode'` opens the
+   * WebSocket and closes it at once, with 1008, or with 1011 if `authenticate` failed: browsers can read a close code,
+   * but not the status.
    *
    * @default 'status'
    */
@@ -53,53 +54,56 @@ export interface EdgeOptions {
   /** Limits that keep one client, or many, from harming the others. */
   limits?: {
     /**
-     * Connections of this server, those that wait for admission included; more are refused with 503.
+     * The maximum number of connections to this server, including those that wait for admission. Further clients are
+     * refused with 503.
      *
-     * @default 50000: enough for any one process, so that only a flood meets it
+     * @default 50000: more than one process usually serves, so that only a flood of clients reaches it
      */
     connections?: number;
     /**
-     * Bytes of a client's message; a larger one closes its connection with 1009. A gateway's own `maxPayload` outweighs it.
+     * The maximum size of a client's message, in bytes. A larger one closes its connection with 1009. The `maxPayload` of
+     * a gateway overrides it.
      *
      * @default 1048576
      */
     payloadBytes?: number;
     /**
-     * Levels of arrays and objects inside each other in a client's message, the frame itself included. What is deeper
-     * is refused with an `exception`, and not decoded.
+     * The maximum nesting depth of arrays and objects in a client's message. The frame itself is the first level. A
+     * deeper message is refused with an `exception` before it is decoded.
      *
-     * @default 100: the most that MessagePack clients can be sent, so that a message which is accepted can be passed on
+     * @default 100: the most that can be sent to MessagePack clients, so that every accepted message can be passed on
      */
     payloadDepth?: number;
     /**
-     * Elements of arrays and members of objects in a client's message, all levels together. What has more is refused
-     * with an `exception`, and not decoded.
+     * The maximum number of array elements and object members in a client's message, on all levels together. A message
+     * with more is refused with an `exception` before it is decoded.
      *
-     * @default 100000: in 1 MiB of JSON some ten bytes for each
+     * @default 100000: about ten bytes for each in 1 MiB of JSON
      */
     payloadElements?: number;
     /**
-     * Milliseconds that admission may take; then the client is refused.
+     * How long the admission of a client may take, in milliseconds. After that, the client is refused.
      *
      * @default 10000
      */
     admissionTime?: number;
     /**
-     * Messages of one connection whose handlers have not ended; one more closes it with 1008. A handler that returns an
-     * Observable ends with it, so a client may have so many endless streams at most.
+     * The maximum number of messages of one connection that are being handled or waiting. One more closes the connection
+     * with 1008. A handler that returns an Observable runs until the Observable ends, so this also limits the number of
+     * endless streams per client.
      *
      * @default 1000
      */
     pendingMessages?: number;
     /**
-     * Messages of one connection in a second; one more closes it with 1008.
+     * The maximum number of messages per second from one connection. One more closes the connection with 1008.
      *
      * @default no limit
      */
     messagesPerSecond?: number;
     /**
-     * Bytes that wait for a client which does not read them. One more message closes its connection with 1013, or is
-     * dropped where it is volatile.
+     * The maximum number of bytes that wait for a slow client. A message beyond that closes the connection with 1013, or
+     * is dropped if it is volatile.
      *
      * @default 4194304
      */
@@ -107,33 +111,35 @@ export interface EdgeOptions {
   };
 
   /**
-   * How clients that vanished are found: each is pinged once in `interval` milliseconds, and cut off when nothing comes
-   * from it, no pong either, for `timeout` milliseconds after that. `false` pings nobody.
+   * Detects clients that have vanished. The server pings each client every `interval` milliseconds, and closes the
+   * connection if nothing arrives, not even a pong, within `timeout` milliseconds after the ping. `false` turns it off.
    *
    * @default { interval: 25000, timeout: 20000 }
    */
   heartbeat?: false | { interval?: number; timeout?: number };
 
   /**
-   * How many messages of one connection are handled at the same time. With 1 they are handled in the order in which
-   * they came, each after the one before has ended. Answers to `invoke` never wait.
+   * The maximum number of messages of one connection that are handled concurrently. With 1, they are handled one after
+   * the other, in order of arrival. Replies to `invoke` never wait.
    *
-   * A handler that returns an Observable ends when the Observable completes or fails, or when the client has gone. With 1,
-   * a stream that never ends holds up everything else that its client sends, until `limits.pendingMessages` closes the
-   * connection: give clients that ask for such streams a higher number.
+   * A handler that returns an Observable runs until the Observable completes or fails, or the client disconnects. With 1,
+   * an endless stream therefore blocks all later messages of its client, until `limits.pendingMessages` closes the
+   * connection. Set a higher number if your clients request endless streams.
    *
    * @default no limit
    */
   parallelInvocations?: number;
 
   /**
-   * How long clients have to say goodbye when the app shuts down, in milliseconds; then they are cut off.
+   * How long clients may take to close their connections when the app shuts down, in milliseconds. After that, the server
+   * terminates the connections.
    *
    * @default 5000
    */
   shutdownTimeout?: number;
 }
 
+/** {@link EdgeOptions} with defaults filled in. */
 export interface ResolvedEdge {
   readonly authenticate: Authenticate | undefined;
   readonly allowedOrigins: AllowedOrigins | 'any' | undefined;

@@ -4,28 +4,28 @@ import type { BackplaneSettings } from './connection-plan.js';
 import { ConnectionStringError } from './connection-string.error.js';
 import { suggestion } from './suggestion.js';
 
-/** Takes one key's value into the draft. Throws ConnectionStringError, which names the key and not the value. */
+/** Checks the value of one key and writes it to the draft. Throws a ConnectionStringError, which never shows the value. */
 export type KeyRule = (draft: ConnectionDraft, value: string, key: string) => void;
 
 type Setter<T> = (draft: ConnectionDraft, value: T, key: string) => void;
 
-/** Rules by lower-case key, each with the key as it is documented. */
+/** Rules by lower-case key. `key` has the documented spelling. */
 export type KeyTable = ReadonlyMap<string, { readonly key: string; readonly rule: KeyRule }>;
 
-/** Which numbers a key takes. */
+/** The numbers that a key accepts, both ends included. */
 export interface Range {
   readonly min: number;
   readonly max: number;
   readonly unit?: string;
 }
 
-/** A time that Node's timers can wait, in milliseconds. */
+/** Milliseconds, up to the longest delay of Node's timers. */
 export const MILLISECONDS: Range = { min: 1, max: 2_147_483_647, unit: 'milliseconds' };
 
-/** A time in whole seconds that Node's timers can wait; -1 is there for those who ask for the default so. */
+/** Seconds, up to the longest delay of Node's timers. StackExchange.Redis uses -1 for the default. */
 export const SECONDS: Range = { min: -1, max: 2_147_483, unit: 'seconds' };
 
-/** Redis can be set to have any number of databases; this is more than anyone has. */
+/** Database numbers. Redis has no upper limit; this one is far beyond any real setup. */
 export const DATABASES: Range = { min: 0, max: 65_535 };
 
 const BOOLEANS = new Map<string, boolean>([
@@ -40,38 +40,38 @@ const PROTOCOLS = new Map<string, RedisOptions['protocol']>([
   ['resp3', 3],
 ]);
 
-/** Makes a table in which keys are found in any letter case. */
+/** Creates a table in which keys are found in any letter case. */
 export function keyTable(rules: Readonly<Record<string, KeyRule>>): KeyTable {
   return new Map(Object.entries(rules).map(([key, rule]) => [key.toLowerCase(), { key, rule }]));
 }
 
-/** Puts a value into the ioredis option of that name. */
+/** Sets the ioredis option of this name. */
 export function redisOption<K extends keyof RedisOptions>(name: K): Setter<RedisOptions[K]> {
   return (draft, value) => {
     draft.redis[name] = value;
   };
 }
 
-/** Puts a value into the backplane setting of that name. */
+/** Sets the backplane setting of this name. */
 export function backplaneSetting<K extends keyof BackplaneSettings>(name: K): Setter<BackplaneSettings[K]> {
   return (draft, value) => {
     draft.backplane[name] = value;
   };
 }
 
-/** A text; an empty one counts as not given. */
+/** A string. An empty one counts as absent. */
 export function text(set: Setter<string>): KeyRule {
   return (draft, value, key) => {
     if (value !== '') set(draft, value, key);
   };
 }
 
-/** true/false, yes/no, on/off, 1/0. */
+/** A boolean: true/false, yes/no, on/off or 1/0. */
 export function flag(set: Setter<boolean>): KeyRule {
   return choice('true or false', BOOLEANS, set);
 }
 
-/** RESP version: 2 or 3, with or without `resp` before it. */
+/** The RESP version: `2` or `3`, or `resp2` or `resp3`. */
 export const protocol: KeyRule = choice('2 or 3', PROTOCOLS, redisOption('protocol'));
 
 /** One of several words, in any letter case. */
@@ -83,7 +83,7 @@ export function choice<T>(expected: string, words: ReadonlyMap<string, T>, set: 
   };
 }
 
-/** A whole number in a range, both ends included. */
+/** A whole number in a range. */
 export function whole(range: Range, set: Setter<number>): KeyRule {
   const { min, max, unit } = range;
   const expected = `a whole number ${unit ? `of ${unit} ` : ''}from ${min} to ${max}`;
@@ -96,14 +96,14 @@ export function whole(range: Range, set: Setter<number>): KeyRule {
   };
 }
 
-/** A key that changes nothing here, with a warning if the user should know. */
+/** A key without effect, with a warning if the user should know that. */
 export function ignored(warning?: string): KeyRule {
   return (draft, _value, key) => {
     if (warning) draft.warnings.push(`"${key}" is ignored: ${warning}`);
   };
 }
 
-/** A flag that changes nothing here, with a warning where it asks for something. */
+/** A flag without effect, with a warning if it is true. */
 export function ignoredIfTrue(warning: string): KeyRule {
   const warn = ignored(warning);
   return flag((draft, on, key) => {
@@ -111,7 +111,7 @@ export function ignoredIfTrue(warning: string): KeyRule {
   });
 }
 
-/** A key that must not be used, except with a value that asks for nothing (compared in lower case). */
+/** An unsupported key. Only the `harmless` values (in lower case), which request nothing, are accepted. */
 export function refused(reason: string, ...harmless: string[]): KeyRule {
   return (_draft, value, key) => {
     if (harmless.includes(value.toLowerCase())) return;
@@ -119,7 +119,7 @@ export function refused(reason: string, ...harmless: string[]): KeyRule {
   };
 }
 
-/** A rule whose key deserves a warning if the connection turns out to be without TLS, or without sentinels. */
+/** Adds a warning if the connection turns out to use no TLS, or no sentinels. */
 export function onlyWith(needs: Condition, rule: KeyRule): KeyRule {
   return (draft, value, key) => {
     rule(draft, value, key);
@@ -128,11 +128,12 @@ export function onlyWith(needs: Condition, rule: KeyRule): KeyRule {
 }
 
 /**
- * Error for a key that no table knows.
- * @param key as written
- * @param where says which part of the string it is, for when the key may not be quoted
- * @param suspect the key may be the rest of a password that a separator has cut
- * @param known the keys that there are
+ * Creates the error for an unknown key.
+ *
+ * @param key the key as written
+ * @param where names the position in the string, in case the key must not be quoted
+ * @param suspect whether the key may be the rest of a password that contains a separator
+ * @param known the known keys
  */
 export function unknownKey(
   key: string,
@@ -140,7 +141,7 @@ export function unknownKey(
   suspect: boolean,
   known: KeyTable,
 ): ConnectionStringError {
-  // A pasted access key also looks like `key=`; a name is made of letters and short.
+  // A pasted access key can look like `key=` too, so only short keys that consist of letters are quoted.
   const meant = suggestion(
     key,
     [...known.values()].map((entry) => entry.key),
@@ -153,6 +154,6 @@ export function unknownKey(
         key,
       )
     : new ConnectionStringError(
-        `${where} has an unknown key (not shown: it could be a piece of a password).`,
+        `${where} has an unknown key (not shown, because it could be part of a password).`,
       );
 }

@@ -2,16 +2,16 @@ import type { z } from 'zod';
 import { didYouMean } from './suggestion.js';
 
 interface Option {
-  /** What may be given, behind "expected". */
+  /** The valid values, as they follow "expected" in a message. */
   readonly expected: string;
-  /** A value as a user writes it. */
+  /** A valid value, in the syntax of TypeScript. */
   readonly example: string;
-  /** Whether what was given may be shown where it looks like a number with a unit. Anything else may be a secret. */
+  /** Whether a message may show a string that looks like a number with a unit. Any other string may be a secret. */
   readonly isNumber?: boolean;
 }
 
 const count = (example: number, of: string): Option => ({
-  expected: `an integer from 1 on: ${of}`,
+  expected: `an integer ≥ 1 (${of})`,
   example: String(example),
   isNumber: true,
 });
@@ -75,15 +75,15 @@ const OPTIONS: Readonly<Record<string, Option>> = {
   shutdownTimeout: milliseconds(5000),
 };
 
-/** What numbers with a unit look like, as people write them: none of them is a secret. */
+/** A number with an optional unit, such as `1mb`. Such a string is not a secret. */
 const QUANTITY = /^-?\d{1,10}(\.\d{1,3})?\s?[a-z]{0,3}$/i;
 
-/** One message for each wrong option: what was expected, what was given as far as it can be shown, and an example. */
+/** One message per invalid option: the expected value, the given one if it is safe to show, and an example. */
 export function describeProblems(issues: readonly z.core.$ZodIssue[], given: unknown): string[] {
   return issues.map((issue) => describe(innermost(issue), given));
 }
 
-/** Of several forms that an option may have, the one that was probably meant: whose problem lies deepest. */
+/** For an option with several valid shapes, the issue of the one that was probably meant: an unknown key or a wrong value in it. */
 function innermost(issue: z.core.$ZodIssue): z.core.$ZodIssue {
   if (issue.code !== 'invalid_union') return issue;
   const deepest = issue.errors
@@ -104,14 +104,14 @@ function describe(issue: z.core.$ZodIssue, given: unknown): string {
     (object, key) => (object as Record<PropertyKey, unknown>)[key],
     given,
   );
-  // What has a pattern says itself what it takes.
+  // The message of a pattern already says what is expected.
   const expected = issue.code === 'invalid_format' ? issue.message : `expected ${option.expected}`;
   const hint = path === 'connection' && value === '' ? ' (is an environment variable empty?)' : '';
   const example = `${path.replace(/\.\d+$/, '')}: ${option.example}`;
   return `${path}: ${expected}, got ${shown(value, option.isNumber)}${hint}; for example ${example}`;
 }
 
-/** Rules with a message of their own say what is allowed; those for options of ioredis name the option, too. */
+/** A custom message already says what is expected, and names the option if it is one of ioredis. */
 function custom(message: string, path: string, option: Option | undefined): string {
   if (path === 'redis') return message;
   const example = message.includes('such as') || !option ? '' : `; for example ${path}: ${option.example}`;
@@ -119,10 +119,10 @@ function custom(message: string, path: string, option: Option | undefined): stri
 }
 
 function unknownOptions(keys: readonly string[], parent: string): string {
-  const beginning = parent === '' ? '' : `${parent}.`;
+  const prefix = parent === '' ? '' : `${parent}.`;
   const known = Object.keys(OPTIONS)
-    .filter((path) => path.startsWith(beginning) && !path.slice(beginning.length).includes('.'))
-    .map((path) => path.slice(beginning.length));
+    .filter((path) => path.startsWith(prefix) && !path.slice(prefix.length).includes('.'))
+    .map((path) => path.slice(prefix.length));
   const quoted = keys.map((key) => `'${key}'`).join(', ');
   const [key, ...others] = keys;
   const hint = key === undefined || others.length > 0 ? '' : didYouMean(key, known);
@@ -130,7 +130,7 @@ function unknownOptions(keys: readonly string[], parent: string): string {
   return `${where}there is no option ${quoted}${hint || `; there are ${known.join(', ')}`}`;
 }
 
-/** Never a text that may be a secret. */
+/** Describes a value without showing a string that may be a secret. */
 function shown(value: unknown, isNumber = false): string {
   if (value === undefined) return 'nothing';
   if (value === '') return 'an empty string';

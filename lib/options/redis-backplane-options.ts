@@ -2,55 +2,56 @@ import type { Redis, RedisOptions } from 'ioredis';
 import type { ClientProtocolName } from '../protocol/client-protocol.js';
 import type { EdgeOptions } from './edge-options.js';
 
-/** What happens while Redis is not there: see {@link RedisBackplaneOptions.outage}. */
+/** What happens while Redis is down: see {@link RedisBackplaneOptions.outage}. */
 export type OutageOption = 'reject' | 'local' | { readonly buffer: BufferOptions };
 
-/** How much may wait for Redis, and for how long, with `outage: { buffer }`. The oldest messages are given up first. */
+/** The limits of the buffer for `outage: { buffer }`. Beyond them, the oldest messages are dropped first. */
 export interface BufferOptions {
-  /** @default 1000 */
+  /** The maximum number of buffered messages. @default 1000 */
   readonly messages?: number;
-  /** Bytes of all waiting messages together, as they are published. @default 33554432 */
+  /** The maximum size of all buffered messages together, in bytes as published. @default 33554432 */
   readonly bytes?: number;
-  /** Milliseconds. @default 30000 */
+  /** The maximum age of a buffered message, in milliseconds. @default 30000 */
   readonly age?: number;
 }
 
-/** Which end of the backplane a Redis client serves: one publishes, one subscribes. */
+/** The role of a Redis client: one publishes, the other subscribes. */
 export type RedisRole = 'publisher' | 'subscriber';
 
-/** What `RedisBackplaneModule.forRoot` takes. A wrong option stops bootstrap with one message that names it. */
+/** The options of `RedisBackplaneModule.forRoot`. Invalid options stop bootstrap with one message that names each of them. */
 export interface RedisBackplaneOptions extends EdgeOptions {
   /**
-   * Where Redis is: a URL (`redis://`, `rediss://`, `valkey://`, `unix://`, `redis+sentinel://`, `redis+cluster://` …), a
-   * StackExchange.Redis string (`host:6379,password=…,ssl=true`), or `memory:` / `memory:name` for servers
-   * that share one process and need no Redis.
+   * The address of Redis: a URL (`redis://`, `rediss://`, `valkey://`, `unix://`, `redis+sentinel://`, `redis+cluster://`
+   * …), a StackExchange.Redis string (`host:6379,password=…,ssl=true`), or `memory:` / `memory:name` for servers in one
+   * process that need no Redis.
    *
    * @default 'redis://127.0.0.1:6379'
    */
   connection?: string;
 
-  /** Options of ioredis. They override what `connection` says, but not what the backplane itself must set. */
+  /** Options of ioredis. They override `connection`, except for those that the backplane must set itself. */
   redis?: RedisOptions;
 
   /**
-   * Makes the Redis clients instead: called once for each role. A client must have the options it is given
-   * as `requiredOptions`, which is checked at bootstrap, and must serve nothing else. It is never closed by
-   * the backplane. Not for a cluster, where the backplane looks for the node of each connection by itself.
+   * Creates the Redis clients. Called once per role. The client must have the options passed as `requiredOptions`, which
+   * bootstrap checks, and must serve nothing else. The backplane never closes it. Not available for a cluster, where the
+   * backplane looks up the node of each connection itself.
    */
   connectionFactory?: (role: RedisRole, requiredOptions: RedisOptions) => Redis | Promise<Redis>;
 
   /**
-   * Sharded pub/sub, of a cluster of Redis 7 or later: channels are spread over the masters, and each message goes
-   * to one of them, where classic pub/sub copies it to all. One sender's messages keep their order for one target
-   * only. Must be the same on all servers. Needs a cluster as `connection`, and a `channelPrefix` without braces.
+   * Whether to use sharded pub/sub, which needs a cluster of Redis 7 or later. It spreads the channels over the masters
+   * and sends each message to one of them, while classic pub/sub copies it to all nodes. The order of one sender's
+   * messages is then guaranteed per target only. All servers must use the same value. `connection` must be a cluster, and
+   * `channelPrefix` must not contain braces.
    *
    * @default false
    */
   sharded?: boolean;
 
   /**
-   * Stands before every channel, as `<prefix>:…`. Give each app its own: two apps with the same prefix on the
-   * same Redis receive each other's messages. Letters, digits and `_ . : { } -`.
+   * The prefix of every channel, as in `<prefix>:…`. Choose a different one for each app: two apps with the same prefix on
+   * the same Redis receive each other's messages. It may contain letters, digits and `_ . : { } -`.
    *
    * @default 'backplane'
    */
@@ -65,41 +66,43 @@ export interface RedisBackplaneOptions extends EdgeOptions {
   abortConnect?: boolean;
 
   /**
-   * What happens to emits and joins while Redis is not there. This server's own clients are served in any case.
+   * What happens to emits and joins while Redis is down. Local clients are served in any case.
    *
-   * - `'reject'`: the promise rejects; a join is undone
-   * - `'local'`: the promise resolves, marked `skipped`; memberships are kept, and heard of again before `ready`
-   * - `{ buffer }`: as `'local'`, but what Redis cannot take now waits, marked `buffered`, and is published in order
-   *   when Redis is back; what exceeds the limits of {@link BufferOptions} is given up, oldest first, and reported on
-   *   `errors$` with its targets. What Redis refuses for good, such as a channel without permission, rejects at once
+   * - `'reject'`: the promise rejects, and a join is rolled back.
+   * - `'local'`: the promise resolves, marked `skipped`. Memberships are kept, and their channels are subscribed before the
+   *   status is `ready` again.
+   * - `{ buffer }`: like `'local'`, but messages that Redis cannot accept now are buffered, marked `buffered`, and
+   *   published in order once Redis is back. Beyond the limits of {@link BufferOptions}, the oldest messages are dropped
+   *   and reported on `errors$` with their targets. If Redis refuses a message permanently, for example because a
+   *   permission is missing, the promise rejects at once.
    *
    * @default 'reject'
    */
   outage?: OutageOption;
 
   /**
-   * The client protocols that this farm's clients may ask for. An emit is encoded once for each of them.
+   * The client protocols that clients may choose. An emit is encoded once per protocol.
    *
    * @default ['json']
    */
   protocols?: readonly ClientProtocolName[];
 
   /**
-   * How long `invoke` and `invokeAll` wait for clients to answer, in milliseconds.
+   * How long `invoke` and `invokeAll` wait for the replies of clients, in milliseconds.
    *
    * @default 10000
    */
   invokeTimeout?: number;
 
   /**
-   * How long `join`, `leave` and `disconnect` on a target wait for the servers concerned, in milliseconds.
+   * How long `join`, `leave` and `disconnect` on a target wait for the replies of other servers, in milliseconds.
    *
    * @default 5000
    */
   commandTimeout?: number;
 }
 
-/** Makes the options, for `forRootAsync({ useClass })` and `useExisting`. */
+/** Creates the options, for `forRootAsync({ useClass })` and `useExisting`. */
 export interface RedisBackplaneOptionsFactory {
   createRedisBackplaneOptions(): RedisBackplaneOptions | Promise<RedisBackplaneOptions>;
 }

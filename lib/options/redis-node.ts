@@ -2,7 +2,7 @@ import { isIPv6 } from 'node:net';
 import { ConnectionStringError } from './connection-string.error.js';
 import type { RedisNode } from './connection-plan.js';
 
-/** A host as written, with its port where one was written. */
+/** A host as written, and its port if one was written. */
 export interface WrittenNode {
   readonly host: string;
   readonly port?: number;
@@ -12,16 +12,17 @@ const HOST_NAME = /^[\p{L}\p{N}_]([\p{L}\p{N}_.-]*[\p{L}\p{N}_.])?$/u;
 const BRACKETED = /^\[([^\]]*)\](?::(.*))?$/;
 
 /**
- * Reads `host`, `host:port`, `[ipv6]`, `[ipv6]:port` or a bare IPv6 address.
- * @throws ConnectionStringError naming neither host nor port: either may be a stray piece of a password
+ * Parses `host`, `host:port`, `[ipv6]`, `[ipv6]:port` or a bare IPv6 address.
+ *
+ * @throws ConnectionStringError without host and port, because either could be part of a password
  */
 export function readNode(text: string): WrittenNode {
   if (isIPv6(text)) return { host: text };
   const bracketed = BRACKETED.exec(text);
   if (bracketed) {
-    // A zone is written %25eth0 in a URL, since % begins an escape there.
+    // A URL writes a zone as %25eth0, because % begins an escape there.
     const host = (bracketed[1] ?? '').replace('%25', '%');
-    if (!isIPv6(host)) throw new ConnectionStringError('What stands in brackets must be an IPv6 address.');
+    if (!isIPv6(host)) throw new ConnectionStringError('The text in brackets must be an IPv6 address.');
     return withPort(host, bracketed[2]);
   }
   const colon = text.indexOf(':');
@@ -34,7 +35,7 @@ export function readNode(text: string): WrittenNode {
   return withPort(host, colon < 0 ? undefined : text.slice(colon + 1));
 }
 
-/** Gives every node its port, and drops those that then say the same as an earlier one. */
+/** Fills in the default port and removes duplicates. */
 export function completeNodes(nodes: readonly WrittenNode[], defaultPort: number): RedisNode[] {
   const unique = new Map<string, RedisNode>();
   for (const { host, port = defaultPort } of nodes) {

@@ -1,16 +1,16 @@
 import type { RedisOptions } from 'ioredis';
 import { didYouMean } from './suggestion.js';
 
-/** Options that ioredis hands to Node's sockets, and that its types do not list. */
+/** Options that ioredis passes to Node's sockets, but that its types do not list. */
 type SocketKey =
   'autoSelectFamily' | 'autoSelectFamilyAttemptTimeout' | 'hints' | 'localAddress' | 'localPort' | 'lookup';
 
 type Rule =
-  /** It does what ioredis documents. */
+  /** Passed to ioredis. */
   | { readonly kind: 'applied' }
-  /** The backplane sets it itself. A value that asks for nothing else is fine, another one a warning. */
+  /** Set by the backplane. Any value that is not `harmless` is ignored with a warning. */
   | { readonly kind: 'overridden'; readonly reason: string; readonly harmless: readonly unknown[] }
-  /** Nothing sensible can be made of it. */
+  /** Not supported. Any value that is not `harmless` fails at startup. */
   | { readonly kind: 'refused'; readonly advice: string; readonly harmless: readonly unknown[] };
 
 const applied: Rule = { kind: 'applied' };
@@ -26,13 +26,14 @@ const refused = (advice: string, ...harmless: readonly unknown[]): Rule => ({
 });
 
 const noQueue =
-  'a message that waits in the client would arrive late; the option outage says what happens instead';
-const noRepetition = 'a message that is sent twice would arrive twice';
+  'a message that is queued in the client would arrive late; the option outage decides what happens instead';
+const noRepetition = 'a message that is published twice would arrive twice';
 const ownReconnecting = 'the backplane decides itself when a connection is given up';
 const noTimeout =
   'a publish has a limit of its own: publishTimeoutMs in a URL, asyncTimeout in a StackExchange string';
 const otherCommands = 'it concerns commands that the backplane does not send';
-const ownPipeline = 'the backplane joins commands itself';
+const ownPipeline = 'the backplane batches commands itself';
+const ownReplies = 'the backplane needs replies in their default form';
 
 /** Every option of ioredis. */
 const RULES: Readonly<Record<keyof RedisOptions | SocketKey, Rule>> = {
@@ -57,7 +58,7 @@ const RULES: Readonly<Record<keyof RedisOptions | SocketKey, Rule>> = {
   clientInfoTag: applied,
   enableReadyCheck: applied,
   maxLoadingRetryTime: applied,
-  // With a guard, so that it can neither throw nor give up: `guardedRetry` in bus/redis-clients.ts.
+  // Wrapped by `guardedRetry` in redis/redis-clients.ts, so that it can neither throw nor give up.
   retryStrategy: applied,
   showFriendlyErrorStack: applied,
   tls: applied,
@@ -78,7 +79,7 @@ const RULES: Readonly<Record<keyof RedisOptions | SocketKey, Rule>> = {
   commandQueue: overridden(noQueue, true),
   maxRetriesPerRequest: overridden(noRepetition, 0),
   autoResendUnfulfilledCommands: overridden(noRepetition, true),
-  autoResubscribe: overridden('the backplane subscribes again to what is wanted by then', false),
+  autoResubscribe: overridden('the backplane resubscribes its channels itself', false),
   reconnectOnError: overridden(ownReconnecting),
   disconnectTimeout: overridden(ownReconnecting),
   socketTimeout: overridden(ownReconnecting),
@@ -88,32 +89,32 @@ const RULES: Readonly<Record<keyof RedisOptions | SocketKey, Rule>> = {
   readOnly: overridden(otherCommands, false),
   scripts: overridden(otherCommands),
   himportFieldsets: overridden(otherCommands),
-  sentinelRetryStrategy: overridden('retryStrategy says when the sentinels are asked again'),
-  failoverDetector: overridden('the backplane listens for failovers itself', false, true),
-  preferredSlaves: overridden('messages have to go to the master'),
-  db: overridden('all databases share the pub/sub channels; channelPrefix keeps apps apart', 0),
+  sentinelRetryStrategy: overridden('retryStrategy decides when the sentinels are asked again'),
+  failoverDetector: overridden('the backplane watches for failovers itself', false, true),
+  preferredSlaves: overridden('messages must go to the master'),
+  db: overridden('all databases share the pub/sub channels; use channelPrefix to separate apps', 0),
   enableAutoPipelining: overridden(ownPipeline, false),
   autoPipeliningIgnoredCommands: overridden(ownPipeline),
-  stringNumbers: overridden('the backplane reads replies itself', false),
-  replyMapping: overridden('the backplane reads replies itself', 'legacy'),
+  stringNumbers: overridden(ownReplies, false),
+  replyMapping: overridden(ownReplies, 'legacy'),
   keyPrefix: refused('use channelPrefix'),
-  role: refused('messages have to go to the master', 'master'),
+  role: refused('messages must go to the master', 'master'),
   monitor: refused('a connection that monitors can neither publish nor subscribe', false),
   Connector: refused(
-    'the backplane opens its connections itself; give your own clients with connectionFactory',
+    'the backplane opens its connections itself; pass your own clients with connectionFactory',
   ),
 };
 
 export interface CheckedRedisOptions {
-  /** Those that are applied. */
+  /** The options to pass to ioredis. */
   readonly options: RedisOptions;
-  /** A line for the log for each that is overridden. */
+  /** A log line for each option that is ignored. */
   readonly warnings: readonly string[];
-  /** What is wrong with the others. */
+  /** A message for each option that is unknown or not supported. */
   readonly problems: readonly string[];
 }
 
-/** Sorts options of ioredis: each is applied, overridden with a warning, or refused by name. Unknown ones are refused. */
+/** Checks options of ioredis by {@link RULES}. */
 export function checkRedisOptions(given: object): CheckedRedisOptions {
   const options: [string, unknown][] = [];
   const warnings: string[] = [];

@@ -3,7 +3,7 @@ import {
   emptyDraft,
   planCluster,
   planSentinel,
-  planServer,
+  planNode,
   planSocket,
 } from './connection-draft.js';
 import type { ConnectionPlan } from './connection-plan.js';
@@ -22,12 +22,12 @@ const PLANNERS: ReadonlyMap<
   (draft: ConnectionDraft, nodes: readonly WrittenNode[], master: string | undefined) => ConnectionPlan
 > = new Map([
   [
-    'server',
+    'node',
     (draft, nodes) => {
       const [node, ...others] = completeNodes(nodes, 6379);
-      if (node && others.length === 0) return planServer(draft, node);
+      if (node && others.length === 0) return planNode(draft, node);
       throw new ConnectionStringError(
-        'Several hosts need redis+cluster://host1,host2 or redis+sentinel://host1,host2/master (with TLS rediss+cluster:// or rediss+sentinel://).',
+        'Several hosts must be a cluster, redis+cluster://host1,host2, or sentinels, redis+sentinel://host1,host2/master (with TLS: rediss+cluster:// or rediss+sentinel://).',
       );
     },
   ],
@@ -46,21 +46,23 @@ const PLANNERS: ReadonlyMap<
 ]);
 
 /**
- * Reads a URL: `redis[s]://[user[:password]@]host[:port][/db][?parameters]`, `redis[s]+sentinel://…host,host/master[/db]`,
- * `redis[s]+cluster://…host,host`, the same with `valkey`, and `unix://[user[:password]@]/path`. The letter case of
- * scheme and parameter names does not matter. A sentinel's credentials are those of its parameters alone.
+ * Parses a URL: `redis[s]://[user[:password]@]host[:port][/db][?parameters]`,
+ * `redis[s]+sentinel://…host,host/master[/db]`, `redis[s]+cluster://…host,host`, the same with `valkey`, and
+ * `unix://[user[:password]@]/path`. The letter case of scheme and parameter names does not matter. The credentials for
+ * sentinels come only from the parameters `sentinelUsername` and `sentinelPassword`.
+ *
  * @throws ConnectionStringError
  */
 export function parseRedisUrl(url: string): ConnectionPlan {
   const { scheme = '', authority = '', path = '', query = '', fragment } = URL_FORM.exec(url)?.groups ?? {};
-  if (fragment !== undefined) throw new ConnectionStringError('A URL has a "#" in it. Write it as %23.');
+  if (fragment !== undefined) throw new ConnectionStringError('A URL must not contain "#". Write it as %23.');
   const at = authority.lastIndexOf('@');
   const given = [...readUserInfo(authority.slice(0, Math.max(at, 0))), ...readQuery(query)];
   const hosts = authority.slice(at + 1);
-  // With one host a raw @ in a password is clear enough, and common; with several it may begin a host.
+  // With one host, an unescaped @ in a password is common and unambiguous. With several, it could precede a host.
   if (authority.includes(',') && authority.indexOf('@') !== at) {
     throw new ConnectionStringError(
-      'Several "@": give one user and password for all hosts, with "@" in them as %40.',
+      'The URL contains several "@". Write one user and password for all hosts, and write "@" in them as %40.',
     );
   }
   if (scheme.toLowerCase() !== 'unix') return planHosts(scheme, hosts, path, given);
@@ -71,7 +73,8 @@ export function parseRedisUrl(url: string): ConnectionPlan {
 }
 
 /**
- * Reads the path of a unix socket, `/path[?parameters]`. The path is taken as it is, without percent-decoding.
+ * Parses the path of a unix socket, `/path[?parameters]`. The path is not percent-decoded.
+ *
  * @throws ConnectionStringError
  */
 export function parseSocketPath(written: string): ConnectionPlan {
@@ -91,19 +94,19 @@ function planPath(path: string, given: readonly Parameter[]): ConnectionPlan {
 }
 
 function planHosts(scheme: string, hosts: string, path: string, given: readonly Parameter[]): ConnectionPlan {
-  const { secure, form = 'server' } = SCHEME.exec(scheme.toLowerCase())?.groups ?? {};
+  const { secure, form = 'node' } = SCHEME.exec(scheme.toLowerCase())?.groups ?? {};
   const plan = PLANNERS.get(form);
   if (secure === undefined || !plan) {
-    throw new ConnectionStringError(`The scheme is not known. Known are ${SCHEMES}.`);
+    throw new ConnectionStringError(`Unknown scheme. Use one of ${SCHEMES}.`);
   }
   if (path.includes('@')) {
-    throw new ConnectionStringError('A user or password has a "/" in it. Write it as %2F.');
+    throw new ConnectionStringError('A user or password must not contain "/". Write it as %2F.');
   }
   const segments = path.split('/').filter((segment) => segment !== '');
   const master = form === 'sentinel' ? segments.shift() : undefined;
   if (segments.length > 1) {
     throw new ConnectionStringError(
-      'The path has too many parts: only the number of a database can stand there.',
+      'The path has too many parts: it may only contain the number of a database.',
     );
   }
   const draft = emptyDraft();

@@ -14,14 +14,14 @@ const DEFAULT_CONNECTION = 'redis://127.0.0.1:6379';
 const DEFAULT_PREFIX = 'backplane';
 const DEFAULT_PUBLISH_TIMEOUT_MS = 5_000;
 const DEFAULT_BUFFERED_MESSAGES = 1000;
-/** As much as may be in flight to Redis: a whole outage costs a server no more than a slow Redis does. */
+/** The same as the limit on bytes in flight to Redis, so an outage costs no more memory than a slow Redis. */
 const DEFAULT_BUFFERED_BYTES = 32 * 1024 * 1024;
 const DEFAULT_BUFFERED_AGE_MS = 30_000;
 const DEFAULT_INVOKE_TIMEOUT_MS = 10_000;
-/** SignalR waits 30 s to 35 s, which is too long for a person who waits. */
+/** SignalR waits 30 s to 35 s, which is too long for a person in front of a screen. */
 const DEFAULT_COMMAND_TIMEOUT_MS = 5_000;
 
-/** The options with defaults filled in, checked, and what the connection string says worked in. */
+/** The checked options, merged with the connection string and the defaults. */
 export interface ResolvedOptions {
   readonly connection: ConnectionPlan;
   readonly connectionFactory: RedisBackplaneOptions['connectionFactory'];
@@ -30,7 +30,7 @@ export interface ResolvedOptions {
   readonly abortConnect: boolean;
   readonly protocols: readonly ClientProtocolName[];
   readonly outage: ResolvedOutage;
-  /** How long a publish waits for its reply; the echo deadline ends it after about 3 s in any case. */
+  /** How long a publish waits for the reply. If Redis is dead, the echo deadline ends it after about 3 s. */
   readonly publishTimeoutMs: number;
   readonly edge: ResolvedEdge;
   readonly invokeTimeoutMs: number;
@@ -48,7 +48,7 @@ export type ResolvedOutage =
 
 const isFunction = (value: unknown): boolean => typeof value === 'function';
 
-/** No slash: it tells a path from a prefix. No glob characters: an ACL pattern would read them. */
+/** No slash, which separates prefix and path. No glob characters, which would have a meaning in an ACL pattern. */
 const prefix = z.string().regex(/^[\w.:{}-]+$/, 'must be made of letters, digits and _ . : { } -');
 
 const schema = z.strictObject({
@@ -86,14 +86,18 @@ const schema = z.strictObject({
   commandTimeout: milliseconds.optional(),
 });
 
-/** @throws InvalidOptionsError naming every wrong option, and none of the values */
+/**
+ * Checks the options, merges the connection string into them and fills in the defaults.
+ *
+ * @throws InvalidOptionsError that names every invalid option
+ */
 export function resolveOptions(options: RedisBackplaneOptions): ResolvedOptions {
   const checked = schema.safeParse(options, { reportInput: false });
   if (!checked.success) throw new InvalidOptionsError(describeProblems(checked.error.issues, options));
   const plan = planConnection(options.connection ?? DEFAULT_CONNECTION, options.redis);
   const channelPrefix = options.channelPrefix ?? checkPrefix(plan.backplane.channelPrefix) ?? DEFAULT_PREFIX;
-  const contradictions = contradictionsIn(options, plan, channelPrefix);
-  if (contradictions.length > 0) throw new InvalidOptionsError(contradictions);
+  const conflicts = conflictsIn(options, plan, channelPrefix);
+  if (conflicts.length > 0) throw new InvalidOptionsError(conflicts);
   return {
     connection: plan,
     connectionFactory: options.connectionFactory,
@@ -109,8 +113,8 @@ export function resolveOptions(options: RedisBackplaneOptions): ResolvedOptions 
   };
 }
 
-/** What is wrong only together. */
-function contradictionsIn(
+/** Options that are valid by themselves, but not in combination. */
+function conflictsIn(
   { sharded, connectionFactory }: RedisBackplaneOptions,
   { mode }: ConnectionPlan,
   channelPrefix: string,
@@ -118,11 +122,11 @@ function contradictionsIn(
   const rules: readonly (readonly [broken: boolean, message: string])[] = [
     [
       mode === 'cluster' && connectionFactory !== undefined,
-      'connectionFactory: cannot serve a cluster, where the backplane looks for the node of each connection; leave it out, and say in redis what the clients need',
+      'connectionFactory: cannot serve a cluster, because the backplane looks up the node of each connection itself; remove it, and pass options for the clients as redis',
     ],
     [
       sharded === true && mode !== 'cluster',
-      'sharded: needs a cluster; name one as redis+cluster://host1,host2 in connection, or leave it out',
+      'sharded: needs a cluster; set connection to redis+cluster://host1,host2, or remove sharded',
     ],
     [
       sharded === true && /[{}]/.test(channelPrefix),
@@ -148,7 +152,7 @@ function planConnection(connection: string, overrides: RedisOptions = {}): Conne
     const { options, warnings } = checkRedisOptions(overrides);
     return {
       ...plan,
-      redis: overridden(plan.redis, options),
+      redis: mergeRedisOptions(plan.redis, options),
       warnings: [...plan.warnings, ...warnings],
     };
   } catch (error) {
@@ -158,8 +162,8 @@ function planConnection(connection: string, overrides: RedisOptions = {}): Conne
   }
 }
 
-/** `tls` adds to what the connection string says of TLS, for the sentinels too; any other option replaces. */
-function overridden(redis: RedisOptions, overrides: RedisOptions): RedisOptions {
+/** `tls` is merged with the TLS settings of the connection string, for sentinels too. Any other option replaces them. */
+function mergeRedisOptions(redis: RedisOptions, overrides: RedisOptions): RedisOptions {
   const { tls, sentinelTLS } = overrides;
   return {
     ...redis,

@@ -1,31 +1,33 @@
 import { applyAzureDefaults } from './azure-defaults.js';
-import { type ConnectionDraft, emptyDraft, planSentinel, planServer } from './connection-draft.js';
+import { type ConnectionDraft, emptyDraft, planNode, planSentinel } from './connection-draft.js';
 import type { ConnectionPlan } from './connection-plan.js';
 import { ConnectionStringError } from './connection-string.error.js';
 import * as rules from './key-rules.js';
 import { completeNodes, readNode, type WrittenNode } from './redis-node.js';
 import { limitTlsVersions } from './tls-versions.js';
 
-const NO_PUBSUB = 'it does not pass Redis pub/sub on, which the backplane works by. Connect to Redis itself.';
-const NOT_RENAMED = 'the backplane cannot work without this command, nor call it by another name.';
+const NO_PUBSUB = 'it does not forward Redis pub/sub, which the backplane needs. Connect to Redis directly.';
+const NOT_RENAMED = 'the backplane needs this command, and cannot call it by another name.';
 
-/** Every key of a StackExchange.Redis configuration string; what stands here as ignored is so on purpose. */
+/** Every key of a StackExchange.Redis configuration string, including those that are deliberately ignored. */
 const KEYS = rules.keyTable({
   abortConnect: rules.flag(rules.backplaneSetting('abortConnect')),
   allowAdmin: rules.ignored(),
   asyncTimeout: rules.whole(rules.MILLISECONDS, rules.backplaneSetting('publishTimeoutMs')),
   channelPrefix: rules.text(rules.backplaneSetting('channelPrefix')),
-  checkCertificateRevocation: rules.ignoredIfTrue('Node.js does not look up revoked certificates by itself.'),
+  checkCertificateRevocation: rules.ignoredIfTrue(
+    'Node.js does not check by itself whether a certificate is revoked.',
+  ),
   configChannel: rules.ignored(),
   configCheckSeconds: rules.ignored(),
   connectRetry: rules.ignored(
-    'connecting is retried without end; abortConnect says whether bootstrap fails.',
+    'the backplane never stops reconnecting; abortConnect decides whether bootstrap fails.',
   ),
   connectTimeout: rules.whole(rules.MILLISECONDS, rules.redisOption('connectTimeout')),
   defaultDatabase: rules.whole(rules.DATABASES, rules.redisOption('db')),
-  highIntegrity: rules.ignoredIfTrue('replies are not checked one by one; envelopes carry a checksum.'),
+  highIntegrity: rules.ignoredIfTrue('the backplane protects its messages with a checksum instead.'),
   highPriorityThreads: rules.ignored(),
-  // No link here is ever idle, because the backplane's heartbeat passes each second. What is left to set is TCP's keep-alive.
+  // The heartbeat keeps every link busy once a second, so the key can only set the keep-alive of TCP.
   keepAlive: rules.whole(rules.SECONDS, (draft, seconds) => {
     if (seconds > 0 && !('keepAlive' in draft.redis)) draft.redis.keepAlive = seconds * 1000;
   }),
@@ -36,7 +38,7 @@ const KEYS = rules.keyTable({
   proxy: rules.refused(NO_PUBSUB, '', 'none'),
   resolveDns: rules.ignored(),
   responseTimeout: rules.ignored(),
-  // Not `text`: here an empty value means "none", while an absent key means "as for the servers".
+  // Not `text`, because an empty value means "none", while an absent key means "as for the Redis nodes".
   sentinelPassword: rules.onlyWith('sentinels', (draft, value) => {
     draft.sentinel.password = value;
   }),
@@ -60,24 +62,24 @@ const KEYS = rules.keyTable({
   ),
   sslProtocols: rules.onlyWith('TLS', rules.text(limitTlsVersions)),
   syncTimeout: rules.whole(rules.MILLISECONDS, (draft, ms) => {
-    draft.backplane.publishTimeoutMs ??= ms; // what asyncTimeout defaults to
+    draft.backplane.publishTimeoutMs ??= ms; // the default of asyncTimeout
   }),
   tcpKeepAlive: rules.flag((draft, on) => {
-    // @ts-expect-error ioredis turns keep-alive on for any number and for undefined; its types lack null, the only "off".
+    // @ts-expect-error only null turns keep-alive off in ioredis, but its types do not allow null.
     if (!on) draft.redis.keepAlive = null;
   }),
   tiebreaker: rules.ignored(),
-  tunnel: rules.refused('connect to Redis directly, or give your own connectionFactory.', ''),
+  tunnel: rules.refused('connect to Redis directly, or use the option connectionFactory.', ''),
   user: rules.text(rules.redisOption('username')),
   version: rules.text((draft, version, key) => {
     const major = /^(\d{1,3})(\.\d{1,5}){0,3}$/.exec(version)?.[1];
     if (major === undefined) throw new ConnectionStringError(`"${key}" must be a version such as 6.0.`, key);
-    if (Number(major) < 6) draft.redis.protocol ??= 2; // HELLO came with Redis 6
+    if (Number(major) < 6) draft.redis.protocol ??= 2; // Redis 6 introduced HELLO, which selects RESP3
   }),
   writeBuffer: rules.ignored(),
 });
 
-/** `$COMMAND=…`: commands that the server does not have under their own name. */
+/** `$COMMAND=…`: commands that are renamed or disabled in Redis. */
 const COMMANDS = rules.keyTable({
   $CLIENT: (draft) => {
     draft.redis.disableClientInfo = true;
@@ -95,31 +97,32 @@ const COMMANDS = rules.keyTable({
 
 const CREDENTIALS: ReadonlySet<string> = new Set(['user', 'password', 'sentinelUser', 'sentinelPassword']);
 
-/** One of the pieces between commas. */
+/** A part of the string between commas. */
 interface Part {
-  /** How to speak of it without quoting it. */
+  /** Names the part in errors without quoting it. */
   readonly where: string;
-  /** Absent in an endpoint. */
+  /** Absent for an endpoint. */
   readonly key?: string;
   readonly value: string;
-  /** Follows a credential, so it may be the rest of one: the form has no way to write a comma. */
+  /** Whether it follows a credential, and may be the rest of it: this format has no way to escape a comma. */
   readonly suspect: boolean;
 }
 
 /**
- * Reads a StackExchange.Redis configuration string, `host:port,key=value,…`. Keys are found in any letter case, and
- * the last of two equal ones counts.
+ * Parses a StackExchange.Redis configuration string, `host:port,key=value,…`. The letter case of keys does not matter. If
+ * a key occurs twice, the last one wins.
+ *
  * @throws ConnectionStringError
  */
 export function parseStackExchange(connection: string): ConnectionPlan {
   const parts = split(connection);
   const draft = emptyDraft();
   for (const part of parts) applyKey(draft, part);
-  // Last: a command that is not there outweighs any key that asks for it.
+  // Applied last, because a missing command overrides any key that would use it.
   for (const part of parts) applyCommand(draft, part);
   const nodes = parts.filter(({ key }) => key === undefined).map(readEndpoint);
   if (nodes.length === 0) {
-    throw new ConnectionStringError('The connection string names no server. Begin it with host:port.');
+    throw new ConnectionStringError('The connection string names no endpoint. It must begin with host:port.');
   }
   applyAzureDefaults(draft, nodes);
   return draft.master === undefined ? planOne(draft, nodes) : planMaster(draft, nodes, draft.master);
@@ -157,20 +160,18 @@ function applyCommand(draft: ConnectionDraft, { key, value, where }: Part): void
   if (known) {
     known.rule(draft, value, known.key);
   } else {
-    draft.warnings.push(`${where} is ignored: it renames or disables a command, which cannot be done here.`);
+    draft.warnings.push(`${where} is ignored: the backplane cannot rename or disable this command.`);
   }
 }
 
 function readEndpoint({ value, where, suspect }: Part): WrittenNode {
   if (suspect) {
     throw new ConnectionStringError(
-      `${where} follows a user or password and has no "=". Put endpoints first; if the password contains a comma, use the URL form with %2C for it.`,
+      `${where} follows a user or password and has no "=". Put endpoints first. If the password contains a comma, use a URL and write the comma as %2C.`,
     );
   }
   if (value.startsWith('!')) {
-    throw new ConnectionStringError(
-      `${where} is a unix socket. Write unix:///path/of/socket, without other parts.`,
-    );
+    throw new ConnectionStringError(`${where} is a unix socket. Write only unix:///path/of/socket.`);
   }
   return readNode(value);
 }
@@ -178,12 +179,12 @@ function readEndpoint({ value, where, suspect }: Part): WrittenNode {
 function planOne(draft: ConnectionDraft, written: readonly WrittenNode[]): ConnectionPlan {
   const [node, ...others] = completeNodes(written, draft.tls ? 6380 : 6379);
   if (!node || others.length > 0) {
-    // StackExchange.Redis would ask the servers what they are; nothing is connected yet here.
+    // StackExchange.Redis would connect to the endpoints and ask what they are. Parsing must not connect.
     throw new ConnectionStringError(
-      'Several endpoints can be a cluster or sentinels. Write redis+cluster://host1,host2 (rediss+cluster:// with TLS) for a cluster, or add serviceName= with the name of the master for sentinels.',
+      'Several endpoints can be a cluster or sentinels. For a cluster, write redis+cluster://host1,host2 (rediss+cluster:// with TLS). For sentinels, add serviceName= with the name of the master.',
     );
   }
-  return planServer(draft, node);
+  return planNode(draft, node);
 }
 
 function planMaster(draft: ConnectionDraft, written: readonly WrittenNode[], master: string): ConnectionPlan {

@@ -1,7 +1,7 @@
-/** Typing errors that are forgiven: two letters that are wrong, missing, too many, or in each other's place. */
+/** The maximum Levenshtein distance of a suggestion: two letters that are wrong, missing or extra, or one swapped pair. */
 const MAX_DISTANCE = 2;
 
-/** The candidate that was probably meant, if one is near. */
+/** The most similar candidate, if one is similar enough. */
 export function suggestion(written: string, candidates: readonly string[]): string | undefined {
   const word = written.toLowerCase();
   const near = candidates
@@ -11,13 +11,13 @@ export function suggestion(written: string, candidates: readonly string[]): stri
   return near[0]?.candidate;
 }
 
-/** Says what was probably meant, as the end of a sentence; empty where nothing is near. */
+/** `; did you mean '…'?` with the most similar candidate, or an empty string if none is similar enough. */
 export function didYouMean(written: string, candidates: readonly string[]): string {
   const meant = suggestion(written, candidates);
   return meant === undefined ? '' : `; did you mean '${meant}'?`;
 }
 
-/** Levenshtein distance, by rows. */
+/** The Levenshtein distance, computed row by row. */
 function distance(a: string, b: string): number {
   let row = Array.from({ length: b.length + 1 }, (_, index) => index);
   for (let i = 0; i < a.length; i++) {

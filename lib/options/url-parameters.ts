@@ -2,9 +2,9 @@ import type { ConnectionDraft } from './connection-draft.js';
 import { ConnectionStringError } from './connection-string.error.js';
 import * as rules from './key-rules.js';
 
-/** A setting of a URL, wherever it stands there. */
+/** A setting in a URL, whether in the query or elsewhere. */
 export interface Parameter {
-  /** As the table of parameters writes it. */
+  /** In the documented spelling. */
   readonly key: string;
   /** Percent-decoded. */
   readonly value: string;
@@ -61,11 +61,12 @@ const PARAMETERS = rules.keyTable({
 });
 
 /**
- * Reads `key=value&key=value`. A plus sign is a plus sign, not a space, since passwords have some.
- * @throws ConnectionStringError if a parameter is not known
+ * Parses `key=value&key=value`. A plus sign is not decoded to a space, because passwords may contain it.
+ *
+ * @throws ConnectionStringError if a parameter is unknown
  */
 export function readQuery(query: string): Parameter[] {
-  // An @ here can mean that the query began inside a password, at a "?" that should have been %3F.
+  // An @ suggests that the query began inside a password, at a "?" that should have been written as %3F.
   const suspect = query.includes('@');
   return query.split('&').flatMap((pair, index) => {
     if (pair === '') return [];
@@ -78,20 +79,22 @@ export function readQuery(query: string): Parameter[] {
 }
 
 /**
- * Takes all settings of a URL into the draft.
- * @throws ConnectionStringError if a value is wrong or a setting is given twice, whether in the query or elsewhere
+ * Applies all settings of a URL to the draft.
+ *
+ * @throws ConnectionStringError if a value is invalid, or a setting occurs twice
  */
 export function applyParameters(draft: ConnectionDraft, parameters: readonly Parameter[]): void {
   const seen = new Set<string>();
   for (const { key, value } of parameters) {
-    if (seen.has(key)) throw new ConnectionStringError(`"${key}" is given twice.`, key);
+    if (seen.has(key)) throw new ConnectionStringError(`"${key}" is set twice.`, key);
     seen.add(key);
     PARAMETERS.get(key.toLowerCase())?.rule(draft, value, key);
   }
 }
 
 /**
- * Decodes `%XX`.
+ * Percent-decodes the text.
+ *
  * @param what names the text in the error, which does not quote it
  * @throws ConnectionStringError if the escapes are malformed
  */

@@ -1,4 +1,4 @@
-/** The bytes end before the field does, or the field cannot be. Never leaves `protocol/` and its callers' decoders. */
+/** The bytes end in the middle of a field, or a field is invalid. Callers of the decoders catch it; users never see it. */
 export class MalformedBytesError extends Error {
   override readonly name = 'MalformedBytesError';
 }
@@ -6,7 +6,7 @@ export class MalformedBytesError extends Error {
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 const MAX_VARINT_BYTES = 7;
 
-/** Reads fields one after the other. Every read is checked against the end. The opposite of {@link ByteWriter}. */
+/** Reads the fields that a {@link ByteWriter} wrote, in order. Throws MalformedBytesError if a field is cut off or invalid. */
 export class ByteReader {
   private position = 0;
 
@@ -32,19 +32,23 @@ export class ByteReader {
       if (byte < 0x80) return value;
       factor *= 0x80;
     }
-    throw new MalformedBytesError('an integer is too long');
+    throw new MalformedBytesError('an integer has more than 7 bytes');
   }
 
-  /** A varint used as a count of things that take at least one byte each: never more than bytes are left. */
+  /**
+   * A varint that counts the items that follow. Each item takes at least one byte, so a count greater than the number of
+   * bytes left is malformed. This keeps a forged count from causing a long loop.
+   */
   count(): number {
     const value = this.varint();
-    if (value > this.buffer.length - this.position) throw new MalformedBytesError('a count is too large');
+    if (value > this.buffer.length - this.position)
+      throw new MalformedBytesError('a count is greater than the number of bytes left');
     return value;
   }
 
   string(): string {
     const bytes = this.bytes();
-    // Names are mostly ASCII and short; latin1 is several times cheaper than the checking decoder.
+    // Most names are short and ASCII, and decoding latin1 is several times faster than the strict UTF-8 decoder.
     if (isAscii(bytes)) return bytes.toString('latin1');
     try {
       return UTF8.decode(bytes);
@@ -62,7 +66,7 @@ export class ByteReader {
     return this.raw(this.varint());
   }
 
-  /** All that was not read yet. */
+  /** Everything that has not been read yet. */
   rest(): Buffer {
     return this.raw(this.buffer.length - this.position);
   }

@@ -1,10 +1,10 @@
 import { shown } from './invalid-argument.error.js';
 
 const INITIAL_SIZE = 256;
-/** What seven bytes hold, as many as a reader takes. */
+/** The largest integer that fits into seven bytes, which is the longest varint that {@link ByteReader} accepts. */
 const MAX_VARINT = 2 ** 49 - 1;
 
-/** Appends fields to a buffer that grows as needed. The opposite of {@link ByteReader}. */
+/** Appends fields to a buffer that grows as needed. {@link ByteReader} reads them. */
 export class ByteWriter {
   private buffer: Buffer;
   private length = 0;
@@ -19,7 +19,7 @@ export class ByteWriter {
     return this;
   }
 
-  /** Leaves room for something that is filled in later. */
+  /** Reserves bytes that the caller fills in later. */
   skip(size: number): this {
     this.reserve(size);
     this.length += size;
@@ -27,9 +27,9 @@ export class ByteWriter {
   }
 
   /**
-   * An unsigned LEB128 integer: 7 bits a byte, low bits first.
+   * An unsigned LEB128 integer: 7 bits per byte, low bits first.
    *
-   * @throws RangeError for what is no such integer: it would be written without end, or damaged
+   * @throws RangeError if the value is not an integer from 0 to 2^49 - 1
    */
   varint(value: number): this {
     if (!Number.isInteger(value) || value < 0 || value > MAX_VARINT)
@@ -60,12 +60,12 @@ export class ByteWriter {
     return this;
   }
 
-  /** Bytes behind their length as a varint. */
+  /** The length as a varint, then the bytes. */
   bytes(value: Uint8Array): this {
     return this.varint(value.length).raw(value);
   }
 
-  /** Bytes without a length: the reader knows where they end. */
+  /** Bytes without their length. The reader must know where they end. */
   raw(value: Uint8Array): this {
     this.reserve(value.length);
     this.buffer.set(value, this.length);

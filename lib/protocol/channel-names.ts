@@ -14,12 +14,12 @@ export class InvalidNameError extends TypeError {
   }
 }
 
-/** Bytes of UTF-8 that a group's name or a user's id may have; Redis itself would take 512 MB. */
+/** The maximum length of a group's name or a user's id, in bytes of UTF-8. Redis itself would accept 512 MB. */
 export const MAX_NAME_BYTES = 4096;
 
 /**
- * The path of a gateway as channels, envelopes and errors name it: `/chat`, or `8081/chat` for a gateway
- * with a port of its own.
+ * The path of a gateway as it appears in channels, envelopes and errors: `/chat`, or `8081/chat` for a gateway with its
+ * own port.
  */
 export function pathKey(path: string | undefined, port = 0): string {
   const trimmed = (path ?? '').replace(/\/+$/, '');
@@ -28,11 +28,11 @@ export function pathKey(path: string | undefined, port = 0): string {
 }
 
 /**
- * Checks what a user gave as the name of a group, or the id of a user.
- * A half surrogate pair is refused because UTF-8 would turn two different names into one channel.
+ * Checks the name of a group or the id of a user. Half a surrogate pair is invalid because UTF-8 would map different
+ * names to the same channel.
  *
- * @param what begins the message: "A group's name"
- * @param argument what `InvalidNameError.argument` is
+ * @param what the beginning of the error message, such as "A group's name"
+ * @param argument the value of `InvalidNameError.argument`
  * @throws InvalidNameError
  */
 export function checkName(what: string, name: unknown, argument = 'name'): void {
@@ -40,55 +40,54 @@ export function checkName(what: string, name: unknown, argument = 'name'): void 
   if (problem !== undefined) throw new InvalidNameError(`${what} must ${problem}`, argument);
 }
 
-/** Without half a surrogate pair. */
+/** Whether the text contains no half of a surrogate pair. */
 export function isWellFormed(text: string): boolean {
   return !/\p{Surrogate}/u.test(text);
 }
 
 function problemWith(name: unknown): string | undefined {
   if (Array.isArray(name))
-    return 'be a string, got an array: give the names one by one, as in group(...names)';
+    return 'be a string, got an array: pass the names one by one, as in group(...names)';
   if (typeof name !== 'string' || name.length === 0)
     return `be a string of at least one character, got ${shown(name)}`;
   if (Buffer.byteLength(name) > MAX_NAME_BYTES) return `have at most ${MAX_NAME_BYTES} bytes in UTF-8`;
-  if (!isWellFormed(name)) return 'be well-formed Unicode: it holds half a surrogate pair';
+  if (!isWellFormed(name)) return 'be well-formed Unicode: it contains half a surrogate pair';
   return undefined;
 }
 
 /**
  * The Redis channels of one app.
  *
- *   <prefix>:servers                  heartbeats, roll-calls, goodbyes, and commands for every server
- *   <prefix>:server:<serverId>        for one server: its connections, its answers
- *   <prefix>:<path>:all               for all connections of a path
- *   <prefix>:<path>:group:<name>      for a group
- *   <prefix>:<path>:user:<id>         for a user
+ *   <prefix>:servers                  to all servers: heartbeats, roll calls, goodbyes, and commands for every server
+ *   <prefix>:server:<serverId>        to one server: messages for its connections, and replies
+ *   <prefix>:<path>:all               to all connections of a path
+ *   <prefix>:<path>:group:<name>      to a group
+ *   <prefix>:<path>:user:<id>         to a user
  *
- * No two of them meet: a path always holds a slash and a prefix never does, colons in a path are
- * escaped, and the name stands last. They are only ever subscribed to exactly, never as patterns.
+ * No two of them are ever equal: a path always contains a slash and a prefix never does, colons in a path are escaped,
+ * and the name comes last. Servers subscribe exact channels only, never patterns.
  */
 export class ChannelNames {
   readonly servers: string;
-  /** How the name of each of them begins. */
-  private readonly beginning: Buffer;
-  /** What stands before the kind of a target, by path. */
+  private readonly prefixBytes: Buffer;
+  /** `<prefix>:<path>` by path. */
   private readonly bases = new Map<string, string>();
 
   constructor(
     private readonly prefix: string,
-    /** What a Redis user needs the right to, as an ACL writes it behind `&`. */
+    /** The channels that the Redis user needs access to, as an ACL rule writes them after `&`. */
     readonly pattern = `${prefix}:*`,
   ) {
     this.servers = `${prefix}:servers`;
-    this.beginning = Buffer.from(`${prefix}:`);
+    this.prefixBytes = Buffer.from(`${prefix}:`);
   }
 
-  /** Whether this is a channel of the app, going by its prefix. */
+  /** Whether the channel has the prefix of this app. */
   owns(channel: Buffer): boolean {
-    const { beginning } = this;
+    const { prefixBytes } = this;
     return (
-      channel.length > beginning.length &&
-      channel.compare(beginning, 0, beginning.length, 0, beginning.length) === 0
+      channel.length > prefixBytes.length &&
+      channel.compare(prefixBytes, 0, prefixBytes.length, 0, prefixBytes.length) === 0
     );
   }
 
@@ -96,7 +95,7 @@ export class ChannelNames {
     return `${this.prefix}:server:${serverId}`;
   }
 
-  /** The channel of a target other than a connection, whose messages go to its server's channel. */
+  /** The channel of a group, a user or a whole path. A connection has no channel: use the one of its server. */
   target(path: string, { kind, name }: TargetRef): string {
     const base = this.bases.get(path) ?? this.addBase(path);
     return kind === 'all' ? `${base}:all` : `${base}:${kind}:${name}`;

@@ -4,31 +4,32 @@ const FIN_BINARY = 0x82;
 const MAX_HEADER = 10;
 
 /**
- * One message for clients, encoded and framed once, however many sockets it goes to: a server's frames
- * are not masked, so they are the same for all.
+ * One message for clients as a complete WebSocket frame. It is encoded once for any number of sockets, because frames
+ * from a server are not masked and therefore identical.
  */
 export class ClientFrame {
   private constructor(
-    /** The whole WebSocket frame, ready for a socket. */
+    /** The complete WebSocket frame, ready to be written to a socket. */
     readonly wire: Buffer,
     private readonly start: number,
     readonly binary: boolean,
   ) {}
 
-  /** The frame's payload: a view of `wire`. */
+  /** The payload of the frame. A view of `wire`, not a copy. */
   get payload(): Buffer {
     return this.wire.subarray(this.start);
   }
 
+  /** Frames a text message. */
   static text(text: string): ClientFrame {
     const size = Buffer.byteLength(text);
     const [wire, start] = allocate(size, FIN_TEXT);
-    // As many bytes as characters: it is ASCII, and written in half the time.
+    // As many bytes as characters means ASCII, which latin1 writes in half the time.
     wire.write(text, start, size, size === text.length ? 'latin1' : 'utf8');
     return new ClientFrame(wire, start, false);
   }
 
-  /** Copies the payload, which may be a view of a much larger buffer. */
+  /** Frames an encoded payload. Copies it, because it may be a view of a much larger buffer. */
   static of(payload: Uint8Array, binary: boolean): ClientFrame {
     const [wire, start] = allocate(payload.length, binary ? FIN_BINARY : FIN_TEXT);
     wire.set(payload, start);

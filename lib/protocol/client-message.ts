@@ -1,9 +1,9 @@
-/** The largest `id` of a client's frame: it is echoed as it came, so it must not be a way to be sent much. */
+/** The maximum length of the `id` of a client's frame. The reply echoes it, so it must not inflate replies. */
 const MAX_ID_BYTES = 64;
 
 export type FrameId = string | number;
 
-/** What a client's frame turns out to be. */
+/** A client's frame, classified: an event, a reply to one of our requests, or invalid. */
 export type ClientMessage =
   | {
       readonly kind: 'event';
@@ -20,8 +20,8 @@ export type ClientMessage =
   | { readonly kind: 'invalid'; readonly reason: string };
 
 /**
- * Reads a decoded frame: `{ event, data }`, with an `id` where the client wants an answer; or `{ id, data }` or
- * `{ id, error }`, the client's answer to an ask of ours.
+ * Classifies a decoded frame. `{ event, data }` is an event, with an `id` if the client expects a reply. `{ id, data }`
+ * and `{ id, error }` are the client's replies to a request of ours.
  */
 export function readClientMessage(frame: unknown): ClientMessage {
   if (typeof frame !== 'object' || frame === null)
@@ -32,7 +32,7 @@ export function readClientMessage(frame: unknown): ClientMessage {
   }
   if (event !== undefined) return { kind: 'event', event, data, id };
   if (id === undefined) return invalid('A message must have the form { "event", "data" }.');
-  // Our ids are strings.
+  // The ids of our requests are strings.
   if (error !== undefined) return { kind: 'answer', id: String(id), outcome: 'error', value: error };
   return { kind: 'answer', id: String(id), outcome: 'data', value: data ?? null };
 }

@@ -3,19 +3,24 @@ import type { PayloadLimits, PayloadProblem } from './payload-limits.js';
 
 export type ClientProtocolName = 'json' | 'msgpack';
 
-/** How messages look on the socket of a client. One object per protocol, without state. */
+/** The encoding of messages on a client's socket. One stateless object per protocol. */
 export interface ClientProtocol {
   readonly name: ClientProtocolName;
-  /** Its number in message records; never changes its meaning. */
+  /** The number of the protocol in message records. A number is never reused for another protocol. */
   readonly code: number;
-  /** The WebSocket subprotocol that asks for it; `undefined` for the protocol of clients that ask for none. */
+  /** The WebSocket subprotocol that selects it; `undefined` for the protocol of clients that request none. */
   readonly subprotocol: string | undefined;
-  /** Whether its frames are binary ones. */
+  /** Whether it uses binary frames. */
   readonly binary: boolean;
-  /** @throws when the value has no form in this protocol, such as a circular object */
+  /** @throws if the protocol cannot represent the value, such as a circular object */
   encode(message: unknown): ClientFrame;
-  /** Whether the bytes may be decoded: without this check, a few bytes can make the decoder allocate hundreds of megabytes. */
+  /**
+   * Checks the bytes before they are decoded. Without this check, a few bytes could make the decoder allocate hundreds of
+   * megabytes.
+   *
+   * @returns the problem, or `undefined` if the bytes may be decoded
+   */
   check(bytes: Buffer, limits: PayloadLimits): PayloadProblem | undefined;
-  /** @throws when the bytes are none of this protocol's */
+  /** @throws if the bytes are not valid in this protocol */
   decode(bytes: Buffer): unknown;
 }

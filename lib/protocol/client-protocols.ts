@@ -4,16 +4,17 @@ import { msgpackProtocol } from './msgpack-protocol.js';
 
 const PROTOCOLS: readonly ClientProtocol[] = [jsonProtocol, msgpackProtocol];
 
+/** The protocols with these names, JSON before MessagePack. */
 export function clientProtocols(names: readonly ClientProtocolName[]): ClientProtocol[] {
   return PROTOCOLS.filter(({ name }) => names.includes(name));
 }
 
-/** The protocol that this WebSocket subprotocol asks for, or `undefined` when it is none of ours. */
+/** The protocol that this WebSocket subprotocol selects, or `undefined` if we do not support it. */
 export function protocolOfSubprotocol(name: string): ClientProtocol | undefined {
   return PROTOCOLS.find(({ subprotocol }) => subprotocol === name);
 }
 
-/** The protocol of this number in a message record, or `undefined` for one of a later release. */
+/** The protocol with this number in a message record, or `undefined` if only a later release supports it. */
 export function protocolOfCode(code: number): ClientProtocol | undefined {
   return PROTOCOLS.find((protocol) => protocol.code === code);
 }

@@ -6,19 +6,19 @@ import { RecordKind } from './record-kind.js';
 import type { Address } from './target.js';
 
 /*
- * A command: what its receiver must do with those of its connections that the address names.
+ * A command tells a server to join, leave or disconnect those of its connections that the address names.
  *
- *   varint   number, unique for its origin; the same again is the same command repeated
+ *   varint   number, unique for its origin; a command that is sent again has the same number
  *   address  as in message-record.ts
  *   u8       action: 1 = join, 2 = leave, 3 = disconnect
  *   string   join, leave: the group;  disconnect: the reason
  *   varint   disconnect: the close code; otherwise 0
  *
- * The reply to it, on the channel of the command's origin:
+ * The reply, on the channel of the command's origin:
  *
  *   varint   number of the command
- *   string   what went wrong; empty when nothing did
- *   count    ids of connections that the address names by id and the server does not hold, each: string
+ *   string   error message; empty on success
+ *   count    connection ids in the address that the server does not hold, each: string
  */
 const ACTIONS = { join: 1, leave: 2, disconnect: 3 } as const;
 
@@ -70,5 +70,5 @@ function readAction(action: number, text: string, code: number): CommandAction {
   if (action === ACTIONS.join) return { name: 'join', group: text };
   if (action === ACTIONS.leave) return { name: 'leave', group: text };
   if (action === ACTIONS.disconnect) return { name: 'disconnect', code, reason: text };
-  throw new MalformedBytesError('a command of an unknown action');
+  throw new MalformedBytesError('a command has an unknown action');
 }

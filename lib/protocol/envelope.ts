@@ -3,23 +3,22 @@ import { ByteReader, MalformedBytesError } from './byte-reader.js';
 import { ByteWriter } from './byte-writer.js';
 
 /*
- * What one PUBLISH carries. All integers are big-endian.
+ * An envelope is what one PUBLISH carries. All integers are big-endian.
  *
  *   offset  size  field
- *        0     1  magic, 0xB7: tells our messages from foreign ones on the same channel
- *        1     1  major version, 1: another one is not read further
- *        2     1  header length, 25: a later minor version may add fields behind `number`
+ *        0     1  magic, 0xB7: distinguishes our messages from foreign ones on the same channel
+ *        1     1  major version, 1: receivers ignore the rest of any other version
+ *        2     1  header length, 25: a later minor version may add fields after `number`
  *        3     4  CRC-32 of bytes 0 to 2 and of all bytes from 7 to the end
  *        7    12  origin: the server id of the sender, 12 ASCII characters
- *       19     6  number: rises with every envelope of this origin
+ *       19     6  number: increases with every envelope of this origin
  *       25        records, until the end, each:
- *                   varint  length of what follows; may have more bytes than it needs
- *                   u8      kind
- *                           body: bytes that only readers of this kind understand
+ *                   varint  length of the rest of the record; may be padded to more bytes than necessary
+ *                   u8      kind, see record-kind.ts
+ *                           body: its format depends on the kind
  *
- * An envelope that is published on several channels is the same to the byte on each of them, so its
- * number tells a receiver that it has read it already. Records are appended as they come: emits of one
- * tick for the same channels share an envelope.
+ * An envelope that is published on several channels is identical on each of them, so a receiver recognizes further
+ * copies by their number. Emits of one tick for the same channels share an envelope, with one record each.
  */
 const MAGIC = 0xb7;
 const VERSION = 1;
@@ -28,7 +27,7 @@ const CRC_OFFSET = 3;
 const CRC_END = 7;
 const ORIGIN_OFFSET = 7;
 const NUMBER_OFFSET = 19;
-/** Bytes of a record's length where it is filled in later: 28 bits. */
+/** The size of a record's length if it is filled in later: 4 bytes hold 28 bits. */
 const LENGTH_WIDTH = 4;
 /** Characters of a server id, all of them ASCII. */
 export const SERVER_ID_LENGTH = 12;
@@ -49,7 +48,7 @@ export type DecodedEnvelope =
   | { readonly ok: false; readonly reason: 'foreign' | 'malformed' }
   | { readonly ok: false; readonly reason: 'version'; readonly version: number };
 
-/** One record as it stands in an envelope. */
+/** Encodes one record of an envelope. */
 export function encodeRecord(kind: number, body: Buffer): Buffer {
   return new ByteWriter(body.length + 6)
     .varint(body.length + 1)
@@ -59,13 +58,15 @@ export function encodeRecord(kind: number, body: Buffer): Buffer {
 }
 
 /**
- * Begins a record whose body is written next, so that the body is not copied once more. Its length is filled in by
- * {@link endRecord}, in a varint as wide as any record needs.
+ * Starts a record. The caller writes the body straight into it, which saves a copy, and then calls {@link endRecord}.
+ *
+ * @param bodySize an estimate, in bytes
  */
 export function beginRecord(kind: number, bodySize: number): ByteWriter {
   return new ByteWriter(LENGTH_WIDTH + 1 + bodySize).skip(LENGTH_WIDTH).u8(kind);
 }
 
+/** Fills in the length of a record that {@link beginRecord} started, as a varint that is padded to 4 bytes. */
 export function endRecord(writer: ByteWriter): Buffer {
   const record = writer.finish();
   let length = record.length - LENGTH_WIDTH;
@@ -78,7 +79,9 @@ export function endRecord(writer: ByteWriter): Buffer {
 }
 
 /**
- * @param records what {@link encodeRecord}, or {@link endRecord}, made, in the order in which they are to be read
+ * Encodes an envelope.
+ *
+ * @param records results of {@link encodeRecord} or {@link endRecord}, in the order in which receivers process them
  */
 export function encodeEnvelope(origin: string, number: number, records: readonly Buffer[]): Buffer {
   const bodies = records.reduce((sum, record) => sum + record.length, 0);
@@ -97,7 +100,10 @@ export function encodeEnvelope(origin: string, number: number, records: readonly
   return bytes;
 }
 
-/** Never throws: what cannot be read is told by `reason`. The bodies are views of `bytes`. */
+/**
+ * Decodes an envelope. The bodies of its records are views of `bytes`. Never throws: the result says why bytes cannot
+ * be read.
+ */
 export function decodeEnvelope(bytes: Buffer): DecodedEnvelope {
   if (bytes.length < CRC_END || bytes[0] !== MAGIC) return { ok: false, reason: 'foreign' };
   if (bytes.readUInt32BE(CRC_OFFSET) !== checksum(bytes)) return { ok: false, reason: 'malformed' };
@@ -124,7 +130,7 @@ export function decodeRecords(bytes: Buffer): EnvelopeRecord[] {
   const records: EnvelopeRecord[] = [];
   while (!reader.atEnd) {
     const record = reader.bytes();
-    if (record.length === 0) throw new MalformedBytesError('an empty record');
+    if (record.length === 0) throw new MalformedBytesError('a record is empty');
     records.push({ kind: record[0] as number, body: record.subarray(1) });
   }
   return records;

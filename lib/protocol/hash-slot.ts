@@ -1,14 +1,14 @@
-/** Every key, and every channel of sharded pub/sub, belongs to one of so many slots. */
+/** The number of slots of a Redis Cluster. Every key, and every channel of sharded pub/sub, belongs to one slot. */
 export const SLOTS = 16_384;
 
-/** CRC-16/XMODEM, as Redis Cluster computes it: polynomial 0x1021, from 0, bits not reflected. */
+/** The table for CRC-16/XMODEM, which Redis Cluster uses: polynomial 0x1021, initial value 0, bits not reflected. */
 const CRC16 = Uint16Array.from({ length: 256 }, (_, byte) => {
   let crc = byte << 8;
   for (let bit = 0; bit < 8; bit++) crc = crc & 0x8000 ? (crc << 1) ^ 0x1021 : crc << 1;
   return crc;
 });
 
-/** The slot of a key: of what stands between its first `{` and the next `}`, if anything does, else of all of it. */
+/** The slot of a key. If there is text between its first `{` and the next `}`, only that text (the hash tag) counts. */
 export function hashSlot(key: string): number {
   const open = key.indexOf('{');
   const close = key.indexOf('}', open + 1);

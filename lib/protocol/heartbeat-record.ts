@@ -7,23 +7,24 @@ import { RecordKind } from './record-kind.js';
 /*
  * A heartbeat:
  *
- *   varint   number: one more than the heartbeat before, so that a receiver notices when it missed one;
- *            one is skipped where others may have missed messages without missing a heartbeat
- *   varint   when it was sent: milliseconds since the sender's process started
- *   varint   for how many milliseconds the sender's slowest publish of the last seconds was under way: so much older
- *            than what Redis took last may an emit be that it takes next. A release that knows nothing of it leaves it out
- *   varint   how often the sender's publisher link has led to another Redis node than before; it and what follows are left
- *            out where that is never
- *   varint   how many milliseconds ago it lost the link to the node before
- *   varint   how many milliseconds ago it had the link to the present node
- *   varint   what the sender can do, as in capabilities.ts; left out where that is what the first release could
+ *   varint   number: one more than that of the previous heartbeat, so that receivers notice when they missed one. The
+ *            sender skips a number if its peers may have missed messages without missing a heartbeat
+ *   varint   send time: milliseconds since the sender's process started
+ *   varint   duration of the sender's slowest publish in the last seconds, in milliseconds. The next message that Redis
+ *            receives may have been emitted that long before, so loss windows begin earlier by as much. Absent in
+ *            heartbeats of older releases
+ *   varint   moves: how often the sender's publisher link has changed to another Redis node. Absent, like the two fields
+ *            below, if it never has and no field follows
+ *   varint   milliseconds since the sender lost its link to the previous node
+ *   varint   milliseconds since the sender's link to the current node came up
+ *   varint   capabilities of the sender, as in capabilities.ts. Absent if they are those of the first release
  */
 export interface Heartbeat {
   readonly number: number;
   readonly sentAt: number;
-  /** 0 where it is not told. */
+  /** 0 if absent. */
   readonly publishMs: number;
-  /** Times are how long ago, in milliseconds. */
+  /** Moves of the publisher link between Redis nodes. The times are ages in milliseconds. */
   readonly moves: { readonly count: number; readonly leftAgo: number; readonly arrivedAgo: number };
   readonly capabilities: number;
 }

@@ -3,9 +3,9 @@ export class InvalidArgumentError extends TypeError {
   override readonly name = 'InvalidArgumentError';
 
   constructor(
-    /** Which argument, such as `timeout`. */
+    /** The name of the argument, such as `timeout`. */
     readonly argument: string,
-    /** What it must be. */
+    /** What the argument must be, such as `an integer ≥ 1`. */
     expected: string,
     given: unknown,
   ) {
@@ -15,7 +15,7 @@ export class InvalidArgumentError extends TypeError {
 
 const MAX_SHOWN_CHARACTERS = 50;
 
-/** A value in an error message: short, and safe for whatever a caller may give. */
+/** Describes any value for an error message, in at most about 50 characters. Never throws. */
 export function shown(value: unknown): string {
   if (typeof value === 'string') {
     const cut = value.length > MAX_SHOWN_CHARACTERS ? `${value.slice(0, MAX_SHOWN_CHARACTERS)}…` : value;

@@ -2,7 +2,7 @@ import { ClientFrame } from './client-frame.js';
 import type { ClientProtocol } from './client-protocol.js';
 import { scanJson } from './scan-json.js';
 
-/** `{ "event", "data" }` as JSON text, as `@nestjs/platform-ws` has it. */
+/** `{ "event", "data" }` as JSON text, like `@nestjs/platform-ws`. */
 export const jsonProtocol: ClientProtocol = {
   name: 'json',
   code: 1,

@@ -4,17 +4,17 @@ import { protocolOfCode } from './client-protocols.js';
 import type { Payload } from './message-record.js';
 import { NO_PAYLOAD_LIMITS } from './payload-limits.js';
 
-/** One message in the form of each client protocol, each form made and framed at most once, when it is first needed. */
+/** One message as a frame for each client protocol. Each frame is encoded once, on first use. */
 export abstract class MessageFrames {
-  /** By the protocol's code; an error where the message has no form in the protocol. */
+  /** By the protocol's code: the frame, or the error of a protocol that cannot represent the message. */
   private readonly frames: (ClientFrame | Error | undefined)[] = [];
 
-  /** A message of this server's own. */
+  /** The frames of a message that this server sends. */
   static of(message: unknown): MessageFrames {
     return new OwnMessageFrames(message);
   }
 
-  /** A message of another server's. The bytes may be views: they are copied when they are first used. */
+  /** The frames of a message from another server. The payloads may be views, because the frames copy them on first use. */
   static received(payloads: readonly Payload[]): MessageFrames {
     return new ReceivedMessageFrames(payloads);
   }
@@ -26,13 +26,16 @@ export abstract class MessageFrames {
     throw frame;
   }
 
-  /** The frame, or why there is none. Never throws: a message that one protocol cannot carry reaches the clients of others. */
+  /**
+   * The frame for this protocol, or the error why there is none. Never throws, so a message that one protocol cannot
+   * represent still reaches the clients of the others.
+   */
   attempt(protocol: ClientProtocol): ClientFrame | Error {
-    return this.frames[protocol.code] ?? (this.frames[protocol.code] = this.tryToMake(protocol));
+    return this.frames[protocol.code] ?? (this.frames[protocol.code] = this.tryMake(protocol));
   }
 
   /**
-   * The message in those of the protocols that can carry it.
+   * The payloads for those of the protocols that can represent the message.
    *
    * @throws what the first protocol throws when none of them can
    */
@@ -49,11 +52,13 @@ export abstract class MessageFrames {
 
   protected abstract make(protocol: ClientProtocol): ClientFrame;
 
-  private tryToMake(protocol: ClientProtocol): ClientFrame | Error {
+  private tryMake(protocol: ClientProtocol): ClientFrame | Error {
     try {
       return this.make(protocol);
     } catch (error) {
-      return error instanceof Error ? error : new TypeError(`The message has no form as ${protocol.name}.`);
+      return error instanceof Error
+        ? error
+        : new TypeError(`The message cannot be encoded as ${protocol.name}.`);
     }
   }
 }
@@ -76,7 +81,7 @@ class ReceivedMessageFrames extends MessageFrames {
   protected make(protocol: ClientProtocol): ClientFrame {
     const same = this.received.find(({ protocol: code }) => code === protocol.code);
     if (same) return ClientFrame.of(same.bytes, protocol.binary);
-    // A server with fewer protocols configured sent it: better made again here than lost for this client.
+    // The sender is configured with fewer protocols. Converting the message here keeps it from being lost.
     return protocol.encode(this.decode());
   }
 
@@ -85,9 +90,9 @@ class ReceivedMessageFrames extends MessageFrames {
       const protocol = protocolOfCode(code);
       if (!protocol) continue;
       if (protocol.check(bytes, NO_PAYLOAD_LIMITS))
-        throw new TypeError(`a payload that is no ${protocol.name}`);
+        throw new TypeError(`The payload of a received message is not valid ${protocol.name}.`);
       return protocol.decode(bytes);
     }
-    throw new TypeError('a message in none of the client protocols that this release knows');
+    throw new TypeError('A received message has no payload in a client protocol that this release supports.');
   }
 }

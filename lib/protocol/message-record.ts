@@ -5,29 +5,29 @@ import { RecordKind } from './record-kind.js';
 import type { Address, TargetKind, TargetRef } from './target.js';
 
 /*
- * The body of a message record: an emit on its way to the connections of other servers.
+ * The body of a message record, which carries an emit to the connections of other servers.
  *
  *   u8      flags: 1 = volatile
  *   string  path
  *   count   targets,  each: u8 kind, string name
  *   count   excluded, each: u8 kind, string name
- *   count   payloads, each: u8 client protocol, bytes ready for that protocol's clients
+ *   count   payloads, each: u8 client protocol, bytes that the clients of that protocol get unchanged
  *
- * Bytes behind the last payload belong to a later minor version and are passed over.
+ * Receivers ignore any bytes after the last payload, which a later minor version may add.
  */
 const FLAG_VOLATILE = 1;
 const KIND_CODES: Readonly<Record<TargetKind, number>> = { all: 0, group: 1, user: 2, connection: 3 };
 const KINDS: readonly TargetKind[] = ['all', 'group', 'user', 'connection'];
 
 export interface Payload {
-  /** The wire number of the client protocol: see `ClientProtocol.code`. */
+  /** The number of the client protocol: see `ClientProtocol.code`. */
   readonly protocol: number;
   readonly bytes: Buffer;
 }
 
 export interface MessageRecord {
   readonly address: Address;
-  /** May be dropped for a connection that reads too slowly. */
+  /** Whether the message may be dropped for a slow connection. */
   readonly volatile: boolean;
   readonly payloads: readonly Payload[];
 }
@@ -75,7 +75,7 @@ function readTargets(reader: ByteReader): TargetRef[] {
   const targets: TargetRef[] = [];
   for (let left = reader.count(); left > 0; left--) {
     const kind = KINDS[reader.u8()];
-    if (kind === undefined) throw new MalformedBytesError('a target of an unknown kind');
+    if (kind === undefined) throw new MalformedBytesError('a target has an unknown kind');
     targets.push({ kind, name: reader.string() });
   }
   return targets;

@@ -1,13 +1,13 @@
-/** How complex a client's message may be, apart from its size in bytes. */
+/** The complexity that a client's message may have, in addition to the limit on its bytes. */
 export interface PayloadLimits {
-  /** Levels of arrays and objects inside each other; the frame `{ event, data }` itself is the first. */
+  /** The maximum nesting depth of arrays and objects. The frame `{ event, data }` itself is the first level. */
   readonly maxDepth: number;
-  /** Elements of arrays and members of objects, all levels together. */
+  /** The maximum number of array elements and object members, on all levels together. */
   readonly maxElements: number;
 }
 
-/** Only what the bytes can hold: for what another server has checked against its own limits. */
+/** No limits, for payloads that another server has already checked against its own. Malformed bytes are still found. */
 export const NO_PAYLOAD_LIMITS: PayloadLimits = { maxDepth: Infinity, maxElements: Infinity };
 
-/** Why a message is not decoded. `malformed`: its bytes cannot hold what they claim. */
+/** Why a message must not be decoded. `malformed`: a header claims more than the bytes can contain. */
 export type PayloadProblem = 'malformed' | 'depth' | 'elements';

@@ -3,8 +3,8 @@ import type { ClientProtocol } from './client-protocol.js';
 import type { PayloadLimits, PayloadProblem } from './payload-limits.js';
 
 /**
- * The one way in for everything that a client sends: checks the bytes against the limits before anything is decoded.
- * Never throws.
+ * Reads a frame from a client: checks the bytes against the limits, and only then decodes them. Every frame from a
+ * client passes through here. Never throws.
  */
 export function readClientFrame(
   protocol: ClientProtocol,

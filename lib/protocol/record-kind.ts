@@ -1,20 +1,23 @@
-/** What a record of an envelope is. A receiver passes over kinds that it does not know. */
+/** The kind of a record in an envelope. Receivers ignore kinds that they do not know. */
 export const RecordKind = {
-  /** "I am here", once per heartbeat, on the servers' channel; its own copy proves the sender's path. */
+  /** "I am alive", once a second on the servers' channel. The sender's own copy, the echo, proves that its links work. */
   Heartbeat: 1,
-  /** A server that starts asks all others for a heartbeat at once. */
+  /** Asks all servers for a heartbeat at once. Sent after connecting, until the first echo arrives. */
   RollCall: 2,
-  /** A server that ends says so, and is not waited for. */
+  /** Announces that the sender is shutting down, so that no peer waits for it. */
   Goodbye: 3,
-  /** One of several copies of another record: see bus/cluster/copies.ts. */
+  /** One of several copies of another record: see bus/sharded/copies.ts. */
   Copy: 4,
   /** An emit: see message-record.ts. */
   Message: 16,
   /** Join, leave or disconnect: see command-record.ts. */
   Command: 17,
+  /** The reply of one server to a command. */
   CommandReply: 18,
-  /** An emit that asks its clients for an answer: see ask-record.ts. */
+  /** A message to which each client must reply: see ask-record.ts. */
   Ask: 19,
+  /** The reply of one server, which lists the connections that it sent the message to. */
   AskReply: 20,
+  /** The reply of one client. */
   Answer: 21,
 } as const;

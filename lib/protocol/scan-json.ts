@@ -9,14 +9,14 @@ const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
 
 /**
- * Looks how deep and how large a JSON text is before it is parsed: what is nested some thousand levels deep can be
- * parsed, but not written again. Whether it is JSON at all is left to the parser.
+ * Checks the depth and the number of elements of a JSON text before it is parsed. `JSON.parse` accepts thousands of
+ * levels that `JSON.stringify` could not write again. The parser itself checks whether the text is valid JSON.
  */
 export function scanJson(
   bytes: Uint8Array,
   { maxDepth, maxElements }: PayloadLimits,
 ): PayloadProblem | undefined {
-  // Every level and every element takes at least one byte: most messages need no look at all.
+  // Every level and every element takes at least one byte, so most messages are too short to exceed a limit.
   if (bytes.length <= maxDepth && bytes.length <= maxElements) return undefined;
   let depth = 0;
   let elements = 0;
@@ -36,7 +36,7 @@ export function scanJson(
   return undefined;
 }
 
-/** The index of the quote that ends the string, or of the end where there is none. */
+/** The index of the closing quote, or an index past the end if there is none. */
 function endOfString(bytes: Uint8Array, start: number): number {
   let index = start;
   while (index < bytes.length && bytes[index] !== QUOTE) index += bytes[index] === BACKSLASH ? 2 : 1;

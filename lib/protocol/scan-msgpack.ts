@@ -1,6 +1,6 @@
 import type { PayloadLimits, PayloadProblem } from './payload-limits.js';
 
-/** Bytes behind the first one, by format; arrays, maps and what names its own length are read below. */
+/** The number of bytes after the format byte, for formats with a fixed size. */
 const FIXED_SIZES: Readonly<Record<number, number>> = {
   0xc0: 0, // nil
   0xc2: 0, // false
@@ -22,7 +22,7 @@ const FIXED_SIZES: Readonly<Record<number, number>> = {
   0xd8: 17,
 };
 
-/** Formats whose length follows them: how many bytes it has, and how many come between it and the content. */
+/** Formats with an explicit length: the size of the length, and the number of bytes between it and the content. */
 const SIZED: Readonly<Record<number, readonly [lengthBytes: 1 | 2 | 4, extra: number]>> = {
   0xc4: [1, 0], // bin
   0xc5: [2, 0],
@@ -36,11 +36,12 @@ const SIZED: Readonly<Record<number, readonly [lengthBytes: 1 | 2 | 4, extra: nu
 };
 
 /**
- * Walks the bytes of one MessagePack value before a decoder sees them, because decoders allocate what a header claims:
- * two array headers of five bytes each can claim 500 MB. Every element takes at least one byte, so what all open
- * containers still expect together must not exceed what is left. Allocates no more than the allowed depth.
+ * Checks the bytes of one MessagePack value before they are decoded, because decoders allocate what a header claims:
+ * two array headers of five bytes each can claim 500 MB. Every element takes at least one byte, so the number of elements
+ * that all open containers still expect must not exceed the number of bytes left. Allocates one number per open
+ * container, at most `maxDepth`.
  *
- * @returns `undefined` when it is a whole value within the limits
+ * @returns the problem, or `undefined` for one complete value within the limits
  */
 export function scanMsgpack(bytes: Uint8Array, limits: PayloadLimits): PayloadProblem | undefined {
   return new MsgpackScanner(bytes, limits).scan();
@@ -49,7 +50,7 @@ export function scanMsgpack(bytes: Uint8Array, limits: PayloadLimits): PayloadPr
 class MsgpackScanner {
   private readonly view: DataView;
   private position = 0;
-  /** Values that the open containers still expect, from the outermost to the innermost. */
+  /** The number of values that each open container still expects, from the outermost to the innermost. */
   private readonly expected: number[] = [];
   /** The sum of `expected`. */
   private outstanding = 1;
@@ -111,7 +112,7 @@ class MsgpackScanner {
     this.outstanding += values;
     if (this.outstanding > this.left) return 'malformed';
     if (this.elements > this.limits.maxElements) return 'elements';
-    // The first entry stands for the message as a whole.
+    // The first entry is not a container: it stands for the message as a whole.
     if (this.expected.length > this.limits.maxDepth) return 'depth';
     this.expected.push(values);
     return undefined;

@@ -1,15 +1,15 @@
-/** Whom an emit addresses, or leaves out: all connections of a path, or those of one group, user or id. */
+/** Connections that an emit includes or excludes: all connections of a path, a group, a user's, or a single one. */
 export interface TargetRef {
   readonly kind: TargetKind;
-  /** The group's name, the user's id, the connection's id; empty for `all`. */
+  /** The name of the group, or the id of the user or connection; empty for `all`. */
   readonly name: string;
 }
 
 export type TargetKind = 'all' | 'group' | 'user' | 'connection';
 
-/** Everything that says who receives: the union of `targets`, less the union of `excluded`. */
+/** The recipients of an emit: the union of `targets` without the union of `excluded`. */
 export interface Address {
-  /** The gateway's path, as {@link pathKey} writes it. */
+  /** The gateway's path, as `pathKey` formats it. */
   readonly path: string;
   readonly targets: readonly TargetRef[];
   readonly excluded: readonly TargetRef[];

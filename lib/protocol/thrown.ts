@@ -1,4 +1,4 @@
-/** The message of whatever was thrown; an object without one may even throw when it is made a string. */
+/** The message of anything that was thrown. Never throws, although `String` does for some objects. */
 export function messageOf(thrown: unknown): string {
   try {
     return String(thrown instanceof Error ? thrown.message : thrown);
@@ -7,12 +7,12 @@ export function messageOf(thrown: unknown): string {
   }
 }
 
-/** Whatever was thrown as an error. Never throws. */
+/** Anything that was thrown, as an Error. Never throws. */
 export function toError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(messageOf(thrown), { cause: thrown });
 }
 
-/** Where it was thrown, as far as it tells. Never throws. */
+/** The stack of anything that was thrown, or `undefined` if it has none. Never throws. */
 export function stackOf(thrown: unknown): string | undefined {
   try {
     const stack: unknown = thrown instanceof Error ? thrown.stack : undefined;

@@ -1,38 +1,39 @@
 import type { Redis } from 'ioredis';
 
-// ioredis hears one error of a socket, and TLS may have two to tell: of a record that cannot be read and then of a
-// reset, or of a certificate and then of a handshake that was given up. The second one, unheard, would end the
-// process: https://github.com/redis/ioredis/pull/962
+// ioredis handles only the first error of a socket, but a TLS socket can emit two: a record that it cannot read and
+// then a reset, or a refused certificate and then an aborted handshake. Without a listener, the second error would
+// crash the process: https://github.com/redis/ioredis/pull/962
 
-/** Listens to all errors of a socket that is connected, so that none of them ends the process. */
-export function hearErrors(stream: Redis['stream']): void {
+/** Handles every error of a connected socket, so that none of them crashes the process. */
+export function absorbErrors(stream: Redis['stream']): void {
   stream.on('error', ignore);
 }
 
-/** Takes back one call of `hearErrors`. */
-export function ignoreErrors(stream: Redis['stream']): void {
+/** Undoes one call of {@link absorbErrors}. */
+export function stopAbsorbingErrors(stream: Redis['stream']): void {
   stream.off('error', ignore);
 }
 
 /**
- * What `endClient` ends is destroyed at once. ioredis would wait two seconds before it does so itself, and its timer
- * goes on for as long where there is no socket any more: between two attempts to connect, say.
+ * How long ioredis waits before it destroys the socket of a closed client. `endClient` destroys the socket itself.
+ * The default, two seconds, would keep a timer running even if there is no socket, for example between two attempts
+ * to connect.
  */
 export const DISCONNECT_TIMEOUT_MS = 1;
 
-/** An ioredis client as it is: until its first attempt to connect it has no stream, whatever its own type says. */
+/** A client in any state. Before its first attempt to connect it has no stream, although the types of ioredis say so. */
 interface AnyClient {
   readonly stream?: Redis['stream'];
   disconnect(): void;
 }
 
-/** Ends the client and its socket at once, in whatever state they are. */
+/** Closes the client and destroys its socket at once, in any state. */
 export function endClient(client: AnyClient): void {
   client.disconnect();
-  // A socket that is given up while it opens may still fail, and nobody else listens to it any more.
+  // A socket that is destroyed while it connects may still emit an error, and ioredis no longer listens.
   client.stream?.on('error', ignore);
   client.stream?.destroy();
 }
 
-/** The client tells the first error. */
+/** The client itself reports the first error. */
 function ignore(): void {}

@@ -14,7 +14,7 @@ import { RedisTransport } from './redis-transport.js';
 import { ServerBus } from '../bus/server-bus.js';
 import type { Transport } from '../bus/transport.js';
 
-/** A bus that is not started yet, for a server that is new. */
+/** Creates the bus of a new server, with the transport that the options ask for. The caller starts it. */
 export function createBus(options: ResolvedOptions, channels: ChannelNames): Bus {
   const serverId = newServerId();
   const name = `backplane:${serverId}`;

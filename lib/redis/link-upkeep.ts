@@ -2,34 +2,35 @@ import type { Redis } from 'ioredis';
 import { isPermissionError, isReplyError } from './permissions.js';
 import type { LinkRole, TransportEvents } from '../bus/transport.js';
 
-/** Well below the few seconds after which a proxy may cut off a client that says nothing. */
+/** How often the subscriber sends a ping. Proxies may cut off an idle client after a few seconds. */
 const PING_MS = 2000;
 /**
- * What a ping says, and gets back. ioredis takes replies in order, so where something has swallowed a SUBSCRIBE it takes
- * this for its reply, and reads the third byte as the number of channels. There is none, which gives it away.
+ * The argument of a ping, which Redis sends back. ioredis matches replies to commands by order. If something swallowed a
+ * SUBSCRIBE, ioredis takes this reply for the one to SUBSCRIBE, and its third byte for the number of channels. `'ok'`
+ * has no third byte, so the number is undefined, which `RedisTransport` notices. ("PONG" would pass for a number.)
  */
 const PING = 'ok';
 
 /**
- * What a link needs beside its work: the subscriber, which only listens, says something every two seconds, so that no
- * limit of idle time cuts it off; and permissions that are missing without anything failing are found.
+ * Keeps one link healthy. It sends pings on the subscriber link, which otherwise only listens, so that no idle timeout
+ * cuts it off. It also reports missing permissions that ioredis hides.
  */
 export class LinkUpkeep {
   private timer: NodeJS.Timeout | undefined;
-  /** Commands whose missing permission was told. */
-  private readonly told = new Set<string>();
-  /** Until when every reply was that to its own command. */
-  private inStepUntil = 0;
-  private isOutOfStep = false;
+  /** Commands whose missing permission has been reported. */
+  private readonly reported = new Set<string>();
+  /** The last time at which every reply was known to belong to its own command. */
+  private inSyncUntil = 0;
+  private isOutOfSync = false;
 
-  /** @param onDenied Redis refuses a command for want of a permission: told once, until it is granted */
+  /** @param onDenied reports a missing permission: once per command until Redis grants it */
   constructor(
     private readonly role: LinkRole,
     private readonly client: Redis,
     private readonly onDenied: (error: Error) => void,
   ) {}
 
-  /** The same events, with the upkeep from each `up` to its `down`. */
+  /** Wraps the events, so that the upkeep runs from each `up` to its `down`. */
   during(events: TransportEvents): TransportEvents {
     return {
       ...events,
@@ -39,7 +40,7 @@ export class LinkUpkeep {
       },
       down: (link, cause) => {
         this.stop();
-        events.down(link, cause, this.isOutOfStep ? this.inStepUntil : undefined);
+        events.down(link, cause, this.isOutOfSync ? this.inSyncUntil : undefined);
       },
     };
   }
@@ -48,10 +49,13 @@ export class LinkUpkeep {
     clearInterval(this.timer);
   }
 
-  /** Which process of Redis the client is connected to, where Redis tells: the address may stay when the process changes. */
+  /**
+   * The `run_id` of the Redis process at the other end, because a new process can take over the same address.
+   * `undefined` if Redis refuses to tell.
+   */
   async runId(): Promise<string | undefined> {
     const info = this.client.info('server');
-    // ioredis asks for it when it connects, and keeps a refusal to itself.
+    // The ready check of ioredis needs INFO too, but hides a refusal, so it is reported here.
     if (this.client.options.enableReadyCheck) this.check('INFO', info);
     return info.then(
       (text) => /^run_id:(\w+)/m.exec(text)?.[1],
@@ -59,38 +63,38 @@ export class LinkUpkeep {
     );
   }
 
-  /** A command got the reply to another one, so that nothing is certain that Redis said since the last ping. */
-  outOfStep(): void {
-    this.isOutOfStep = true;
+  /** A command got the reply to another one, so no reply since the last good ping can be trusted. */
+  markOutOfSync(): void {
+    this.isOutOfSync = true;
   }
 
   private start(): void {
     this.stop();
-    this.isOutOfStep = false;
-    this.inStepUntil = performance.now();
+    this.isOutOfSync = false;
+    this.inSyncUntil = performance.now();
     if (this.role === 'subscriber') {
       this.timer = setInterval(() => this.ping(), PING_MS);
       return;
     }
-    // ioredis sends it when it connects, and keeps a refusal to itself.
+    // ioredis sends CLIENT SETNAME when it connects, but hides a refusal.
     const { connectionName } = this.client.options;
     if (connectionName) this.check('CLIENT SETNAME', this.client.client('SETNAME', connectionName));
   }
 
   private ping(): void {
     const sentAt = performance.now();
-    const answered = this.client.ping(PING).then(() => {
-      this.inStepUntil = sentAt;
+    const reply = this.client.ping(PING).then(() => {
+      this.inSyncUntil = sentAt;
     });
-    this.check('PING', answered);
+    this.check('PING', reply);
   }
 
   private check(command: string, reply: Promise<unknown>): void {
     reply.then(
-      () => this.told.delete(command),
+      () => this.reported.delete(command),
       (error: unknown) => {
-        if (!isReplyError(error) || !isPermissionError(error) || this.told.has(command)) return;
-        this.told.add(command);
+        if (!isReplyError(error) || !isPermissionError(error) || this.reported.has(command)) return;
+        this.reported.add(command);
         this.onDenied(error);
       },
     );

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { Redis, type RedisOptions } from 'ioredis';
 import { InvalidOptionsError } from '../options/invalid-options.error.js';
 import type { RedisRole } from '../options/redis-backplane-options.js';
+import { MAX_TIMER_MS } from '../protocol/timer-limit.js';
 import { batches } from '../bus/batches.js';
 import { DISCONNECT_TIMEOUT_MS, endClient } from './client-socket.js';
 import { CLASSIC } from './pub-sub-commands.js';
@@ -9,17 +10,16 @@ import { type SentinelEvents, SentinelWatch } from './sentinel-watch.js';
 
 const CONNECT_TIMEOUT_MS = 1000;
 const RETRY_CAP_MS = 500;
-/** Node's timers take no more; a longer delay would be none. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
-/** Replies that are still awaited at the end are not waited for longer than this. */
+/** How long `close` waits for outstanding replies. */
 const QUIT_TIMEOUT_MS = 500;
 
 /**
- * What every client of the backplane must have:
- * - no offline queue: what waits there is flushed as a stale burst, before anybody is subscribed again
+ * The options that every client of the backplane must have:
+ * - no offline queue: ioredis would flush it as a stale burst, before any server has resubscribed
  * - no retries: a publish whose reply was lost would be delivered twice
- * - no resubscription by the client: its refusal is an unhandled rejection, and it knows nothing of what is wanted now
- * - no key prefix: ioredis would put it before the channels too
+ * - no resubscription by ioredis: a refusal would be an unhandled rejection, and ioredis does not know which channels
+ *   are wanted by now
+ * - no key prefix: ioredis would add it to channels too
  */
 export const REQUIRED_OPTIONS = {
   enableOfflineQueue: false,
@@ -29,7 +29,7 @@ export const REQUIRED_OPTIONS = {
   keyPrefix: '',
 } as const satisfies RedisOptions;
 
-/** What a client of the user's own must not have: each ends connections that work, or commands that are about to. */
+/** Options that a user's own client must not have, because each can end a working connection or a pending command. */
 const FORBIDDEN_OPTIONS = [
   'reconnectOnError',
   'commandTimeout',
@@ -37,15 +37,18 @@ const FORBIDDEN_OPTIONS = [
   'monitor',
 ] as const satisfies (keyof RedisOptions)[];
 
-/** Full jitter below half of the cap and above: a farm that lost its Redis does not come back as one. */
+/**
+ * The delay before an attempt to connect, in milliseconds: exponential backoff that is capped at 500 ms. The upper half
+ * of each delay is random, so that the servers of a farm do not all reconnect at the same instant.
+ */
 export function retryDelay(attempt: number): number {
   const ceiling = Math.min(RETRY_CAP_MS, 50 * 2 ** (attempt - 1));
   return ceiling / 2 + (Math.random() * ceiling) / 2;
 }
 
 /**
- * A strategy of the user's that cannot end the link, and cannot throw: ioredis gives a client up for good where there is
- * no number, and an error would end the process.
+ * Wraps a user's `retryStrategy` so that it always returns a delay. If it returned no number, ioredis would give up
+ * for good; if it threw, the process would crash.
  */
 export function guardedRetry(strategy: RedisOptions['retryStrategy']): RedisOptions['retryStrategy'] {
   if (strategy && guardedStrategies.has(strategy)) return strategy;
@@ -54,7 +57,7 @@ export function guardedRetry(strategy: RedisOptions['retryStrategy']): RedisOpti
       const delayMs = strategy?.(attempt);
       if (typeof delayMs === 'number' && delayMs >= 0 && delayMs <= MAX_TIMER_MS) return delayMs;
     } catch {
-      // As where it gives up: the backplane goes on.
+      // Treated like a strategy that gives up: the backplane keeps retrying.
     }
     return retryDelay(attempt);
   };
@@ -62,27 +65,29 @@ export function guardedRetry(strategy: RedisOptions['retryStrategy']): RedisOpti
   return guarded;
 }
 
-/** A client that serves one app after the other is given a guard once. */
+/** Strategies that are wrapped already: a user's client that serves several apps in turn is wrapped once. */
 const guardedStrategies = new WeakSet<NonNullable<RedisOptions['retryStrategy']>>();
 
-/** Makes the client of a role, not yet connected, and ends it, or leaves it to its owner. */
+/** Creates the ioredis clients of a transport, and closes those that the backplane owns. */
 export interface RedisClients {
-  /** The clients outlive the transport, so it has to tell `close` what it has subscribed. */
-  readonly areKept: boolean;
+  /** Whether the clients outlive the transport. If so, `close` needs the channels that the transport subscribed. */
+  readonly areUserOwned: boolean;
+  /** Creates the client of a role, without connecting it. */
   create(role: RedisRole): Promise<Redis>;
   /**
-   * Takes half a second at most, or a second and a half for a client that is waiting for a sentinel. Does not throw.
+   * Closes a client that the backplane owns, or gives a user's client back. Takes at most 500 ms, or 1500 ms if the
+   * client is waiting for a sentinel. Does not throw.
    *
    * @param subscribed the channels that the transport has subscribed on this client
    */
   close(client: Redis, subscribed?: readonly string[]): Promise<void>;
-  /** Listens for failovers, where sentinels tell of them. */
+  /** Watches for failovers if the connection goes through Sentinel. */
   watch(events: SentinelEvents): SentinelWatch | undefined;
 }
 
-/** Clients made from options, and closed by us. */
+/** Clients that the backplane creates from options, and closes itself. */
 export class OwnRedisClients implements RedisClients {
-  readonly areKept = false;
+  readonly areUserOwned = false;
 
   constructor(
     private readonly options: RedisOptions,
@@ -95,22 +100,25 @@ export class OwnRedisClients implements RedisClients {
   }
 
   async close(client: Redis): Promise<void> {
-    if (client.status === 'ready') await within(QUIT_TIMEOUT_MS, client.quit());
-    // A socket that is given up while it opens may still fail, when nobody listens to its link any more.
+    if (client.status === 'ready') await settleWithin(QUIT_TIMEOUT_MS, client.quit());
+    // A socket that is destroyed while it connects may still emit an error after the link has been detached.
     client.on('error', () => undefined);
     const connecting = client.status === 'connecting';
     endClient(client);
-    // The client is looking for a server. Its connection to a sentinel is its own to close, and times out.
-    if (connecting) await within(CONNECT_TIMEOUT_MS + QUIT_TIMEOUT_MS, ended(client));
+    // The client may be asking a sentinel for the master. We cannot close that connection; it times out by itself.
+    if (connecting) await settleWithin(CONNECT_TIMEOUT_MS + QUIT_TIMEOUT_MS, ended(client));
   }
 
-  /** Without it a client stays on a demoted server until Sentinel throws it out: 9.5 s against 1.3 s measured. */
+  /**
+   * Without this watch, a client stays on a demoted Redis node until Sentinel disconnects it. Measured: 9.5 s without,
+   * 1.3 s with it.
+   */
   watch(events: SentinelEvents): SentinelWatch | undefined {
     return this.options.sentinels ? new SentinelWatch(this.options, events) : undefined;
   }
 }
 
-/** Which clients of users serve an app now. */
+/** The user-owned clients that serve an app now. */
 const claims = new WeakMap<Redis, UserRedisClients>();
 
 function problemsOf({ options }: Redis, role: RedisRole): string[] {
@@ -119,13 +127,14 @@ function problemsOf({ options }: Redis, role: RedisRole): string[] {
     .map(([option, value]) => `${option} is not ${JSON.stringify(value)}`);
   const forbidden = FORBIDDEN_OPTIONS.filter((option) => options[option]).map((option) => `${option} is set`);
   return [...wrong, ...forbidden].map(
-    (problem) => `connectionFactory made a ${role} whose option ${problem}; pass requiredOptions on`,
+    (problem) =>
+      `connectionFactory returned a ${role} whose option ${problem}; create it with the requiredOptions that the factory gets`,
   );
 }
 
-/** Clients of the user's `connectionFactory`, checked when they are made and never closed by us. */
+/** Clients that the user's `connectionFactory` creates. They are checked when created, and never closed by the backplane. */
 export class UserRedisClients implements RedisClients {
-  readonly areKept = true;
+  readonly areUserOwned = true;
   private readonly roles = new Map<Redis, RedisRole>();
 
   constructor(
@@ -145,17 +154,17 @@ export class UserRedisClients implements RedisClients {
     return client;
   }
 
-  /** A client serves one link at a time: two would receive each other's messages, and end each other's subscriptions. */
+  /** A client serves one link at a time: two links would get each other's messages and end each other's subscriptions. */
   private conflictsOf(client: Redis, role: RedisRole): string[] {
     const owner = claims.get(client);
     if (owner !== undefined && owner !== this)
       return [
-        `connectionFactory returned a ${role} that serves another app: make a new client for each app and role`,
+        `connectionFactory returned a ${role} that serves another app: create a new client for each app and role`,
       ];
     const other = [...this.roles].find(([known, itsRole]) => known === client && itsRole !== role);
     if (!other) return [];
     return [
-      `connectionFactory returned the same client for ${other[1]} and ${role}: make a new one for each role`,
+      `connectionFactory returned the same client for ${other[1]} and ${role}: create a new one for each role`,
     ];
   }
 
@@ -164,25 +173,25 @@ export class UserRedisClients implements RedisClients {
     if (claims.get(client) === this) claims.delete(client);
   }
 
-  /** What else its owner has subscribed stays. Without a connection, Redis has forgotten all of it anyway. */
+  /** Unsubscribes only our channels. Without a connection there is nothing to do, because Redis has dropped them all. */
   async close(client: Redis, subscribed: readonly string[] = []): Promise<void> {
     this.release(client);
     if (client.status !== 'ready') return;
-    const left = batches(subscribed).map((channels) => CLASSIC.unsubscribe(client, channels));
-    await within(QUIT_TIMEOUT_MS, Promise.allSettled(left));
+    const unsubscribes = batches(subscribed).map((channels) => CLASSIC.unsubscribe(client, channels));
+    await settleWithin(QUIT_TIMEOUT_MS, Promise.allSettled(unsubscribes));
   }
 
-  /** The user's factory decides where its clients connect to. */
+  /** Nothing to watch: the user's factory decides where its clients connect. */
   watch(): undefined {
     return undefined;
   }
 }
 
-/** Resolves when the promise has settled, however it does, or after this time. */
-async function within(ms: number, promise: Promise<unknown>): Promise<void> {
+/** Resolves when the promise has settled, or after `ms` milliseconds. Never rejects. */
+async function settleWithin(ms: number, promise: Promise<unknown>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, ms)));
-  await Promise.race([promise.catch(() => undefined), late]);
+  const timeout = new Promise<void>((resolve) => (timer = setTimeout(resolve, ms)));
+  await Promise.race([promise.catch(() => undefined), timeout]);
   clearTimeout(timer);
 }
 
@@ -197,15 +206,15 @@ function clientOptions(options: RedisOptions, connectionName: string): RedisOpti
     enableReadyCheck: true,
     noDelay: true,
     connectionName,
-    // A round of all sentinels is an attempt like any other, so the link counts it and tells of it.
+    // After one round of all sentinels the client ends, so the link counts and reports the round as a failed attempt.
     sentinelRetryStrategy: () => null,
-    // A sentinel that hangs would be waited for without end.
+    // Without it, a sentinel that hangs would block the client for ever.
     sentinelCommandTimeout: CONNECT_TIMEOUT_MS,
     ...options,
     ...REQUIRED_OPTIONS,
     retryStrategy: guardedRetry(options.retryStrategy),
     lazyConnect: true,
-    // Pub/sub knows no databases, and SELECT would be one more permission to grant.
+    // Pub/sub ignores databases, and SELECT would be one more permission to grant.
     db: 0,
   };
 }

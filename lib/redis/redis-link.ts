@@ -1,37 +1,38 @@
 import type { Redis } from 'ioredis';
-import { hearErrors, ignoreErrors } from './client-socket.js';
+import { absorbErrors, stopAbsorbingErrors } from './client-socket.js';
 import { retryDelay } from './redis-clients.js';
 import { explainConnectError } from './explain-connect-error.js';
 import type { Failover } from './sentinel-watch.js';
 import type { LinkRole, TransportEvents } from '../bus/transport.js';
 
-/** How long a server that took the TCP connection may take to answer the handshake. */
+/** How long the Redis handshake may take after the TCP connection is open. */
 const HANDSHAKE_TIMEOUT_MS = 1000;
 
 /**
- * Follows one ioredis client through its life and tells up, down and retrying, each up with one down.
- * The client's `ready` means only that commands can be sent; what that is worth is judged elsewhere.
+ * Watches one ioredis client and reports when its connection goes up or down, and when it retries. Each `up` is
+ * followed by exactly one `down`. The client's `ready` means only that it can send commands; the bus decides whether
+ * messages get through.
  */
 export class RedisLink {
-  private up = false;
+  private reportedUp = false;
   private lastError: Error | undefined;
   private attempt = 0;
   private handshakeTimer: NodeJS.Timeout | undefined;
   private retryTimer: NodeJS.Timeout | undefined;
-  /** The last socket whose errors are heard. */
-  private heard: Redis['stream'] | undefined;
-  private ending = false;
-  private revived = false;
-  /** Where it was sent last by a failover. */
-  private sentTo: string | undefined;
+  /** The last socket that was passed to `absorbErrors`. */
+  private absorbed: Redis['stream'] | undefined;
+  private isEnding = false;
+  private restarted = false;
+  /** The master that the last failover promoted. */
+  private lastPromoted: string | undefined;
 
   constructor(
     readonly role: LinkRole,
     readonly client: Redis,
     private readonly events: TransportEvents,
-    /** Whether sentinels have named another server than this one a moment ago. */
+    /** Whether a failover has demoted this Redis node in the last few seconds. */
     private readonly isDemoted: (node: string) => boolean,
-    /** Asks which Redis process this is before the link counts as up. Left out where nobody needs to know. */
+    /** Asks for the id of the Redis process. If present, the link counts as up only after the reply. */
     private readonly identify?: () => Promise<string | undefined>,
   ) {
     client.on('connect', this.onConnect);
@@ -40,54 +41,57 @@ export class RedisLink {
     client.on('reconnecting', this.onReconnecting);
     client.on('end', this.onEnd);
     client.on('error', this.onError);
-    // Only the Buffer form is listened to: ioredis then makes no strings of what arrives.
+    // With listeners for Buffers only, ioredis does not decode messages to strings.
     client.on('messageBuffer', this.onMessage);
     client.on('smessageBuffer', this.onMessage);
   }
 
-  /** The client had ended, and was connected again. */
-  get wasRevived(): boolean {
-    return this.revived;
+  /** Whether the client had ended and this link connected it again. */
+  get wasRestarted(): boolean {
+    return this.restarted;
   }
 
   get isUp(): boolean {
-    return this.up && this.client.status === 'ready' && this.client.stream.writable;
+    return this.reportedUp && this.client.status === 'ready' && this.client.stream.writable;
   }
 
   connect(): void {
     // A user's own client may be connected already.
     if (this.client.status === 'ready') {
-      this.hear(this.client.stream);
+      this.absorbErrorsOf(this.client.stream);
       this.onReady();
     }
-    // A first failure rejects although the client goes on trying; `close` and `reconnecting` tell it.
+    // The promise rejects at the first failure, but the client keeps trying and emits `close` and `reconnecting`.
     else if (this.client.status === 'wait') this.client.connect().catch(() => undefined);
   }
 
-  /** Ends the socket at once, whatever its state; the client reconnects. */
+  /** Destroys the socket at once, in any state. The client then reconnects. */
   drop(cause: Error): void {
     this.lastError = cause;
-    // Until the first attempt there is no stream, whatever the client's types say.
+    // Before the first attempt to connect there is no stream, although the types of ioredis say so.
     if (this.client.status !== 'wait') this.client.stream.destroy();
   }
 
-  /** Each sentinel tells of a failover; a link that went where they say, or had to go for it, stays where it is. */
-  leave({ from, to }: Failover): void {
-    if (!this.up) return;
+  /**
+   * Drops the link if it leads to the demoted master. Every sentinel reports the same failover, so the link is dropped
+   * for the first report only.
+   */
+  followFailover({ from, to }: Failover): void {
+    if (!this.reportedUp) return;
     const node = nodeOf(this.client.stream);
-    // Behind an address translation it is neither of them.
-    const leaves = node === from || (node !== to && this.sentTo !== to);
-    this.sentTo = to;
-    if (leaves) this.drop(new Error(`Sentinel has made ${to} the master`));
+    // Behind address translation (NAT) the node is neither `from` nor `to`, so the last promoted master decides.
+    const isStale = node === from || (node !== to && this.lastPromoted !== to);
+    this.lastPromoted = to;
+    if (isStale) this.drop(new Error(`Sentinel promoted ${to} to master`));
   }
 
-  /** The client is about to be closed: from now on it is not connected again. */
+  /** Stops reconnecting, because the client is about to be closed. */
   end(): void {
-    this.ending = true;
+    this.isEnding = true;
     clearTimeout(this.retryTimer);
   }
 
-  /** No event is told any more, and a client that is not ours is left as it was. */
+  /** Stops reporting events, and removes its listeners, so that a user's client is left as it was. */
   detach(): void {
     this.end();
     clearTimeout(this.handshakeTimer);
@@ -99,39 +103,38 @@ export class RedisLink {
     this.client.off('error', this.onError);
     this.client.off('messageBuffer', this.onMessage);
     this.client.off('smessageBuffer', this.onMessage);
-    if (this.heard) ignoreErrors(this.heard);
+    if (this.absorbed) stopAbsorbingErrors(this.absorbed);
   }
 
-  /** For good, but for the last one of a client that is not ours: a socket that is given up may fail late. */
-  private hear(stream: Redis['stream']): void {
-    this.heard = stream;
-    hearErrors(stream);
+  /** The listener stays on a socket after its end, because a destroyed socket may fail late. `detach` removes the last one. */
+  private absorbErrorsOf(stream: Redis['stream']): void {
+    this.absorbed = stream;
+    absorbErrors(stream);
   }
 
-  /** ioredis' connectTimeout ends with TCP: a server that accepts and then says nothing would hold the link for ever. */
   private readonly onConnect = (): void => {
-    this.hear(this.client.stream);
-    this.limitHandshake();
+    this.absorbErrorsOf(this.client.stream);
+    // The connectTimeout of ioredis covers TCP only: a node that accepts and then stays silent would block the link.
+    this.startHandshakeTimer();
   };
 
   private readonly onReady = (): void => {
     clearTimeout(this.handshakeTimer);
-    if (this.up) return;
+    if (this.reportedUp) return;
     const node = nodeOf(this.client.stream);
-    if (this.isDemoted(node))
-      return this.drop(new Error(`Sentinel has made another server than ${node} the master`));
-    if (!this.identify) return this.opened(node);
+    if (this.isDemoted(node)) return this.drop(new Error(`Sentinel has demoted ${node}`));
+    if (!this.identify) return this.markUp(node);
     const { stream } = this.client;
-    this.limitHandshake();
+    this.startHandshakeTimer();
     void this.identify().then((runId) => {
-      // Meanwhile it may have been lost, and another one be there.
-      if (this.client.stream !== stream || this.client.status !== 'ready' || this.ending) return;
+      // The connection may have been lost, or replaced by a new one, in the meantime.
+      if (this.client.stream !== stream || this.client.status !== 'ready' || this.isEnding) return;
       clearTimeout(this.handshakeTimer);
-      this.opened(runId === undefined ? node : `${node} ${runId}`);
+      this.markUp(runId === undefined ? node : `${node} ${runId}`);
     });
   };
 
-  private limitHandshake(): void {
+  private startHandshakeTimer(): void {
     const { stream } = this.client;
     clearTimeout(this.handshakeTimer);
     this.handshakeTimer = setTimeout(() => {
@@ -140,9 +143,9 @@ export class RedisLink {
     }, HANDSHAKE_TIMEOUT_MS);
   }
 
-  private opened(node: string): void {
-    if (this.up) return;
-    this.up = true;
+  private markUp(node: string): void {
+    if (this.reportedUp) return;
+    this.reportedUp = true;
     this.attempt = 0;
     this.lastError = undefined;
     this.events.up(this.role, node);
@@ -150,8 +153,8 @@ export class RedisLink {
 
   private readonly onClose = (): void => {
     clearTimeout(this.handshakeTimer);
-    if (!this.up) return;
-    this.up = false;
+    if (!this.reportedUp) return;
+    this.reportedUp = false;
     this.events.down(this.role, this.cause());
   };
 
@@ -160,12 +163,12 @@ export class RedisLink {
   };
 
   /**
-   * Reconnects a client that has ended for good: because no sentinel named a master, because its owner ended it, or because
-   * ioredis' own detector saw a failover while it asked a sentinel.
+   * Reconnects a client that ioredis has ended for good: because no sentinel named a master, because its owner ended it,
+   * or because ioredis' own failover detector fired while the client was asking a sentinel.
    */
   private readonly onEnd = (): void => {
-    if (this.ending) return;
-    this.revived = true;
+    if (this.isEnding) return;
+    this.restarted = true;
     const delayMs = retryDelay(++this.attempt);
     this.events.retrying(this.role, this.attempt, delayMs, this.cause());
     this.retryTimer = setTimeout(() => void this.client.connect().catch(() => undefined), delayMs);
@@ -180,8 +183,9 @@ export class RedisLink {
   };
 
   private cause(): Error {
-    const unknown = 'the connection was closed by Redis or the network';
-    return this.lastError ? explainConnectError(this.lastError) : new Error(unknown);
+    return this.lastError
+      ? explainConnectError(this.lastError)
+      : new Error('Redis or the network closed the connection');
   }
 }
 

@@ -16,13 +16,13 @@ import {
   type TransportEvents,
 } from '../bus/transport.js';
 
-/** Replies that mean "not now": the same publish can succeed later. Redis never takes what it answers in another way. */
+/** Error replies after which the same publish can succeed later. After any other error reply, it never will. */
 const TEMPORARY =
   /^(LOADING|BUSY|MASTERDOWN|CLUSTERDOWN|MOVED|ASK|TRYAGAIN|READONLY|OOM|MISCONF|NOREPLICAS)\b/;
 
 /**
- * One publisher and one subscriber link to one Redis server, found directly or through Sentinel:
- * together they are a first-in-first-out pipe.
+ * One publisher and one subscriber link to one Redis node, found directly or through Sentinel. Together they are a
+ * first-in, first-out pipe.
  */
 export class RedisTransport implements Transport {
   private publisher: RedisLink | undefined;
@@ -32,12 +32,12 @@ export class RedisTransport implements Transport {
   private corked: Redis['stream'] | undefined;
   private readonly factoryTimers = new Map<LinkRole, NodeJS.Timeout>();
   private closed = false;
-  /** What is subscribed on a client that outlives this transport. */
+  /** The channels that this transport has subscribed on a user-owned client, which outlives it. */
   private readonly subscribed = new Set<string>();
 
   constructor(
     private readonly clients: RedisClients,
-    /** What the Redis user needs the right to, as an ACL writes it behind `&`. */
+    /** The channels that the Redis user needs access to, as an ACL rule writes them after `&`. */
     private readonly pattern: string,
     private readonly commands: PubSubCommands = CLASSIC,
   ) {}
@@ -45,8 +45,8 @@ export class RedisTransport implements Transport {
   async open(events: TransportEvents): Promise<void> {
     this.watch = this.clients.watch({
       failover: (failover) => {
-        this.publisher?.leave(failover);
-        this.subscriber?.leave(failover);
+        this.publisher?.followFailover(failover);
+        this.subscriber?.followFailover(failover);
       },
       refused: (cause) => events.problem(cause),
     });
@@ -54,11 +54,11 @@ export class RedisTransport implements Transport {
       this.openLink('publisher', events),
       this.openLink('subscriber', events),
     ]);
-    const refused = opened.find((outcome) => outcome.status === 'rejected');
-    if (!refused) return;
-    // The app does not start: clients of the user's may serve its next attempt.
+    const failed = opened.find((outcome) => outcome.status === 'rejected');
+    if (!failed) return;
+    // Bootstrap fails. The user's clients are given back, because the next attempt may use them again.
     await this.close();
-    throw refused.reason;
+    throw failed.reason;
   }
 
   publish(channel: string, bytes: Buffer): Promise<void> {
@@ -73,9 +73,9 @@ export class RedisTransport implements Transport {
 
   async subscribe(channels: readonly string[]): Promise<void> {
     if (!this.subscriber?.isUp) throw new Error('the subscriber link to Redis is down');
-    if (this.clients.areKept) for (const channel of channels) this.subscribed.add(channel);
+    if (this.clients.areUserOwned) for (const channel of channels) this.subscribed.add(channel);
     try {
-      this.checkStep(this.subscriber, await this.commands.subscribe(this.subscriber.client, channels));
+      this.checkReply(this.subscriber, await this.commands.subscribe(this.subscriber.client, channels));
     } catch (error) {
       throw this.subscriptionError(error, this.subscriber);
     }
@@ -85,7 +85,7 @@ export class RedisTransport implements Transport {
     if (!this.subscriber?.isUp) return;
     for (const channel of channels) this.subscribed.delete(channel);
     try {
-      this.checkStep(this.subscriber, await this.commands.unsubscribe(this.subscriber.client, channels));
+      this.checkReply(this.subscriber, await this.commands.unsubscribe(this.subscriber.client, channels));
     } catch (error) {
       throw this.subscriptionError(error, this.subscriber);
     }
@@ -107,21 +107,24 @@ export class RedisTransport implements Transport {
         link.end();
         await this.clients.close(link.client, link === this.subscriber ? [...this.subscribed] : []);
         link.detach();
-        // Its owner had ended it, and does not expect to have to do so again.
-        if (link.wasRevived) link.client.disconnect();
+        // The owner had ended the client, and does not expect that it has to do so again.
+        if (link.wasRestarted) link.client.disconnect();
       }),
     );
   }
 
-  /** A user's factory may fail as a connection may, and is called again as one; a wrong client is refused. */
+  /**
+   * Creates the client of a role and connects it. A `connectionFactory` that throws is retried like a connection that
+   * fails.
+   */
   private async openLink(role: LinkRole, events: TransportEvents, attempt = 1): Promise<void> {
     try {
       const isDemoted = (node: string): boolean => this.watch?.isDemoted(node) ?? false;
       const client = await this.clients.create(role);
       const upkeep = new LinkUpkeep(role, client, (error) =>
-        events.problem(this.missingRight(error, client)),
+        events.problem(this.permissionError(error, client)),
       );
-      // Only of what is published must others know where it was.
+      // Only the publisher link is identified: peers need to know to which Redis process this server publishes.
       const identify = role === 'publisher' ? () => upkeep.runId() : undefined;
       const link = new RedisLink(role, client, upkeep.during(events), isDemoted, identify);
       if (this.closed) {
@@ -134,7 +137,7 @@ export class RedisTransport implements Transport {
     } catch (error) {
       const cause = toError(error);
       if (this.closed) return;
-      // At bootstrap a wrong client stops it; one that comes later is a failure like any other.
+      // A client with wrong options stops bootstrap. After bootstrap, it is a failure like any other.
       if (cause instanceof InvalidOptionsError && attempt === 1) throw cause;
       const delayMs = retryDelay(attempt);
       events.retrying(role, attempt, delayMs, cause);
@@ -146,20 +149,25 @@ export class RedisTransport implements Transport {
   }
 
   private refusal(error: Error, { client }: RedisLink): PublishRefusedError {
-    const Refusal = TEMPORARY.test(error.message) ? PublishRefusedError : PublishDeniedError;
-    return new Refusal(withAdvice(error, client.options.username, this.pattern), { cause: error });
+    const ErrorType = TEMPORARY.test(error.message) ? PublishRefusedError : PublishDeniedError;
+    return new ErrorType(withAdvice(error, client.options.username, this.pattern), { cause: error });
   }
 
-  /** A command that something swallowed gets the reply to the next one, and every later one does, too. */
-  private checkStep(link: RedisLink, reply: unknown): void {
+  /**
+   * Checks that the reply belongs to this command. If something swallowed a command, ioredis takes the next reply for
+   * it, and from then on every reply for the one before.
+   */
+  private checkReply(link: RedisLink, reply: unknown): void {
     if (typeof reply === 'number') return;
-    const cause = new Error('Redis has not answered a SUBSCRIBE or UNSUBSCRIBE, but what was sent after it');
-    for (const upkeep of this.upkeeps) upkeep.outOfStep();
+    const cause = new Error(
+      'Redis has not answered a SUBSCRIBE or UNSUBSCRIBE, but has answered a later command',
+    );
+    for (const upkeep of this.upkeeps) upkeep.markOutOfSync();
     link.drop(cause);
     throw cause;
   }
 
-  private missingRight(error: Error, { options }: Redis): Error {
+  private permissionError(error: Error, { options }: Redis): Error {
     return new Error(withAdvice(error, options.username, this.pattern), { cause: error });
   }
 
@@ -169,7 +177,7 @@ export class RedisTransport implements Transport {
     return new SubscriptionRefusedError(message, { cause: error });
   }
 
-  /** Publishes of one tick leave in one write(2), which is most of what a publish costs. */
+  /** Sends all publishes of one tick in one write(2), because the system call is most of the cost of a publish. */
   private cork(stream: Redis['stream']): void {
     if (this.corked === stream) return;
     this.corked = stream;
@@ -181,5 +189,5 @@ export class RedisTransport implements Transport {
   }
 }
 
-/** To how many it went is of no use: the others' clients may be none of them. */
+/** The reply counts the subscribed servers, which says nothing about clients: the subscribers may have none. */
 function ignoreReply(): void {}

@@ -4,7 +4,7 @@ import type { BackplaneHealth } from '../broadcast/health.js';
 import { RedisBackplane } from '../broadcast/redis-backplane.js';
 
 /**
- * The two health answers of the backplane for `@nestjs/terminus`:
+ * The readiness and delivery checks of the backplane for `@nestjs/terminus`:
  *
  * ```ts
  * @Get('ready') @HealthCheck()
@@ -18,22 +18,30 @@ export class RedisBackplaneHealthIndicator {
     private readonly backplane: RedisBackplane,
   ) {}
 
-  /** For the balancer: up from the end of bootstrap to the beginning of the shutdown, also while Redis is down. */
+  /**
+   * The check for a load balancer. Up from the end of bootstrap until the shutdown begins, even while Redis is down.
+   *
+   * @param key the name of the check in the result. Default: `'backplane'`
+   */
   readiness<const Key extends string = 'backplane'>(key?: Key): HealthIndicatorResult<Key> {
-    return this.answer(key, this.backplane.readiness());
+    return this.result(key, this.backplane.readiness());
   }
 
-  /** For alerting: up only while it is proved that messages get through. */
+  /**
+   * The check for alerts. Up only while this server receives its own messages through Redis.
+   *
+   * @param key the name of the check in the result. Default: `'backplane'`
+   */
   delivery<const Key extends string = 'backplane'>(key?: Key): HealthIndicatorResult<Key> {
-    return this.answer(key, this.backplane.delivery());
+    return this.result(key, this.backplane.delivery());
   }
 
-  private answer<Key extends string>(
+  private result<Key extends string>(
     key: Key | undefined,
     health: BackplaneHealth,
   ): HealthIndicatorResult<Key> {
-    const session = this.indicators.check((key ?? 'backplane') as Key);
+    const indicator = this.indicators.check((key ?? 'backplane') as Key);
     const { up, status: state, servers, reason } = health;
-    return up ? session.up({ state, servers }) : session.down({ state, servers, reason });
+    return up ? indicator.up({ state, servers }) : indicator.down({ state, servers, reason });
   }
 }

@@ -6,7 +6,7 @@ import { useTestFarm } from '../support/test-farm.js';
 const farm = useTestFarm();
 const SECRET = 'hunter2-hunter2';
 
-/** What a user may write who does not use TypeScript, or reads options from elsewhere. */
+/** The error for options that TypeScript would not allow, such as those from JavaScript or from a file. */
 async function refusal(options: unknown): Promise<InvalidOptionsError> {
   const module = RedisBackplaneModule.forRootAsync({ useFactory: () => options as object });
   const error: unknown = await farm.app({ imports: [module] }).then(
@@ -14,16 +14,16 @@ async function refusal(options: unknown): Promise<InvalidOptionsError> {
     (reason: unknown) => reason,
   );
   if (error instanceof InvalidOptionsError) return error;
-  throw new Error('The options are not refused.', { cause: error });
+  throw new Error('The options were accepted.', { cause: error });
 }
 
-describe('wrong options stop bootstrap with a message that names', () => {
+describe('invalid options stop bootstrap with a message that names', () => {
   it.each<[name: string, options: unknown, message: RegExp]>([
     ['an unknown option', { conection: 'redis://h' }, /there is no option 'conection'/],
     ['every unknown option', { urls: [], host: 'h' }, /no option 'urls', 'host'/],
-    ['a connection that is no string', { connection: 6379 }, /connection: .*string/],
+    ['a connection that is not a string', { connection: 6379 }, /connection: .*string/],
     ['an empty connection', { connection: '' }, /connection: /],
-    ['a connection of an unknown scheme', { connection: 'http://h' }, /connection: /],
+    ['a connection with an unknown scheme', { connection: 'http://h' }, /connection: /],
     ['an unknown key of a connection string', { connection: 'h:6379,sll=true' }, /connection: .*sll/],
     ['a prefix with a slash', { channelPrefix: 'my/app' }, /channelPrefix: must be made of/],
     ['a prefix with a star', { channelPrefix: 'my*' }, /channelPrefix: must be made of/],
@@ -35,22 +35,22 @@ describe('wrong options stop bootstrap with a message that names', () => {
       /connection: channelPrefix must/,
     ],
     ['a key prefix of ioredis', { redis: { keyPrefix: 'p:' } }, /redis\.keyPrefix: .*channelPrefix/],
-    ['redis options that are no object', { redis: 'redis://h' }, /redis: .*object/],
-    ['abortConnect that is no boolean', { abortConnect: 'yes' }, /abortConnect: .*boolean/],
+    ['redis options that are not an object', { redis: 'redis://h' }, /redis: .*object/],
+    ['abortConnect that is not a boolean', { abortConnect: 'yes' }, /abortConnect: .*boolean/],
     ['no protocols', { protocols: [] }, /protocols: /],
     ['an unknown protocol', { protocols: ['json', 'xml'] }, /protocols\.1: .*json/],
     [
-      'a connectionFactory that is no function',
+      'a connectionFactory that is not a function',
       { connectionFactory: {} },
       /connectionFactory: must be a function/,
     ],
-    ['a cluster', { connection: 'redis://a:1,b:2' }, /connection: /],
+    ['several hosts without a scheme for them', { connection: 'redis://a:1,b:2' }, /connection: /],
     [
       'a connectionFactory for a cluster',
       { connection: 'redis+cluster://a,b', connectionFactory: () => undefined },
       /connectionFactory: cannot serve a cluster/,
     ],
-    ['sharded that is no boolean', { sharded: 'yes' }, /sharded: .*boolean/],
+    ['sharded that is not a boolean', { sharded: 'yes' }, /sharded: .*boolean/],
     ['sharded without a cluster', { sharded: true }, /sharded: needs a cluster/],
     [
       'sharded with a prefix that has braces',
@@ -62,7 +62,7 @@ describe('wrong options stop bootstrap with a message that names', () => {
     expect((await refusal(options)).message).toMatch(message);
   });
 
-  it('each of several at once', async () => {
+  it('each of several invalid options at once', async () => {
     const { message, problems } = await refusal({
       channelPrefix: '/',
       abortConnect: 1,
@@ -77,20 +77,20 @@ describe('wrong options stop bootstrap with a message that names', () => {
   });
 });
 
-describe('the message, and all of the error, shows no secret of', () => {
+describe('no part of the error shows a secret in', () => {
   it.each<[name: string, options: unknown]>([
     ['a URL', { connection: `redis://user:${SECRET}@h:0x/`, x: 1 }],
-    ['a URL with a wrong parameter', { connection: `redis://user:${SECRET}@h?nope=${SECRET}` }],
+    ['a URL with an unknown parameter', { connection: `redis://user:${SECRET}@h?nope=${SECRET}` }],
     ['a URL whose password is not escaped', { connection: `redis://:a?${SECRET}@h` }],
-    ['a connection string with a wrong key', { connection: `h:6379,pasword=${SECRET}` }],
-    ['a connection string with a wrong value', { connection: `h:6379,password=${SECRET},ssl=${SECRET}` }],
+    ['a connection string with an unknown key', { connection: `h:6379,pasword=${SECRET}` }],
+    ['a connection string with an invalid value', { connection: `h:6379,password=${SECRET},ssl=${SECRET}` }],
     ['an unknown scheme', { connection: `htpp://:${SECRET}@h` }],
     [
       'redis options',
       { redis: { password: SECRET, keyPrefix: SECRET }, abortConnect: SECRET, channelPrefix: `/${SECRET}` },
     ],
     ['a protocol', { protocols: [SECRET], connection: [SECRET] }],
-    ['a connection string in the place of all options', `redis://:${SECRET}@h`],
+    ['a connection string in place of the options', `redis://:${SECRET}@h`],
   ])('%s', async (_name, options) => {
     const error = await refusal(options);
     const shown = [error.message, error.stack, JSON.stringify(error), String(error.cause)].join();

@@ -18,35 +18,37 @@ async function bootstrap(options: object): Promise<void> {
   await listen(app);
 }
 
-describe('a gateway that nobody could reach', () => {
+describe('a gateway with an unreachable path', () => {
   it.each<[name: string, options: object]>([
     ['a pattern as path', { path: /chat/ }],
     ['a list as path', { path: ['/chat', '/news'] }],
     ['a number as path', { path: 7 }],
     ['a space in its path', { path: '/chat room' }],
-    ['letters that no URL has', { path: '/chät' }],
+    ['a letter that a URL cannot contain', { path: '/chät' }],
     ['a query in its path', { path: '/chat?room=1' }],
     ['a fragment in its path', { path: '/chat#room' }],
-    ['an escape that is none', { path: '/chat%2' }],
+    ['an incomplete escape', { path: '/chat%2' }],
     ['a percent sign', { path: '/100%' }],
     ['a quote', { path: '/"chat"' }],
     ['a backslash', { path: '\\\\chat' }],
     ['a control character', { path: '/chat\0' }],
-    ['a step upwards', { path: '/a/../chat' }],
-    ['nothing as path', { path: null }],
+    ['a parent directory', { path: '/a/../chat' }],
+    ['null as path', { path: null }],
     ['a line break in its path', { path: '/chat\n' }],
     ['a namespace', { namespace: 'chat' }],
-    ['a namespace beside its path', { path: '/chat', namespace: '/chat' }],
+    ['a namespace in addition to its path', { path: '/chat', namespace: '/chat' }],
     ['a pattern as namespace', { path: '/chat', namespace: /chat/ }],
     ['a path instead of options', 'chat' as unknown as object],
     ['a list of options', [{ path: '/chat' }]],
-  ])('stops bootstrap with one error that says what to write: %s', async (_name, options) => {
+  ])('stops bootstrap with an error that says what to write: %s', async (_name, options) => {
     const error: unknown = await bootstrap(options).catch((reason: unknown) => reason);
     expect(error).toBeInstanceOf(InvalidPathError);
     expect((error as Error).message).toContain("@WebSocketGateway({ path: '/chat' })");
   });
+});
 
-  it('is none at a path with escapes, which a client asks for as a URL writes it', async () => {
+describe('a gateway with a valid path', () => {
+  it('is reachable at a path with escapes', async () => {
     @WebSocketGateway({ path: '/chat%20room' })
     class RoomGateway {}
     const server = await farm.server(farm.options(), { providers: [RoomGateway] });
@@ -57,7 +59,7 @@ describe('a gateway that nobody could reach', () => {
   });
 
   it.each(['/chat', 'chat', '/chat/', '/', '', '/a/b', '/v1.0/chat~x', '/...', undefined])(
-    'is none at %s',
+    'does not stop bootstrap: %s',
     async (path) => {
       await bootstrap(path === undefined ? {} : { path });
     },

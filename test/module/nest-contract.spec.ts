@@ -17,11 +17,12 @@ import { describe, expect, it } from 'vitest';
 import { gatewayPath } from '../../lib/broadcast/gateway-path.js';
 import { listen, useTestFarm } from '../support/test-farm.js';
 
-// What the library relies on and Nest does not promise: a new version of Nest that changes it fails here first.
+// The behavior of Nest that the library relies on, but that is not public API. If a new version of Nest changes it, these
+// tests fail first.
 
 const farm = useTestFarm();
 
-describe('@WebSocketGateway() leaves on its class', () => {
+describe('@WebSocketGateway() stores metadata on its class', () => {
   @WebSocketGateway(8081, { path: '/own' })
   class WithPort {}
   @WebSocketGateway({ path: '/chat' })
@@ -29,7 +30,7 @@ describe('@WebSocketGateway() leaves on its class', () => {
   @WebSocketGateway()
   class Plain {}
 
-  it('that it is a gateway, its port and its options', () => {
+  it('with a flag, its port and its options', () => {
     const read = (gateway: object): unknown[] =>
       [GATEWAY_METADATA, PORT_METADATA, GATEWAY_OPTIONS].map(
         (key) => Reflect.getMetadata(key, gateway) as unknown,
@@ -40,13 +41,13 @@ describe('@WebSocketGateway() leaves on its class', () => {
     expect(read(HttpAdapterHost)).toEqual([undefined, undefined, undefined]);
   });
 
-  it('what makes its path', () => {
+  it('from which gatewayPath derives the path', () => {
     expect([WithPort, WithPath, Plain].map(gatewayPath)).toEqual(['8081/own', '/chat', '/']);
   });
 });
 
 describe('ApplicationConfig', () => {
-  it('keeps the adapter that it is given', () => {
+  it('returns the adapter that was set', () => {
     const config = new ApplicationConfig();
     const adapter = new WsAdapter();
     expect(config.getIoAdapter()).toBeFalsy();
@@ -55,9 +56,9 @@ describe('ApplicationConfig', () => {
   });
 });
 
-/** An adapter that is set by its own constructor, and notes what Nest asks of it. */
+/** An adapter that registers itself in its constructor, and records the calls of Nest. */
 @Injectable()
-class NotingAdapter extends WsAdapter implements OnModuleInit {
+class RecordingAdapter extends WsAdapter implements OnModuleInit {
   readonly calls: string[] = [];
   readonly facade = { isAFacade: true };
 
@@ -96,13 +97,13 @@ class NotingAdapter extends WsAdapter implements OnModuleInit {
 }
 
 describe('Nest', () => {
-  it('uses the adapter set in a constructor, with the HTTP server made, before any hook runs', async () => {
+  it('uses an adapter that was set in a constructor, after it has created the HTTP server and before any hook', async () => {
     @WebSocketGateway({ path: '/chat' })
     class Gateway {
       @WebSocketServer() readonly server!: unknown;
     }
-    const app = await farm.app({ providers: [NotingAdapter, Gateway] });
-    const { calls, facade } = app.get(NotingAdapter);
+    const app = await farm.app({ providers: [RecordingAdapter, Gateway] });
+    const { calls, facade } = app.get(RecordingAdapter);
 
     await app.init();
     expect(app.get(Gateway).server).toBe(facade);
@@ -131,8 +132,8 @@ describe('WsAdapter', () => {
     }
   }
 
-  it('makes a server of ws for port 0, without a port, by two hooks that can be emptied', () => {
-    const host = { standsIn: 'for the HTTP server' };
+  it('creates a noServer ws server for port 0 if two of its methods are overridden', () => {
+    const host = { isA: 'stand-in for the HTTP server' };
     const adapter = new HookedAdapter(host);
 
     const server = adapter.create(0, { path: '/chat', maxPayload: 7 } as never) as unknown as WsServer;
@@ -145,7 +146,7 @@ describe('WsAdapter', () => {
     expect(typeof server.handleUpgrade).toBe('function');
   });
 
-  it('adds no listener to an HTTP server then', () => {
+  it('then adds no listener to the HTTP server', () => {
     const httpServer = createServer();
     new HookedAdapter(httpServer).create(0, { path: '/chat' } as never);
     expect(httpServer.listenerCount('upgrade')).toBe(0);
@@ -153,15 +154,15 @@ describe('WsAdapter', () => {
 });
 
 describe('the exception filters of a gateway', () => {
-  const asked: string[] = [];
+  const called: string[] = [];
   const filter = (name: string, ...types: (typeof Error)[]): ExceptionFilter => {
     @Catch(...types)
-    class Noting implements ExceptionFilter {
+    class RecordingFilter implements ExceptionFilter {
       catch(): void {
-        asked.push(name);
+        called.push(name);
       }
     }
-    return new Noting();
+    return new RecordingFilter();
   };
 
   @UseFilters(filter('class'))
@@ -201,7 +202,7 @@ describe('the exception filters of a gateway', () => {
     }
   }
 
-  it('are read after the constructors of all providers, those of the class from their end, those of a method before', async () => {
+  it('are read after all constructors ran; filters of the method win, then the last filter of the class', async () => {
     const app = await farm.app({
       providers: [Gateway, Unfiltered, First],
     });
@@ -212,9 +213,9 @@ describe('the exception filters of a gateway', () => {
       ['filtered', 'method'],
       ['bare', 'first'],
     ] as const) {
-      asked.length = 0;
+      called.length = 0;
       client.send(event);
-      await expect.poll(() => asked).toEqual([name]);
+      await expect.poll(() => called).toEqual([name]);
     }
   });
 });

@@ -24,11 +24,11 @@ const registration = (connection?: string) => ({
   imports: [RedisBackplaneModule.forRoot(farm.options(connection))],
 });
 
-describe('a worker made with createApplicationContext', () => {
+describe('a worker that was created with createApplicationContext', () => {
   it.each<[name: string, connection: () => string | undefined]>([
     ['memory', () => undefined],
     ['Redis', () => redis.url],
-  ])('publishes to the clients of the servers, through %s', async (_name, connection) => {
+  ])('emits to the clients of servers through %s', async (_name, connection) => {
     const server = await farm.server(farm.options(connection()));
     const client = await farm.client(server);
     await join(client, 'g');
@@ -47,21 +47,21 @@ describe('a worker made with createApplicationContext', () => {
     expect(client.dataOf('hi')).toEqual([1, 2, 3]);
   });
 
-  it('may even provide the gateway, which serves nobody there', async () => {
+  it('may provide the gateway class, which serves no clients there', async () => {
     const client = await farm.client(await farm.server());
     const worker = await farm.context({ ...registration(), providers: [ChatGateway] });
     await worker.get<Broadcaster>(Broadcaster).gateway(ChatGateway).emit('hi');
     await client.next('hi');
   });
 
-  it('has to say which path is meant', async () => {
+  it('must name the path of an emit', async () => {
     const broadcaster = (await farm.context(registration())).get<Broadcaster>(Broadcaster);
     await expect(broadcaster.emit('hi')).rejects.toThrow(PathRequiredError);
     await expect(broadcaster.group('g').emit('hi')).rejects.toThrow(/no gateway.*\.gateway\(/);
     expect(() => broadcaster.connections).toThrow(PathRequiredError);
   });
 
-  it('lets Redis go when it closes', async () => {
+  it('closes its connections to Redis when it closes', async () => {
     const worker = await farm.context(registration(redis.url));
     await worker.close();
     expect(worker.get(RedisBackplane).status).toEqual({ state: 'closed' });
@@ -78,7 +78,7 @@ describe('a microservice without HTTP', () => {
     );
   }
 
-  it('publishes when it has no gateway', async () => {
+  it('can emit if it has no gateway', async () => {
     const client = await farm.client(await farm.server());
     const app = await microservice(registration());
     await app.listen();
@@ -86,7 +86,7 @@ describe('a microservice without HTTP', () => {
     await client.next('hi');
   });
 
-  it('with a gateway is refused, and told why', async () => {
+  it('fails at startup if it has a gateway, with an error that says why', async () => {
     const app = await microservice({ ...registration(), providers: [ChatGateway] });
     const listening = app.listen();
     await expect(listening).rejects.toThrow(NoHttpServerError);
@@ -94,7 +94,7 @@ describe('a microservice without HTTP', () => {
   });
 });
 
-it('a class that is no gateway has no broadcaster', async () => {
+it('a class that is not a gateway has no broadcaster', async () => {
   @Injectable()
   class NoGateway {}
   @WebSocketGateway()

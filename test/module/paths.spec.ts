@@ -49,7 +49,7 @@ class ModeratorGateway {
 
 const farm = useTestFarm();
 
-/** Ports of gateways are written in a decorator, so they have to be known before the app starts. */
+/** A free port. A gateway's port is an argument of its decorator, so it must be known before the app starts. */
 async function freePort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -73,14 +73,14 @@ describe('gateways on several paths', () => {
     return { near, clients };
   }
 
-  /** Who has which of the events that were emitted, after a last one to each path. */
+  /** The data of the event `hi` that each client received, after a final event to each path. */
   async function received(broadcaster: Broadcaster, clients: Record<string, WsClient>) {
     for (const path of ['/chat', '/news']) await broadcaster.gateway(path).emit('end');
     await Promise.all(Object.values(clients).map((client) => client.next('end')));
     return Object.fromEntries(Object.entries(clients).map(([name, client]) => [name, client.dataOf('hi')]));
   }
 
-  it('are apart: all of one path, and a group of the same name', async () => {
+  it('are separate, for emits to all and to groups of the same name', async () => {
     const { near, clients } = await twoPaths();
 
     await near.gateway.server.emit('hi', 'chat');
@@ -100,15 +100,15 @@ describe('gateways on several paths', () => {
     });
   });
 
-  it('are found by class and by path, from any broadcaster', async () => {
+  it('can be named by class and by path, from any broadcaster', async () => {
     const { near, clients } = await twoPaths();
 
     await near.broadcaster.gateway(ChatGateway).emit('hi', 'class');
     await near.broadcaster.gateway('/chat').emit('hi', 'path');
-    await near.broadcaster.gateway('chat/').emit('hi', 'sloppy path');
-    await near.app.get(NewsGateway).server.gateway(ChatGateway).group('g').emit('hi', 'from the other');
+    await near.broadcaster.gateway('chat/').emit('hi', 'path with other slashes');
+    await near.app.get(NewsGateway).server.gateway(ChatGateway).group('g').emit('hi', 'other broadcaster');
 
-    const hi = ['class', 'path', 'sloppy path', 'from the other'];
+    const hi = ['class', 'path', 'path with other slashes', 'other broadcaster'];
     expect(await received(near.broadcaster, clients)).toEqual({
       chatNear: hi,
       chatFar: hi,
@@ -117,21 +117,21 @@ describe('gateways on several paths', () => {
     });
   });
 
-  it('keep a connection’s id to its path', async () => {
+  it('cannot reach the connection id of another path', async () => {
     const { near, clients } = await twoPaths();
     const [news] = near.app.get(NewsGateway).server.connections;
     expect(await near.gateway.server.connection(news?.id ?? '').emit('hi')).toMatchObject({ local: 0 });
     expect(await received(near.broadcaster, clients)).toMatchObject({ newsNear: [] });
   });
 
-  it('make an injected broadcaster ask which path is meant', async () => {
+  it('make an injected broadcaster require a path', async () => {
     const { broadcaster } = await withGateways(NewsGateway);
     await expect(broadcaster.emit('hi')).rejects.toThrow(PathRequiredError);
     await expect(broadcaster.emit('hi')).rejects.toThrow(/gateways on \/\w+, \/\w+, .*\.gateway\(/);
   });
 });
 
-it('an injected broadcaster needs no path in an app with one, and has the connections of this server', async () => {
+it('an injected broadcaster needs no path if the app has only one, and lists the connections of this server', async () => {
   const server = await farm.server();
   await farm.client(server);
   await farm.client(await farm.server());
@@ -141,7 +141,7 @@ it('an injected broadcaster needs no path in an app with one, and has the connec
   ]);
 });
 
-it('several gateways on one path share its connections, and each has its handlers and hooks', async () => {
+it('several gateways on one path share its connections, and each has its own handlers and hooks', async () => {
   const server = await withGateways(ModeratorGateway);
   const [client, other] = [await farm.client(server), await farm.client(server)];
 
@@ -162,8 +162,8 @@ it('several gateways on one path share its connections, and each has its handler
   expect(server.app.get(ModeratorGateway).seen).toEqual([`+${first}`, `+${second}`, `-${second}`]);
 });
 
-describe('a gateway with a port of its own', () => {
-  it('is served there and nowhere else, and closed with the app', async () => {
+describe('a gateway with its own port', () => {
+  it('is reachable there and nowhere else, and closes with the app', async () => {
     const port = await freePort();
     @WebSocketGateway(port, { path: '/own' })
     class OwnPortGateway {
@@ -191,7 +191,7 @@ describe('a gateway with a port of its own', () => {
     await expect(farm.client({ port }, '/own')).rejects.toThrow('ECONNREFUSED');
   });
 
-  it('may share it with another one, and may have no path', async () => {
+  it('may share it with another gateway, and may have no path', async () => {
     const port = await freePort();
     @WebSocketGateway(port)
     class RootGateway {}
@@ -204,7 +204,7 @@ describe('a gateway with a port of its own', () => {
     expect([(await root.next('hi')).data, (await more.next('hi')).data]).toEqual(['root', 'more']);
   });
 
-  it('whose port is taken stops bootstrap', async () => {
+  it('stops bootstrap if the port is taken', async () => {
     const taken = createServer();
     await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
     farm.onEnd(() => taken.close());

@@ -19,7 +19,7 @@ import { join, listen, QUIET, useTestFarm } from '../support/test-farm.js';
 const farm = useTestFarm();
 const chat = () => ({ imports: [RedisBackplaneModule.forRoot(farm.options())], providers: [ChatGateway] });
 
-/** The app is a server of the farm like any other. */
+/** Expects that clients of this app and of another server reach each other. */
 async function expectServes(app: INestApplication): Promise<void> {
   const port = await listen(app);
   const [here, there] = [await farm.client({ port }), await farm.client(await farm.server())];
@@ -35,31 +35,31 @@ describe('an app that imports the module', () => {
   it.each<[name: string, make: () => AbstractHttpAdapter]>([
     ['Express', () => new ExpressAdapter()],
     ['Fastify', () => new FastifyAdapter()],
-  ])('serves on %s, with nothing more in main.ts', async (_name, make) => {
+  ])('serves clients on %s without any code in main.ts', async (_name, make) => {
     const app = await farm.app(chat(), make());
     await expectServes(app);
     const response = await fetch(`${await app.getUrl()}/nothing`);
     expect(response.status).toBe(404);
   });
 
-  it('serves in a testing module', async () => {
+  it('serves clients in a testing module', async () => {
     const module = await Test.createTestingModule(chat()).compile();
     await expectServes(farm.ending(module.createNestApplication(QUIET)));
   });
 
-  it('serves when main.ts names the adapter, which changes nothing', async () => {
+  it('serves clients if main.ts sets the adapter explicitly', async () => {
     const app = await farm.app(chat());
     app.useWebSocketAdapter(app.get(RedisBackplaneAdapter));
     await expectServes(app);
   });
 
-  it('serves when its HTTP server listens after init', async () => {
+  it('serves clients if its HTTP server listens after init', async () => {
     const app = await farm.app(chat());
     await app.init();
     await expectServes(app);
   });
 
-  it('refuses another adapter at init, by name', async () => {
+  it('fails at startup if another adapter is set, and the error names it', async () => {
     const app = await farm.app(chat());
     app.useWebSocketAdapter(new WsAdapter(app));
     const init = app.init();
@@ -80,7 +80,7 @@ describe('a hybrid app', () => {
   }
 
   it.each([false, true])(
-    'serves, and broadcasts from a microservice, with inheritAppConfig %s',
+    'serves clients, and emits from a message handler, with inheritAppConfig: %s',
     async (inheritAppConfig) => {
       const address = { host: '127.0.0.1', port: await freePort() };
       const app = await farm.app({ ...chat(), controllers: [ShippingController] });

@@ -9,9 +9,9 @@ import { listen, useTestFarm } from '../support/test-farm.js';
 
 const DEPLOYMENT = new URL('../../sample/kubernetes/deployment.yaml', import.meta.url);
 
-/** What a probe is told after the shutdown has begun, and before any client is sent away. */
+/** Runs the probes after the shutdown has begun, and before any client is disconnected. */
 @Injectable()
-class Farewell implements BeforeApplicationShutdown {
+class ShutdownProbes implements BeforeApplicationShutdown {
   statuses: number[] = [];
 
   async beforeApplicationShutdown(): Promise<void> {
@@ -28,12 +28,12 @@ beforeEach(async () => {
   redis = await startRedis();
   farm.onEnd(() => redis.stop());
   vi.stubEnv('REDIS_URL', redis.url);
-  app = await farm.app({ imports: [AppModule], providers: [Farewell] });
+  app = await farm.app({ imports: [AppModule], providers: [ShutdownProbes] });
   port = await listen(app);
 });
 afterEach(() => vi.unstubAllEnvs());
 
-/** The path that the probe of the deployment asks. */
+/** The path of a probe in the deployment. */
 async function pathOf(probe: string): Promise<string> {
   const yaml = await readFile(DEPLOYMENT, 'utf8');
   const path = new RegExp(`${probe}:\\s+httpGet:\\s+path: (\\S+)`).exec(yaml)?.[1];
@@ -51,11 +51,11 @@ const statuses = async (): Promise<number[]> => {
 };
 
 describe('the probes of the deployment in sample/kubernetes', () => {
-  it('succeed, and so does delivery', async () => {
+  it('succeed while Redis is up, like the delivery check', async () => {
     expect(await statuses()).toEqual([200, 200, 200, 200]);
   });
 
-  it('succeed while Redis is down, and delivery fails until it is back', async () => {
+  it('succeed while Redis is down, and the delivery check fails until it is back', async () => {
     const { status$ } = app.get(RedisBackplane);
     await redis.kill();
     await next(status$, ({ state }) => state !== 'ready');
@@ -66,8 +66,8 @@ describe('the probes of the deployment in sample/kubernetes', () => {
     expect(await statuses()).toEqual([200, 200, 200, 200]);
   });
 
-  it('tell from the beginning of the shutdown that the server is not ready, while it still answers', async () => {
+  it('report that the server is not ready as soon as the shutdown begins, and otherwise still succeed', async () => {
     await app.close();
-    expect(app.get(Farewell).statuses).toEqual([200, 200, 503, 200]);
+    expect(app.get(ShutdownProbes).statuses).toEqual([200, 200, 503, 200]);
   });
 });

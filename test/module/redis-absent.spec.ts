@@ -9,15 +9,15 @@ import { TestFarm } from '../support/test-farm.js';
 /** Nothing listens on port 1. */
 const NOWHERE = 'redis://:hunter2@127.0.0.1:1';
 
-/** Not one for the file: each of these tests takes the 5 s that bootstrap waits, so they take them together. */
+/** A farm per test, because the tests run concurrently: each of them waits 5 s in bootstrap. */
 function ownFarm(onFinished: typeof onTestFinished): TestFarm {
   const farm = new TestFarm();
   onFinished(() => farm.end());
   return farm;
 }
 
-describe.concurrent('an app whose Redis is not there', () => {
-  it('does not start with abortConnect: true, and says why without the password', async ({
+describe.concurrent('an app whose Redis is down', () => {
+  it('does not start with abortConnect: true, and the error says why without the password', async ({
     expect,
     onTestFinished,
   }) => {
@@ -37,7 +37,7 @@ describe.concurrent('an app whose Redis is not there', () => {
     expect(app.get(RedisBackplane).status).toEqual({ state: 'closed' });
   });
 
-  it('starts without abortConnect, is degraded, and serves its local clients', async ({
+  it('starts without abortConnect, keeps reconnecting, and serves its local clients', async ({
     expect,
     onTestFinished,
   }) => {

@@ -15,7 +15,7 @@ import { listen, useTestFarm } from '../support/test-farm.js';
 
 const farm = useTestFarm();
 
-/** An app with such a registration is in the farm of its options: an emit of another server reaches its client. */
+/** Expects that an app with this registration joins the farm: an emit of another server reaches its client. */
 async function expectInFarm(registration: Module): Promise<void> {
   const app = await farm.app({ imports: [registration], providers: [ChatGateway] });
   const client = await farm.client({ port: await listen(app) });
@@ -36,7 +36,7 @@ class FarmOptions implements RedisBackplaneOptionsFactory {
 @Module({ providers: [FarmOptions], exports: [FarmOptions] })
 class OptionsModule {}
 
-describe('the module is registered', () => {
+describe('the module can be registered', () => {
   it('by forRoot', () => expectInFarm(RedisBackplaneModule.forRoot(farm.options())));
 
   it('by forRootAsync with useFactory and ConfigService', async () => {
@@ -80,7 +80,7 @@ class Shop {
 @Module({ providers: [Shop] })
 class ShopModule {}
 
-describe('what the module provides', () => {
+describe('the providers of the module', () => {
   it.each<[name: string, register: () => Module]>([
     ['forRoot', () => RedisBackplaneModule.forRoot(farm.options())],
     ['forRootAsync', () => RedisBackplaneModule.forRootAsync({ useFactory: () => farm.options() })],
@@ -88,7 +88,7 @@ describe('what the module provides', () => {
       'forRoot with isGlobal: true',
       () => RedisBackplaneModule.forRoot({ ...farm.options(), isGlobal: true }),
     ],
-  ])('is there for every module after %s', async (_name, register) => {
+  ])('are available in every module after %s', async (_name, register) => {
     const app = await farm.app({ imports: [register(), ShopModule] });
     const shop = app.get(Shop, { strict: false });
     expect(shop.broadcaster).toBe(app.get(Broadcaster));
@@ -102,15 +102,20 @@ describe('what the module provides', () => {
       'forRootAsync',
       () => RedisBackplaneModule.forRootAsync({ isGlobal: false, useFactory: () => farm.options() }),
     ],
-  ])('is there only for modules that import it after %s with isGlobal: false', async (_name, register) => {
-    await expect(farm.app({ imports: [register(), ShopModule] })).rejects.toThrow(/dependencies of the Shop/);
-    const app = await farm.app({ imports: [register()], providers: [Shop] });
-    expect(app.get(Shop).broadcaster).toBeInstanceOf(Broadcaster);
-  });
+  ])(
+    'are available only in modules that import it after %s with isGlobal: false',
+    async (_name, register) => {
+      await expect(farm.app({ imports: [register(), ShopModule] })).rejects.toThrow(
+        /dependencies of the Shop/,
+      );
+      const app = await farm.app({ imports: [register()], providers: [Shop] });
+      expect(app.get(Shop).broadcaster).toBeInstanceOf(Broadcaster);
+    },
+  );
 });
 
 describe('a second registration', () => {
-  it('of the same object is the same one', async () => {
+  it('with the same object has no effect', async () => {
     const registration = RedisBackplaneModule.forRoot(farm.options());
     @Module({ imports: [registration] })
     class FeatureModule {}
@@ -123,7 +128,7 @@ describe('a second registration', () => {
       'forRootAsync',
       () => RedisBackplaneModule.forRootAsync({ useFactory: () => ({ connection: 'memory:other' }) }),
     ],
-  ])('with options of its own is refused: %s', async (_name, second) => {
+  ])('with other options stops bootstrap: %s', async (_name, second) => {
     @Module({ imports: [second()] })
     class FeatureModule {}
     const twice = farm.app({ imports: [RedisBackplaneModule.forRoot(farm.options()), FeatureModule] });

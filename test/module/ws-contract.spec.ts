@@ -6,7 +6,7 @@ import { closeFrameReceived, sendsAsIs, writeControl, writeFrames } from '../../
 import { watchSockets } from '../../lib/adapter/watched-socket.js';
 import { ClientFrame } from '../../lib/protocol/client-frame.js';
 
-// The private members of ws that fast-write.ts uses: a new version of ws that changes them fails here first.
+// The private members of ws that fast-write.ts uses. If a new version of ws changes them, these tests fail first.
 
 interface Internals {
   readonly _socket: unknown;
@@ -56,7 +56,7 @@ describe('an idle socket of ws', () => {
     expect(ours.extensions).toBe('');
   });
 
-  it('takes ready-made frames, many at once, among its own messages and in order', async () => {
+  it('sends prepared frames, one or several at a time, in order with its own messages', async () => {
     const [ours, theirs] = await pair(false);
     const received = messages(theirs, 5);
     ours.send('1');
@@ -67,8 +67,8 @@ describe('an idle socket of ws', () => {
   });
 });
 
-describe('ready-made frames are not written', () => {
-  it('where the connection compresses', async () => {
+describe('prepared frames are not written', () => {
+  it('if the connection compresses', async () => {
     const [ours, theirs] = await pair(true);
     const [plain] = await pair(false);
     expect(ours.extensions).toContain('permessage-deflate');
@@ -78,7 +78,7 @@ describe('ready-made frames are not written', () => {
     expect(await received).toEqual(['this']);
   });
 
-  it('while ws compresses a message: then its state is not 0, and what follows is in its queue', async () => {
+  it('while ws compresses a message: its state is not 0, and later messages are in its queue', async () => {
     const [ours] = await pair({ threshold: 0 });
     ours.send('x'.repeat(10_000));
     ours.send('y');
@@ -87,7 +87,7 @@ describe('ready-made frames are not written', () => {
     expect(writeFrames(ours, wire('not this'))).toBe(false);
   });
 
-  it('while ws reads a Blob: then its state is not 0', async () => {
+  it('while ws reads a Blob: its state is not 0', async () => {
     const [ours, theirs] = await pair(false);
     const received = messages(theirs, 2);
     ours.send(new Blob(['1']));
@@ -97,7 +97,7 @@ describe('ready-made frames are not written', () => {
     expect(await received).toEqual(['1', '2']);
   });
 
-  it('once the socket is gone', async () => {
+  it('after the socket has closed', async () => {
     const [ours, theirs] = await pair(false);
     theirs.terminate();
     await once(ours, 'close');
@@ -108,7 +108,7 @@ describe('ready-made frames are not written', () => {
 describe('control frames', () => {
   const pong = Buffer.from([0x8a, 2, 0x68, 0x69]);
 
-  it('are taken while ws compresses a message, and do not get into it', async () => {
+  it('are written while ws compresses a message, without damaging it', async () => {
     const [ours, theirs] = await pair({ threshold: 0 });
     const received = messages(theirs, 2);
     const answered = once(theirs, 'pong');
@@ -120,7 +120,7 @@ describe('control frames', () => {
     expect(await received).toEqual(['x'.repeat(100_000), 'y']);
   });
 
-  it('are not written once the socket is gone', async () => {
+  it('are not written after the socket has closed', async () => {
     const [ours, theirs] = await pair(false);
     theirs.terminate();
     await once(ours, 'close');
@@ -129,13 +129,13 @@ describe('control frames', () => {
 });
 
 describe('a server of ws', () => {
-  it('makes its sockets of the class in its options, and closes them by close(), whoever begins', async () => {
-    const told: string[] = [];
+  it('creates its sockets from the class in its options, and calls close() on them, whichever side begins', async () => {
+    const calls: string[] = [];
     const watch = ({ options }: WebSocketServer): void => {
       const { WebSocket: Base = WebSocket } = options;
       options.WebSocket = class extends Base {
         override close(code?: number, data?: string | Buffer): void {
-          told.push(`${this.readyState} ${closeFrameReceived(this)}`);
+          calls.push(`${this.readyState} ${closeFrameReceived(this)}`);
           super.close(code, data);
         }
       };
@@ -143,7 +143,7 @@ describe('a server of ws', () => {
     const begins: [string, (ours: WebSocket, theirs: WebSocket) => void][] = [
       ['1 false,2 true', (ours) => ours.close()],
       ['1 true', (_ours, theirs) => theirs.close()],
-      // An error of the protocol.
+      // A protocol error.
       ['1 false', (_ours, theirs) => (internals(theirs)._socket as Socket).write(Buffer.from([0xf1, 0x80]))],
     ];
     for (const [expected, begin] of begins) {
@@ -152,11 +152,11 @@ describe('a server of ws', () => {
       const closed = new Promise((resolve) => ours.on('close', resolve));
       begin(ours, theirs);
       await closed;
-      expect(told.splice(0).join()).toBe(expected);
+      expect(calls.splice(0).join()).toBe(expected);
     }
   });
 
-  it('without such a class is refused', () => {
+  it('is refused by watchSockets if its options have no such class', () => {
     const bare = new WebSocketServer({ noServer: true });
     bare.options.WebSocket = undefined;
     expect(() => watchSockets(bare)).toThrow('This version of ws');

@@ -4,16 +4,16 @@ import { ConnectionStringError } from '../../lib/options/connection-string.error
 import { parseConnectionString as parse } from '../../lib/options/connection-string.js';
 import { withSeed } from '../support/seed.js';
 
-describe('what ioredis makes of a plan', () => {
+describe('the options of an ioredis client that is created from a plan', () => {
   const optionsOf = (text: string) => new Redis({ ...parse(text).redis, lazyConnect: true }).options;
 
-  it('keeps TCP keep-alive off, on a given delay, or at its default', () => {
+  it('turn TCP keep-alive off, set its delay, or leave the default', () => {
     expect(optionsOf('h,tcpKeepAlive=false').keepAlive).toBeNull();
     expect(optionsOf('redis://h?keepAlive=5000').keepAlive).toBe(5000);
     expect(optionsOf('h').keepAlive).toBe(30_000);
   });
 
-  it('takes server, socket, and sentinels', () => {
+  it('contain the address of a Redis node, of a socket, or of sentinels', () => {
     expect(optionsOf('REDISS://u:p@h/0')).toMatchObject({
       host: 'h',
       port: 6379,
@@ -50,7 +50,7 @@ describe('secrets', () => {
     '|',
     '!',
   ];
-  /** § is where the secret stands. */
+  /** § is the place of the secret. */
   const TEMPLATES = [
     '§',
     '§,ssl=true',
@@ -99,8 +99,8 @@ describe('secrets', () => {
     'memory:§',
   ];
 
-  /** All that a parse says of the string, apart from what it is for. */
-  function said(text: string): string {
+  /** All text that parsing the string can log: its warnings, or its error. */
+  function outputOf(text: string): string {
     try {
       return parse(text).warnings.join('\n');
     } catch (error) {
@@ -109,45 +109,46 @@ describe('secrets', () => {
     }
   }
 
+  /** Every substring of five characters. */
   function pieces(secret: string): string[] {
     return Array.from({ length: secret.length - 4 }, (_, start) =>
       secret.slice(start, start + 5).toLowerCase(),
     );
   }
 
-  it.each(TEMPLATES)('are not told by what %s gives, whatever they contain', (template) => {
+  it.each(TEMPLATES)('never appear in the output for %s, whatever they contain', (template) => {
     for (const separator of SEPARATORS) {
       const text = template.replaceAll('§', () => `Hunt3r2${separator}H0rse5`);
-      expect(said(text), `separator ${separator}`).not.toMatch(/hunt3r2|h0rse5/i);
+      expect(outputOf(text), `separator ${separator}`).not.toMatch(/hunt3r2|h0rse5/i);
     }
   });
 
   it.each(TEMPLATES.filter((template) => /(user|password)=§|:\/\/(u:|:)?§/i.test(template)))(
-    'that a separator cuts into plain words are not told by what %s gives',
+    'never appear in the output for %s, even if a separator splits them into plain words',
     (template) => {
       for (const separator of [',', '?', '/', '#', '@']) {
         const text = template.replaceAll('§', () => `Hunter${separator}Horse=Battery@Staple`);
-        expect(said(text), `separator ${separator}`).not.toMatch(/hunter|horse|battery|staple/i);
+        expect(outputOf(text), `separator ${separator}`).not.toMatch(/hunter|horse|battery|staple/i);
       }
     },
   );
 
-  it('are not told by damaged strings', async () => {
+  it('never appear in the output for damaged strings', async () => {
     const secret = 'Zq7xVw3kPy9';
-    const spoilers = Array.from(',=@:/?#%&[]$ ');
+    const separators = Array.from(',=@:/?#%&[]$ ');
     await withSeed((random) => {
-      const told: string[] = [];
+      const leaks: string[] = [];
       for (let round = 0; round < 6_000; round++) {
         let text = random.pick(TEMPLATES).replaceAll('§', secret);
         for (let damages = 1 + random.below(2); damages > 0; damages--) {
           const at = random.below(text.length);
-          const insert = random.below(2) === 0 ? '' : random.pick(spoilers);
+          const insert = random.below(2) === 0 ? '' : random.pick(separators);
           text = text.slice(0, at) + insert + text.slice(at + 1 - random.below(2));
         }
-        const words = said(text).toLowerCase();
-        if (pieces(secret).some((piece) => words.includes(piece))) told.push(text);
+        const output = outputOf(text).toLowerCase();
+        if (pieces(secret).some((piece) => output.includes(piece))) leaks.push(text);
       }
-      expect(told).toEqual([]);
+      expect(leaks).toEqual([]);
     });
   });
 });

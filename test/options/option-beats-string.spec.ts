@@ -8,10 +8,10 @@ const redis =
   ({ connection }) =>
     (connection.redis as Record<string, unknown>)[name];
 
-interface Contradiction {
-  /** What both can say. */
+/** A setting that the connection string and an option can both contain. */
+interface Conflict {
   readonly what: string;
-  /** Connection strings that say `inString`, in every form that can. */
+  /** Connection strings that set `inString`, in every format that can. */
   readonly strings: readonly string[];
   readonly options: RedisBackplaneOptions;
   readonly read: Read;
@@ -19,9 +19,9 @@ interface Contradiction {
   readonly inOptions: unknown;
 }
 
-const CONTRADICTIONS: readonly Contradiction[] = [
+const CONFLICTS: readonly Conflict[] = [
   {
-    what: 'abortConnect, off against on',
+    what: 'abortConnect, option false, string true',
     strings: ['redis://h?abortConnect=true', 'h,abortConnect=true'],
     options: { abortConnect: false },
     read: ({ abortConnect }) => abortConnect,
@@ -29,7 +29,7 @@ const CONTRADICTIONS: readonly Contradiction[] = [
     inOptions: false,
   },
   {
-    what: 'abortConnect, on against off',
+    what: 'abortConnect, option true, string false',
     strings: ['redis://h?abortConnect=false', 'h,abortConnect=false'],
     options: { abortConnect: true },
     read: ({ abortConnect }) => abortConnect,
@@ -76,7 +76,7 @@ const CONTRADICTIONS: readonly Contradiction[] = [
       ],
     ] as const
   ).map(([name, inString, inOptions, strings]) => ({
-    what: `redis.${name}, ${String(inOptions)} against ${String(inString)}`,
+    what: `redis.${name}, option ${String(inOptions)}, string ${String(inString)}`,
     strings,
     options: { redis: { [name]: inOptions } },
     read: redis(name),
@@ -84,7 +84,7 @@ const CONTRADICTIONS: readonly Contradiction[] = [
     inOptions,
   })),
   {
-    what: 'the server name of TLS',
+    what: 'the TLS server name',
     strings: ['rediss://h?tlsServername=string', 'h,ssl=true,sslHost=string'],
     options: { redis: { tls: { servername: 'options' } } },
     read: ({ connection }) => connection.redis.tls?.servername,
@@ -92,7 +92,7 @@ const CONTRADICTIONS: readonly Contradiction[] = [
     inOptions: 'options',
   },
   {
-    what: 'the lowest version of TLS',
+    what: 'the minimum TLS version',
     strings: ['h,ssl=true,sslProtocols=tls12'],
     options: { redis: { tls: { minVersion: 'TLSv1.3' } } },
     read: ({ connection }) => connection.redis.tls?.minVersion,
@@ -101,22 +101,22 @@ const CONTRADICTIONS: readonly Contradiction[] = [
   },
 ];
 
-describe.each(CONTRADICTIONS)('$what', ({ strings, options, read, inString, inOptions }) => {
-  it.each(strings)('in %s counts where no option says it', (connection) => {
+describe.each(CONFLICTS)('$what', ({ strings, options, read, inString, inOptions }) => {
+  it.each(strings)('%s applies without the option', (connection) => {
     expect(read(resolveOptions({ connection }))).toEqual(inString);
   });
 
-  it.each(strings)('in %s yields to the option', (connection) => {
+  it.each(strings)('the option overrides %s', (connection) => {
     expect(read(resolveOptions({ connection, ...options }))).toEqual(inOptions);
   });
 });
 
-describe('an option that says nothing of what the string says', () => {
+describe('a setting of the connection string', () => {
   it.each<[what: string, options: RedisBackplaneOptions]>([
-    ['undefined', { channelPrefix: undefined, abortConnect: undefined, redis: undefined }],
-    ['no redis options', { redis: {} }],
+    ['options that are undefined', { channelPrefix: undefined, abortConnect: undefined, redis: undefined }],
+    ['empty redis options', { redis: {} }],
     ['other redis options', { redis: { lazyConnect: true } }],
-  ])('leaves it as it is: %s', (_what, options) => {
+  ])('is not changed by %s', (_what, options) => {
     const connection = 'h:7000,user=u,password=p,abortConnect=true,channelPrefix=app,asyncTimeout=700';
     const resolved = resolveOptions({ connection, ...options });
     expect(resolved).toMatchObject({
@@ -128,8 +128,8 @@ describe('an option that says nothing of what the string says', () => {
   });
 });
 
-describe('what neither says', () => {
-  it('has the defaults that the options document', () => {
+describe('a setting that neither the string nor an option contains', () => {
+  it('has its documented default', () => {
     expect(resolveOptions({})).toMatchObject({
       abortConnect: false,
       channelPrefix: 'backplane',
@@ -155,7 +155,7 @@ describe('what neither says', () => {
     });
   });
 
-  it('is a buffer of 1,000 messages, 32 MiB and 30 s, each of which can be set alone', () => {
+  it('has its default in the buffer, too: 1,000 messages, 32 MiB and 30 s', () => {
     const outageOf = (buffer: object): unknown => resolveOptions({ outage: { buffer } }).outage;
     const outage = { policy: 'buffer', maxMessages: 1000, maxBytes: 32 * 1024 * 1024, maxAgeMs: 30_000 };
     expect(outageOf({})).toEqual(outage);
@@ -165,8 +165,8 @@ describe('what neither says', () => {
   });
 });
 
-describe('what an option says', () => {
-  it('counts, each by itself', () => {
+describe('an option', () => {
+  it('has its own effect, whichever others are set', () => {
     const { edge, ...resolved } = resolveOptions({
       invokeTimeout: 1,
       commandTimeout: 2,
@@ -205,7 +205,7 @@ describe('what an option says', () => {
     });
   });
 
-  it('may be the largest that Node’s timers take, and no more', () => {
+  it('accepts times up to the longest delay of Node’s timers', () => {
     const MAX_TIMER_MS = 2 ** 31 - 1;
     expect(resolveOptions({ invokeTimeout: MAX_TIMER_MS }).invokeTimeoutMs).toBe(MAX_TIMER_MS);
     for (const invokeTimeout of [MAX_TIMER_MS + 1, 0, 1.5])

@@ -6,16 +6,16 @@ import { resolveOptions } from '../../lib/options/resolve-options.js';
 
 const require = createRequire(import.meta.url);
 
-/** The options that ioredis gives defaults to, as its own code lists them. */
+/** The options with defaults in ioredis, read from its source. */
 function optionsOfIoredis(): string[] {
   const file = require.resolve('ioredis').replace(/index\.js$/, 'redis/RedisOptions.js');
   const keys = [...readFileSync(file, 'utf8').matchAll(/^ {4}(\w+):/gm)].map(([, key]) => key ?? '');
-  if (keys.length < 20) throw new Error('ioredis lists its options elsewhere.');
+  if (keys.length < 20) throw new Error('ioredis no longer lists its options in this file.');
   return keys;
 }
 
 describe('an option of ioredis', () => {
-  it.each(optionsOfIoredis())('%s is known, so it is applied, overridden or refused', (key) => {
+  it.each(optionsOfIoredis())('%s has a rule', (key) => {
     expect(checkRedisOptions({ [key]: 'x' }).problems.join()).not.toContain('ioredis has no option');
   });
 
@@ -27,7 +27,7 @@ describe('an option of ioredis', () => {
     ['socketTimeout', 100],
     ['db', 2],
     ['scripts', {}],
-  ])('%s is overridden, with one warning that names it and says why', (key, value) => {
+  ])('%s is ignored with one warning that names it and says why', (key, value) => {
     const { options, warnings, problems } = checkRedisOptions({ [key]: value });
     expect([options, problems]).toEqual([{}, []]);
     expect(warnings).toHaveLength(1);
@@ -42,7 +42,7 @@ describe('an option of ioredis', () => {
     ['role', 'master'],
     ['reconnectOnError', null],
     ['commandTimeout', undefined],
-  ])('%s: %j asks for what is done anyway: no warning', (key, value) => {
+  ])('%s: %j causes no warning, because it requests what the backplane does anyway', (key, value) => {
     expect(checkRedisOptions({ [key]: value })).toMatchObject({ warnings: [], problems: [] });
   });
 
@@ -51,7 +51,7 @@ describe('an option of ioredis', () => {
     ['role', 'slave', 'master'],
     ['monitor', true, 'monitors'],
     ['Connector', 'any', 'connectionFactory'],
-  ])('%s is refused, with what to do instead', (key, value, advice) => {
+  ])('%s is refused with advice', (key, value, advice) => {
     const [problem] = checkRedisOptions({ [key]: value }).problems;
     expect(problem).toContain(`redis.${key}: must not be set`);
     expect(problem).toContain(advice);
@@ -63,17 +63,17 @@ describe('an option of ioredis', () => {
     ['retrystrategy', 'retryStrategy'],
     ['userName', 'username'],
     ['sentinelPasswrd', 'sentinelPassword'],
-  ])('%s is refused as misspelt, and %s suggested', (written, meant) => {
-    const [problem] = checkRedisOptions({ [written]: 'hunter2' }).problems;
+  ])('%s is refused as misspelled, with %s as a suggestion', (misspelled, meant) => {
+    const [problem] = checkRedisOptions({ [misspelled]: 'hunter2' }).problems;
     expect(problem).toContain(`did you mean '${meant}'?`);
     expect(problem).not.toContain('hunter2');
   });
 
-  it.each(['constructor', 'toString', '__proto__x', 'url', 'cluster'])('%s is none', (key) => {
+  it.each(['constructor', 'toString', '__proto__x', 'url', 'cluster'])('%s is refused as unknown', (key) => {
     expect(checkRedisOptions({ [key]: 1 }).problems[0]).toContain(`ioredis has no option '${key}'`);
   });
 
-  it('that is overridden is a warning of the resolved options, and does not reach the clients', () => {
+  it('that is ignored causes a warning in the resolved options, and does not reach the clients', () => {
     const { connection } = resolveOptions({ redis: { commandTimeout: 5, connectTimeout: 700 } });
     expect(connection.warnings).toHaveLength(1);
     expect(connection.redis).toMatchObject({ connectTimeout: 700 });

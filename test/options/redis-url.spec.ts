@@ -3,20 +3,20 @@ import { parseConnectionString as parse } from '../../lib/options/connection-str
 import { failure } from '../support/connection-strings.js';
 
 describe('memory', () => {
-  it('has no name, or the one after the colon', () => {
+  it('may have a name after the colon', () => {
     const empty = { nodes: [], redis: {}, backplane: {}, warnings: [] };
     expect(parse('memory:')).toEqual({ mode: 'memory', ...empty });
     expect(parse(' Memory:farm-1 ')).toEqual({ mode: 'memory', memoryName: 'farm-1', ...empty });
   });
 
-  it('refuses a name that looks like something else', () => {
+  it('rejects a name that looks like something else', () => {
     expect(failure('memory://x').message).toContain('memory:');
     expect(failure('memory:6379,ssl=true').message).toContain('memory:');
   });
 });
 
 describe('redis URL', () => {
-  it('gives host, port, decoded credentials and database', () => {
+  it('contains host, port, percent-encoded credentials and database', () => {
     const plan = parse('redis://us%40er:p%3Ass@h.example:6380/3?channelPrefix=x');
     expect(plan).toEqual({
       mode: 'standalone',
@@ -28,41 +28,41 @@ describe('redis URL', () => {
   });
 
   it.each(['redis://h', 'REDIS://h', 'valkey://h', 'Valkey://h/', 'redis://h:6379'])(
-    '%s is one server on 6379 without TLS',
+    '%s is one node on port 6379 without TLS',
     (url) => {
       expect(parse(url).redis).toEqual({ host: 'h', port: 6379 });
     },
   );
 
   it.each(['rediss://h', 'REDISS://h', 'valkeys://h', 'redis://h?tls=true', 'rediss://h?tls=yes'])(
-    '%s means TLS, and tells the server its name (SNI)',
+    '%s means TLS, with the host as the server name (SNI)',
     (url) => {
       expect(parse(url).redis).toEqual({ host: 'h', port: 6379, tls: { servername: 'h' } });
     },
   );
 
-  it('sends no server name for an address, and the given one where there is one', () => {
+  it('sends no server name for an IP address, unless one is set', () => {
     expect(parse('rediss://10.0.0.1').redis.tls).toEqual({});
     expect(parse('rediss://10.0.0.1?tlsServername=r.example').redis.tls).toEqual({ servername: 'r.example' });
   });
 
-  it('takes IPv6 hosts in brackets, with and without port and zone', () => {
+  it('accepts IPv6 hosts in brackets, with and without port and zone', () => {
     expect(parse('redis://[::1]:6380').nodes).toEqual([{ host: '::1', port: 6380 }]);
     expect(parse('redis://:pw@[fe80::1%25eth0]').nodes).toEqual([{ host: 'fe80::1%eth0', port: 6379 }]);
   });
 
-  it('takes a password without user, a user without password, and a raw @ in a password', () => {
+  it('accepts a password without user, a user without password, and an unescaped @ in a password', () => {
     expect(parse('redis://:pw@h').redis).toEqual({ host: 'h', port: 6379, password: 'pw' });
     expect(parse('redis://me@h').redis).toEqual({ host: 'h', port: 6379, username: 'me' });
     expect(parse('redis://:p@w@h').redis).toEqual({ host: 'h', port: 6379, password: 'p@w' });
   });
 
-  it('warns that a database does not keep apps apart', () => {
+  it('warns that a database does not separate apps', () => {
     expect(parse('redis://h/2').warnings).toEqual([expect.stringContaining('channelPrefix')]);
     expect(parse('redis://h/0').warnings).toEqual([]);
   });
 
-  it('coerces every known parameter, in any letter case', () => {
+  it('accepts every known parameter, in any letter case', () => {
     const query = [
       'family=6&connectTimeout=7000&keepAlive=15000&DB=1&name=app&protocol=resp2&noDelay=false',
       'username=u&password=p+w%2B&disableClientInfo=1&enableReadyCheck=off&channelPrefix=c&abortConnect=true',
@@ -87,7 +87,7 @@ describe('redis URL', () => {
     expect(parse('redis://h?connectionName=app').redis.connectionName).toBe('app');
   });
 
-  it('warns of parameters that need sentinels or TLS', () => {
+  it('warns about parameters that need sentinels or TLS', () => {
     const { warnings, redis } = parse(
       'redis://h?sentinelPassword=s&sentinelUsername=u&sentinelTls=false&tlsServername=x',
     );
@@ -114,7 +114,7 @@ describe('redis URL', () => {
     ['redis://:a@h?password=b', 'password'],
     ['redis://h/zero', 'db'],
     ['redis://h/-1', 'db'],
-  ])('%s is refused, naming %s', (url, key) => {
+  ])('%s is rejected, and the error names %s', (url, key) => {
     const error = failure(url);
     expect(error.key).toBe(key);
     expect(error.message).toContain(`"${key}"`);
@@ -138,7 +138,7 @@ describe('redis URL', () => {
     ['redis://:%zz@h', 'percent'],
     ['redis://:p/w@h', '%2F'],
     ['//h:6379', 'redis://'],
-  ])('%s is refused with advice on %s', (url, advice) => {
+  ])('%s is rejected with an error that mentions %s', (url, advice) => {
     expect(failure(url).message).toContain(advice);
   });
 });
@@ -158,7 +158,7 @@ describe('unix socket', () => {
     });
   });
 
-  it('can speak TLS', () => {
+  it('can use TLS', () => {
     expect(parse('/r.sock?tls=true').redis).toEqual({ path: '/r.sock', tls: {} });
   });
 
@@ -170,7 +170,7 @@ describe('unix socket', () => {
 
 describe('sentinel URL', () => {
   it.each(['redis+sentinel', 'redis-sentinel', 'valkey+sentinel', 'Valkey-Sentinel'])(
-    '%s:// gives sentinels and master, each side with its own credentials',
+    '%s:// names sentinels and master, each with their own credentials',
     (scheme) => {
       const url = `${scheme}://u:p@s1,s2:26380,[::1]/my%20master/0?sentinelUsername=su&sentinelPassword=sp`;
       const sentinels = [
@@ -196,7 +196,7 @@ describe('sentinel URL', () => {
     },
   );
 
-  it('does not send the password of the servers to the sentinels', () => {
+  it('does not send the password of the Redis nodes to the sentinels', () => {
     expect(parse('redis+sentinel://:p@s/m').redis).not.toHaveProperty('sentinelPassword');
   });
 
@@ -211,7 +211,7 @@ describe('sentinel URL', () => {
     },
   );
 
-  it('lets TLS differ between sentinels and master', () => {
+  it('can set TLS for the sentinels and the master separately', () => {
     expect(parse('rediss+sentinel://s/m?sentinelTls=false').redis).not.toHaveProperty('sentinelTLS');
     const plain = parse('redis+sentinel://s/m?sentinelTls=true&tlsServername=x');
     expect(plain.redis).toMatchObject({ sentinelTLS: { servername: 'x' } });
@@ -226,7 +226,7 @@ describe('sentinel URL', () => {
 });
 
 describe('cluster URL', () => {
-  it('gives start nodes, and options without host', () => {
+  it('names the start nodes, and its options have no host', () => {
     expect(parse('rediss+cluster://u:p@h1:7000,h2,H1:7000?protocol=3')).toEqual({
       mode: 'cluster',
       nodes: [
@@ -240,7 +240,7 @@ describe('cluster URL', () => {
     expect(parse('valkey+cluster://h').redis).toEqual({});
   });
 
-  it('has database 0 only', () => {
+  it('accepts only database 0', () => {
     expect(parse('redis+cluster://h/0').mode).toBe('cluster');
     expect(failure('redis+cluster://h/1').key).toBe('db');
   });

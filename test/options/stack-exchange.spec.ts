@@ -6,7 +6,7 @@ import { failure } from '../support/connection-strings.js';
 describe('StackExchange.Redis string', () => {
   const one = (more: string): ConnectionPlan => parse(`h,${more}`);
 
-  it.each(['h', 'h:6379', 'h,h:6379,H', ' h , ', 'h,ssl=false'])('%s is one server on 6379', (text) => {
+  it.each(['h', 'h:6379', 'h,h:6379,H', ' h , ', 'h,ssl=false'])('%s is one node on port 6379', (text) => {
     const plan = parse(text);
     expect(plan.mode).toBe('standalone');
     expect(plan.nodes).toHaveLength(1);
@@ -15,12 +15,12 @@ describe('StackExchange.Redis string', () => {
     expect(plan.backplane).toEqual({});
   });
 
-  it('takes IPv6 endpoints with and without brackets, wherever they stand', () => {
+  it('accepts IPv6 endpoints with and without brackets, in any position', () => {
     expect(parse('::1').nodes).toEqual([{ host: '::1', port: 6379 }]);
     expect(parse('ssl=true,[::1]:1').nodes).toEqual([{ host: '::1', port: 1 }]);
   });
 
-  it('is TLS with ssl, on 6380 unless a port is given', () => {
+  it('uses TLS with ssl=true, on port 6380 unless a port is given', () => {
     expect(one('ssl=true').redis).toEqual({ host: 'h', port: 6380, tls: { servername: 'h' } });
     expect(parse('h:1,SSL=On').redis).toEqual({ host: 'h', port: 1, tls: { servername: 'h' } });
   });
@@ -38,7 +38,7 @@ describe('StackExchange.Redis string', () => {
     ['user=', { backplane: {} }],
     ['proxy=none', { backplane: {} }],
     ['tunnel=', { backplane: {} }],
-  ])('%s sets the backplane', (text, expected) => {
+  ])('%s sets only options of the backplane', (text, expected) => {
     const plan = one(text);
     expect(plan).toMatchObject(expected);
     expect(plan.backplane).toEqual(expected.backplane);
@@ -77,13 +77,13 @@ describe('StackExchange.Redis string', () => {
       { port: 6380, tls: { servername: 'h', minVersion: 'TLSv1', maxVersion: 'TLSv1' } },
     ],
     ['ssl=true,sslProtocols=none', { port: 6380, tls: { servername: 'h' } }],
-  ])('%s sets options of ioredis', (text, expected) => {
+  ])('%s sets only options of ioredis', (text, expected) => {
     const plan = one(text);
     expect(plan.redis).toEqual({ host: 'h', port: 6379, ...expected });
     expect(plan.warnings).toEqual([]);
   });
 
-  it('selects a database, and says that channels do not care', () => {
+  it('selects a database, and warns that channels ignore it', () => {
     const plan = one('defaultDatabase=3');
     expect(plan.redis.db).toBe(3);
     expect(plan.warnings).toEqual([expect.stringContaining('channelPrefix')]);
@@ -102,7 +102,7 @@ describe('StackExchange.Redis string', () => {
     'preserveAsyncOrder=true',
     'highIntegrity=false',
     'checkCertificateRevocation=false',
-  ])('%s changes nothing, and nobody needs to know', (text) => {
+  ])('%s has no effect, and causes no warning', (text) => {
     expect(one(text)).toEqual(parse('h'));
   });
 
@@ -115,7 +115,7 @@ describe('StackExchange.Redis string', () => {
     ['sentinelPassword=x', 'sentinels'],
     ['sentinelUser=x', 'sentinels'],
     ['$FLUSHALL=', 'Part 2'],
-  ])('%s changes nothing, with a warning that has %s in it', (text, word) => {
+  ])('%s has no effect, with a warning that mentions %s', (text, word) => {
     const plan = one(text);
     expect(plan).toEqual({ ...parse('h'), warnings: plan.warnings });
     expect(plan.warnings).toEqual([expect.stringContaining(word)]);
@@ -141,7 +141,7 @@ describe('StackExchange.Redis string', () => {
     ['sslProtocols=ssl3', 'sslProtocols'],
     ['sslProtocols=tls|tls12', 'sslProtocols'],
     ['password=x,ssl=true,oops=1', 'oops'],
-  ])('%s is refused, naming %s', (text, key) => {
+  ])('%s is rejected, and the error names %s', (text, key) => {
     const error = failure(`h,${text}`);
     expect(error.key).toBe(key);
     expect(error.message).toContain(`"${key}"`);
@@ -150,8 +150,8 @@ describe('StackExchange.Redis string', () => {
   it.each([
     ['h1,h2', 'redis+cluster://'],
     ['h1,h2', 'serviceName='],
-    ['password=x', 'names no server'],
-    ['serviceName=m', 'names no server'],
+    ['password=x', 'names no endpoint'],
+    ['serviceName=m', 'names no endpoint'],
     ['h:', 'port'],
     ['h:x', 'port'],
     ['h 1', 'host'],
@@ -159,11 +159,11 @@ describe('StackExchange.Redis string', () => {
     ['!/run/r.sock', 'unix://'],
     ['h,password=a,b', '%2C'],
     ['h,password=a,b=c', 'Part 3'],
-  ])('%s is refused with advice on %s', (text, advice) => {
+  ])('%s is rejected with an error that mentions %s', (text, advice) => {
     expect(failure(text).message).toContain(advice);
   });
 
-  it('with serviceName asks sentinels, with the credentials of the servers where they have none', () => {
+  it('with serviceName uses Sentinel, and sends the sentinels the credentials of the nodes by default', () => {
     const sentinels = [
       { host: 's1', port: 26379 },
       { host: 's2', port: 1 },
@@ -187,7 +187,7 @@ describe('StackExchange.Redis string', () => {
     });
   });
 
-  it('gives sentinels their own credentials, or none where those are empty', () => {
+  it('can set credentials for the sentinels, or none with empty values', () => {
     const own = parse('s,serviceName=m,user=u,password=p,sentinelUser=su,sentinelPassword=sp');
     expect(own.redis).toMatchObject({ sentinelUsername: 'su', sentinelPassword: 'sp' });
     const none = parse('s,serviceName=m,user=u,password=p,sentinelUser=,sentinelPassword=');
@@ -202,14 +202,14 @@ describe('StackExchange.Redis string', () => {
     ['a.westeurope.redis.azure.net:10000', 10000, true],
     ['a.westeurope.redis.azure.net', 6380, true],
     ['a.redis.azure.net:10000,ssl=false', 10000, false],
-  ])('%s has the defaults of Azure', (text, port, tls) => {
+  ])('%s gets the defaults for Azure', (text, port, tls) => {
     const plan = parse(text);
     expect(plan.redis.port).toBe(port);
     expect('tls' in plan.redis).toBe(tls);
     expect(plan.backplane).toEqual({ abortConnect: false });
   });
 
-  it('lets the string overrule what Azure takes for granted', () => {
+  it('overrides the defaults for Azure', () => {
     expect(parse('a.redis.azure.net,abortConnect=true').backplane.abortConnect).toBe(true);
     expect(parse('redis.azure.net.example').backplane).toEqual({});
   });

@@ -3,8 +3,8 @@ import { resolveOptions } from '../../lib/options/resolve-options.js';
 
 const ca = 'PEM';
 
-describe('the TLS options of `redis`', () => {
-  it('add to what the connection string says of TLS', () => {
+describe('the TLS options in `redis`', () => {
+  it('are merged with the TLS settings of the connection string', () => {
     const { connection } = resolveOptions({
       connection: 'rediss://redis.example:6380',
       redis: { tls: { ca } },
@@ -12,7 +12,7 @@ describe('the TLS options of `redis`', () => {
     expect(connection.redis.tls).toEqual({ servername: 'redis.example', ca });
   });
 
-  it('count for the sentinels too, where these speak TLS', () => {
+  it('also apply to the sentinels if these use TLS', () => {
     const redis = { tls: { ca } };
     const secure = resolveOptions({ connection: 'rediss+sentinel://s/master', redis });
     expect(secure.connection.redis).toMatchObject({ tls: { ca }, sentinelTLS: { ca } });
@@ -21,7 +21,7 @@ describe('the TLS options of `redis`', () => {
     expect(mixed.connection.redis).not.toHaveProperty('sentinelTLS');
   });
 
-  it('yield to those that are for the sentinels alone', () => {
+  it('are overridden by the TLS options for the sentinels', () => {
     const { connection } = resolveOptions({
       connection: 'rediss+sentinel://s/master',
       redis: { tls: { ca }, sentinelTLS: { ca: 'other' } },

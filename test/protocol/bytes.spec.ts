@@ -22,19 +22,19 @@ describe('an integer', () => {
     [2 ** 32, [0x80, 0x80, 0x80, 0x80, 0x10]],
     [2 ** 48, [0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x40]],
     [2 ** 49 - 1, [0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f]],
-  ])('%i is written with 7 bits in a byte, low ones first, and read', (value, bytes) => {
+  ])('%i is written with 7 bits per byte, low bits first, and read back', (value, bytes) => {
     expect([...new ByteWriter().varint(value).finish()]).toEqual(bytes);
     expect(reader(...bytes).varint()).toBe(value);
   });
 
-  it('is malformed when it has more than seven bytes, or ends early', () => {
+  it('is malformed if it has more than seven bytes or is cut off', () => {
     expect(() => reader(0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1).varint()).toThrow(MalformedBytesError);
     expect(() => reader(0x80, 0x80).varint()).toThrow(MalformedBytesError);
     expect(() => reader().varint()).toThrow(MalformedBytesError);
     expect(() => reader().u8()).toThrow(MalformedBytesError);
   });
 
-  it('is a count only when as many bytes are left, so that nobody loops for a forged one', () => {
+  it('is malformed as a count if fewer bytes are left, so a forged count causes no long loop', () => {
     expect(reader(2, 0, 0).count()).toBe(2);
     expect(reader(0).count()).toBe(0);
     expect(() => reader(3, 0, 0).count()).toThrow(MalformedBytesError);
@@ -43,20 +43,20 @@ describe('an integer', () => {
 });
 
 describe('a string', () => {
-  it.each(STRINGS)('%j comes back as it was', (text) => {
+  it.each(STRINGS)('%j is read back unchanged', (text) => {
     expect(new ByteReader(new ByteWriter(1).string(text).finish()).string()).toBe(text);
   });
 
-  it('stands behind its length in bytes', () => {
+  it('is preceded by its length in bytes', () => {
     expect(new ByteWriter().string('é!').finish()).toEqual(Buffer.from([3, 0xc3, 0xa9, 0x21]));
   });
 
   it.each<[what: string, bytes: number[]]>([
     ['is not UTF-8', [1, 0xff]],
-    ['holds half a surrogate pair', [3, 0xed, 0xa0, 0x80]],
+    ['contains half a surrogate pair', [3, 0xed, 0xa0, 0x80]],
     ['ends within a character', [2, 0xe6, 0xbc]],
-    ['ends early', [5, 0x61]],
-  ])('is malformed when it %s', (_what, bytes) => {
+    ['is cut off', [5, 0x61]],
+  ])('is malformed if it %s', (_what, bytes) => {
     expect(() => reader(...bytes).string()).toThrow(MalformedBytesError);
   });
 });
@@ -69,15 +69,15 @@ describe('bytes', () => {
     expect([...view]).toEqual([9, 8]);
   });
 
-  it('are malformed when they end early', () => {
+  it('are malformed if they are cut off', () => {
     expect(() => reader(3, 1, 2).bytes()).toThrow(MalformedBytesError);
     expect(() => reader(1, 2).raw(3)).toThrow(MalformedBytesError);
     expect([...reader(1, 2).raw(2)]).toEqual([1, 2]);
   });
 });
 
-describe('fields one after the other', () => {
-  it('come back in their order, however often the buffer had to grow, and nothing is left', () => {
+describe('a sequence of fields', () => {
+  it('is read back in order and completely, however often the buffer had to grow', () => {
     return withSeed((random) => {
       for (let run = 0; run < 500; run++) {
         const writer = new ByteWriter(1 + random.below(8));

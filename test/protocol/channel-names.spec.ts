@@ -12,7 +12,7 @@ import { type Random, withSeed } from '../support/seed.js';
 const channels = new ChannelNames('app');
 
 describe('the channels', () => {
-  it('are the ones that servers of other releases listen on', () => {
+  it('have the same names in every release', () => {
     expect(channels.servers).toBe('app:servers');
     expect(channels.server('AbCdEfGhIj-_')).toBe('app:server:AbCdEfGhIj-_');
     expect(channels.target('/chat', { kind: 'all', name: '' })).toBe('app:/chat:all');
@@ -21,19 +21,19 @@ describe('the channels', () => {
     expect(channels.target('/a:b%3A', { kind: 'all', name: '' })).toBe('app:/a%3Ab%253A:all');
   });
 
-  it('all match the pattern that an ACL is to name', () => {
+  it('all match the pattern for an ACL rule', () => {
     expect(channels.pattern).toBe('app:*');
   });
 
-  // Pieces that look like the separators, prefixes and kinds around them, so that any way to read a channel
-  // twice is found by chance.
+  // Pieces that look like the separators, prefixes and kinds around them, so that random names find any channel that can
+  // be read in two ways.
   const prefixes = ['a', 'a:b', 'a:server', 'a:group', 'a:servers', '%3A'];
   const pieces = [':', '/', '%', '*', '#', ' ', '😀', '%3A', '%25', ':all', ':group:', ':user:', '/x', 'a'];
   const kinds: readonly TargetKind[] = ['all', 'group', 'user'];
   const text = (random: Random): string =>
     random.list(4, () => random.pick([...pieces, ...prefixes])).join('');
 
-  it('never meet for two different (prefix, path, kind, name)', () => {
+  it('never collide for two different combinations of prefix, path, kind and name', () => {
     return withSeed((random) => {
       const meanings = new Map<string, string>();
       const remember = (channel: string, ...meaning: string[]): void => {
@@ -79,11 +79,11 @@ describe('checkName', () => {
     ['one character', 'a'],
     ['a star', '*'],
     ['a space', ' '],
-    ['a zero character', '\0'],
-    ['a whole surrogate pair', '😀'],
-    ['as many bytes as allowed', 'g'.repeat(MAX_NAME_BYTES)],
-    ['as many bytes as allowed, four in each character', '😀'.repeat(MAX_NAME_BYTES / 4)],
-  ])('takes %s', (_what, name) => {
+    ['a NUL character', '\0'],
+    ['a complete surrogate pair', '😀'],
+    ['a name of the maximum length', 'g'.repeat(MAX_NAME_BYTES)],
+    ['a name of the maximum length with four bytes per character', '😀'.repeat(MAX_NAME_BYTES / 4)],
+  ])('accepts %s', (_what, name) => {
     expect(() => checkName('the name', name)).not.toThrow();
   });
 
@@ -96,7 +96,7 @@ describe('checkName', () => {
     ['a pair in the wrong order', '\ude00\ud83d', 'surrogate'],
     ['a number', 7, 'must be a string'],
     ['nothing', undefined, 'must be a string'],
-  ])('refuses %s, and says what for', (_what, name, problem) => {
+  ])('rejects %s, and says why', (_what, name, problem) => {
     const check = () => checkName("a group's name", name);
     expect(check).toThrow(InvalidNameError);
     expect(check).toThrow(`a group's name must`);

@@ -10,13 +10,13 @@ import { Sender } from '../support/ws-sender.js';
 const SIZES = [0, 1, 125, 126, 65_535, 65_536, 70_000];
 const TEXTS = ['', 'plain', 'größer als Ä', '漢字', '😀'.repeat(31), '😀'.repeat(32), 'é'.repeat(32_768)];
 
-/** What the ws package writes for the same message. */
+/** The frame that the ws package writes for the same message. */
 function frameOfWs(payload: Buffer, binary: boolean): Buffer {
   const options = { fin: true, rsv1: false, opcode: binary ? 2 : 1, mask: false, readOnly: true };
   return Buffer.concat(Sender.frame(payload, options));
 }
 
-/** What a ws client reads, when a server answers its handshake and then writes these bytes and nothing else. */
+/** The messages that a ws client reads from a server that completes the handshake and then writes exactly these bytes. */
 async function readByClient(wire: Buffer, count: number): Promise<{ data: Buffer; binary: boolean }[]> {
   const server = createServer().on('upgrade', ({ headers }, socket) => {
     const accept = createHash('sha1')
@@ -44,7 +44,7 @@ async function readByClient(wire: Buffer, count: number): Promise<{ data: Buffer
 }
 
 describe('a client frame', () => {
-  it.each(SIZES)('is to the byte what ws sends for %i bytes', (size) => {
+  it.each(SIZES)('is identical to the frame of ws for %i bytes', (size) => {
     const ascii = 'x'.repeat(size);
     expect(ClientFrame.text(ascii).wire.equals(frameOfWs(Buffer.from(ascii), false))).toBe(true);
     const bytes = new Random(size).bytes(size);
@@ -58,7 +58,7 @@ describe('a client frame', () => {
     expect(frame.payload.toString()).toBe(text);
   });
 
-  it('is read by a ws client, one behind the other, as what it was made of', async () => {
+  it('is read correctly by a ws client when many frames arrive back to back', async () => {
     const frames = [
       ...TEXTS.map((text) => ClientFrame.text(text)),
       ...SIZES.map((size) => ClientFrame.of(new Random(size).bytes(size), true)),
@@ -70,7 +70,7 @@ describe('a client frame', () => {
     });
   });
 
-  it('keeps a copy: what it was made of may change, or be part of something large', () => {
+  it('copies its payload, so the source may change afterwards and is not kept in memory', () => {
     const large = Buffer.alloc(1_000_000, 'a');
     const frame = ClientFrame.of(large.subarray(10, 20), false);
     large.fill('b');

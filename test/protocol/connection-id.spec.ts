@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { newConnectionId, newServerId, serverOf } from '../../lib/protocol/connection-id.js';
 
 describe('a server id', () => {
-  it('is 12 characters that need no escaping anywhere, as the envelope has room for', () => {
+  it('is 12 characters of base64url, which fit the envelope and need no escaping', () => {
     for (let run = 0; run < 1000; run++) expect(newServerId()).toMatch(/^[\w-]{12}$/);
   });
 
@@ -27,7 +27,7 @@ describe('a connection id', () => {
   });
 
   it.each(['', 'x', '.', 'short.x', 'AbCdEfGhIj-_', 'AbCdEfGhIj-_:x', 'AbCdEfGhIj-_x.y'])(
-    '%j is none of ours',
+    '%j is not one of ours',
     (id) => {
       expect(serverOf(id)).toBeUndefined();
     },

@@ -9,9 +9,10 @@ const ORIGIN = 'AbCdEfGhIj-_';
 const HEADER_LENGTH = 25;
 const NO_BODY = Buffer.alloc(0);
 
-// Written by hand from the layout, its checksums by another program: a change of layout must be a new version.
-const GOLDEN = golden('5ad6492a', '9b808000'); // a message, 27 bytes, in a varint wider than it had to be
-const GOLDEN_NARROW = golden('3095eba9', '1b'); // the same in the narrowest
+// Written by hand from the documented layout, with checksums from another program. A change of the layout needs a new
+// version.
+const GOLDEN = golden('5ad6492a', '9b808000'); // the length of the message, 27, as a varint padded to 4 bytes
+const GOLDEN_NARROW = golden('3095eba9', '1b'); // the same length as a varint of 1 byte
 
 function golden(checksum: string, messageLength: string): Buffer {
   return Buffer.from(
@@ -40,7 +41,7 @@ function golden(checksum: string, messageLength: string): Buffer {
 
 function decoded(bytes: Buffer): Envelope {
   const result = decodeEnvelope(bytes);
-  if (!result.ok) throw new Error(`is ${result.reason}`);
+  if (!result.ok) throw new Error(`The envelope is not readable: ${result.reason}.`);
   return result.envelope;
 }
 
@@ -65,13 +66,13 @@ function randomEnvelope(random: Random): Buffer {
 }
 
 describe('the layout', () => {
-  it('is the one written down: encoding gives the golden bytes', () => {
+  it('is the documented one: encoding yields the golden bytes', () => {
     const heartbeat = encodeRecord(RecordKind.Heartbeat, NO_BODY);
     const bytes = encodeEnvelope(ORIGIN, 0x0102030405, [heartbeat, goldenMessage()]);
     expect(bytes.toString('hex')).toBe(GOLDEN.toString('hex'));
   });
 
-  it.each([GOLDEN, GOLDEN_NARROW])('is the one written down: the golden bytes %# are read', (bytes) => {
+  it.each([GOLDEN, GOLDEN_NARROW])('is the documented one: decoding reads the golden bytes %#', (bytes) => {
     const { origin, number, records } = decoded(bytes);
     expect({ origin, number }).toEqual({ origin: ORIGIN, number: 0x0102030405 });
     expect(records.map(({ kind, body }) => [kind, body.length])).toEqual([
@@ -80,12 +81,12 @@ describe('the layout', () => {
     ]);
   });
 
-  it('gives the kinds of records their numbers', () => {
+  it('has a fixed number for each kind of record', () => {
     expect(RecordKind).toMatchObject({ Heartbeat: 1, RollCall: 2, Goodbye: 3, Message: 16 });
   });
 
   it.each([0, 1, 100, 4096, 16_383])(
-    'spends at most 40 bytes besides names and a payload of %i bytes',
+    'adds at most 40 bytes to the names and a payload of %i bytes',
     (size) => {
       const path = '/chat';
       const name = 'g'.repeat(100);
@@ -94,14 +95,14 @@ describe('the layout', () => {
         volatile: false,
         payloads: [{ protocol: 1, bytes: Buffer.alloc(size) }],
       });
-      const spent = encodeEnvelope(ORIGIN, 2 ** 48 - 1, [record]).length - path.length - name.length - size;
-      expect(spent).toBeLessThanOrEqual(40);
+      const envelope = encodeEnvelope(ORIGIN, 2 ** 48 - 1, [record]);
+      expect(envelope.length - path.length - name.length - size).toBeLessThanOrEqual(40);
     },
   );
 });
 
 describe('a round trip', () => {
-  it('keeps origin, number, and records in their order', () => {
+  it('preserves origin, number, and the order of records', () => {
     return withSeed((random) => {
       for (let run = 0; run < 500; run++) {
         const number = random.below(2 ** 48);
@@ -115,7 +116,7 @@ describe('a round trip', () => {
     });
   });
 
-  it('keeps the largest number and a record of more than a megabyte', () => {
+  it('preserves the largest number and a record of more than a megabyte', () => {
     const body = Buffer.alloc(1_100_000, 7);
     const envelope = decoded(encodeEnvelope(ORIGIN, 2 ** 48 - 1, [encodeRecord(16, body)]));
     expect(envelope.number).toBe(2 ** 48 - 1);
@@ -123,8 +124,8 @@ describe('a round trip', () => {
   });
 });
 
-describe('what a later minor version may add', () => {
-  it('is read past at the end of the header', () => {
+describe('an addition of a later minor version', () => {
+  it('is ignored at the end of the header', () => {
     const later = altered(GOLDEN, (bytes) => {
       bytes[2] = HEADER_LENGTH + 3;
       return Buffer.concat([
@@ -136,20 +137,20 @@ describe('what a later minor version may add', () => {
     expect(decoded(later)).toEqual(decoded(GOLDEN));
   });
 
-  it('is handed on when it is a kind of record, between known ones', () => {
+  it('is decoded if it is a new kind of record between known ones', () => {
     const records = [1, 255, 16].map((kind) => encodeRecord(kind, Buffer.from([kind])));
     expect(decoded(encodeEnvelope(ORIGIN, 1, records)).records.map(({ kind }) => kind)).toEqual([1, 255, 16]);
   });
 });
 
-describe('what is no envelope of this version', () => {
-  it('is told with its version when it is another one', () => {
+describe('bytes that are not an envelope of this version', () => {
+  it('are rejected with their version if they are an envelope of another version', () => {
     for (const version of [0, 2, 255]) {
       expect(decodeEnvelope(ofVersion(GOLDEN, version))).toEqual({ ok: false, reason: 'version', version });
     }
   });
 
-  it('is not read further in another version, whatever follows', () => {
+  it('are not read beyond the version if it is another one, whatever follows', () => {
     const other = altered(GOLDEN.subarray(0, 7), (bytes) => {
       bytes[1] = 9;
       return bytes;
@@ -157,17 +158,17 @@ describe('what is no envelope of this version', () => {
     expect(decodeEnvelope(other)).toEqual({ ok: false, reason: 'version', version: 9 });
   });
 
-  it.each(['', '{"event":"x"}', 'hello', 'PING\r\n'])('is foreign: %j', (text) => {
+  it.each(['', '{"event":"x"}', 'hello', 'PING\r\n'])('are foreign: %j', (text) => {
     expect(decodeEnvelope(Buffer.from(text))).toEqual({ ok: false, reason: 'foreign' });
   });
 
-  it('is noticed at every single flipped bit', () => {
+  it('are rejected after a single flipped bit, whichever bit it is', () => {
     for (let bit = 0; bit < GOLDEN.length * 8; bit++) {
       expect(decodeEnvelope(bitFlipped(GOLDEN, bit)), `bit ${bit}`).toMatchObject({ ok: false });
     }
   });
 
-  it('is noticed at every length that is too short', () => {
+  it('are rejected at every length that is too short', () => {
     for (let length = 0; length < GOLDEN.length; length++) {
       expect(decodeEnvelope(GOLDEN.subarray(0, length)), `${length} bytes`).toMatchObject({ ok: false });
     }
@@ -178,20 +179,20 @@ describe('what is no envelope of this version', () => {
     ['a header longer than the envelope', (bytes) => ((bytes[2] = 255), bytes)],
     ['no room for the header', (bytes) => bytes.subarray(0, HEADER_LENGTH - 1)],
     ['a record of no bytes', (bytes) => Buffer.concat([bytes, Buffer.from([0])])],
-    ['a record that ends early', (bytes) => Buffer.concat([bytes, Buffer.from([5, 16, 1])])],
+    ['a record that is cut off', (bytes) => Buffer.concat([bytes, Buffer.from([5, 16, 1])])],
     ['a length that never ends', (bytes) => Buffer.concat([bytes, Buffer.alloc(20, 0xff)])],
-  ])('is malformed with a right checksum and %s', (_what, change) => {
+  ])('are malformed with a correct checksum and %s', (_what, change) => {
     expect(decodeEnvelope(altered(GOLDEN, change))).toEqual({ ok: false, reason: 'malformed' });
   });
 
-  it('is malformed with a header that is too short, even where its last byte could begin a record', () => {
-    // From the last byte of the number on, this reads as one record of two bytes.
+  it('are malformed with a header that is too short, even if the rest could be read as a record', () => {
+    // From the last byte of the number onwards, this could be read as one record of two bytes.
     const envelope = encodeEnvelope(ORIGIN, 2, [encodeRecord(RecordKind.Heartbeat, NO_BODY)]);
     const short = altered(envelope, (bytes) => ((bytes[2] = HEADER_LENGTH - 1), bytes));
     expect(decodeEnvelope(short)).toEqual({ ok: false, reason: 'malformed' });
   });
 
-  it('never throws: 20,000 random, cut, flipped, foreign and other-version buffers', () => {
+  it('never make decodeEnvelope throw: 20,000 random, cut, flipped, foreign and other-version buffers', () => {
     const makers: ((random: Random) => Buffer)[] = [
       (random) => random.bytes(random.below(64)),
       (random) => Buffer.concat([Buffer.from([0xb7, 1, HEADER_LENGTH]), random.bytes(random.below(64))]),

@@ -19,7 +19,7 @@ function counting(protocol: ClientProtocol) {
 }
 
 describe('the client protocols', () => {
-  it('have numbers and subprotocols that never change', () => {
+  it('have fixed numbers and subprotocols', () => {
     expect(protocolOfCode(1)).toBe(jsonProtocol);
     expect(protocolOfCode(2)).toBe(msgpackProtocol);
     expect(protocolOfCode(0)).toBeUndefined();
@@ -28,18 +28,18 @@ describe('the client protocols', () => {
     expect(msgpackProtocol.subprotocol).toBe('backplane.msgpack.v1');
   });
 
-  it('are picked by their names', () => {
+  it('are selected by name', () => {
     expect(clientProtocols(['json'])).toEqual([jsonProtocol]);
     expect(clientProtocols(['msgpack', 'json'])).toEqual([jsonProtocol, msgpackProtocol]);
   });
 
-  it.each([jsonProtocol, msgpackProtocol])('$name gives back what it was given', (protocol) => {
+  it.each([jsonProtocol, msgpackProtocol])('$name decodes what it has encoded', (protocol) => {
     const frame = protocol.encode(MESSAGE);
     expect(frame.binary).toBe(protocol.binary);
     expect(protocol.decode(frame.payload)).toEqual(MESSAGE);
   });
 
-  it.each([jsonProtocol, msgpackProtocol])('$name leaves out a property that is undefined', (protocol) => {
+  it.each([jsonProtocol, msgpackProtocol])('$name leaves out undefined properties', (protocol) => {
     const { payload } = protocol.encode({ event: 'e', data: undefined });
     expect(Object.keys(protocol.decode(payload) as object)).toEqual(['event']);
   });
@@ -56,7 +56,7 @@ describe('the client protocols', () => {
 });
 
 describe('a message of this server', () => {
-  it('is encoded once for each protocol, and only when it is needed', () => {
+  it('is encoded once per protocol, on first use', () => {
     const json = counting(jsonProtocol);
     const msgpack = counting(msgpackProtocol);
     const frames = MessageFrames.of(MESSAGE);
@@ -68,7 +68,7 @@ describe('a message of this server', () => {
     expect(msgpack.encode).not.toHaveBeenCalled();
   });
 
-  it('gives other servers the same bytes that its own clients get', () => {
+  it('has the same bytes for other servers as for local clients', () => {
     const frames = MessageFrames.of(MESSAGE);
     const payloads = frames.payloads([jsonProtocol, msgpackProtocol]);
     expect(payloads.map(({ protocol }) => protocol)).toEqual([1, 2]);
@@ -83,7 +83,7 @@ describe('a message of this server', () => {
 });
 
 describe('a message of another server', () => {
-  it('goes to clients of the same protocol as it came, unparsed', () => {
+  it('is passed to clients of the same protocol unparsed', () => {
     const json = counting(jsonProtocol);
     const frames = MessageFrames.received([{ protocol: 1, bytes: Buffer.from('not even JSON') }]);
     expect(frames.for(json).payload.toString()).toBe('not even JSON');
@@ -93,14 +93,14 @@ describe('a message of another server', () => {
     expect(json.decode).not.toHaveBeenCalled();
   });
 
-  it('may come in a view of bytes that are used again later', () => {
+  it('may be a view of a buffer that is reused later', () => {
     const bytes = Buffer.from(JSON_TEXT);
     const frame = MessageFrames.received([{ protocol: 1, bytes }]).for(jsonProtocol);
     bytes.fill(0);
     expect(frame.payload.toString()).toBe(JSON_TEXT);
   });
 
-  it('is made again for clients of a protocol that its sender did not have, once', () => {
+  it('is converted once for clients of a protocol that its sender did not use', () => {
     const msgpack = counting(msgpackProtocol);
     const frames = MessageFrames.received([UNKNOWN, { protocol: 1, bytes: Buffer.from(JSON_TEXT) }]);
     expect(decode(frames.for(msgpack).payload)).toEqual(MESSAGE);
@@ -108,14 +108,14 @@ describe('a message of another server', () => {
     expect(msgpack.encode).toHaveBeenCalledTimes(1);
   });
 
-  it('is made again the other way round too', () => {
+  it('is also converted from MessagePack to JSON', () => {
     const { payload } = msgpackProtocol.encode(MESSAGE);
     const frame = MessageFrames.received([{ protocol: 2, bytes: payload }]).for(jsonProtocol);
     expect(frame.payload.toString()).toBe(JSON_TEXT);
     expect(frame.binary).toBe(false);
   });
 
-  it.each([[[]], [[UNKNOWN]]])('in no protocol that this release knows throws (%#)', (payloads) => {
+  it.each([[[]], [[UNKNOWN]]])('throws if it has no payload in a known protocol (%#)', (payloads) => {
     expect(() => MessageFrames.received(payloads).for(jsonProtocol)).toThrow(TypeError);
   });
 });

@@ -41,7 +41,7 @@ const GOLDEN: MessageRecord = {
 const KINDS: readonly TargetKind[] = ['all', 'group', 'user', 'connection'];
 const NAMES = ['a', '*', 'x:y', 'ä', '漢字', '😀', '\u0000', '\ufeff', '\ufeffa', 'g'.repeat(4096)];
 
-/** The body of an encoded record: what stands behind its length and kind. */
+/** The body of an encoded record: the bytes after its length and kind. */
 function bodyOf(record: Buffer): Buffer {
   return new ByteReader(record).bytes().subarray(1);
 }
@@ -63,19 +63,19 @@ function randomMessage(random: Random): MessageRecord {
 }
 
 describe('a message record', () => {
-  it('has the layout that is written down', () => {
+  it('has the documented layout', () => {
     const record = encodeMessage(GOLDEN);
     expect(record.subarray(0, 5)).toEqual(Buffer.from([0x80 | (GOLDEN_BODY.length + 1), 0x80, 0x80, 0, 16]));
     expect(bodyOf(record).toString('hex')).toBe(GOLDEN_BODY.toString('hex'));
     expect(decodeMessage(GOLDEN_BODY)).toEqual(GOLDEN);
   });
 
-  it.each(NAMES)('brings the name %j to the other side as it is', (name) => {
+  it.each(NAMES)('preserves the name %j', (name) => {
     const sent = { ...GOLDEN, address: { ...GOLDEN.address, targets: [{ kind: 'group', name }] } } as const;
     expect(decodeMessage(bodyOf(encodeMessage(sent))).address.targets).toEqual([{ kind: 'group', name }]);
   });
 
-  it('comes back as it was sent, whatever is in it', () => {
+  it('is read back unchanged, whatever it contains', () => {
     return withSeed((random) => {
       for (let run = 0; run < 1000; run++) {
         const message = randomMessage(random);
@@ -84,17 +84,17 @@ describe('a message record', () => {
     });
   });
 
-  it('may have more behind its last field, which is passed over', () => {
+  it('may have bytes after its last field, which are ignored', () => {
     expect(decodeMessage(Buffer.concat([GOLDEN_BODY, Buffer.from('later')]))).toEqual(GOLDEN);
   });
 
-  it('is volatile by one bit, whatever the other flags of a later release mean', () => {
+  it('is volatile if one bit is set, whatever the other bits mean in a later release', () => {
     const withFlags = (flags: number) => Buffer.concat([Buffer.from([flags]), GOLDEN_BODY.subarray(1)]);
     expect(decodeMessage(withFlags(0xff)).volatile).toBe(true);
     expect(decodeMessage(withFlags(0xfe)).volatile).toBe(false);
   });
 
-  it('is malformed when a target is of an unknown kind', () => {
+  it('is malformed if a target has an unknown kind', () => {
     const body = Buffer.from(GOLDEN_BODY);
     body[8] = 4;
     expect(() => decodeMessage(body)).toThrow(MalformedBytesError);

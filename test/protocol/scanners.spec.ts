@@ -11,7 +11,7 @@ const MEBIBYTE = 1024 * 1024;
 const bytes = (...parts: (number | number[])[]): Buffer => Buffer.from(parts.flat());
 const json = (text: string): Buffer => Buffer.from(text);
 
-/** Any value, up to some depth. */
+/** A random value with at most this many levels. */
 function randomValue(random: Random, depth: number): unknown {
   const kind = random.below(depth > 0 ? 9 : 7);
   const text = random.bytes(random.below(40)).toString('latin1');
@@ -48,11 +48,11 @@ function nested(depth: number): unknown {
   return value;
 }
 
-describe('the scan of MessagePack', () => {
+describe('scanMsgpack', () => {
   it.each<[name: string, bytes: Buffer]>([
     ['an array header that claims 4 billion elements', bytes(0xdd, [0xff, 0xff, 0xff, 0xff])],
     ['a map header that claims 4 billion members', bytes(0xdf, [0xff, 0xff, 0xff, 0xff])],
-    ['a map header that claims one member more than there is', bytes(0x82, 0xa1, 0x61, 1)],
+    ['a map header that claims one member too many', bytes(0x82, 0xa1, 0x61, 1)],
     [
       'two nested array headers',
       bytes(0xdd, [2, 0, 0, 0], 0xdd, [2, 0, 0, 0], new Array<number>(207).fill(0xc0)),
@@ -62,7 +62,7 @@ describe('the scan of MessagePack', () => {
       Buffer.concat(Array.from({ length: 1000 }, () => bytes(0xdc, 0xff, 0xff))),
     ],
     [
-      '100 nested headers that each claim all that is left',
+      '100 nested headers that each claim all the bytes left',
       Buffer.concat([
         ...Array.from({ length: 100 }, () => {
           const header = Buffer.alloc(5, 0xdd);
@@ -72,15 +72,15 @@ describe('the scan of MessagePack', () => {
         Buffer.alloc(MEBIBYTE - 500, 0xc0),
       ]),
     ],
-    ['a text that is longer than the bytes', bytes(0xdb, [0, 0, 1, 0], 0x61)],
-    ['a binary that is longer than the bytes', bytes(0xc4, 2, 0)],
-    ['an extension that is longer than the bytes', bytes(0xc7, 5, 1, 0)],
+    ['a string that claims more bytes than there are', bytes(0xdb, [0, 0, 1, 0], 0x61)],
+    ['binary data that claims more bytes than there are', bytes(0xc4, 2, 0)],
+    ['an extension that claims more bytes than there are', bytes(0xc7, 5, 1, 0)],
     ['a number that is cut off', bytes(0xcf, 0, 0)],
     ['a length that is cut off', bytes(0xdd, 0)],
-    ['the byte that is never used', bytes(0xc1)],
+    ['the reserved format byte 0xc1', bytes(0xc1)],
     ['a second value', bytes(1, 2)],
-    ['no bytes', bytes()],
-  ])('refuses %s before anything is allocated', (_name, message) => {
+    ['an empty message', bytes()],
+  ])('rejects %s before anything is allocated', (_name, message) => {
     const before = process.memoryUsage().arrayBuffers + process.memoryUsage().heapUsed;
     expect(scanMsgpack(message, NO_PAYLOAD_LIMITS)).toBe('malformed');
     expect(process.memoryUsage().arrayBuffers + process.memoryUsage().heapUsed - before).toBeLessThan(
@@ -88,7 +88,7 @@ describe('the scan of MessagePack', () => {
     );
   });
 
-  it('lets through what the limits allow, and not one level or element more', () => {
+  it('accepts messages up to the limits, and rejects one level or element more', () => {
     expect(scanMsgpack(encode(nested(99)), LIMITS)).toBeUndefined();
     expect(scanMsgpack(bytes(...new Array<number>(100).fill(0x91), 1), LIMITS)).toBeUndefined();
     expect(scanMsgpack(bytes(...new Array<number>(101).fill(0x91), 1), LIMITS)).toBe('depth');
@@ -96,7 +96,7 @@ describe('the scan of MessagePack', () => {
     expect(scanMsgpack(encode(new Array(1001).fill(0)), LIMITS)).toBe('elements');
   });
 
-  it('takes every value that the library encodes, and after it no damaged one allocates beyond its size', () =>
+  it('accepts every encoded value, and rejects every damaged one that would make the decoder read beyond the end', () =>
     withSeed((random) => {
       for (let round = 0; round < 3000; round++) {
         const value = {
@@ -108,7 +108,7 @@ describe('the scan of MessagePack', () => {
         expect(scanMsgpack(encoded, NO_PAYLOAD_LIMITS)).toBeUndefined();
         encoded[random.below(encoded.length)] = random.below(256);
         if (scanMsgpack(encoded, NO_PAYLOAD_LIMITS) !== undefined) continue;
-        // The decoder may still refuse it, for a key that is no text, say; what it must not do is to read beyond the end.
+        // The decoder may still reject it, for example because a key is not a string, but it must not read beyond the end.
         try {
           decode(encoded);
         } catch (error) {
@@ -121,8 +121,8 @@ describe('the scan of MessagePack', () => {
     }));
 });
 
-describe('the scan of JSON', () => {
-  it('lets through what the limits allow, and not one level or element more', () => {
+describe('scanJson', () => {
+  it('accepts messages up to the limits, and rejects one level or element more', () => {
     expect(scanJson(json('['.repeat(100) + ']'.repeat(100)), LIMITS)).toBeUndefined();
     expect(scanJson(json('['.repeat(101) + ']'.repeat(101)), LIMITS)).toBe('depth');
     expect(scanJson(json('[['.repeat(10_000)), LIMITS)).toBe('depth');
@@ -130,13 +130,13 @@ describe('the scan of JSON', () => {
     expect(scanJson(json(JSON.stringify(new Array(1001).fill(0))), LIMITS)).toBe('elements');
   });
 
-  it('counts nothing that stands in a text', () => {
+  it('ignores brackets and commas inside strings', () => {
     const text = '[{,"\\'.repeat(1000);
     expect(scanJson(json(JSON.stringify({ [text]: text })), LIMITS)).toBeUndefined();
     expect(scanJson(json(`["${'\\\\'.repeat(200)}", [${'['.repeat(200)}`), LIMITS)).toBe('depth');
   });
 
-  it('takes every JSON text whose value is within the limits', () =>
+  it('accepts every JSON text whose value is within the limits', () =>
     withSeed((random) => {
       for (let round = 0; round < 3000; round++) {
         const text = JSON.stringify({ value: randomValue(random, 2) });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { messageOf, stackOf, toError } from '../../lib/protocol/thrown.js';
 
-/** An error whose fields are something else than Node's own. */
+/** An error with unusual properties. */
 function strange(fields: PropertyDescriptorMap): Error {
   return Object.defineProperties(new Error('usual'), fields);
 }
@@ -12,7 +12,7 @@ const throwing = {
   },
 };
 
-describe('whatever was thrown', () => {
+describe('anything that is thrown', () => {
   it.each<[string, unknown, string]>([
     ['an error', new TypeError('no such room'), 'no such room'],
     ['a string', 'no such room', 'no such room'],
@@ -20,10 +20,10 @@ describe('whatever was thrown', () => {
     ['null', null, 'null'],
     ['a symbol', Symbol('s'), 'Symbol(s)'],
     ['an object without a prototype', Object.create(null), 'a value that cannot be shown'],
-    ['an object that fails as a string', { toString: throwing.get }, 'a value that cannot be shown'],
+    ['an object whose toString throws', { toString: throwing.get }, 'a value that cannot be shown'],
     ['an error whose message is a number', strange({ message: { value: 7 } }), '7'],
     ['an error whose message cannot be read', strange({ message: throwing }), 'a value that cannot be shown'],
-  ])('has a message and becomes an error: %s', (_name, thrown, message) => {
+  ])('has a message and can be turned into an error: %s', (_name, thrown, message) => {
     expect(messageOf(thrown)).toBe(message);
     const error = toError(thrown);
     expect(error).toBeInstanceOf(Error);
@@ -32,14 +32,14 @@ describe('whatever was thrown', () => {
   });
 
   it.each<[string, unknown]>([
-    ['no error', 'no such room'],
-    ['a stack that is no text', strange({ stack: { value: [] } })],
-    ['a stack that cannot be read', strange({ stack: throwing })],
-  ])('has no stack where there is none: %s', (_name, thrown) => {
+    ['not an error', 'no such room'],
+    ['an error whose stack is not a string', strange({ stack: { value: [] } })],
+    ['an error whose stack cannot be read', strange({ stack: throwing })],
+  ])('has no stack if it has no readable one: %s', (_name, thrown) => {
     expect(stackOf(thrown)).toBeUndefined();
   });
 
-  it('has the stack of an error', () => {
+  it('has a stack if it is an error', () => {
     expect(stackOf(new Error('here'))).toContain('thrown.spec.ts');
   });
 });

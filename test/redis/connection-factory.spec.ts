@@ -7,21 +7,21 @@ import { settled } from '../support/fake-transport.js';
 
 type Factory = (role: string, options: RedisOptions) => Redis;
 
-const LONG = 60_000;
+const A_MINUTE_MS = 60_000;
 const unhandled: unknown[] = [];
-const keep = (reason: unknown): unknown => unhandled.push(reason);
+const record = (reason: unknown): unknown => unhandled.push(reason);
 const retrying = vi.fn<TransportEvents['retrying']>();
 const events = { up: vi.fn(), down: vi.fn(), retrying, moved: vi.fn(), problem: vi.fn(), message: vi.fn() };
 
 beforeEach(() => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
-  process.on('unhandledRejection', keep);
+  process.on('unhandledRejection', record);
 });
 
 afterEach(() => {
   vi.useRealTimers();
   vi.clearAllMocks();
-  process.off('unhandledRejection', keep);
+  process.off('unhandledRejection', record);
   unhandled.length = 0;
 });
 
@@ -31,11 +31,11 @@ const transportOf = (factory: Factory): RedisTransport =>
 const failing = (): Redis => {
   throw new Error('no credentials yet');
 };
-/** Not connected, and without any of the options that are asked for. */
-const wrong = (): Redis => new Redis({ lazyConnect: true });
+/** Returns a client without any of the required options. */
+const ignoringOptions = (): Redis => new Redis({ lazyConnect: true });
 
 describe("a user's connectionFactory", () => {
-  it('is called once for each role, with the options that are required', async () => {
+  it('is called once per role, with the required options', async () => {
     const factory = vi.fn((_role: string, options: RedisOptions) => new Redis({ ...options, port: 1 }));
     const transport = transportOf(factory);
     await transport.open(events);
@@ -50,11 +50,11 @@ describe("a user's connectionFactory", () => {
     for (const { value } of factory.mock.results) (value as Redis).disconnect();
   });
 
-  it('that makes a wrong client fails the start, and names the option', async () => {
-    await expect(transportOf(wrong).open(events)).rejects.toThrow('enableOfflineQueue');
+  it('fails at startup if the client lacks a required option, and the error names the option', async () => {
+    await expect(transportOf(ignoringOptions).open(events)).rejects.toThrow('enableOfflineQueue');
   });
 
-  it('that fails is called again, as a connection is tried again', async () => {
+  it('is retried like a connection if it throws', async () => {
     const factory = vi.fn(failing);
     const transport = transportOf(factory);
     await transport.open(events);
@@ -63,26 +63,29 @@ describe("a user's connectionFactory", () => {
       ['publisher', 1],
       ['subscriber', 1],
     ]);
-    await vi.advanceTimersByTimeAsync(LONG);
+    await vi.advanceTimersByTimeAsync(A_MINUTE_MS);
     expect(factory.mock.calls.length).toBeGreaterThan(100);
     await transport.close();
   });
 
-  it('that fails is not called any more after close, for either role', async () => {
+  it('is not retried after close, for either role', async () => {
     const factory = vi.fn(failing);
     const transport = transportOf(factory);
     await transport.open(events);
     await transport.close();
-    await vi.advanceTimersByTimeAsync(LONG);
+    await vi.advanceTimersByTimeAsync(A_MINUTE_MS);
     expect(factory).toHaveBeenCalledTimes(2);
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('that fails first and then makes a wrong client ends nothing by an unhandled rejection', async () => {
-    const factory = vi.fn<Factory>(wrong).mockImplementationOnce(failing).mockImplementationOnce(failing);
+  it('causes no unhandled rejection if it throws at first and later returns a client with wrong options', async () => {
+    const factory = vi
+      .fn<Factory>(ignoringOptions)
+      .mockImplementationOnce(failing)
+      .mockImplementationOnce(failing);
     const transport = transportOf(factory);
     await transport.open(events);
-    await vi.advanceTimersByTimeAsync(LONG);
+    await vi.advanceTimersByTimeAsync(A_MINUTE_MS);
     await transport.close();
     await settled();
     await settled();

@@ -18,7 +18,7 @@ function newFarm(): BusFarm {
   return farm;
 }
 
-/** A factory as a user writes it; its clients end with the test. */
+/** A typical user's factory. Its clients are closed when the test ends. */
 function factoryWith(
   options: RedisOptions,
   clients: Redis[] = [],
@@ -35,7 +35,7 @@ function factoryWith(
 const killClients = (): Promise<unknown> =>
   administer(redis.url, (client) => client.call('CLIENT', 'KILL', 'TYPE', 'pubsub'));
 
-/** What tutorials, and people in a hurry, write. */
+/** Strategies that are common in tutorials, or that contain a typical bug. */
 const STRATEGIES: readonly (readonly [name: string, strategy: NonNullable<RedisOptions['retryStrategy']>])[] =
   [
     ['gives up at once', () => null],
@@ -51,7 +51,7 @@ const STRATEGIES: readonly (readonly [name: string, strategy: NonNullable<RedisO
   ];
 
 describe('a retryStrategy that', () => {
-  it.each(STRATEGIES)('%s: the link comes back all the same', async (_name, retryStrategy) => {
+  it.each(STRATEGIES)('%s does not keep the link from reconnecting', async (_name, retryStrategy) => {
     const server = await newFarm().ready({ redis: { retryStrategy } });
     for (let time = 0; time < 2; time++) {
       const lost = inState(server, 'reconnecting');
@@ -61,15 +61,18 @@ describe('a retryStrategy that', () => {
     }
   });
 
-  it.each(STRATEGIES)('%s, of a client of connectionFactory: the same', async (_name, retryStrategy) => {
-    const server = await newFarm().ready({ connectionFactory: factoryWith({ retryStrategy }) });
-    const lost = inState(server, 'reconnecting');
-    await killClients();
-    await lost;
-    await server.ready();
-  });
+  it.each(STRATEGIES)(
+    '%s does not stop a client of connectionFactory either',
+    async (_name, retryStrategy) => {
+      const server = await newFarm().ready({ connectionFactory: factoryWith({ retryStrategy }) });
+      const lost = inState(server, 'reconnecting');
+      await killClients();
+      await lost;
+      await server.ready();
+    },
+  );
 
-  it('returns a delay is applied', async () => {
+  it('returns a delay is used', async () => {
     const attempts: number[] = [];
     const retryStrategy = (attempt: number): number => {
       attempts.push(attempt);
@@ -84,12 +87,12 @@ describe('a retryStrategy that', () => {
   });
 });
 
-describe('options that end connections which work', () => {
+describe('an option that would end working connections', () => {
   it.each<[name: string, options: RedisOptions]>([
     ['a commandTimeout shorter than the round trip', { commandTimeout: 1 }],
     ['reconnectOnError: () => true', { reconnectOnError: () => true }],
     ['a short socketTimeout', { socketTimeout: 50 }],
-  ])('%s: is ready, and stays so', async (_name, options) => {
+  ])('is ignored in `redis`, so the server stays ready: %s', async (_name, options) => {
     const server = await newFarm().ready({ redis: options });
     await server.bus.want('any');
     expect(server.bus.status.state).toBe('ready');
@@ -99,14 +102,14 @@ describe('options that end connections which work', () => {
     ['commandTimeout', { commandTimeout: 1 }],
     ['reconnectOnError', { reconnectOnError: () => true }],
     ['socketTimeout', { socketTimeout: 50 }],
-  ])('%s is refused by name where connectionFactory sets it', async (name, options) => {
+  ])('fails at startup if connectionFactory sets it, and the error names it: %s', async (name, options) => {
     const server = newFarm().server({ connectionFactory: factoryWith(options) });
     await expect(server.start()).rejects.toThrow(new RegExp(`whose option ${name} is set`));
   });
 });
 
 describe('a client of connectionFactory', () => {
-  it('that its owner ends is connected again while the app runs, and left ended when it closes', async () => {
+  it('is connected again if its owner closes it while the app runs, and stays closed after the app has closed', async () => {
     const clients: Redis[] = [];
     const farm = newFarm();
     const server = await farm.ready({ connectionFactory: factoryWith({}, clients) });
@@ -119,7 +122,7 @@ describe('a client of connectionFactory', () => {
   });
 
   it.each(['one client', 'one pair'])(
-    'is refused where %s serves two apps, and serves the next one',
+    'is refused if %s serves two apps at once, but can serve one app after the other',
     async (shared) => {
       const clients = new Map<string, Redis>();
       const make = factoryWith({});
@@ -132,14 +135,14 @@ describe('a client of connectionFactory', () => {
       const [one, other] = [newFarm(), newFarm()];
       const first = await one.ready({ connectionFactory });
       await expect(other.server({ connectionFactory }).start()).rejects.toThrow(
-        /serves another app: make a new client for each app and role/,
+        /serves another app: create a new client for each app and role/,
       );
       await first.bus.close();
       await other.ready({ connectionFactory });
     },
   );
 
-  it('that serves one app after the other is given the guard of its retryStrategy once', async () => {
+  it('has its retryStrategy wrapped only once, even if it serves one app after the other', async () => {
     const clients = new Map<string, Redis>();
     const make = factoryWith({ retryStrategy: () => 1 });
     const connectionFactory: RedisBackplaneOptions['connectionFactory'] = (role, required) => {
@@ -156,7 +159,7 @@ describe('a client of connectionFactory', () => {
     expect(strategies.size).toBe(1);
   });
 
-  it('that was refused for its options may serve once they are right', async () => {
+  it('can be used after it was refused for its options, once they are right', async () => {
     const clients: Redis[] = [];
     const wrong = factoryWith({ commandTimeout: 1 }, clients);
     await expect(newFarm().server({ connectionFactory: wrong }).start()).rejects.toThrow(
@@ -171,7 +174,7 @@ describe('a client of connectionFactory', () => {
     await newFarm().ready({ connectionFactory });
   });
 
-  it('is refused where it serves both roles', async () => {
+  it('is refused if it serves both roles', async () => {
     let client: Redis | undefined;
     const make = factoryWith({});
     const server = newFarm().server({
@@ -180,14 +183,14 @@ describe('a client of connectionFactory', () => {
     await expect(server.start()).rejects.toThrow(/the same client for publisher and subscriber/);
   });
 
-  it('on which its owner subscribes other channels brings none of their messages', async () => {
+  it("does not deliver messages of its owner's other channels to the bus", async () => {
     const clients: Redis[] = [];
     const server = await newFarm().ready({ connectionFactory: factoryWith({}, clients) });
     const subscriber = clients.find(({ options }) => options.connectionName?.endsWith('subscriber'));
     await subscriber?.subscribe('news');
-    const heard = new Promise((resolve) => subscriber?.once('messageBuffer', resolve));
+    const received = new Promise((resolve) => subscriber?.once('messageBuffer', resolve));
     await administer(redis.url, (client) => client.publish('news', 'not ours'));
-    await heard;
+    await received;
     expect(server.bus.counters.malformed).toBe(0);
   });
 });

@@ -20,10 +20,10 @@ describeOutages('through Redis', async () => {
 let redis: RedisServer;
 let farm: BusFarm;
 const unhandled: unknown[] = [];
-const keep = (reason: unknown): unknown => unhandled.push(reason);
+const record = (reason: unknown): unknown => unhandled.push(reason);
 
 beforeEach(async () => {
-  process.on('unhandledRejection', keep);
+  process.on('unhandledRejection', record);
   redis = await startRedis();
   farm = new BusFarm({ connection: redis.url });
 });
@@ -33,12 +33,12 @@ afterEach(async () => {
   vi.restoreAllMocks();
   await farm.close();
   await redis.stop();
-  process.off('unhandledRejection', keep);
+  process.off('unhandledRejection', record);
   expect(unhandled.splice(0)).toEqual([]);
 });
 
-describe('a Redis that is absent at the start', () => {
-  it('is waited for: start resolves, the status tells, and it is ready once Redis is there', async () => {
+describe('if Redis is down at startup', () => {
+  it('start resolves, the status is reconnecting, and the server becomes ready once Redis is up', async () => {
     await redis.kill();
     const server = farm.server();
     const { failures, restorations } = watch(server);
@@ -51,7 +51,7 @@ describe('a Redis that is absent at the start', () => {
     expect(restorations).toHaveLength(1);
   });
 
-  it('does not hold up close, which ends the clients: none of them connects again', async () => {
+  it('close does not wait for Redis, and no client reconnects afterwards', async () => {
     await redis.kill();
     const server = farm.server();
     const connects = vi.spyOn(Redis.prototype, 'connect');
@@ -67,8 +67,8 @@ describe('a Redis that is absent at the start', () => {
   });
 });
 
-describe('a server that takes connections and never answers', () => {
-  it('is left again and again, and waited for no longer than a second', async () => {
+describe('a Redis that accepts connections and never replies', () => {
+  it('fails each attempt with a handshake timeout', async () => {
     const sockets = new Set<Socket>();
     const silent = createServer((socket) => sockets.add(socket.on('error', () => undefined)));
     await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));

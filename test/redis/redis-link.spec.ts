@@ -7,15 +7,15 @@ import { settled } from '../support/fake-transport.js';
 
 const [A, B] = ['10.0.0.1:6379', '10.0.0.2:6379'];
 
-/** What the link uses of an ioredis client. */
+/** The part of an ioredis client that the link uses. */
 class FakeClient extends EventEmitter {
   status = 'wait';
   stream = this.socketTo(A);
 
   connect = vi.fn(() => Promise.resolve());
 
-  /** Connects to a node, as far as `ready`. */
-  reaches(node: string): void {
+  /** Emits what ioredis emits when it connects to the node and becomes ready. */
+  connectTo(node: string): void {
     this.stream = this.socketTo(node);
     this.emit('connecting');
     this.emit('connect');
@@ -55,47 +55,47 @@ beforeEach(() => {
 afterEach(() => vi.useRealTimers());
 
 describe('a failover', () => {
-  it('makes a link to the old master leave, once, however many sentinels tell of it', () => {
-    client.reaches(A);
-    for (let sentinel = 0; sentinel < 3; sentinel++) link.leave({ from: A, to: B });
+  it('drops a link to the old master once, however many sentinels report it', () => {
+    client.connectTo(A);
+    for (let sentinel = 0; sentinel < 3; sentinel++) link.followFailover({ from: A, to: B });
     expect(events.down).toHaveBeenCalledTimes(1);
-    client.reaches(B);
-    link.leave({ from: A, to: B });
+    client.connectTo(B);
+    link.followFailover({ from: A, to: B });
     expect(events.down).toHaveBeenCalledTimes(1);
   });
 
-  it('makes it leave again at the second one, and the third, back and forth', () => {
-    client.reaches(A);
+  it('drops the link again at every later failover, back and forth', () => {
+    client.connectTo(A);
     for (let times = 1; times <= 3; times++) {
       const [from, to] = times % 2 === 1 ? [A, B] : [B, A];
-      link.leave({ from, to });
+      link.followFailover({ from, to });
       expect(events.down).toHaveBeenCalledTimes(times);
-      client.reaches(to);
-      link.leave({ from, to });
+      client.connectTo(to);
+      link.followFailover({ from, to });
       expect(events.down).toHaveBeenCalledTimes(times);
     }
   });
 
-  it('makes a link behind an address translation leave once for each', () => {
-    client.reaches('192.0.2.1:1');
-    link.leave({ from: A, to: B });
-    client.reaches('192.0.2.1:1');
-    link.leave({ from: A, to: B });
+  it('drops a link behind address translation (NAT) once per failover', () => {
+    client.connectTo('192.0.2.1:1');
+    link.followFailover({ from: A, to: B });
+    client.connectTo('192.0.2.1:1');
+    link.followFailover({ from: A, to: B });
     expect(events.down).toHaveBeenCalledTimes(1);
     for (let sentinel = 0; sentinel < 2; sentinel++) {
-      link.leave({ from: B, to: A });
+      link.followFailover({ from: B, to: A });
       expect(events.down).toHaveBeenCalledTimes(2);
-      client.reaches('192.0.2.1:1');
+      client.connectTo('192.0.2.1:1');
     }
-    link.leave({ from: A, to: B });
+    link.followFailover({ from: A, to: B });
     expect(events.down).toHaveBeenCalledTimes(3);
   });
 });
 
-describe('a link that is lost again and again', () => {
-  it('tells each loss once, and counts attempts anew after each success', () => {
+describe('a link that goes down repeatedly', () => {
+  it('reports each outage once, and restarts the attempt count after each success', () => {
     for (let outage = 1; outage <= 2; outage++) {
-      client.reaches(A);
+      client.connectTo(A);
       for (let attempt = 1; attempt <= 3; attempt++) client.stream.destroy();
       expect(events.up).toHaveBeenCalledTimes(outage);
       expect(events.down).toHaveBeenCalledTimes(outage);
@@ -103,19 +103,19 @@ describe('a link that is lost again and again', () => {
     }
   });
 
-  it('tells the cause of this loss, not of the one before', () => {
-    client.reaches(A);
+  it('reports the cause of this outage, not of the one before', () => {
+    client.connectTo(A);
     link.drop(new Error('the first'));
-    client.reaches(A);
+    client.connectTo(A);
     client.stream.destroy();
     expect(events.down.mock.calls.map(([, cause]) => (cause as Error).message)).toEqual([
       'the first',
-      'the connection was closed by Redis or the network',
+      'Redis or the network closed the connection',
     ]);
   });
 
-  it('leaves no timer of a handshake, whether it succeeds or fails', () => {
-    client.reaches(A);
+  it('leaves no handshake timer behind, whether the handshake succeeds or fails', () => {
+    client.connectTo(A);
     expect(vi.getTimerCount()).toBe(0);
     client.emit('connect');
     expect(vi.getTimerCount()).toBe(1);
@@ -124,8 +124,8 @@ describe('a link that is lost again and again', () => {
   });
 });
 
-describe('a link that is let go', () => {
-  it('leaves no listener and no timer at its client, at whatever moment', () => {
+describe('a link that is closed', () => {
+  it('leaves no listener and no timer behind, even in the middle of a handshake', () => {
     client.emit('connecting');
     client.emit('connect');
     link.detach();
@@ -133,7 +133,7 @@ describe('a link that is let go', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('is not connected again by a client that has ended for want of a server', () => {
+  it('does not restart a client that ended because it found no Redis node', () => {
     client.emit('connecting');
     client.emit('end');
     expect(vi.getTimerCount()).toBe(1);
@@ -145,7 +145,7 @@ describe('a link that is let go', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('is connected again by such a client as often as that happens, until then', () => {
+  it('restarts such a client as often as it ends before that', () => {
     for (let times = 1; times <= 3; times++) {
       client.emit('connecting');
       client.emit('end');
@@ -155,8 +155,8 @@ describe('a link that is let go', () => {
   });
 });
 
-describe('a link that asks which Redis process it leads to', () => {
-  /** What Redis answers, one after the other, when the test says. */
+describe('a link that asks for the id of the Redis process', () => {
+  /** The answers of Redis, in order. The test resolves them. */
   let answers: Deferred<string | undefined>[];
 
   beforeEach(() => {
@@ -170,25 +170,25 @@ describe('a link that asks which Redis process it leads to', () => {
     link = new RedisLink('publisher', client as unknown as Redis, events, () => false, identify);
   });
 
-  it('is up once it knows, and names the process beside the address', async () => {
-    client.reaches(A);
+  it('is up once it has the answer, and reports the id after the address', async () => {
+    client.connectTo(A);
     expect([events.up.mock.calls, link.isUp]).toEqual([[], false]);
     answers[0]?.resolve('run1');
     await settled();
     expect([events.up.mock.calls, link.isUp]).toEqual([[['publisher', `${A} run1`]], true]);
   });
 
-  it('is up with the address alone where Redis does not tell', async () => {
-    client.reaches(A);
+  it('is up with the address alone if Redis does not tell the id', async () => {
+    client.connectTo(A);
     answers[0]?.resolve(undefined);
     await settled();
     expect(events.up.mock.calls).toEqual([['publisher', A]]);
   });
 
-  it('that is lost before the answer was never up, and a late answer says nothing of the next one', async () => {
-    client.reaches(A);
+  it('was never up if it was lost before the answer, and a late answer does not count for the next connection', async () => {
+    client.connectTo(A);
     client.stream.destroy();
-    client.reaches(B);
+    client.connectTo(B);
     answers[0]?.resolve('run1');
     await settled();
     expect([events.up.mock.calls, events.down.mock.calls]).toEqual([[], []]);
@@ -197,15 +197,15 @@ describe('a link that asks which Redis process it leads to', () => {
     expect(events.up.mock.calls).toEqual([['publisher', `${B} run2`]]);
   });
 
-  it('that gets no answer is dropped, as in a handshake', () => {
-    client.reaches(A);
+  it('is dropped like a failed handshake if no answer comes within a second', () => {
+    client.connectTo(A);
     vi.advanceTimersByTime(1000);
     expect(client.stream.destroy).toHaveBeenCalledTimes(1);
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('that is closed meanwhile is not up, and leaves no timer', async () => {
-    client.reaches(A);
+  it('does not come up if it is closed before the answer, and leaves no timer behind', async () => {
+    client.connectTo(A);
     link.end();
     answers[0]?.resolve('run1');
     await settled();

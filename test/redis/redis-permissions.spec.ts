@@ -18,23 +18,23 @@ afterEach(async () => {
   await redis.stop();
 });
 
-/** How often Redis has refused something. */
+/** The number of commands that Redis has refused. */
 async function refusals(url: string): Promise<number> {
   const entries = (await administer(url, (client) => client.acl('LOG'))) as unknown[][];
   // Names and values alternate: the count is the first value.
   return entries.reduce((sum, entry) => sum + Number(entry[1]), 0);
 }
 
-describe('a Redis that permits too little', () => {
-  it('makes the status degraded for as long, and ready once it permits', async () => {
+describe('if the Redis user may not subscribe a channel', () => {
+  it('the status is degraded until the permission is granted, and then ready', async () => {
     const { prefix } = farm;
     const own = [`&${prefix}:servers`, `&${prefix}:server:*`];
     await administer(redis.url, (client) =>
       client.acl('SETUSER', 'app', 'on', '>pw', '+@all', 'resetchannels', ...own),
     );
     const server = await farm.ready({ connection: redis.url.replace('//', '//app:pw@') });
-    const wish = server.bus.want(`${prefix}:/chat:all`);
-    await expect(wish).rejects.toMatchObject({ name: 'NotSubscribedError' });
+    const subscribed = server.bus.want(`${prefix}:/chat:all`);
+    await expect(subscribed).rejects.toMatchObject({ name: 'NotSubscribedError' });
     await expect(server.publish(`${prefix}:/chat:all`, '')).rejects.toThrow(PublishRefusedError);
     expect(server.bus.status).toMatchObject({
       state: 'degraded',
@@ -43,7 +43,7 @@ describe('a Redis that permits too little', () => {
 
     const { states, errors } = watch(server);
     const first = await refusals(redis.url);
-    // The bus asks again by itself; meanwhile nothing has changed for anybody.
+    // The bus retries by itself. The retries change no status and report no error.
     await eventually(async () => expect(await refusals(redis.url)).toBeGreaterThanOrEqual(first + 3));
     expect(states()).toEqual(['degraded']);
     expect(errors).toEqual([]);

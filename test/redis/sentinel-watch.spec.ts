@@ -5,14 +5,14 @@ import { RedisInspector } from '../support/redis-inspector.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { eventually } from '../support/observe.js';
 
-// To one who listens a sentinel is a Redis with pub/sub, and here one that says what the test wants.
+// A plain Redis stands in for the sentinel: the watch only subscribes, and the test publishes what a sentinel would.
 
 const CHANNEL = '+switch-master';
 
 let sentinel: RedisServer;
 let client: Redis;
 let watch: SentinelWatch;
-const told: Failover[] = [];
+const failovers: Failover[] = [];
 const refusals: string[] = [];
 
 beforeEach(async () => {
@@ -21,41 +21,41 @@ beforeEach(async () => {
   const { host, port } = sentinel;
   watch = new SentinelWatch(
     { sentinels: [{ host, port }], name: 'mine' },
-    { failover: (failover) => told.push(failover), refused: (cause) => refusals.push(cause.message) },
+    { failover: (failover) => failovers.push(failover), refused: (cause) => refusals.push(cause.message) },
   );
-  await listening();
+  await untilSubscribed();
 });
 
 afterEach(async () => {
   watch.close();
   client.disconnect();
   await sentinel.stop();
-  told.length = 0;
+  failovers.length = 0;
   refusals.length = 0;
 });
 
-async function listening(): Promise<void> {
+async function untilSubscribed(): Promise<void> {
   await eventually(async () => expect(await client.pubsub('NUMSUB', CHANNEL)).toEqual([CHANNEL, 1]));
 }
 
-async function connectionsTaken(): Promise<number> {
+async function connectionsAccepted(): Promise<number> {
   return Number(/total_connections_received:(\d+)/.exec(await client.info('stats'))?.[1]);
 }
 
 describe('a watch on sentinels', () => {
-  it('tells of failovers of its master, and not of those of another', async () => {
+  it('reports failovers of its own master only', async () => {
     await client.publish(CHANNEL, 'other 10.0.0.1 6379 10.0.0.2 6379');
     await client.publish(CHANNEL, 'mine 10.0.0.1 6379 10.0.0.2 6380');
-    await eventually(() => expect(told).toEqual([{ from: '10.0.0.1:6379', to: '10.0.0.2:6380' }]));
+    await eventually(() => expect(failovers).toEqual([{ from: '10.0.0.1:6379', to: '10.0.0.2:6380' }]));
   });
 
-  it('knows for a while which server is demoted, and that it is not any more once it is named again', async () => {
+  it('remembers the demoted node for five seconds, or until it is promoted again', async () => {
     await client.publish(CHANNEL, 'mine 10.0.0.1 6379 10.0.0.2 6379');
-    await eventually(() => expect(told).toHaveLength(1));
+    await eventually(() => expect(failovers).toHaveLength(1));
     expect(watch.isDemoted('10.0.0.1:6379')).toBe(true);
     expect(watch.isDemoted('10.0.0.2:6379')).toBe(false);
     await client.publish(CHANNEL, 'mine 10.0.0.2 6379 10.0.0.1 6379');
-    await eventually(() => expect(told).toHaveLength(2));
+    await eventually(() => expect(failovers).toHaveLength(2));
     expect(watch.isDemoted('10.0.0.1:6379')).toBe(false);
     const now = performance.now();
     vi.spyOn(performance, 'now').mockReturnValue(now + 5001);
@@ -63,36 +63,36 @@ describe('a watch on sentinels', () => {
     vi.restoreAllMocks();
   });
 
-  it('listens again after its sentinel was away', async () => {
+  it('subscribes again after the connection to its sentinel was lost', async () => {
     await client.client('KILL', 'TYPE', 'PUBSUB');
-    await listening();
+    await untilSubscribed();
     await client.publish(CHANNEL, 'mine 10.0.0.1 6379 10.0.0.2 6379');
-    await eventually(() => expect(told).toHaveLength(1));
+    await eventually(() => expect(failovers).toHaveLength(1));
   });
 
-  it('tells of a sentinel that asks for a password once, however often it tries, and is heard when it does not any more', async () => {
+  it('reports a sentinel that asks for a password once per outage, and subscribes once it no longer asks', async () => {
     for (let run = 1; run <= 2; run++) {
       await client.config('SET', 'requirepass', 'secret');
-      const before = await connectionsTaken();
+      const before = await connectionsAccepted();
       await client.client('KILL', 'TYPE', 'PUBSUB');
-      await eventually(async () => expect(await connectionsTaken()).toBeGreaterThan(before + 1));
+      await eventually(async () => expect(await connectionsAccepted()).toBeGreaterThan(before + 1));
       await client.config('SET', 'requirepass', '');
-      await listening();
+      await untilSubscribed();
       const advice = expect.stringMatching(/^sentinel 127\.0\.0\.1:\d+: Redis asks for a password/) as string;
       expect(refusals).toEqual(Array<string>(run).fill(advice));
     }
   });
 
-  it('tries again where its subscription is refused, until it is granted', async () => {
-    const before = await connectionsTaken();
-    // Redis drops whoever listens without the right to it.
+  it('retries a refused subscription until it is granted', async () => {
+    const before = await connectionsAccepted();
+    // Redis disconnects subscribers that lose the permission for their channel.
     await client.acl('SETUSER', 'default', 'resetchannels');
-    await eventually(async () => expect(await connectionsTaken()).toBeGreaterThan(before + 1));
+    await eventually(async () => expect(await connectionsAccepted()).toBeGreaterThan(before + 1));
     await client.acl('SETUSER', 'default', 'allchannels');
-    await listening();
+    await untilSubscribed();
   });
 
-  it('is gone with close', async () => {
+  it('unsubscribes on close', async () => {
     watch.close();
     await eventually(async () => expect(await client.pubsub('NUMSUB', CHANNEL)).toEqual([CHANNEL, 0]));
   });

@@ -8,7 +8,7 @@ import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { useTestFarm } from '../support/test-farm.js';
 
 const farm = useTestFarm();
-const TIMES = 20;
+const APPS = 20;
 
 let redis: RedisServer;
 let inspector: RedisInspector;
@@ -21,16 +21,16 @@ afterAll(async () => {
   await redis.stop();
 });
 
-/** How many listeners of each kind the client and its socket have. */
-function listeners(client: Redis): Record<string, number> {
+/** The number of listeners per event, of the client and of its socket. */
+function listenersOf(client: Redis): Record<string, number> {
   const counts = [client, client.stream].flatMap((emitter, index) =>
     emitter.eventNames().map((name) => [`${index} ${String(name)}`, emitter.listenerCount(name)] as const),
   );
   return Object.fromEntries(counts);
 }
 
-/** Clients that their owner keeps, and gives to every app. */
-class KeptClients {
+/** A pair of clients that its owner passes to every app. */
+class SharedClients {
   private readonly clients = new Map<RedisRole, Redis>();
 
   readonly factory = (role: RedisRole, options: RedisOptions): Redis => {
@@ -50,13 +50,13 @@ class KeptClients {
   }
 
   get listeners(): Record<string, number>[] {
-    return [...this.clients.values()].map(listeners);
+    return [...this.clients.values()].map(listenersOf);
   }
 }
 
-describe("a user's own Redis clients, given to one app after the other", () => {
-  /** Starts an app with them, lets a client join a group, and ends the app. */
-  async function serveOnce(clients: KeptClients): Promise<void> {
+describe("a user's own Redis clients that serve one app after the other", () => {
+  /** Starts an app with the clients, lets a WebSocket client join a group, and closes the app. */
+  async function runApp(clients: SharedClients): Promise<void> {
     const server = await farm.server({
       ...farm.options(),
       connection: undefined,
@@ -69,54 +69,54 @@ describe("a user's own Redis clients, given to one app after the other", () => {
     await server.app.close();
   }
 
-  it(`have the listeners that they had, on client and socket, after ${TIMES} apps, and no subscription of ours`, async () => {
-    const clients = new KeptClients();
-    await serveOnce(clients);
+  it(`have no additional listener and no subscription left after ${APPS} apps`, async () => {
+    const clients = new SharedClients();
+    await runApp(clients);
     const before = clients.listeners;
 
-    for (let time = 0; time < TIMES; time++) await serveOnce(clients);
+    for (let app = 0; app < APPS; app++) await runApp(clients);
 
     expect(clients.listeners).toEqual(before);
-    // Those are ioredis' own, and the owner's.
+    // The remaining listeners belong to ioredis and to the owner.
     for (const counts of before)
       for (const count of Object.values(counts)) expect(count).toBeLessThanOrEqual(3);
     expect(await inspector.channels(farm.options().channelPrefix ?? '')).toEqual([]);
     expect(clients.of('publisher').status).toBe('ready');
     expect(clients.of('subscriber').status).toBe('ready');
-    // Nothing is subscribed, so the client takes any command again.
+    // Without subscriptions, the client accepts every command again.
     await clients.of('subscriber').ping();
     expect(await clients.of('subscriber').echo('back')).toBe('back');
   });
 
-  it('keep what their owner has subscribed', async () => {
-    const clients = new KeptClients();
-    await serveOnce(clients);
-    const heard: string[] = [];
-    clients.of('subscriber').on('message', (_channel, message) => heard.push(message));
+  it('keep the subscriptions of their owner', async () => {
+    const clients = new SharedClients();
+    await runApp(clients);
+    const received: string[] = [];
+    clients.of('subscriber').on('message', (_channel, message) => received.push(message));
     await clients.of('subscriber').subscribe('mine');
 
-    await serveOnce(clients);
+    await runApp(clients);
 
     await inspector.client.publish('mine', 'still here');
-    await eventually(() => expect(heard).toContain('still here'));
+    await eventually(() => expect(received).toContain('still here'));
   });
 
-  it('are left alone where Redis is frozen at the end: the app ends all the same, and so do its subscriptions, later', async () => {
-    const clients = new KeptClients();
+  it('do not delay shutdown if Redis is frozen, and lose the subscriptions of the app once Redis resumes', async () => {
+    const clients = new SharedClients();
     const server = await farm.server({
       ...farm.options(),
       connection: undefined,
       connectionFactory: clients.factory,
     });
     const subscriber = clients.of('subscriber');
-    const before = listeners(subscriber);
+    const before = listenersOf(subscriber);
     redis.freeze();
-    const began = performance.now();
+    const start = performance.now();
     await server.app.close();
     redis.resume();
 
-    expect(performance.now() - began).toBeLessThan(3000);
-    for (const [name, count] of Object.entries(listeners(subscriber)))
+    expect(performance.now() - start).toBeLessThan(3000);
+    for (const [name, count] of Object.entries(listenersOf(subscriber)))
       expect(count).toBeLessThan((before[name] ?? 0) + 1);
     await expect.poll(() => inspector.channels(farm.options().channelPrefix ?? '')).toEqual([]);
   });

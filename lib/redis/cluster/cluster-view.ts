@@ -1,44 +1,45 @@
 import type { RedisNode } from '../../options/connection-plan.js';
 
-/** A master, as a node of the cluster sees it. */
+/** A master with its slots. */
 export interface Master extends RedisNode {
-  /** First and last slot of each range that it owns. */
+  /** The first and last slot of each range that the master owns. */
   readonly slots: readonly (readonly [first: number, last: number])[];
 }
 
 /** The cluster as one of its nodes sees it. */
 export interface ClusterView {
-  /** Those that own slots. */
+  /** The masters that own slots. */
   readonly masters: readonly Master[];
-  /** Masters, replicas and what has no slots: all that can be asked. */
+  /** Every node that can be queried: masters with and without slots, and replicas. */
   readonly nodes: readonly RedisNode[];
   /**
-   * The node that was asked is in touch with most of the masters. One that is not may have been given up by the
-   * others, and replaced, without a way to learn it.
+   * Whether the queried node can reach most of the masters. If it cannot, the others may have replaced it without its
+   * knowledge.
    */
   readonly hasQuorum: boolean;
 }
 
 /**
- * Reads the reply of `CLUSTER NODES`. Of all the commands that tell who owns what it is the one that tells, too,
- * whether the node that answers is in touch with the others. A line is:
+ * Parses the reply of `CLUSTER NODES`. Of the commands that list the owners of slots, only this one also shows whether
+ * the queried node can reach the others. A line is:
  *
  *   <id> <host:port@busPort[,hostname[,…]]> <flags> <master> <ping> <pong> <epoch> <link> [<slot> | <first>-<last> | [<migration>]]…
  *
- * @param asked whose reply it is: a node that does not know its own address leaves the host out
- * @param byName hosts are named by the hostname that they announce, where they do: certificates name it
+ * @param queried the node that replied. A node that does not know its own address leaves the host out
+ * @param byHostname whether to use the hostname that a node announces instead of its address, because certificates
+ *   contain hostnames
  */
-export function parseClusterNodes(reply: string, asked: RedisNode, byName: boolean): ClusterView {
+export function parseClusterNodes(reply: string, queried: RedisNode, byHostname: boolean): ClusterView {
   const masters: Master[] = [];
   const nodes: RedisNode[] = [];
   let reachable = 0;
   for (const line of reply.split('\n')) {
     const [, address = '', flagList = '', , , , , , ...owned] = line.trim().split(' ');
     const flags = flagList.split(',');
-    const node = readAddress(address, asked, byName);
+    const node = parseAddress(address, queried, byHostname);
     if (!node || flags.includes('handshake')) continue;
     nodes.push(node);
-    const slots = owned.filter((range) => !range.startsWith('[')).map(readRange);
+    const slots = owned.filter((range) => !range.startsWith('[')).map(parseRange);
     if (!flags.includes('master') || slots.length === 0) continue;
     masters.push({ ...node, slots });
     if (!flags.includes('fail') && !flags.includes('fail?')) reachable++;
@@ -54,17 +55,17 @@ export function sameNode(a: RedisNode, b: RedisNode): boolean {
   return a.host === b.host && a.port === b.port;
 }
 
-function readAddress(address: string, asked: RedisNode, byName: boolean): RedisNode | undefined {
+function parseAddress(address: string, queried: RedisNode, byHostname: boolean): RedisNode | undefined {
   const [endpoint = '', hostname] = address.split(',');
-  const [written = ''] = endpoint.split('@');
-  const colon = written.lastIndexOf(':');
-  const port = Number(written.slice(colon + 1));
+  const [hostAndPort = ''] = endpoint.split('@');
+  const colon = hostAndPort.lastIndexOf(':');
+  const port = Number(hostAndPort.slice(colon + 1));
   if (colon < 0 || !(port > 0)) return undefined;
-  const ip = written.slice(0, colon) || asked.host;
-  return { host: byName && hostname ? hostname : ip, port };
+  const ip = hostAndPort.slice(0, colon) || queried.host;
+  return { host: byHostname && hostname ? hostname : ip, port };
 }
 
-function readRange(range: string): readonly [number, number] {
+function parseRange(range: string): readonly [number, number] {
   const [first = '', last = first] = range.split('-');
   return [Number(first), Number(last)];
 }

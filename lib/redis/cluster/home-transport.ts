@@ -8,8 +8,8 @@ import { nodeConnector } from './node-connector.js';
 import { Topology } from './topology.js';
 
 /**
- * Classic pub/sub of a cluster: the links of {@link RedisTransport}, on the home node. Whatever moves the home
- * (a failover, a slot that migrates) moves both links.
+ * Classic pub/sub on a cluster: the two links of {@link RedisTransport}, both to the home node. When the home moves
+ * (after a failover or a slot migration), both links follow.
  */
 export class HomeTransport implements Transport {
   private readonly home: Home;

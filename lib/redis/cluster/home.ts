@@ -3,21 +3,21 @@ import { sameNode } from './cluster-view.js';
 import { hashSlot } from '../../protocol/hash-slot.js';
 import { type SlotOwners, TopologyError } from './topology.js';
 
-/** How often it is looked whether the home has moved; each time a little more or less, or a farm would ask as one. */
+/** How often to check whether the home has moved. The jitter keeps the servers of a farm from checking all at once. */
 const WATCH_MS = 1000;
 const JITTER_MS = 200;
 
 export interface HomeEvents {
-  /** @param since until when the old home was known to be the home */
+  /** @param since the last time at which the old home was known to be the home */
   moved(since: number): void;
-  /** Nodes refuse to tell where the home is. Told once until one tells. */
+  /** The nodes refuse to tell where the home is. Reported once until a lookup succeeds. */
   refused(cause: Error): void;
 }
 
 /**
- * The node on which all servers of a farm meet. Classic pub/sub knows no slots, and any node would forward to any
- * other; but two links on one node are a first-in-first-out pipe, and two nodes may lose each other. So all choose
- * the master that owns the slot of the channel prefix, and follow when it moves.
+ * The home node: the node that all servers of a farm use, which is the master that owns the slot of the channel prefix.
+ * Classic pub/sub ignores slots, and every node forwards messages to every other. But two links to one node are a
+ * first-in, first-out pipe, while two nodes can lose contact with each other. When the home moves, all servers follow.
  */
 export class Home {
   private readonly slot: number;
@@ -37,7 +37,7 @@ export class Home {
 
   watch(events: HomeEvents): void {
     this.events = events;
-    this.plan();
+    this.scheduleCheck();
   }
 
   close(): void {
@@ -47,40 +47,40 @@ export class Home {
   }
 
   /**
-   * Where the home is now.
+   * Looks up the home node.
    *
    * @throws TopologyError
    */
   async locate(): Promise<RedisNode> {
-    const askedAt = this.now();
+    const queriedAt = this.now();
     try {
       const node = await this.topology.ownerOf(this.slot);
       this.refusedBefore = false;
       const moved = this.node !== undefined && !sameNode(node, this.node);
       const since = this.confirmedAt;
       this.node = node;
-      this.confirmedAt = askedAt;
+      this.confirmedAt = queriedAt;
       if (moved) this.events?.moved(since);
       return node;
     } catch (error) {
-      this.tellRefusal(error);
+      this.reportRefusal(error);
       throw error;
     }
   }
 
-  private tellRefusal(error: unknown): void {
+  private reportRefusal(error: unknown): void {
     if (!(error instanceof TopologyError && error.refused) || this.refusedBefore) return;
     this.refusedBefore = true;
     this.events?.refused(error);
   }
 
-  private plan(): void {
+  private scheduleCheck(): void {
     const delayMs = WATCH_MS + (Math.random() - 0.5) * JITTER_MS;
     this.timer = setTimeout(() => {
-      // Nobody answers: if the home is gone too, its links tell.
-      const looked = this.locate().catch(() => undefined);
-      void looked.then(() => {
-        if (this.events) this.plan();
+      // A failed lookup is ignored: if the home itself is gone, its links report it.
+      const checked = this.locate().catch(() => undefined);
+      void checked.then(() => {
+        if (this.events) this.scheduleCheck();
       });
     }, delayMs);
   }

@@ -9,9 +9,9 @@ import { optionsFor } from './node-options.js';
 type Connector = NonNullable<RedisOptions['Connector']>;
 
 /**
- * Makes an ioredis client look up its node before each connection.
+ * An ioredis connector that looks up its Redis node before each connection.
  *
- * @param locate tells the node; its rejection counts as a connection that failed, and is tried again as one
+ * @param locate looks up the node. If it rejects, ioredis retries as after a failed connection
  */
 export function nodeConnector(locate: () => Promise<RedisNode>, options: RedisOptions): Connector {
   return class NodeConnector extends AbstractConnector {
@@ -22,7 +22,7 @@ export function nodeConnector(locate: () => Promise<RedisNode>, options: RedisOp
     override async connect(): Promise<Socket> {
       this.connecting = true;
       this.stream = await this.open();
-      // Ended while the node was looked for. By this message ioredis knows that it is no failure.
+      // The client was closed during the lookup. ioredis recognizes this message, and does not report a failure.
       if (this.isEnded()) {
         this.stream.destroy();
         throw new Error('Connection is closed.');
@@ -42,7 +42,7 @@ export function nodeConnector(locate: () => Promise<RedisNode>, options: RedisOp
         stream.once('error', (error: Error) => (this.firstError = error));
         return stream;
       } catch (error) {
-        // ioredis takes a rejection for the end of all attempts, and a dead stream for the end of this one.
+        // If `connect` rejects, ioredis gives up for good. A destroyed socket fails this attempt only.
         this.firstError = toError(error);
         const dead = new Socket();
         dead.destroy();

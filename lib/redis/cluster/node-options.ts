@@ -2,9 +2,9 @@ import { isIP } from 'node:net';
 import type { RedisOptions } from 'ioredis';
 import type { RedisNode } from '../../options/connection-plan.js';
 
-/** Options of the whole cluster, for one of its nodes. */
+/** The options for a connection to one node of a cluster. */
 export function optionsFor({ tls, ...options }: RedisOptions, { host, port }: RedisNode): RedisOptions {
-  // A name is sent along (SNI), and the certificate checked against it; ioredis itself sends none.
+  // Node.js sends this name (SNI) and checks the certificate against it. ioredis does not set it.
   const servername = isIP(host) === 0 ? { servername: host } : {};
   return { ...options, host, port, ...(tls && { tls: { ...servername, ...tls } }) };
 }

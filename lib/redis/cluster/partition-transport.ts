@@ -9,20 +9,20 @@ import { sameNode } from './cluster-view.js';
 import type { NodeLinks } from './node-links.js';
 import type { ShardMember, ShardNodes } from './shard-nodes.js';
 
-/** What a node answers that does not own the slot, or does not know any more whether it does. */
-const NOT_HERE = /^(MOVED|CLUSTERDOWN) /;
+/** The reply of a node that does not own the slot, or that cannot tell because the cluster is down. */
+const NOT_OWNER = /^(MOVED|CLUSTERDOWN) /;
 
-/** What Redis before 7 answers to the commands of sharded pub/sub. */
-const NOT_KNOWN = /^ERR unknown command/;
+/** The reply of Redis before 7 to the commands of sharded pub/sub. */
+const UNKNOWN_COMMAND = /^ERR unknown command/;
 
 /**
- * Carries one partition over the links of the node that owns its slot now. When the slot moves, the partition
- * goes to the links of another node, which is to the bus above it as if its own links had been lost.
+ * Carries one partition over the links to the node that currently owns its slot. When the slot moves, the partition
+ * switches to the links of the new owner. To the bus above, that looks as if the links had been lost.
  */
 export class PartitionTransport implements Transport, ShardMember {
   private events: TransportEvents | undefined;
   private links: NodeLinks | undefined;
-  /** Until when the node was known to own the slot. */
+  /** The last time at which the node was known to own the slot. */
   private confirmedAt = 0;
 
   constructor(
@@ -41,11 +41,11 @@ export class PartitionTransport implements Transport, ShardMember {
     return Promise.resolve();
   }
 
-  place(node: RedisNode, askedAt: number): void {
+  place(node: RedisNode, queriedAt: number): void {
     if (!this.events) return;
     if (this.links && !sameNode(this.links.node, node))
       this.leave(new Error('the slot of a partition has moved to another node'));
-    this.confirmedAt = askedAt;
+    this.confirmedAt = queriedAt;
     if (this.links) return;
     this.links = this.nodes.acquire(node);
     this.links.attach(this.tag, this.events);
@@ -60,28 +60,28 @@ export class PartitionTransport implements Transport, ShardMember {
   }
 
   async publish(channel: string, bytes: Buffer): Promise<void> {
-    if (!this.links) throw new PublishRefusedError('no node of the cluster is known to carry this channel');
+    if (!this.links) throw new PublishRefusedError('no node of the cluster is known to own this channel');
     try {
       await this.links.publish(this.tag, channel, bytes);
     } catch (error) {
-      if (error instanceof PublishRefusedError && NOT_HERE.test(error.message)) this.nodes.hurry();
+      if (error instanceof PublishRefusedError && NOT_OWNER.test(error.message)) this.nodes.checkSoon();
       throw error;
     }
   }
 
   async subscribe(channels: readonly string[]): Promise<void> {
     const { links } = this;
-    if (!links) throw new Error('no node of the cluster is known to carry these channels');
+    if (!links) throw new Error('no node of the cluster is known to own these channels');
     try {
       await links.subscribe(channels);
     } catch (error) {
       if (!(error instanceof SubscriptionRefusedError)) throw error;
-      if (NOT_KNOWN.test(error.message)) this.nodes.tellTooOld(error);
-      if (!NOT_HERE.test(error.message)) throw error;
-      // Not a refusal, which would be one of the channel: the whole partition is elsewhere.
+      if (UNKNOWN_COMMAND.test(error.message)) this.nodes.reportTooOld(error);
+      if (!NOT_OWNER.test(error.message)) throw error;
+      // Not a SubscriptionRefusedError, which concerns single channels: the whole partition is on another node.
       const cause = new Error(`the node does not own the slot of a partition: ${error.message}`);
       if (links === this.links) this.leave(cause);
-      this.nodes.hurry();
+      this.nodes.checkSoon();
       throw cause;
     }
   }
@@ -92,7 +92,7 @@ export class PartitionTransport implements Transport, ShardMember {
 
   reset(cause: Error): void {
     this.links?.reset(cause);
-    this.nodes.hurry();
+    this.nodes.checkSoon();
   }
 
   async close(): Promise<void> {
@@ -102,7 +102,7 @@ export class PartitionTransport implements Transport, ShardMember {
     this.links = undefined;
     links?.detach(this.tag);
     if (links) await this.nodes.release(links);
-    await this.nodes.released();
+    await this.nodes.allReleased();
   }
 
   private leave(cause: Error): void {

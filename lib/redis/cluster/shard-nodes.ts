@@ -4,48 +4,49 @@ import { ownerOf, sameNode } from './cluster-view.js';
 import { NodeLinks, type NodeLinksSetup } from './node-links.js';
 import { type Topology, TopologyError } from './topology.js';
 
-/** How often it is looked where the slots are; each time a little more or less, or a farm would ask as one. */
+/** How often to check who owns the slots. The jitter keeps the servers of a farm from checking all at once. */
 const WATCH_MS = 1000;
 const JITTER_MS = 200;
-/** When something says that a slot has moved, the node that is asked may not know yet: it is asked again soon. */
-const HURRY_MS = 100;
-const HURRIES = 10;
+/** After a sign that a slot has moved, checks run more often, because the queried node may not know of the move yet. */
+const QUICK_CHECK_MS = 100;
+const QUICK_CHECKS = 10;
 
-/** What is to be placed on the node that owns a slot. */
+/** A partition, which is to be placed on the node that owns its slot. */
 export interface ShardMember {
   readonly slot: number;
   readonly isPlaced: boolean;
-  /** The slot belongs to this node, as was asked at that time. */
-  place(node: RedisNode, askedAt: number): void;
-  /** Nobody tells where the slot is. */
+  /** This node owns the slot, according to a query that was sent at `queriedAt`. */
+  place(node: RedisNode, queriedAt: number): void;
+  /** The owner of the slot could not be found. */
   unplaced(attempt: number, delayMs: number, cause: Error): void;
   problem(cause: Error): void;
 }
 
-/** Knows where each partition is, and keeps one pair of links to each node that carries any. */
+/** Tracks which node owns each partition, and keeps one pair of links to each node that owns at least one. */
 export class ShardNodes {
   private readonly partitions = new Set<ShardMember>();
+  /** The open links, with the number of partitions that use them. */
   private readonly links = new Map<NodeLinks, number>();
-  /** Links that no partition needs any more, until they are closed. */
+  /** The pending closes of links that no partition needs any more. */
   private readonly closing = new Set<Promise<void>>();
   private readonly setup: NodeLinksSetup;
   private timer: NodeJS.Timeout | undefined;
-  private hurries = 0;
-  private looking = false;
+  private quickChecksLeft = 0;
+  private isChecking = false;
   private attempt = 0;
   private refusedBefore = false;
-  private toldTooOld = false;
+  private reportedTooOld = false;
 
   constructor(
     private readonly topology: Topology,
     setup: Omit<NodeLinksSetup, 'slotMoved'>,
   ) {
-    this.setup = { ...setup, slotMoved: () => this.hurry() };
+    this.setup = { ...setup, slotMoved: () => this.checkSoon() };
   }
 
   add(partition: ShardMember): void {
     this.partitions.add(partition);
-    if (this.partitions.size === 1) this.plan(0);
+    if (this.partitions.size === 1) this.scheduleCheck(0);
   }
 
   remove(partition: ShardMember): void {
@@ -55,21 +56,22 @@ export class ShardNodes {
     this.topology.close();
   }
 
-  /** A slot may have moved: looks now, and again soon. */
-  hurry(): void {
-    this.hurries = HURRIES;
-    if (!this.looking) this.plan(0);
+  /** A slot may have moved: checks now, and ten times a second for a while. */
+  checkSoon(): void {
+    this.quickChecksLeft = QUICK_CHECKS;
+    if (!this.isChecking) this.scheduleCheck(0);
   }
 
-  /** A node does not know sharded pub/sub. Told once, not by each partition. */
-  tellTooOld(cause: Error): void {
-    if (this.toldTooOld) return;
-    this.toldTooOld = true;
-    const advice = 'sharded needs Redis 7 or later on all nodes; leave the option out, or upgrade';
-    this.tellProblem(new Error(`${advice} (${cause.message})`, { cause }));
+  /** Reports that a node does not support sharded pub/sub: once, not once per partition. */
+  reportTooOld(cause: Error): void {
+    if (this.reportedTooOld) return;
+    this.reportedTooOld = true;
+    const advice =
+      'the option sharded needs Redis 7 or later on all nodes; remove the option, or upgrade Redis';
+    this.reportProblem(new Error(`${advice} (${cause.message})`, { cause }));
   }
 
-  /** The links to this node, for one partition more. */
+  /** Returns the links to this node, and counts one more partition that uses them. */
   acquire(node: RedisNode): NodeLinks {
     const known = [...this.links.keys()].find((links) => sameNode(links.node, node));
     const links = known ?? new NodeLinks(node, this.setup);
@@ -77,7 +79,7 @@ export class ShardNodes {
     return links;
   }
 
-  /** Resolves when they are closed, where no partition needs them any more. */
+  /** Counts one partition fewer. Closes the links once no partition uses them, and resolves when they are closed. */
   async release(links: NodeLinks): Promise<void> {
     const users = (this.links.get(links) ?? 0) - 1;
     this.links.set(links, users);
@@ -89,54 +91,54 @@ export class ShardNodes {
     this.closing.delete(closed);
   }
 
-  /** Resolves when all links are closed that no partition needs any more, also those left behind by one that moved. */
-  async released(): Promise<void> {
+  /** Resolves when all unused links are closed, including those of partitions that have moved. */
+  async allReleased(): Promise<void> {
     await Promise.all(this.closing);
   }
 
-  private plan(delayMs: number): void {
+  private scheduleCheck(delayMs: number): void {
     clearTimeout(this.timer);
-    if (this.partitions.size > 0) this.timer = setTimeout(() => void this.look(), delayMs);
+    if (this.partitions.size > 0) this.timer = setTimeout(() => void this.check(), delayMs);
   }
 
-  private async look(): Promise<void> {
-    this.looking = true;
-    const askedAt = performance.now();
+  private async check(): Promise<void> {
+    this.isChecking = true;
+    const queriedAt = performance.now();
     try {
       const view = await this.topology.view();
       this.attempt = 0;
       this.refusedBefore = false;
       for (const partition of this.partitions) {
         const owner = ownerOf(view, partition.slot);
-        if (owner) partition.place(owner, askedAt);
+        if (owner) partition.place(owner, queriedAt);
         else if (!partition.isPlaced)
           partition.unplaced(1, WATCH_MS, new Error(`no node of the cluster owns slot ${partition.slot}`));
       }
-      this.plan(this.nextLookMs());
+      this.scheduleCheck(this.nextCheckMs());
     } catch (error) {
       const delayMs = retryDelay(++this.attempt);
-      if (error instanceof TopologyError) this.tellFailure(error, delayMs);
-      this.plan(delayMs);
+      if (error instanceof TopologyError) this.reportFailure(error, delayMs);
+      this.scheduleCheck(delayMs);
     } finally {
-      this.looking = false;
+      this.isChecking = false;
     }
   }
 
-  private nextLookMs(): number {
-    if (this.hurries === 0) return WATCH_MS + (Math.random() - 0.5) * JITTER_MS;
-    this.hurries--;
-    return HURRY_MS;
+  private nextCheckMs(): number {
+    if (this.quickChecksLeft === 0) return WATCH_MS + (Math.random() - 0.5) * JITTER_MS;
+    this.quickChecksLeft--;
+    return QUICK_CHECK_MS;
   }
 
-  private tellFailure(error: TopologyError, delayMs: number): void {
+  private reportFailure(error: TopologyError, delayMs: number): void {
     for (const partition of this.partitions)
       if (!partition.isPlaced) partition.unplaced(this.attempt, delayMs, error);
     if (!error.refused || this.refusedBefore) return;
     this.refusedBefore = true;
-    this.tellProblem(error);
+    this.reportProblem(error);
   }
 
-  private tellProblem(cause: Error): void {
+  private reportProblem(cause: Error): void {
     const [first] = this.partitions;
     first?.problem(cause);
   }

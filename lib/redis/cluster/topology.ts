@@ -1,20 +1,23 @@
 import { Redis, type NatMap, type RedisOptions } from 'ioredis';
 import type { RedisNode } from '../../options/connection-plan.js';
-import { DISCONNECT_TIMEOUT_MS, endClient, hearErrors } from '../client-socket.js';
+import { absorbErrors, DISCONNECT_TIMEOUT_MS, endClient } from '../client-socket.js';
 import { RedisConnectError } from '../../bus/transport.js';
 import { explainConnectError } from '../explain-connect-error.js';
 import { isPermissionError, isReplyError } from '../permissions.js';
 import { type ClusterView, ownerOf, parseClusterNodes, sameNode } from './cluster-view.js';
 import { optionsFor } from './node-options.js';
 
-/** A node that has not answered by then is passed over: it may be frozen, and others know as much. */
+/** How long a node may take to answer. A frozen node is skipped, because the others know as much. */
 const ANSWER_TIMEOUT_MS = 400;
 
-/** Nobody could be asked who owns what, or nobody does. */
+/** The owner of a slot could not be found: no node answered, or the slot has no owner. */
 export class TopologyError extends Error {
   override readonly name = 'TopologyError';
 
-  /** @param refused a node refuses to tell, or its certificate or our password is refused, which a retry does not fix */
+  /**
+   * @param refused whether a retry cannot fix it: the node refuses the command or the password, or this process refuses
+   *   the node's certificate
+   */
   constructor(
     message: string,
     readonly refused: boolean,
@@ -24,29 +27,33 @@ export class TopologyError extends Error {
   }
 }
 
-/** Tells which node owns a slot. */
+/** Looks up the owners of slots. */
 export interface SlotOwners {
-  /** @throws TopologyError */
+  /**
+   * The node that owns the slot now.
+   *
+   * @throws TopologyError
+   */
   ownerOf(slot: number): Promise<RedisNode>;
   close(): void;
 }
 
-/** A client for one node and one connection. */
-interface Scout {
+/** A client that connects to one node once, without reconnecting. */
+interface NodeClient {
   readonly node: RedisNode;
   readonly client: Redis;
-  /** Why there is no connection; a command that waits for it is told only that there is none. */
+  /** Why the connection failed. A command that waits for the connection rejects without this reason. */
   failure?: Error;
 }
 
 /**
- * Knows who to ask which node owns a slot now. One connection, to the node that answered last, is kept for it:
- * asking costs a short command, and a node that does not answer is left for another one.
+ * Queries the nodes of a cluster for the owners of slots. It keeps one connection, to the node that answered last, so a
+ * query costs one short command. If that node does not answer, it tries the others.
  */
 export class Topology implements SlotOwners {
   private known: readonly RedisNode[];
-  private scout: Scout | undefined;
-  private asking: Promise<ClusterView> | undefined;
+  private current: NodeClient | undefined;
+  private pendingView: Promise<ClusterView> | undefined;
   private closed = false;
 
   constructor(
@@ -64,73 +71,75 @@ export class Topology implements SlotOwners {
   }
 
   /**
-   * What a node sees now. Callers that ask while a request is under way share its answer.
+   * The cluster as one of its nodes sees it now. Concurrent callers share one query.
    *
    * @throws TopologyError
    */
   view(): Promise<ClusterView> {
-    this.asking ??= this.askAnyone().finally(() => (this.asking = undefined));
-    return this.asking;
+    this.pendingView ??= this.queryAnyNode().finally(() => (this.pendingView = undefined));
+    return this.pendingView;
   }
 
   close(): void {
     this.closed = true;
-    this.dismiss();
+    this.disconnect();
   }
 
-  private async askAnyone(): Promise<ClusterView> {
+  private async queryAnyNode(): Promise<ClusterView> {
     let cause: unknown;
-    let doubtful: ClusterView | undefined;
+    let withoutQuorum: ClusterView | undefined;
     for (const node of this.candidates()) {
-      // A link that was being opened may ask after the end; a client made for it now would outlive the bus.
+      // A link that is still connecting may call this after `close`. A client created now would outlive the bus.
       if (this.closed) break;
       try {
-        const view = await this.ask(node);
+        const view = await this.query(node);
         if (view.hasQuorum) {
           this.known = [...view.nodes, ...this.seeds];
           return view;
         }
-        // Where nobody sees a majority the cluster is down, and what is left of it still carries messages.
-        doubtful ??= view;
+        // If no node has a quorum, the cluster is down, but the remaining nodes still carry messages.
+        withoutQuorum ??= view;
       } catch (error) {
         cause = error;
       }
-      this.dismiss();
+      this.disconnect();
     }
-    if (doubtful) return doubtful;
+    if (withoutQuorum) return withoutQuorum;
     throw toTopologyError(cause);
   }
 
-  /** The node that answered last comes first, the others in random order, so a farm does not ask one node only. */
+  /** The node that answered last, then the others in random order, so that a farm spreads its queries. */
   private candidates(): RedisNode[] {
-    const others = this.known
+    const current = this.current?.node;
+    return this.known
       .filter((node, index) => this.known.findIndex((other) => sameNode(node, other)) === index)
-      .map((node) => ({ node, order: this.scout && sameNode(node, this.scout.node) ? -1 : Math.random() }))
-      .sort((a, b) => a.order - b.order);
-    return others.map(({ node }) => node);
+      .map((node) => ({ node, order: current && sameNode(node, current) ? -1 : Math.random() }))
+      .sort((a, b) => a.order - b.order)
+      .map(({ node }) => node);
   }
 
-  private async ask(node: RedisNode): Promise<ClusterView> {
-    const scout = this.scout && sameNode(this.scout.node, node) ? this.scout : this.send(node);
+  private async query(node: RedisNode): Promise<ClusterView> {
+    const { current } = this;
+    const target = current && sameNode(current.node, node) ? current : this.connect(node);
     let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<never>((_, reject) => {
+    const timeout = new Promise<never>((_, reject) => {
       const reason = new Error(`${node.host}:${node.port} did not answer within ${ANSWER_TIMEOUT_MS} ms`);
       timer = setTimeout(() => reject(reason), ANSWER_TIMEOUT_MS);
     });
     try {
-      const reply = await Promise.race([scout.client.cluster('NODES'), late]);
+      const reply = await Promise.race([target.client.cluster('NODES'), timeout]);
       const view = parseClusterNodes(String(reply), node, this.options.tls !== undefined);
-      return mapped(view, this.options.natMap);
+      return translateAddresses(view, this.options.natMap);
     } catch (error) {
-      throw scout.failure ?? error;
+      throw target.failure ?? error;
     } finally {
       clearTimeout(timer);
     }
   }
 
-  /** The end of its connection is its end. */
-  private send(node: RedisNode): Scout {
-    this.dismiss();
+  /** Replaces the current client. The new one is dropped as soon as its connection ends. */
+  private connect(node: RedisNode): NodeClient {
+    this.disconnect();
     const client = new Redis({
       ...optionsFor(this.options, node),
       connectionName: `${this.name}:topology`,
@@ -143,23 +152,23 @@ export class Topology implements SlotOwners {
       db: 0,
       retryStrategy: () => null,
     });
-    const scout: Scout = { node, client };
-    client.on('connect', () => hearErrors(client.stream));
-    client.on('error', (error) => (scout.failure = error));
+    const connected: NodeClient = { node, client };
+    client.on('connect', () => absorbErrors(client.stream));
+    client.on('error', (error) => (connected.failure = error));
     client.once('end', () => {
-      if (this.scout === scout) this.scout = undefined;
+      if (this.current === connected) this.current = undefined;
     });
-    return (this.scout = scout);
+    return (this.current = connected);
   }
 
-  private dismiss(): void {
-    if (this.scout) endClient(this.scout.client);
-    this.scout = undefined;
+  private disconnect(): void {
+    if (this.current) endClient(this.current.client);
+    this.current = undefined;
   }
 }
 
-/** Where nodes announce addresses that cannot be reached from here, the user says which can. */
-function mapped(view: ClusterView, natMap: NatMap | undefined): ClusterView {
+/** Applies the user's `natMap`, for nodes that announce addresses which this server cannot reach. */
+function translateAddresses(view: ClusterView, natMap: NatMap | undefined): ClusterView {
   if (!natMap) return view;
   const translate = <T extends RedisNode>(node: T): T => {
     const key = `${node.host}:${node.port}`;
@@ -176,8 +185,8 @@ function toTopologyError(cause: unknown): TopologyError {
     return new TopologyError(`no node of the cluster answers: ${reason}`, false, { cause });
   const advice = isPermissionError(cause)
     ? 'Grant the Redis user +cluster|nodes'
-    : 'Name a single server as redis://host, not as a cluster, if it is none';
-  return new TopologyError(`a node refuses to tell the nodes of its cluster: ${reason}. ${advice}.`, true, {
+    : 'If this Redis is not a cluster, write its address as redis://host';
+  return new TopologyError(`a node refuses the command CLUSTER NODES: ${reason}. ${advice}.`, true, {
     cause,
   });
 }

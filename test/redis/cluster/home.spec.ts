@@ -5,17 +5,17 @@ import { type SlotOwners, TopologyError } from '../../../lib/redis/cluster/topol
 
 const A = { host: 'a', port: 1 };
 const B = { host: 'b', port: 2 };
-/** Longer than a watch with its jitter, and shorter than two. */
+/** Longer than one check interval with its jitter, and shorter than two. */
 const WATCH_MS = 1200;
 
-/** Says what the test says, and when it was asked. */
+/** Answers what the test sets, and records which slots were looked up. */
 class ScriptedTopology implements SlotOwners {
   answer: typeof A | Error = A;
-  readonly asked: number[] = [];
+  readonly lookups: number[] = [];
   closed = false;
 
   ownerOf(slot: number): Promise<typeof A> {
-    this.asked.push(slot);
+    this.lookups.push(slot);
     return this.answer instanceof Error ? Promise.reject(this.answer) : Promise.resolve(this.answer);
   }
 
@@ -42,21 +42,21 @@ afterEach(() => {
   vi.clearAllMocks();
 });
 
-describe('the home of a farm', () => {
-  it('is the node that owns the slot of the prefix', async () => {
+describe('the home node of a farm', () => {
+  it('is the node that owns the slot of the channel prefix', async () => {
     expect(await home.locate()).toEqual(A);
-    expect(topology.asked).toEqual([hashSlot('app')]);
+    expect(topology.lookups).toEqual([hashSlot('app')]);
   });
 
-  it('is looked for about once a second, and has not moved while it is the same', async () => {
+  it('is looked up about once a second, and no move is reported while it stays the same', async () => {
     await home.locate();
     await vi.advanceTimersByTimeAsync(10_000);
-    expect(topology.asked.length).toBeGreaterThan(8);
-    expect(topology.asked.length).toBeLessThan(14);
+    expect(topology.lookups.length).toBeGreaterThan(8);
+    expect(topology.lookups.length).toBeLessThan(14);
     expect(moved).not.toHaveBeenCalled();
   });
 
-  it('has moved since the last look that found it where it was, not since it was noticed', async () => {
+  it('is reported as moved since the last lookup that confirmed the old node, not since the move was noticed', async () => {
     await home.locate();
     await vi.advanceTimersByTimeAsync(5000);
     topology.answer = B;
@@ -70,14 +70,14 @@ describe('the home of a farm', () => {
     expect(moved).toHaveBeenCalledTimes(1);
   });
 
-  it('has moved as soon as one of the links finds another one', async () => {
+  it('is reported as moved as soon as the lookup of a link finds another node', async () => {
     await home.locate();
     topology.answer = B;
     await home.locate();
     expect(moved).toHaveBeenCalledTimes(1);
   });
 
-  it('has not moved because nobody tells where it is', async () => {
+  it('is not reported as moved when lookups fail', async () => {
     await home.locate();
     const confirmedAt = performance.now();
     topology.answer = new TopologyError('no node answers', false);
@@ -90,7 +90,7 @@ describe('the home of a farm', () => {
     expect(moved.mock.calls).toEqual([[confirmedAt]]);
   });
 
-  it('that is kept a secret is told once, and again after it was told', async () => {
+  it('reports refused lookups once, and again only after a lookup succeeded in between', async () => {
     topology.answer = new TopologyError('NOPERM', true);
     await vi.advanceTimersByTimeAsync(5000);
     expect(refused).toHaveBeenCalledTimes(1);
@@ -101,11 +101,11 @@ describe('the home of a farm', () => {
     expect(refused).toHaveBeenCalledTimes(2);
   });
 
-  it('is not looked for any more after close', async () => {
+  it('is no longer looked up after close', async () => {
     home.close();
-    const asked = topology.asked.length;
+    const lookups = topology.lookups.length;
     await vi.advanceTimersByTimeAsync(5000);
-    expect([topology.asked.length, topology.closed]).toEqual([asked, true]);
+    expect([topology.lookups.length, topology.closed]).toEqual([lookups, true]);
     expect(vi.getTimerCount()).toBe(0);
   });
 });
