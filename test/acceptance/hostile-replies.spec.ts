@@ -127,7 +127,10 @@ describe('A reply between servers', () => {
   it.each([
     ['of an unknown client protocol', { protocol: 99, bytes: Buffer.from('1') }],
     ['that is not valid JSON', { protocol: 1, bytes: Buffer.from('[') }],
-    ['that claims more than it contains', { protocol: 2, bytes: Buffer.from([0xdd, 0xff, 0xff, 0xff, 0xff]) }],
+    [
+      'that claims more than it contains',
+      { protocol: 2, bytes: Buffer.from([0xdd, 0xff, 0xff, 0xff, 0xff]) },
+    ],
   ])('%s is unreadable and does not throw', (_name, payload) => {
     expect(decodeAnswerPayload({ outcome: 'data', payload })).toMatchObject({ outcome: 'unreadable' });
   });

@@ -88,34 +88,40 @@ describe('A failed bootstrap', () => {
 });
 
 describe('After app.close() has resolved', () => {
-  it.each(['memory:', 'Redis'])('nothing keeps the process alive and calls fail fast, with the connection %s', async (kind) => {
-    const started = await start(kind === 'Redis' ? (await ownRedis()).url : kind, {
-      SHUTDOWN_TIMEOUT: '500',
-    });
-    await connectAll(started);
+  it.each(['memory:', 'Redis'])(
+    'nothing keeps the process alive and calls fail fast, with the connection %s',
+    async (kind) => {
+      const started = await start(kind === 'Redis' ? (await ownRedis()).url : kind, {
+        SHUTDOWN_TIMEOUT: '500',
+      });
+      await connectAll(started);
 
-    const { resources, late, pending, tookMs } = await end(started);
+      const { resources, late, pending, tookMs } = await end(started);
 
-    expect(resources).toEqual([]);
-    expect(late).toMatchObject(LATE_CALLS);
-    expect(Object.values(late)).not.toContain('pending');
-    expect(pending).toMatchObject({ 'invoke of a client': 'ConnectionClosedError' });
-    expect(Object.values(pending)).not.toContain('pending');
-    expect(tookMs).toBeLessThan(EXIT_MS);
-  });
+      expect(resources).toEqual([]);
+      expect(late).toMatchObject(LATE_CALLS);
+      expect(Object.values(late)).not.toContain('pending');
+      expect(pending).toMatchObject({ 'invoke of a client': 'ConnectionClosedError' });
+      expect(Object.values(pending)).not.toContain('pending');
+      expect(tookMs).toBeLessThan(EXIT_MS);
+    },
+  );
 
-  it.each(['is gone', 'is frozen'])('nothing keeps the process alive and calls fail fast if Redis %s', async (how) => {
-    const redis = await ownRedis();
-    const started = await start(redis.url, { SHUTDOWN_TIMEOUT: '500' });
-    await connectAll(started);
-    if (how === 'is gone') await redis.kill();
-    else redis.freeze();
+  it.each(['is gone', 'is frozen'])(
+    'nothing keeps the process alive and calls fail fast if Redis %s',
+    async (how) => {
+      const redis = await ownRedis();
+      const started = await start(redis.url, { SHUTDOWN_TIMEOUT: '500' });
+      await connectAll(started);
+      if (how === 'is gone') await redis.kill();
+      else redis.freeze();
 
-    const { resources, late, pending, tookMs } = await end(started);
+      const { resources, late, pending, tookMs } = await end(started);
 
-    expect(resources).toEqual([]);
-    expect(late).toMatchObject(LATE_CALLS);
-    for (const ends of [late, pending]) expect(Object.values(ends)).not.toContain('pending');
-    expect(tookMs).toBeLessThan(EXIT_MS);
-  });
+      expect(resources).toEqual([]);
+      expect(late).toMatchObject(LATE_CALLS);
+      for (const ends of [late, pending]) expect(Object.values(ends)).not.toContain('pending');
+      expect(tookMs).toBeLessThan(EXIT_MS);
+    },
+  );
 });

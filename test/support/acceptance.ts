@@ -88,7 +88,8 @@ export function rejection<E extends Error>(
   type: abstract new (...args: never[]) => E,
 ): Promise<E> {
   const rejected = promise.then(
-    (value) => expect.unreachable(`Expected a rejection, but the promise resolved with ${JSON.stringify(value)}.`),
+    (value) =>
+      expect.unreachable(`Expected a rejection, but the promise resolved with ${JSON.stringify(value)}.`),
     (reason: unknown) => {
       expect(reason).toBeInstanceOf(type);
       return reason as E;

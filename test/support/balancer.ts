@@ -109,7 +109,8 @@ export async function startBalancer(name: BalancerName, options: BalancerOptions
 function adapt(configuration: string, port: number, { servers, changes = {} }: BalancerOptions): string {
   let text = configuration;
   for (const [line, other] of Object.entries(changes)) {
-    if (!text.includes(line)) throw new Error(`The balancer's configuration has no line "${line}" to replace.`);
+    if (!text.includes(line))
+      throw new Error(`The balancer's configuration has no line "${line}" to replace.`);
     text = text.replace(line, other);
   }
   SERVER_PORTS.forEach((original, index) => {
@@ -123,7 +124,9 @@ async function untilListening(balancer: GuardedProcess, port: number): Promise<v
   const deadline = performance.now() + START_DEADLINE_MS;
   while (!(await isListening(port))) {
     if (!balancer.isRunning() || performance.now() > deadline) {
-      throw new Error(`The balancer did not start to listen on port ${port}. Its output:\n${balancer.output()}`);
+      throw new Error(
+        `The balancer did not start to listen on port ${port}. Its output:\n${balancer.output()}`,
+      );
     }
     await delay(POLL_MS);
   }

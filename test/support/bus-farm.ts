@@ -45,7 +45,8 @@ export class BusServer {
   }
 
   async ready(): Promise<this> {
-    if (!(await this.bus.whenReady(DEADLINE_MS))) throw new Error(`The bus did not become ready. Its status: ${JSON.stringify(this.bus.status)}`);
+    if (!(await this.bus.whenReady(DEADLINE_MS)))
+      throw new Error(`The bus did not become ready. Its status: ${JSON.stringify(this.bus.status)}`);
     return this;
   }
 

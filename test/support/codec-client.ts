@@ -40,7 +40,9 @@ export class CodecClient {
     this.codec = CODECS[name];
     socket.on('message', (bytes: Buffer, binary: boolean) => {
       if (binary !== (name === 'msgpack'))
-        return this.received$.error(new Error(`Received a frame of the wrong type for ${name}: ${bytes.toString()}`));
+        return this.received$.error(
+          new Error(`Received a frame of the wrong type for ${name}: ${bytes.toString()}`),
+        );
       const message = this.codec.decode(bytes);
       this.received.push(message);
       this.received$.next(message);

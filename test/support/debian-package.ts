@@ -152,7 +152,8 @@ async function fetchWithLibraries(folder: string, apt: string[], source: DebianB
     if (missing.length === 0) return root;
     packages.forEach((name) => known.add(name));
     packages = (await dependencies(packages, apt)).filter((name) => !known.has(name));
-    if (packages.length === 0) throw new Error(`No dependency provides the missing libraries ${missing.join(', ')}.`);
+    if (packages.length === 0)
+      throw new Error(`No dependency provides the missing libraries ${missing.join(', ')}.`);
   }
 }
 

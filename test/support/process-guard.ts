@@ -72,7 +72,11 @@ export async function startGuarded(command: GuardedCommand): Promise<GuardedProc
   });
   const pid = await new Promise<number>((resolve, reject) => {
     guard.once('error', reject);
-    guard.once('close', () => reject(new Error(`The guard process exited before it started ${command.command}. Its output:\n${output}`)));
+    guard.once('close', () =>
+      reject(
+        new Error(`The guard process exited before it started ${command.command}. Its output:\n${output}`),
+      ),
+    );
     guard.once('message', (reply: unknown) => {
       if (typeof reply === 'number') resolve(reply);
       else reject(new Error(`Could not start ${command.command}: ${String(reply)}`));

@@ -57,7 +57,8 @@ export function projectRoot(): string {
     if (existsSync(manifest) && readFileSync(manifest, 'utf8').includes('"name": "nestjs-redis-backplane"')) {
       return folder;
     }
-    if (folder === dirname(folder)) throw new Error('Could not find the project folder: test/support must run inside it.');
+    if (folder === dirname(folder))
+      throw new Error('Could not find the project folder: test/support must run inside it.');
   }
 }
 

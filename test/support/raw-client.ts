@@ -74,7 +74,8 @@ export class RawClient {
   async until(text: string): Promise<void> {
     await vi.waitFor(
       () => {
-        if (!this.received.includes(text)) throw new Error(`"${text}" not received. The last bytes: ${this.received.slice(-200)}`);
+        if (!this.received.includes(text))
+          throw new Error(`"${text}" not received. The last bytes: ${this.received.slice(-200)}`);
       },
       { timeout: DEADLINE_MS, interval: 5 },
     );

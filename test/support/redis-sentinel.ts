@@ -85,7 +85,10 @@ export class RedisSentinel {
   async primary(): Promise<RedisServer> {
     const named = await Promise.all(this.sentinels.map((sentinel) => this.named(sentinel)));
     const node = this.nodes.find((each) => named.includes(this.portOf(each)));
-    if (!node) throw new Error(`The sentinels name no known server as the primary, but the ports ${named.join(', ')}.`);
+    if (!node)
+      throw new Error(
+        `The sentinels name no known server as the primary, but the ports ${named.join(', ')}.`,
+      );
     return node;
   }
 
@@ -122,7 +125,10 @@ export class RedisSentinel {
 
   /** Resolves once a returning server has become a replica. */
   demoted(server: RedisServer): Promise<void> {
-    return until(async () => (await roleOf(server, this.password)).role === 'slave', 'the server was demoted');
+    return until(
+      async () => (await roleOf(server, this.password)).role === 'slave',
+      'the server was demoted',
+    );
   }
 
   /**

@@ -18,7 +18,8 @@ export class SampleProcess {
   private readonly child: ChildProcess;
 
   constructor(farm: TestFarm, number: string, env: NodeJS.ProcessEnv) {
-    if (!existsSync(compiled('run'))) throw new Error('The samples are not compiled. Run `npm run build:sample`.');
+    if (!existsSync(compiled('run')))
+      throw new Error('The samples are not compiled. Run `npm run build:sample`.');
     this.child = fork(compiled('run'), [number], {
       env: { ...process.env, NODE_OPTIONS: '', ...env },
       execArgv: ['--import', compiled('support/end-with-parent')],

@@ -47,23 +47,23 @@ describe.each(ROUNDS)('%s', (_name, plan, without) => {
     expect(await missedIn(plan)).toEqual([]);
   });
 
-  it(`misses messages silently without the ${without.join(' and the ')}`, { timeout: TIMEOUT_MS }, async () => {
-    expect((await missedIn(plan, without)).join()).toContain('uncovered');
-  });
+  it(
+    `misses messages silently without the ${without.join(' and the ')}`,
+    { timeout: TIMEOUT_MS },
+    async () => {
+      expect((await missedIn(plan, without)).join()).toContain('uncovered');
+    },
+  );
 });
 
-it(
-  'After a fault, a round without faults has no reports',
-  { timeout: TIMEOUT_MS },
-  async () => {
-    const soak = await Soak.start('reject');
-    try {
-      const strike = { name: 'cut', server: 0, pauseMs: 100, lastsMs: 0, strength: 0 } as const;
-      const { facts } = await soak.round([[strike]]);
-      expect(facts.reports.length).toBeGreaterThan(0);
-      expect((await soak.round([])).missed).toEqual([]);
-    } finally {
-      await soak.end();
-    }
-  },
-);
+it('After a fault, a round without faults has no reports', { timeout: TIMEOUT_MS }, async () => {
+  const soak = await Soak.start('reject');
+  try {
+    const strike = { name: 'cut', server: 0, pauseMs: 100, lastsMs: 0, strength: 0 } as const;
+    const { facts } = await soak.round([[strike]]);
+    expect(facts.reports.length).toBeGreaterThan(0);
+    expect((await soak.round([])).missed).toEqual([]);
+  } finally {
+    await soak.end();
+  }
+});

@@ -256,20 +256,15 @@ describe('A cluster node', () => {
   it.each([
     ['without a password', '', 'Redis asks for a password'],
     ['with a wrong password', ':wrong@', 'Redis refuses the user or the password'],
-  ])(
-    'that requires a password refuses a server %s, which is reported once',
-    async (_how, user, message) => {
-      node = await startClusterNode({ args: ['--requirepass', 'secret'] });
-      farm = new BusFarm({ connection: `redis+cluster://${user}${node.host}:${node.port}` });
-      const server = farm.server();
-      const { errors } = watch(server);
-      await server.start();
-      await next(server.bus.status$, (status) => status.state === 'reconnecting' && status.attempt >= 3);
-      expect(errors).toMatchObject([
-        { stage: 'connect', message: expect.stringContaining(message) as string },
-      ]);
-    },
-  );
+  ])('that requires a password refuses a server %s, which is reported once', async (_how, user, message) => {
+    node = await startClusterNode({ args: ['--requirepass', 'secret'] });
+    farm = new BusFarm({ connection: `redis+cluster://${user}${node.host}:${node.port}` });
+    const server = farm.server();
+    const { errors } = watch(server);
+    await server.start();
+    await next(server.bus.status$, (status) => status.state === 'reconnecting' && status.attempt >= 3);
+    expect(errors).toMatchObject([{ stage: 'connect', message: expect.stringContaining(message) as string }]);
+  });
 
   it('that is not in cluster mode is reported, with the URL to use instead', async () => {
     node = await startRedis();
