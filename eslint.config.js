@@ -10,10 +10,10 @@ export default tseslint.config(
     },
     rules: {
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
-      // Nest's modules are classes that hold nothing but their decorator.
+      // Nest modules are often empty classes with a decorator.
       '@typescript-eslint/no-extraneous-class': ['error', { allowWithDecorator: true }],
       '@typescript-eslint/no-confusing-void-expression': 'off',
-      // Nest types its options as classes, and everybody gives literals.
+      // Nest types some options as classes, but callers pass object literals.
       '@typescript-eslint/no-unsafe-class-instance-assignment': 'off',
     },
   },

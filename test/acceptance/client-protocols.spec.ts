@@ -25,7 +25,7 @@ async function open({ port }: ChatServer, codec: CodecName): Promise<CodecClient
   return client;
 }
 
-/** What the client has got of the event once an emit after it has arrived. */
+/** The client's `told` messages once a later emit has arrived. */
 async function received(sender: ChatServer, client: CodecClient): Promise<unknown[]> {
   const mark = `mark of ${sender.backplane.serverId}`;
   await sender.broadcaster.emit(mark);
@@ -33,7 +33,7 @@ async function received(sender: ChatServer, client: CodecClient): Promise<unknow
   return client.dataOf('told');
 }
 
-describe('clients of both protocols on both servers', () => {
+describe('Clients of both protocols on both servers', () => {
   let clients: Record<CodecName, CodecClient[]>;
 
   beforeEach(async () => {
@@ -44,7 +44,7 @@ describe('clients of both protocols on both servers', () => {
     };
   });
 
-  it('in one group each get each message once, in order, in their protocol', async () => {
+  it('in one group each get every message once, in order and in their protocol', async () => {
     const members = [...clients.json, ...clients.msgpack];
     await Promise.all(members.map((client) => client.ask('join', 'group', 1)));
     const data = [{ text: 'grüße', list: [1, -2.5, null, true], empty: {} }, 'text', 0];
@@ -54,25 +54,25 @@ describe('clients of both protocols on both servers', () => {
     for (const client of members) expect(await received(near, client)).toEqual(data);
   });
 
-  it('have the subprotocol that they asked for', () => {
+  it('get the subprotocol that they requested', () => {
     for (const { socket } of clients.msgpack) expect(socket.protocol).toBe('backplane.msgpack.v1');
     for (const { socket } of clients.json) expect(socket.protocol).toBe('');
   });
 
-  it('see an undefined property alike: it is not there', async () => {
+  it('get no undefined properties', async () => {
     await near.broadcaster.emit('told', { here: 1, gone: undefined });
     for (const client of [...clients.json, ...clients.msgpack])
       expect(Object.keys((await received(near, client))[0] as object)).toEqual(['here']);
   });
 
-  it('in MessagePack get binary values as they were, at any size and depth', async () => {
+  it('in MessagePack get binary values unchanged, at any size and depth', async () => {
     const bytes = (length: number): Uint8Array => Uint8Array.from({ length }, (_, index) => index % 256);
     const data = { empty: bytes(0), small: [bytes(3)], deep: { large: bytes(70_000) } };
     await near.broadcaster.emit('told', data);
     for (const client of clients.msgpack) expect(await received(near, client)).toEqual([data]);
   });
 
-  it('ask and are asked in their protocol, across servers', async () => {
+  it('send and receive requests in their protocol, across servers', async () => {
     const [, client] = clients.msgpack as [CodecClient, CodecClient];
     const id = (await client.ask('id', undefined, 7)).data as string;
     const result = near.broadcaster.connection(id).invoke('question', { bytes: Buffer.from([1, 2]) });
@@ -83,14 +83,14 @@ describe('clients of both protocols on both servers', () => {
     expect(connectionOf(far, id).socket.protocol).toBe('backplane.msgpack.v1');
   });
 
-  it('are told in their protocol when what they send is none', async () => {
+  it('get an exception in their protocol for an invalid message', async () => {
     const [client] = clients.msgpack as [CodecClient];
     client.socket.send(Buffer.from([0xc1]));
     expect((await client.event('exception')).data).toMatchObject({ status: 'error' });
   });
 });
 
-describe('a server configured with JSON alone', () => {
+describe('A server configured with JSON only', () => {
   beforeEach(() => startPair({ protocols: ['json'] }, BOTH));
 
   it('still reaches MessagePack clients of another server, by emit and by invoke', async () => {
@@ -105,14 +105,14 @@ describe('a server configured with JSON alone', () => {
     expect(await result).toBe('because');
   });
 
-  it('is reached from a server with both', async () => {
+  it('receives emits from a server with both protocols', async () => {
     const client = await open(near, 'json');
     await far.broadcaster.emit('told', { text: 'grüße' });
     expect(await received(far, client)).toEqual([{ text: 'grüße' }]);
   });
 
-  it('does not agree to a subprotocol that it does not speak', async () => {
-    // The client, which offered nothing else, ends the handshake: better than JSON taken for MessagePack.
+  it('does not accept a subprotocol that is not configured', async () => {
+    // The client aborts the handshake because it offered nothing else. Otherwise it would parse JSON as MessagePack.
     await expect(open(near, 'msgpack')).rejects.toThrow(/subprotocol|40\d/);
   });
 });

@@ -24,8 +24,8 @@ beforeEach(async () => {
   far = await connectMember(farm, second);
 });
 
-describe('a command that names connections', () => {
-  it('closes an own one and one of another server, and reports neither as missing', async () => {
+describe('A command to connections by id', () => {
+  it('closes a local and a remote connection and reports neither as missing', async () => {
     await near.broadcaster.connection(own.id, far.id).disconnect(4000);
     expect([await own.client.closed, await far.client.closed]).toEqual([
       { code: 4000, reason: '' },
@@ -33,7 +33,7 @@ describe('a command that names connections', () => {
     ]);
   });
 
-  it('does not report one as missing that closes by itself while the other servers are asked', async () => {
+  it('does not report a connection as missing that closes by itself while the command is in flight', async () => {
     const joined = near.broadcaster.connection(own.id, far.id).join('g');
     const gone = disconnected(own);
     await joined;
@@ -41,7 +41,7 @@ describe('a command that names connections', () => {
     expect([...far.connection.groups]).toEqual(['g']);
   });
 
-  it('reports exactly those that were not there when it began', async () => {
+  it('reports exactly the connections that did not exist when it began', async () => {
     await disconnected(own);
     const error = await rejection(
       near.broadcaster.connection(own.id, far.id, 'nowhere').disconnect(4000),

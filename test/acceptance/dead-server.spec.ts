@@ -9,15 +9,15 @@ import { useTestFarm } from '../support/test-farm.js';
 const farm = useTestFarm();
 const redis = useRedis();
 
-/** A server is dead after 4 s of silence; the rest is for a machine that is busy. */
+/** A server counts as dead after 4 s of silence. The rest is a margin for a busy machine. */
 const NOTICED_WITHIN_MS = 8000;
-/** No timeout of the caller's own shall come first. */
+/** Long enough that no timeout of the caller expires first. */
 const PATIENCE_MS = 60_000;
 
 let path: Target;
 let one: (id: string) => Target;
 let client: CodecClient;
-/** The connection, its server, and that server's process. */
+/** The connection on the server that is killed, its server id and its process id. */
 let doomed: { id: string; serverId: string; pid: number };
 
 beforeEach(async () => {
@@ -32,13 +32,13 @@ beforeEach(async () => {
   one = (connection) => broadcaster.connection(connection);
 });
 
-describe('a server that is killed', () => {
-  it('[T10] is named to whoever waits for it, within the heartbeat timeout', async () => {
+describe('A killed server', () => {
+  it('[T10] is named in the errors of pending requests, within the heartbeat timeout', async () => {
     const timeout = PATIENCE_MS;
     const invoked = rejection(one(doomed.id).invoke('ask', undefined, { timeout }), ServerLostError);
     const all = path.invokeAll('ask all', undefined, { timeout });
     await Promise.all([client.event('ask'), client.event('ask all')]);
-    // Stopped, so that it dies with the command before it.
+    // Stop the process first, so that it dies without handling the command.
     process.kill(doomed.pid, 'SIGSTOP');
     const commanded = rejection(one(doomed.id).join('group'), ServerLostError);
     const allUnheard = path.invokeAll('ask again', undefined, { timeout });
@@ -61,7 +61,7 @@ describe('a server that is killed', () => {
     expect(performance.now() - killedAt).toBeLessThan(NOTICED_WITHIN_MS);
   });
 
-  it('[T10] is not waited for once it is known to be dead, and its connections are nowhere', async () => {
+  it('[T10] makes later requests fail fast because its connections no longer exist', async () => {
     const waiting = rejection(one(doomed.id).invoke('ask'), ServerLostError);
     await client.event('ask');
     process.kill(doomed.pid, 'SIGKILL');

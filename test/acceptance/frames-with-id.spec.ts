@@ -66,7 +66,7 @@ class AnsweringGateway {
 
   @SubscribeMessage('nothing')
   nothing(): void {
-    // What the client is told is that it was done.
+    // The reply is `null`.
   }
 
   @SubscribeMessage('delivery')
@@ -113,11 +113,11 @@ beforeEach(async () => {
   client = await farm.client(await farm.server(farm.options(), {}, AnsweringGateway));
 });
 
-/** All that the client gets until a further request of its own is answered. */
+/** All messages that the client gets until later requests are replied to. */
 async function answersTo(request: object | string): Promise<ServerMessage[]> {
   const before = client.received.length;
   client.sendRaw(typeof request === 'string' ? request : JSON.stringify(request));
-  // `@Ack()` answers in the next turn of the loop: the marker goes around twice.
+  // Two markers, because the `@Ack()` handler replies in the next event loop turn.
   for (const mark of ['mark 1', 'mark 2']) {
     client.send('promise', mark, mark);
     while ((await client.next()).id !== mark);
@@ -125,25 +125,25 @@ async function answersTo(request: object | string): Promise<ServerMessage[]> {
   return client.received.slice(before).filter(({ id }) => !String(id).startsWith('mark'));
 }
 
-describe('the answer to a frame with an id', () => {
+describe('The reply to a frame with an id', () => {
   it.each<[what: string, event: string, data: unknown, answered: unknown]>([
-    ['a value that is returned', 'value', { a: [1] }, { a: [1] }],
+    ['a returned value', 'value', { a: [1] }, { a: [1] }],
     ['a falsy value', 'value', 0, 0],
-    ['an empty text', 'value', '', ''],
+    ['an empty string', 'value', '', ''],
     ['false', 'value', false, false],
     ['null', 'value', null, null],
     ['the data of { event, data }', 'event', 'data', 'data'],
-    ['what a promise resolves with', 'promise', 'later', 'later'],
+    ['the result of a promise', 'promise', 'later', 'later'],
     ['the last value of an Observable', 'stream', [1, 2, 3], 3],
     ['the data of the last { event, data } of an Observable', 'event stream', 'end', 'end'],
     ['null for an Observable without values', 'empty stream', undefined, null],
-    ['null for nothing', 'nothing', undefined, null],
-    ['what @Ack() is given first, and nothing else', 'ack', 'acknowledged', 'acknowledged'],
+    ['null for a handler that returns nothing', 'nothing', undefined, null],
+    ['the first value passed to @Ack(), and nothing else', 'ack', 'acknowledged', 'acknowledged'],
   ])('is %s', async (_what, event, data, answered) => {
     expect(await answersTo({ event, data, id: 5 })).toEqual([{ id: 5, data: answered }]);
   });
 
-  it('is null for a Delivery, whose message goes its own way', async () => {
+  it('is null for a Delivery', async () => {
     expect(await answersTo({ event: 'delivery', id: 5 })).toEqual(
       expect.arrayContaining([{ event: 'told' }, { id: 5, data: null }]),
     );
@@ -151,33 +151,33 @@ describe('the answer to a frame with an id', () => {
 
   it.each<[what: string, event: string, error: object]>([
     ['a WsException', 'exception', { status: 'error', message: 'refused' }],
-    ['what a custom filter makes of an exception', 'filtered', { refused: 'by a filter' }],
+    ['the output of a custom filter', 'filtered', { refused: 'by a filter' }],
     ['an event without a handler', 'unknown', { status: 'error' }],
-  ])('is an error for %s, and no `exception` event', async (_what, event, error) => {
+  ])('is an error, not an `exception` event: %s', async (_what, event, error) => {
     expect(await answersTo({ event, id: 'e' })).toEqual([
       { id: 'e', error: expect.objectContaining(error) as object },
     ]);
   });
 });
 
-describe('an id', () => {
+describe('An id', () => {
   it.each([0, -1, 7, Number.MAX_SAFE_INTEGER, '', '7', 'ü', 'x'.repeat(64), '🚀'.repeat(16)])(
-    '%j is echoed as it came',
+    '%j is echoed unchanged',
     async (id) => {
       expect(await answersTo({ event: 'value', data: 1, id })).toEqual([{ id, data: 1 }]);
     },
   );
 
   it.each<[what: string, id: unknown]>([
-    ['more than 64 bytes', 'x'.repeat(65)],
-    ['more than 64 bytes in fewer characters', 'ü'.repeat(33)],
-    ['a fraction', 1.5],
-    ['an integer that JSON cannot keep', 2 ** 53],
-    ['null', null],
-    ['true', true],
-    ['an object', { toString: 'x' }],
-    ['an array', [1]],
-  ])('that is %s is refused, and nothing is handled', async (_what, id) => {
+    ['of more than 64 bytes', 'x'.repeat(65)],
+    ['of more than 64 bytes in fewer characters', 'ü'.repeat(33)],
+    ['that is a fraction', 1.5],
+    ['that is an unsafe integer', 2 ** 53],
+    ['that is null', null],
+    ['that is true', true],
+    ['that is an object', { toString: 'x' }],
+    ['that is an array', [1]],
+  ])('%s is refused without calling the handler', async (_what, id) => {
     const answers = await answersTo({ event: 'value', data: 1, id });
     expect(answers).toEqual([
       { event: 'exception', data: expect.objectContaining({ status: 'error' }) as object },
@@ -185,8 +185,8 @@ describe('an id', () => {
   });
 });
 
-describe('requests in flight', () => {
-  it('are answered each when it is ready, whatever came first', async () => {
+describe('Requests in flight', () => {
+  it('get their replies as soon as each is ready, in any order', async () => {
     client.send('slow', undefined, 1);
     expect(await answersTo({ event: 'value', data: 'quick', id: 2 })).toEqual([{ id: 2, data: 'quick' }]);
     slow.resolve('at last');
@@ -194,13 +194,13 @@ describe('requests in flight', () => {
     expect(client.received.at(-1)).toEqual({ id: 1, data: 'at last' });
   });
 
-  it('with the same id are each answered', async () => {
+  it('with the same id each get a reply', async () => {
     client.send('value', 'one', 1);
     await answersTo({ event: 'value', data: 'two', id: 1 });
     expect(client.received.filter(({ id }) => id === 1).map(({ data }) => data)).toEqual(['one', 'two']);
   });
 
-  it('of a handler that itself asks the client end when the client answers', async () => {
+  it('whose handler invokes the client complete when the client replies', async () => {
     client.send('ask back', 'why?', 'outer');
     const question = await client.next('question');
     expect(question.data).toBe('why?');
@@ -208,7 +208,7 @@ describe('requests in flight', () => {
     expect(await client.next()).toEqual({ id: 'outer', data: { answered: 'because' } });
   });
 
-  it('of a handler that itself asks the client fail when the client answers with an error', async () => {
+  it('whose handler invokes the client fail when the client replies with an error', async () => {
     client.send('ask back', 'why?', 'outer');
     answerWithError(client, await client.next('question'), 'no');
     expect(await client.next()).toEqual({

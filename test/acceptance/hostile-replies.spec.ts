@@ -17,12 +17,12 @@ beforeEach(async () => {
   [near, far] = await serverPair(farm, redis.url, { protocols: ['json', 'msgpack'] });
 });
 
-/** MessagePack bytes of an array that is nested so deep. */
+/** MessagePack bytes of nested arrays. */
 function nestedArrays(depth: number): Buffer {
   return Buffer.from([...new Array<number>(depth).fill(0x91), 1]);
 }
 
-/** The reply `{ id, data }` with these bytes as its data. */
+/** The bytes of a reply `{ id, data }` with these bytes as data. */
 function msgpackReply(id: unknown, data: Uint8Array): Buffer {
   return Buffer.concat([
     Buffer.from([0x82, 0xa2]),
@@ -45,7 +45,7 @@ function nextBytes(socket: WebSocket): Promise<Buffer> {
   return new Promise((resolve) => socket.once('message', (bytes: Buffer) => resolve(bytes)));
 }
 
-/** What the next invoke to a client of the other server comes to, when it replies with what `reply` makes. */
+/** Invokes a client of the other server, which sends this reply. Resolves with the result or the error. */
 async function outcome(member: Member, reply: (id: unknown) => string): Promise<unknown> {
   const asked = near.broadcaster.connection(member.id).invoke('ask', 1, { timeout: 500 });
   const settled = asked.catch((error: unknown) => error);
@@ -54,7 +54,7 @@ async function outcome(member: Member, reply: (id: unknown) => string): Promise<
   return settled;
 }
 
-describe('a reply of a client of another server', () => {
+describe('A reply of a client of another server', () => {
   it.each<[name: string, reply: (id: unknown) => string]>([
     [
       'nested 20,000 levels deep',
@@ -66,7 +66,7 @@ describe('a reply of a client of another server', () => {
     ],
     ['with more elements than allowed', (id) => `{"id":"${id as string}","data":[${'0,'.repeat(200_000)}0]}`],
     ['that is cut off', (id) => `{"id":"${id as string}","data":[`],
-  ])('%s harms nobody: its server answers it with an exception and goes on', async (_name, reply) => {
+  ])('%s gets an exception and has no other effect', async (_name, reply) => {
     const escaped = farm.escapes();
     const member = await connectMember(farm, far);
     await outcome(member, reply);
@@ -75,14 +75,14 @@ describe('a reply of a client of another server', () => {
     expect(escaped).toEqual([]);
   });
 
-  it('that is as deep as allowed is passed on as it is', async () => {
+  it('nested as deeply as allowed is passed on unchanged', async () => {
     const member = await connectMember(farm, far);
     let data: unknown = 1;
     for (let level = 0; level < 99; level++) data = [data];
     expect(await outcome(member, (id) => JSON.stringify({ id, data }))).toEqual(data);
   });
 
-  it('with a large error is an error with a short message', async () => {
+  it('with a large error rejects with a short message', async () => {
     const member = await connectMember(farm, far);
     const error = await outcome(member, (id) => JSON.stringify({ id, error: 'x'.repeat(500_000) }));
     expect(error).toBeInstanceOf(ClientResultError);
@@ -99,7 +99,7 @@ describe('a reply of a client of another server', () => {
       '1,000 nested array headers',
       Buffer.concat(Array.from({ length: 1000 }, () => Buffer.from([0xdc, 0xff, 0xff]))),
     ],
-  ])('%s harms nobody', async (_name, data) => {
+  ])('of %s gets an exception and has no other effect', async (_name, data) => {
     const escaped = farm.escapes();
     const socket = await msgpackClient();
     const asked = near.broadcaster.invokeAll('ask', 1, { timeout: 500 });
@@ -113,8 +113,8 @@ describe('a reply of a client of another server', () => {
   });
 });
 
-describe('an answer between servers', () => {
-  it('that has no form goes as an error, so that the caller does not wait', () => {
+describe('A reply between servers', () => {
+  it('is sent as an error if its value cannot be encoded, so that the caller does not wait', () => {
     const circular: Record<string, unknown> = {};
     circular.self = circular;
     const { outcome: told, payload } = encodeAnswerPayload(jsonProtocol, {
@@ -126,25 +126,28 @@ describe('an answer between servers', () => {
 
   it.each([
     ['of an unknown client protocol', { protocol: 99, bytes: Buffer.from('1') }],
-    ['that is no JSON', { protocol: 1, bytes: Buffer.from('[') }],
-    ['that claims more than it has', { protocol: 2, bytes: Buffer.from([0xdd, 0xff, 0xff, 0xff, 0xff]) }],
-  ])('%s is unreadable, and nothing is thrown', (_name, payload) => {
+    ['that is not valid JSON', { protocol: 1, bytes: Buffer.from('[') }],
+    [
+      'that claims more than it contains',
+      { protocol: 2, bytes: Buffer.from([0xdd, 0xff, 0xff, 0xff, 0xff]) },
+    ],
+  ])('%s is unreadable and does not throw', (_name, payload) => {
     expect(decodeAnswerPayload({ outcome: 'data', payload })).toMatchObject({ outcome: 'unreadable' });
   });
 
-  it('that is unreadable is an InvalidResultError', () => {
+  it('that is unreadable becomes an InvalidResultError with its cause', () => {
     expect(new InvalidResultError('id', new TypeError('no')).cause).toBeInstanceOf(TypeError);
   });
 });
 
-describe('data that only one protocol can carry', () => {
+describe('Data that only one protocol can represent', () => {
   function nested(depth: number): unknown {
     let value: unknown = 1;
     for (let level = 0; level < depth; level++) value = [value];
     return value;
   }
 
-  it('reaches the JSON clients of both servers; the others are counted, reported, and a loss', async () => {
+  it('reaches the JSON clients of both servers; the others are counted and reported as an error and a loss', async () => {
     const binary = await msgpackClient();
     const members = [await connectMember(farm, near), await connectMember(farm, far)];
     const losses: unknown[] = [];

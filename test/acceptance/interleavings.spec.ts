@@ -15,7 +15,7 @@ const GROUPS = Array.from({ length: 60 }, (_, number) => `group ${number}`);
 
 interface Judgement {
   readonly wrong: string[];
-  /** How often each verdict was given: a test in which nothing must happen proves nothing. */
+  /** How many times each verdict was given. Without enough `must` the test proves nothing. */
   readonly verdicts: Record<Verdict, number>;
 }
 
@@ -43,7 +43,7 @@ function judge({ emitted, racers }: Run): Judgement {
   return { wrong, verdicts };
 }
 
-it('10,000 random joins, leaves, disconnects and emits of two servers: who must receive does, who must not does not, nobody twice, in order', async () => {
+it('Two servers with 10,000 random joins, leaves, disconnects and emits deliver to exactly the right connections, once and in order', async () => {
   await withSeed(async (random) => {
     const servers = await serverPair(farm, redis.url);
     const run = await new MembershipRace(farm, servers, random, GROUPS, HOT_GROUPS).run(STEPS, CONNECTIONS);
@@ -53,7 +53,7 @@ it('10,000 random joins, leaves, disconnects and emits of two servers: who must 
     expect(wrong.slice(0, 10)).toEqual([]);
     expect(verdicts.must).toBeGreaterThan(STEPS / 4);
     expect(verdicts['must not']).toBeGreaterThan(STEPS);
-    // Where too much is uncertain the test would let faults pass.
+    // With too many uncertain cases the test would miss defects.
     expect(verdicts.may).toBeLessThan(verdicts.must);
   });
 }, 120_000);

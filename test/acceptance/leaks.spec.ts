@@ -23,7 +23,7 @@ const redis = useRedis({ own: true });
 const CLIENTS = 20;
 const MEBIBYTE = 1024 * 1024;
 
-/** Clients come, join and leave so many groups that nobody had before, and go. */
+/** Connects clients, lets them join and leave new groups `joins` times in total, and disconnects them. */
 async function churn(server: ChatServer, joins: number, round: string): Promise<void> {
   const members: Member[] = [];
   for (let number = 0; number < CLIENTS; number++)
@@ -32,7 +32,7 @@ async function churn(server: ChatServer, joins: number, round: string): Promise<
     for (let join = 0; join < joins / CLIENTS; join++) {
       const group = `${round}/${number}/${join}`;
       await connection.join(group);
-      // Every second one is left to the disconnect.
+      // The disconnect leaves every second group.
       if (join % 2 === 0) await connection.leave(group);
     }
   };
@@ -40,14 +40,14 @@ async function churn(server: ChatServer, joins: number, round: string): Promise<
   await Promise.all(members.map(disconnected));
 }
 
-describe('after 10,000 joins and leaves, and all clients gone', () => {
-  it('Redis has no subscription of a group or user of ours left, and the heap is flat', async () => {
+describe('After 10,000 joins and leaves and after all clients have disconnected', () => {
+  it('Redis has no subscription to a group or user left, and the heap has not grown', async () => {
     const [server] = await serverPair(farm, redis.url);
     const prefix = farm.options().channelPrefix ?? '';
     const inspector = farm.ending(new RedisInspector(redis.url));
     const members = async (): Promise<string[]> =>
       (await inspector.channels(prefix)).filter((channel) => /:(group|user):/.test(channel));
-    // Channels linger for about a second.
+    // Servers unsubscribe about a second after the last member has left.
     const nobody = () => expect.poll(members, { timeout: 15_000, interval: 100 }).toEqual([]);
 
     await churn(server, 2_000, 'warm-up');
@@ -56,8 +56,8 @@ describe('after 10,000 joins and leaves, and all clients gone', () => {
     await churn(server, 10_000, 'counted');
     expect(await members()).not.toEqual([]);
     await nobody();
-    // 10,000 of anything that is kept, at some 200 bytes each, would be 2 MB. Redis has unsubscribed them by now; the server
-    // may still have its replies to read.
+    // 10,000 leaked objects of some 200 bytes would be 2 MB. Poll because the server may still have to read the replies
+    // to its unsubscribes.
     const grown = async (): Promise<number> => ((await heapUsed()) - before) / MEBIBYTE;
     await expect.poll(grown, { timeout: 15_000, interval: 200 }).toBeLessThan(1);
     const channels = await inspector.channels(prefix);
@@ -67,8 +67,8 @@ describe('after 10,000 joins and leaves, and all clients gone', () => {
   }, 60_000);
 });
 
-describe('questions that a client never answers', () => {
-  it('are forgotten by its connection when their time is over', async () => {
+describe('Requests that a client never replies to', () => {
+  it('are dropped by its connection after their timeout', async () => {
     const [near, far] = await serverPair(farm, redis.url);
     const { id, connection } = await connectMember(farm, far);
     const local = (connection as unknown as { local: LocalConnection }).local;
@@ -80,7 +80,7 @@ describe('questions that a client never answers', () => {
     await expect.poll(() => local.asks?.size ?? 0, { timeout: 5_000 }).toBe(0);
   });
 
-  it('are forgotten however many connections were asked', async () => {
+  it('are dropped by every connection that they were sent to', async () => {
     const held = new HeldAsks();
     const sink = { isFull: false, write: () => undefined, flush: () => undefined, close: () => undefined };
     const connections = ['a', 'b'].map(

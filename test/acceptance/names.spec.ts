@@ -7,7 +7,7 @@ import { delivered, useTestFarm } from '../support/test-farm.js';
 const farm = useTestFarm();
 const redis = useRedis({ own: true });
 
-/** Each may be mistaken for another one by whoever escapes, cuts, trims, folds or matches. */
+/** Names that may collide if code escapes, cuts, trims, case-folds or pattern-matches them. */
 const NAMES = [
   'room',
   'Room',
@@ -41,7 +41,7 @@ const NAMES = [
   'ü'.repeat(512),
 ];
 
-/** Each name has one member, or one user, on the far server: who gets what the near one sends to it? */
+/** Gives each name one member or user on the far server. Lists the names that did not get exactly their own message. */
 async function misdelivered(
   prepare: (member: Member, name: string) => Promise<void>,
   kind: 'group' | 'user',
@@ -63,16 +63,16 @@ async function misdelivered(
     .map(({ name }) => name);
 }
 
-describe('names with : * # spaces, emoji and 1 KiB of them', () => {
-  it('are groups that never get each other’s messages', async () => {
+describe('Names with : * # spaces, emoji and 1 KiB length', () => {
+  it('as groups never get each other’s messages', async () => {
     expect(await misdelivered(({ connection }, name) => connection.join(name), 'group')).toEqual([]);
   });
 
-  it('are users that never get each other’s messages', async () => {
+  it('as users never get each other’s messages', async () => {
     expect(await misdelivered(() => Promise.resolve(), 'user')).toEqual([]);
   });
 
-  it('a group and a user of the same name are two', async () => {
+  it('do not mix a group and a user of the same name', async () => {
     const [near, far] = await serverPair(farm, redis.url);
     const [member, user] = [await connectMember(farm, far), await connectMember(farm, far, 'same')];
     await member.connection.join('same');
@@ -82,7 +82,7 @@ describe('names with : * # spaces, emoji and 1 KiB of them', () => {
     expect([member.client.dataOf('told'), user.client.dataOf('told')]).toEqual([['group'], ['user']]);
   });
 
-  it('that could not be told apart in UTF-8, or are none, are refused', async () => {
+  it('are refused if they are empty, too long or not valid Unicode', async () => {
     const [near, far] = await serverPair(farm, redis.url);
     const { connection, id } = await connectMember(farm, far);
     for (const name of ['', '\ud800', 'x'.repeat(4097)]) {

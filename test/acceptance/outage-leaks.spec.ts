@@ -10,10 +10,10 @@ import { useTestFarm } from '../support/test-farm.js';
 const farm = useTestFarm();
 
 const CALLS = 4000;
-/** A hundred bytes for each call; what is kept of one that waits for a server is more than a kilobyte. */
+/** A hundred bytes per call. A leaked request takes more than a kilobyte. */
 const MAX_GROWTH_BYTES = CALLS * 100;
 
-/** A connection of a server that nobody has heard of; another one each time. */
+/** The id of a connection on an unknown server, different for each number. */
 const absent = (number: number): string => `${String(number).padStart(12, 'A')}.BBBBBBBBBBBB`;
 
 const calls: [string, (server: ChatServer, number: number) => Promise<unknown>][] = [
@@ -23,8 +23,8 @@ const calls: [string, (server: ChatServer, number: number) => Promise<unknown>][
   ['command to a group', ({ broadcaster }) => broadcaster.group('group').leave('group')],
 ];
 
-describe('during an outage', () => {
-  it.each(calls)('an %s that needs another server leaves nothing behind', async (_name, call) => {
+describe('During an outage', () => {
+  it.each(calls)('an %s that needs another server leaks no memory', async (_name, call) => {
     const redis = await startRedis();
     farm.onEnd(() => redis.stop());
     const server = await farm.server(farm.options(redis.url));

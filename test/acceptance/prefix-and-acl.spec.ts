@@ -25,8 +25,8 @@ beforeEach(() => {
   inspector = farm.ending(new RedisInspector(redis.url));
 });
 
-describe('two prefixes on one Redis', () => {
-  it('never see each other’s messages, commands or questions, also when one begins like the other', async () => {
+describe('Two prefixes on one Redis', () => {
+  it('never see each other’s messages, commands or requests, even if one prefix starts with the other', async () => {
     const prefix = farm.options().channelPrefix ?? '';
     const [one, other] = await Promise.all(
       [prefix, `${prefix}:x`].map(async (channelPrefix) => {
@@ -34,7 +34,7 @@ describe('two prefixes on one Redis', () => {
         return { near: pair[0], member: await connectMember(farm, pair[1], 'user') };
       }),
     );
-    if (!one || !other) throw new Error('two were started');
+    if (!one || !other) throw new Error('One of the two server pairs did not start.');
     await Promise.all([one, other].map(({ member }) => member.connection.join('group')));
     const { broadcaster } = one.near;
 
@@ -62,8 +62,8 @@ describe('two prefixes on one Redis', () => {
   });
 });
 
-describe('the least-privilege Redis user', () => {
-  it('suffices for everything', async () => {
+describe('The least-privilege Redis user', () => {
+  it('has enough rights for every feature', async () => {
     const options = farm.options(redis.url);
     const user = `least-${options.channelPrefix}`;
     await inspector.setUser(user, `&${options.channelPrefix}:*`, ...LEAST);
@@ -89,11 +89,11 @@ describe('the least-privilege Redis user', () => {
     await target.disconnect();
     await client.closed;
 
-    // The channels are given back, too.
+    // It may unsubscribe too.
     await expect
       .poll(() => inspector.channels(`${options.channelPrefix}:/chat:group`), { timeout: 10_000 })
       .toEqual([]);
-    // The status is that of before until the servers notice; each says once that it has come back.
+    // Wait for `connectionRestored$`, because the status is still `ready` until the servers notice the kill.
     const restored = [near, far].map(({ backplane }) => next(backplane.connectionRestored$));
     await inspector.client.client('KILL', 'USER', user);
     await Promise.all(restored);
@@ -104,7 +104,7 @@ describe('the least-privilege Redis user', () => {
     expect([near, far].map(({ backplane }) => backplane.status.state)).toEqual(['ready', 'ready']);
   });
 
-  it('may be named by the option `redis`, which overrides the connection string', async () => {
+  it('can be set in the option `redis`, which overrides the connection string', async () => {
     const options = farm.options(redis.url);
     const user = `option-${options.channelPrefix}`;
     await inspector.setUser(user, `&${options.channelPrefix}:*`, ...LEAST);
@@ -113,7 +113,7 @@ describe('the least-privilege Redis user', () => {
   });
 });
 
-describe('a missing permission for a channel', () => {
+describe('A missing permission for a channel', () => {
   let near: ChatServer;
   let far: ChatServer;
   let prefix: string;
@@ -135,10 +135,10 @@ describe('a missing permission for a channel', () => {
     errors = collect(far.backplane.errors$);
   });
 
-  it('is one clear error on errors$ that names the pattern to grant', async () => {
+  it('is reported once on errors$, with the pattern to grant', async () => {
     const { connection } = await connectMember(farm, far);
     await rejection(connection.join('forbidden'), NotJoinedError);
-    // It is asked for again and again, in case that it is granted: no further error says the same.
+    // The server keeps retrying in case the permission is granted, but does not report the error again.
     const before = await inspector.rejectedCalls('subscribe');
     const refused = async (): Promise<number> => {
       await rejection(connection.join('forbidden'), NotJoinedError);
@@ -153,11 +153,11 @@ describe('a missing permission for a channel', () => {
     expect(error?.message).toContain(`&${prefix}:*`);
   });
 
-  it('costs only the channels concerned, also where it is refused together with others', async () => {
+  it('affects only that channel, even if it is subscribed together with others', async () => {
     const { client, connection } = await connectMember(farm, far, 'user');
     const names = Array.from({ length: 20 }, (_, number) => `allowed ${number}`);
     const forbidden = ['forbidden 1', 'forbidden 2'];
-    // In one tick, so they share a SUBSCRIBE.
+    // Joins in one tick share a SUBSCRIBE.
     const joins = await Promise.allSettled([...names, ...forbidden].map((group) => connection.join(group)));
 
     expect(joins.filter(({ status }) => status === 'rejected')).toHaveLength(2);
@@ -171,7 +171,7 @@ describe('a missing permission for a channel', () => {
     expect(client.dataOf('told')).toEqual(['groups', 'user', 'connection', 'all']);
   });
 
-  it('to publish is an error of that emit, which names the pattern to grant, and of no other', async () => {
+  it('to publish fails only that emit, with an error that names the pattern to grant', async () => {
     const { client } = await connectMember(farm, near);
     await expect(far.broadcaster.group('forbidden').emit('told', 1)).rejects.toThrow('NOPERM');
     await far.broadcaster.group('allowed').emit('told', 2);
@@ -180,7 +180,7 @@ describe('a missing permission for a channel', () => {
     expect(errors.values[0]?.message).toContain(`&${prefix}:*`);
   });
 
-  it('is mended when it is granted: the status says so', async () => {
+  it('makes the status degraded until it is granted', async () => {
     const { client, connection } = await connectMember(farm, far);
     const denied = next(far.backplane.status$, ({ state }) => state === 'degraded');
     await rejection(connection.join('forbidden'), NotJoinedError);

@@ -26,7 +26,7 @@ async function serverWithTwo(): Promise<[server: ChatServer, one: Member, two: M
   return [server, await connectMember(farm, server), await connectMember(farm, server)];
 }
 
-describe('one server', () => {
+describe('One server', () => {
   it('[S-base-1] an emit to all reaches every connection, with its event and data', async () => {
     const [server, one, two] = await serverWithTwo();
     await server.broadcaster.emit('hello', { text: 'world' });
@@ -34,7 +34,7 @@ describe('one server', () => {
       expect(await client.next('hello')).toEqual({ event: 'hello', data: { text: 'world' } });
   });
 
-  it('[S-base-2] an emit to all is not written to a connection that is gone', async () => {
+  it('[S-base-2] an emit to all is not written to a closed connection', async () => {
     const [server, one, two] = await serverWithTwo();
     await disconnected(two);
     expect(await server.broadcaster.emit('hello')).toMatchObject({ local: 1 });
@@ -42,7 +42,7 @@ describe('one server', () => {
     expect(two.client.dataOf('hello')).toEqual([]);
   });
 
-  it('[S-base-3] an emit to a group reaches its member only', async () => {
+  it('[S-base-3] an emit to a group reaches only its member', async () => {
     const [server, one, two] = await serverWithTwo();
     await one.connection.join('group');
     await server.broadcaster.group('group').emit('hello', 1);
@@ -50,7 +50,7 @@ describe('one server', () => {
     expect([one.client.dataOf('hello'), two.client.dataOf('hello')]).toEqual([[1], []]);
   });
 
-  it('[S-base-4] an emit to a group except a member does not reach that one', async () => {
+  it('[S-base-4] an emit to a group except a member does not reach that member', async () => {
     const [server, one, two] = await serverWithTwo();
     await Promise.all([one.connection.join('group'), two.connection.join('group')]);
     await server.broadcaster.group('group').except(two.id).emit('hello', 1);
@@ -58,14 +58,14 @@ describe('one server', () => {
     expect([one.client.dataOf('hello'), two.client.dataOf('hello')]).toEqual([[1], []]);
   });
 
-  it('[S-base-5] an emit to a connection reaches that one only', async () => {
+  it('[S-base-5] an emit to a connection reaches only that connection', async () => {
     const [server, one, two] = await serverWithTwo();
     await server.broadcaster.connection(one.id).emit('hello', 1);
     await delivered(server, one.client, two.client);
     expect([one.client.dataOf('hello'), two.client.dataOf('hello')]).toEqual([[1], []]);
   });
 
-  it('[S-base-6] an invoke sends an id with its question, and resolves with what the client answers', async () => {
+  it('[S-base-6] an invoke sends a request with an id and resolves with the client’s reply', async () => {
     const [server, one] = await serverWithTwo();
     const result = server.broadcaster.connection(one.id).invoke('question', 'text');
 
@@ -76,7 +76,7 @@ describe('one server', () => {
     expect(await result).toBe(10);
   });
 
-  it('[S-base-7] an invoke rejects with the error that the client answers', async () => {
+  it('[S-base-7] an invoke rejects with the error in the client’s reply', async () => {
     const [server, one] = await serverWithTwo();
     const result = server.broadcaster.connection(one.id).invoke('question');
     answerWithError(one.client, await one.client.next('question'), 'Error from client');
@@ -85,7 +85,7 @@ describe('one server', () => {
     expect(error.message).toContain('Error from client');
   });
 
-  it('[S-base-8] a client that answers for another one is told so, and the right one can still answer', async () => {
+  it('[S-base-8] a client that replies for another one gets an exception, and the right client can still reply', async () => {
     const [server, one, two] = await serverWithTwo();
     const result = server.broadcaster.connection(one.id).invoke('question');
     const question = await one.client.next('question');
@@ -99,7 +99,7 @@ describe('one server', () => {
     expect(await result).toBe('right');
   });
 
-  it('[S-base-9] an invoke of an id that no connection has rejects', async () => {
+  it('[S-base-9] an invoke of an id without a connection rejects', async () => {
     const [server] = await serverWithTwo();
     const id = `${server.backplane.serverId}.nobodynobody`;
     const error = await rejection(
@@ -109,7 +109,7 @@ describe('one server', () => {
     expect(error.connectionIds).toEqual([id]);
   });
 
-  it('[S-base-10] of two pending invokes an error of one leaves the other pending, and it completes', async () => {
+  it('[S-base-10] an error of one pending invoke does not affect another one', async () => {
     const [server, one, two] = await serverWithTwo();
     const first = server.broadcaster.connection(one.id).invoke('question');
     const second = server.broadcaster.connection(two.id).invoke('question');
@@ -123,7 +123,7 @@ describe('one server', () => {
     expect(await second).toBe('yes');
   });
 
-  it('[S-base-11] an invoke rejects when its client disconnects without an answer', async () => {
+  it('[S-base-11] an invoke rejects if its client disconnects without a reply', async () => {
     const [server, one] = await serverWithTwo();
     const result = rejection(server.broadcaster.connection(one.id).invoke('question'), ConnectionClosedError);
     await one.client.next('question');
@@ -131,7 +131,7 @@ describe('one server', () => {
     expect((await result).connectionId).toBe(one.id);
   });
 
-  it('[S-base-12] an invoke can be canceled; the answer that comes late harms nobody', async () => {
+  it('[S-base-12] an invoke can be canceled, and its late reply is ignored', async () => {
     const [server, one] = await serverWithTwo();
     const controller = new AbortController();
     const result = rejection(

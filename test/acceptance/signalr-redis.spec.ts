@@ -11,7 +11,7 @@ import { delivered, useTestFarm } from '../support/test-farm.js';
 const farm = useTestFarm();
 const redis = useRedis({ own: true });
 
-/** A class that says itself how it looks in JSON: the sender's word counts. */
+/** A class with its own `toJSON`, whose output must arrive unchanged. */
 class Temperature {
   constructor(private readonly kelvin: number) {}
 
@@ -25,13 +25,13 @@ interface FailingFactory {
   readonly failure: Error;
 }
 
-/** Fails as a factory may that asks a service for the address of Redis. */
+/** A connection factory that fails, for example because it cannot look up the address of Redis. */
 const failingFactory = (): FailingFactory => ({ calls: 0, failure: new Error('no Redis today') });
 
 const FAILURES = 'FAILURES';
 type Collected = ReturnType<typeof collect<ConnectionFailure>>;
 
-/** Its observer listens before the backplane starts, as a service of the app would. */
+/** Starts a server with an observer that subscribes before the backplane starts, like a service of an app. */
 function startWith(factory: FailingFactory): Promise<ChatServer> {
   const connectionFactory = (): Promise<never> => {
     factory.calls++;
@@ -47,7 +47,7 @@ function startWith(factory: FailingFactory): Promise<ChatServer> {
 }
 
 describe('Redis', () => {
-  it('[S-redis-1] passes the sender’s bytes through: how names are cased is not touched', async () => {
+  it('[S-redis-1] passes the sender’s bytes through without changing the case of names', async () => {
     const [near, far] = await serverPair(farm, redis.url);
     const clients = [await farm.client(near), await farm.client(far)];
     await near.broadcaster.emit('hello', new Temperature(300));
@@ -59,8 +59,8 @@ describe('Redis', () => {
       });
   });
 
-  it('[S-redis-2] that a connection factory cannot reach is reported once, and the app is served locally', async () => {
-    // The reference refuses every client then; ours are admitted and served.
+  it('[S-redis-2] that a connection factory cannot reach is reported once, and local clients are still served', async () => {
+    // SignalR refuses every client then. Ours are admitted and served.
     const failing = failingFactory();
     const server = await startWith(failing);
     const failures = server.app.get<Collected>(FAILURES);
@@ -76,7 +76,7 @@ describe('Redis', () => {
     expect(await server.broadcaster.local.emit('hello')).toMatchObject({ local: 0 });
   });
 
-  it('[S-redis-3] a user * and a group * are names: nothing is subscribed as a pattern', async () => {
+  it('[S-redis-3] has no pattern subscriptions: a user * and a group * are just names', async () => {
     const options = farm.options(redis.url);
     const [near, far] = await serverPair(farm, redis.url, { ...options, authenticate: userOfQuery });
     const star = await connectMember(farm, far, '*');
@@ -97,13 +97,13 @@ describe('Redis', () => {
   });
 });
 
-it('a connection factory that fails is not called any more when the app is closed', async () => {
+it('A failing connection factory is not called again after the app has closed', async () => {
   const [closed, control] = [failingFactory(), failingFactory()];
   const [server] = await Promise.all([startWith(closed), startWith(control)]);
 
   await server.app.close();
 
-  // A server that is not closed shows how often the closed one would have tried meanwhile.
+  // A second server that stays open shows how often the closed one would have retried.
   const [calls, controlCalls] = [closed.calls, control.calls];
   await expect.poll(() => control.calls, { timeout: 15_000 }).toBeGreaterThan(controlCalls + 8);
   expect(closed.calls).toBe(calls);

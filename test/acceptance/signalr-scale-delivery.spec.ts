@@ -15,7 +15,7 @@ import { delivered, useTestFarm } from '../support/test-farm.js';
 const farm = useTestFarm();
 const redis = useRedis();
 
-/** Two servers, each with one connection. */
+/** Starts two servers with one connection each. */
 async function pairWithOneEach() {
   const [near, far] = await serverPair(farm, redis.url);
   return { near, far, atNear: await connectMember(farm, near), atFar: await connectMember(farm, far) };
@@ -23,18 +23,18 @@ async function pairWithOneEach() {
 
 const gotHello = ({ client }: Member): unknown[] => client.dataOf('hello');
 
-/** The server's end of the TCP connection. */
+/** The server's socket of the TCP connection. */
 const streamOf = ({ connection }: Member): Duplex =>
   (connection.socket as unknown as { _socket: Duplex })._socket;
 
-describe('two servers on one Redis', () => {
+describe('Two servers on one Redis', () => {
   it('[S-scale-1] an emit to all reaches the clients of both servers', async () => {
     const { near, atNear, atFar } = await pairWithOneEach();
     await near.broadcaster.emit('hello', 1);
     for (const { client } of [atNear, atFar]) expect((await client.next('hello')).data).toBe(1);
   });
 
-  it('[S-scale-2] an emit to all of a server whose client has gone still reaches the other server’s', async () => {
+  it('[S-scale-2] an emit to all from a server without clients reaches the other server’s clients', async () => {
     const { far, atNear, atFar } = await pairWithOneEach();
     await disconnected(atFar);
     expect(await far.broadcaster.emit('hello', 1)).toEqual({ local: 0, backplane: 'accepted' });
@@ -62,14 +62,14 @@ describe('two servers on one Redis', () => {
     expect(atFar.connection.groups.size).toBe(0);
   });
 
-  it('[S-scale-8] a join for a connection of the other server is heard at once by an emit', async () => {
+  it('[S-scale-8] an emit right after a remote join reaches the connection', async () => {
     const { near, atFar } = await pairWithOneEach();
     await near.broadcaster.connection(atFar.id).join('group');
     await near.broadcaster.group('group').emit('hello', 1);
     expect((await atFar.client.next('hello')).data).toBe(1);
   });
 
-  it('[S-scale-10] a join there and one from here is one membership: one delivery', async () => {
+  it('[S-scale-10] a local and a remote join of the same group cause one delivery', async () => {
     const { near, far, atFar } = await pairWithOneEach();
     await far.broadcaster.connection(atFar.id).join('group');
     await near.broadcaster.connection(atFar.id).join('group');
@@ -78,7 +78,7 @@ describe('two servers on one Redis', () => {
     expect(gotHello(atFar)).toEqual([1]);
   });
 
-  it('[S-scale-11] a leave for a connection of the other server ends what its join began', async () => {
+  it('[S-scale-11] a remote leave ends a local join', async () => {
     const { near, atFar } = await pairWithOneEach();
     await atFar.connection.join('group');
     await near.broadcaster.group('group').emit('hello', 'before');
@@ -100,7 +100,7 @@ describe('two servers on one Redis', () => {
     await atNear.connection.emit('hello', 2);
     await near.broadcaster.connection(atNear.id).join('group');
 
-    // The reference proves it by one delivery; Redis itself says it without doubt.
+    // SignalR's test checks only for a single delivery. MONITOR proves that nothing was published.
     expect(delivery).toEqual({ local: 1, backplane: 'notNeeded' });
     expect(await watch.until('/chat:all', () => delivered(near, atNear.client, atFar.client))).toHaveLength(
       1,
@@ -108,7 +108,7 @@ describe('two servers on one Redis', () => {
     expect([gotHello(atNear), gotHello(atFar)]).toEqual([[1, 2], []]);
   });
 
-  it('[S-scale-13] a write that fails on the other server is nothing that the sender sees', async () => {
+  it('[S-scale-13] a failed write on the other server does not affect the sender', async () => {
     const { near, far, atNear, atFar } = await pairWithOneEach();
     const escaped = farm.escapes();
     streamOf(atFar).destroy();
@@ -124,7 +124,7 @@ describe('two servers on one Redis', () => {
   });
 });
 
-/** The path of group messages itself fails, which the reference's test does not reach. */
+/** The delivery to a group member itself fails, which SignalR's test does not cover. */
 describe.each<[failure: string, fail: (stream: Duplex) => void]>([
   ['the TCP connection is broken', (stream) => stream.destroy()],
   [
@@ -136,14 +136,14 @@ describe.each<[failure: string, fail: (stream: Duplex) => void]>([
       farm.onEnd(() => Reflect.deleteProperty(stream, 'write'));
     },
   ],
-])('a member of a group to whom %s', (_failure, fail) => {
-  it('[S-scale-14] takes nothing from the other members, here and there, now and later', async () => {
+])('A group member for which %s', (_failure, fail) => {
+  it('[S-scale-14] does not affect the other members on either server', async () => {
     const [near, far] = await serverPair(farm, redis.url);
     const escaped = farm.escapes();
     const members: Member[] = [];
     for (const server of [near, near, far, far]) members.push(await connectMember(farm, server));
     await Promise.all(members.map(({ connection }) => connection.join('group')));
-    // The first of each server, so that what fails comes before what must not be touched by it.
+    // The first member of each server fails, so that the failure happens before the other deliveries.
     const [failing, others] = [[members[0], members[2]] as Member[], [members[1], members[3]] as Member[]];
     for (const member of failing) fail(streamOf(member));
 
@@ -156,11 +156,11 @@ describe.each<[failure: string, fail: (stream: Duplex) => void]>([
   });
 });
 
-describe('one server', () => {
+describe('One server', () => {
   const single = (): Promise<ChatServer> =>
     farm.server({ ...farm.options(redis.url), authenticate: userOfQuery });
 
-  it('[S-scale-5] a connection that is gone is in no group', async () => {
+  it('[S-scale-5] a closed connection is in no group', async () => {
     const server = await single();
     const member = await connectMember(farm, server);
     await member.connection.join('group');
@@ -177,7 +177,7 @@ describe('one server', () => {
     expect(member.connection.groups.size).toBe(0);
   });
 
-  it('[S-scale-9] joining twice is joining once: one delivery', async () => {
+  it('[S-scale-9] joining twice causes one delivery', async () => {
     const server = await single();
     const member = await connectMember(farm, server);
     await member.connection.join('group');
@@ -188,9 +188,9 @@ describe('one server', () => {
   });
 });
 
-describe('users', () => {
+describe('Users', () => {
   it('[S-scale-15] an emit to a user reaches all of its connections, and no other user’s', async () => {
-    // Stronger than the reference: on two servers, and others get nothing.
+    // Stricter than SignalR's test: two servers, and other users get nothing.
     const [near, far] = await serverPair(farm, redis.url);
     const members: Member[] = [];
     for (const user of ['userA', 'userA', 'userB', 'usera', undefined])
@@ -203,7 +203,7 @@ describe('users', () => {
     expect(members.map(({ connection }) => connection.userId)).toContain('userA');
   });
 
-  it('[S-scale-16] a user is still reached when one of its connections is gone', async () => {
+  it('[S-scale-16] a user is still reached after one of its connections has closed', async () => {
     const [near, far] = await serverPair(farm, redis.url);
     const [stays, goes] = [await connectMember(farm, near, 'user'), await connectMember(farm, near, 'user')];
     await disconnected(goes);

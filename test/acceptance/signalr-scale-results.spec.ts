@@ -28,8 +28,8 @@ async function pairWithFar() {
   return { near, far, atFar: await connectMember(farm, far) };
 }
 
-describe('an invoke from another server', () => {
-  it('[S-scale-17] resolves with what the client answers to its own server', async () => {
+describe('An invoke from another server', () => {
+  it('[S-scale-17] resolves with the reply that the client sends to its own server', async () => {
     const { near, atFar } = await pairWithFar();
     const result = near.broadcaster.connection(atFar.id).invoke('question', { text: 'ü' });
     const question = await atFar.client.next('question');
@@ -38,7 +38,7 @@ describe('an invoke from another server', () => {
     expect(await result).toEqual({ sum: 10 });
   });
 
-  it('[S-scale-18] rejects with the error that the client answers', async () => {
+  it('[S-scale-18] rejects with the error in the client’s reply', async () => {
     const { near, atFar } = await pairWithFar();
     const result = near.broadcaster.connection(atFar.id).invoke('question');
     answerWithError(atFar.client, await atFar.client.next('question'), 'Error from client');
@@ -46,7 +46,7 @@ describe('an invoke from another server', () => {
     expect(error).toMatchObject({ connectionId: atFar.id, error: 'Error from client' });
   });
 
-  it('[S-scale-19] of an id that nobody has rejects at once, while others are connected', async () => {
+  it('[S-scale-19] fails fast for an id without a connection, while others are connected', async () => {
     const { near, far } = await pairWithFar();
     await connectMember(farm, near);
     const id = `${far.backplane.serverId}.nobodynobody`;
@@ -57,16 +57,16 @@ describe('an invoke from another server', () => {
     expect(error.connectionIds).toEqual([id]);
   });
 
-  it('[S-scale-20] rejects when the client disconnects, with the error that a local one gives', async () => {
+  it('[S-scale-20] rejects if the client disconnects, with the same error as a local invoke', async () => {
     const { near, atFar } = await pairWithFar();
     const result = near.broadcaster.connection(atFar.id).invoke('question');
     await atFar.client.next('question');
     atFar.client.socket.terminate();
-    // The reference gives another error here than on one server; ours is the same.
+    // SignalR gives a different error here than on one server.
     expect((await rejection(result, ConnectionClosedError)).connectionId).toBe(atFar.id);
   });
 
-  it('[S-scale-21] and one from its own server have ids of their own, and each gets its own answer', async () => {
+  it('[S-scale-21] and one from its own server have different ids, and each gets its own reply', async () => {
     const { near, far, atFar } = await pairWithFar();
     const ofNear = near.broadcaster.connection(atFar.id).invoke('question', 'near');
     const ofFar = far.broadcaster.connection(atFar.id).invoke('question', 'far');
@@ -78,9 +78,9 @@ describe('an invoke from another server', () => {
     expect(await Promise.all([ofNear, ofFar])).toEqual([2, 5]);
   });
 
-  it('[S-scale-22] rejects where there are no connections at all, whatever the id looks like', async () => {
+  it('[S-scale-22] rejects without any connections, whatever the id looks like', async () => {
     const [near] = await serverPair(farm, redis.url);
-    // An id of a server that is not known is refused when the view is two heartbeats old, not after a timeout.
+    // An id of an unknown server fails once the view of the farm is two heartbeats old, not after the timeout.
     for (const id of ['1234', `${near.backplane.serverId}.nobodynobody`, 'nosuchserver.nobodynobody']) {
       const error = await rejection(
         near.broadcaster.connection(id).invoke('question'),
@@ -90,7 +90,7 @@ describe('an invoke from another server', () => {
     }
   });
 
-  it('[S-scale-23] rejects when the answer is not what `parse` takes, and resolves when it is', async () => {
+  it('[S-scale-23] rejects if `parse` throws for the reply, and resolves if it does not', async () => {
     const { near, atFar } = await pairWithFar();
     const ask = async (data: unknown): Promise<number> => {
       const result = near.broadcaster

@@ -18,7 +18,7 @@ const redis = useRedis();
 
 let near: ChatServer;
 let far: ChatServer;
-/** Two clients of one server, one of the other. */
+/** Two clients on one server, one on the other. */
 let one: Member;
 let two: Member;
 let three: Member;
@@ -30,14 +30,14 @@ beforeEach(async () => {
   three = await connectMember(farm, far);
 });
 
-/** What each of them got of the event. */
+/** The data of the event that each client received. */
 async function received(event = 'test'): Promise<unknown[][]> {
   const clients = [one, two, three].map(({ client }) => client);
   await delivered(near, ...clients);
   return clients.map((client) => client.dataOf(event));
 }
 
-/** A client of each server that speaks MessagePack. */
+/** A MessagePack client on each server. */
 function binaryClients(): Promise<CodecClient[]> {
   return Promise.all(
     [near, far].map(async ({ port }) => {
@@ -58,8 +58,8 @@ class OtherGateway {
   }
 }
 
-describe('broadcast', () => {
-  it('[IO-1] reaches all clients, its data intact, bytes too', async () => {
+describe('Broadcast', () => {
+  it('[IO-1] reaches all clients with its data intact, including bytes', async () => {
     const clients = await binaryClients();
     const data = [1, '2', BYTES, { nested: [true, null] }];
 
@@ -75,7 +75,7 @@ describe('broadcast', () => {
   });
 
   it('[IO-2] reaches all clients of a path, and of no other path', async () => {
-    // Their namespaces are our paths.
+    // Socket.IO's namespaces are our paths.
     const metadata = { providers: [OtherGateway] };
     const options = farm.options(redis.url);
     const servers = [await farm.server(options, metadata), await farm.server(options, metadata)] as const;
@@ -90,8 +90,8 @@ describe('broadcast', () => {
     expect([...chatters, ...others].map((client) => client.dataOf('test').length)).toEqual([1, 1, 1, 1]);
   });
 
-  it('[IO-3] reaches all clients of a group, without a wait after the join', async () => {
-    // Their rooms are our groups; their test sleeps between the join and the broadcast.
+  it('[IO-3] reaches all clients of a group without a wait after the join', async () => {
+    // Socket.IO's rooms are our groups. Its test sleeps between the join and the broadcast.
     await Promise.all([one.connection.join('room1'), three.connection.join('room1')]);
     await near.broadcaster.group('room1').emit('test', 1);
     expect(await received()).toEqual([[1], [], [1]]);
@@ -103,7 +103,7 @@ describe('broadcast', () => {
     expect(await received()).toEqual([[1], [], []]);
   });
 
-  it('[IO-5] reaches whoever is in several of the groups once, and nobody excepted', async () => {
+  it('[IO-5] reaches a member of several groups once, and no excluded client', async () => {
     await one.connection.join('room1');
     for (const room of ['room1', 'room2', 'room3']) await two.connection.join(room);
     for (const room of ['room1', 'room2']) await three.connection.join(room);
@@ -112,7 +112,7 @@ describe('broadcast', () => {
     expect(await received()).toEqual([[1], [], [1]]);
   });
 
-  it('[IO-6] .local reaches this server’s own clients only', async () => {
+  it('[IO-6] .local reaches only this server’s clients', async () => {
     await Promise.all([one, two, three].map(({ connection }) => connection.join('room1')));
     await near.broadcaster.local.emit('test', 'all');
     await near.broadcaster.group('room1').local.emit('test', 'group');
@@ -136,7 +136,7 @@ const byConnection = <T>({ responses }: InvokeAllResult<T>): Record<string, unkn
 const NOBODY_MISSING = { servers: [], connections: [] };
 
 describe('invokeAll', () => {
-  it('[IO-8] resolves with the answer of every client of every server', async () => {
+  it('[IO-8] resolves with the reply of every client of every server', async () => {
     for (const [number, { client }] of [one, two, three].entries()) autoAnswer(client, 'test', number + 1);
 
     const result = await near.broadcaster.invokeAll('test', 'question');
@@ -146,7 +146,7 @@ describe('invokeAll', () => {
     expect(await received()).toEqual([['question'], ['question'], ['question']]);
   });
 
-  it('[IO-9] takes bytes there and back', async () => {
+  it('[IO-9] carries bytes in requests and replies', async () => {
     for (const client of await binaryClients()) {
       await client.ask('join', 'bytes', 1);
       void client.event('test').then(({ id, data }) => {
@@ -164,24 +164,24 @@ describe('invokeAll', () => {
     ]);
   });
 
-  it('[IO-10] of nobody resolves with no answers, and nobody missing', async () => {
+  it('[IO-10] of an empty group resolves without replies and with nobody missing', async () => {
     expect(await near.broadcaster.group('nobody').invokeAll('test')).toEqual({
       responses: [],
       missing: NOBODY_MISSING,
     });
   });
 
-  it('[IO-11] resolves after the timeout with the answers that came, and says whose did not', async () => {
+  it('[IO-11] resolves after the timeout with the replies that arrived and with the missing connections', async () => {
     autoAnswer(one.client, 'test', 1);
     const asked = [two.client.next('test'), three.client.next('test')];
 
-    // Theirs is an error with partial responses; ours is a result, because a part is no failure.
+    // Socket.IO rejects with partial responses. We resolve because a partial result is not a failure.
     const result = await near.broadcaster.invokeAll('test', undefined, { timeout: 2000 });
 
     expect(byConnection(result)).toEqual({ [one.id]: 1 });
     expect(result.missing.connections.toSorted()).toEqual([two.id, three.id].toSorted());
     expect(result.missing.servers).toEqual([]);
-    // Their answers come too late, and harm nobody.
+    // Late replies are ignored.
     answer(two.client, await (asked[0] as Promise<object>), 'late');
     answer(three.client, await (asked[1] as Promise<object>), 'late');
     expect(await received('exception')).toEqual([[], [], []]);

@@ -8,7 +8,7 @@ const redis = useRedis();
 
 let near: ChatServer;
 let far: ChatServer;
-/** Two clients of one server, one of the other. */
+/** Two clients on one server, one on the other. */
 let members: [one: Member, two: Member, three: Member];
 
 beforeEach(async () => {
@@ -20,7 +20,7 @@ beforeEach(async () => {
   ];
 });
 
-/** Who gets an emit to the group now, from either server, with no time between. */
+/** Which members receive an emit to the group right now, from either server. */
 async function reachedIn(group: string): Promise<boolean[]> {
   const clients = members.map(({ client }) => client);
   await near.broadcaster.group(group).emit(`near to ${group}`);
@@ -38,13 +38,13 @@ const joinDirectly = async (group: string, ...joining: Member[]): Promise<void> 
   await Promise.all(joining.map(({ connection }) => connection.join(group)));
 };
 
-describe('join on a target', () => {
-  it('[IO-12] lets all connections of all servers join', async () => {
+describe('Join on a target', () => {
+  it('[IO-12] makes all connections of all servers join', async () => {
     await near.broadcaster.join('room1');
     expect(await reachedIn('room1')).toEqual([true, true, true]);
   });
 
-  it('[IO-13] lets those join that match: in a group, and not in another one', async () => {
+  it('[IO-13] makes only the matching connections join: in one group and not in another', async () => {
     const [one, two, three] = members;
     await joinDirectly('room1', one, three);
     await joinDirectly('room2', two, three);
@@ -52,21 +52,21 @@ describe('join on a target', () => {
     expect(await reachedIn('room3')).toEqual([true, false, false]);
   });
 
-  it('[IO-14] lets the one with an id join', async () => {
+  it('[IO-14] makes the connection with this id join', async () => {
     const [, , three] = members;
     await near.broadcaster.connection(three.id).join('room3');
     expect(await reachedIn('room3')).toEqual([false, false, true]);
   });
 });
 
-describe('leave on a target', () => {
-  it('[IO-15] lets all connections of all servers leave', async () => {
+describe('Leave on a target', () => {
+  it('[IO-15] makes all connections of all servers leave', async () => {
     await joinDirectly('room1', ...members);
     await near.broadcaster.leave('room1');
     expect(await reachedIn('room1')).toEqual([false, false, false]);
   });
 
-  it('[IO-16] lets those leave that match: in a group, and not in another one', async () => {
+  it('[IO-16] makes only the matching connections leave: in one group and not in another', async () => {
     const [one, two, three] = members;
     await joinDirectly('room1', one, three);
     await joinDirectly('room2', two, three);
@@ -74,7 +74,7 @@ describe('leave on a target', () => {
     expect(await reachedIn('room1')).toEqual([false, false, true]);
   });
 
-  it('[IO-17] lets the one with an id leave', async () => {
+  it('[IO-17] makes the connection with this id leave', async () => {
     const [, , three] = members;
     await joinDirectly('room1', ...members);
     await near.broadcaster.connection(three.id).leave('room1');
@@ -82,8 +82,8 @@ describe('leave on a target', () => {
   });
 });
 
-describe('disconnect on a target', () => {
-  it('[IO-18] closes all connections of all servers, after what was emitted to them before', async () => {
+describe('Disconnect on a target', () => {
+  it('[IO-18] closes all connections of all servers after earlier emits have reached them', async () => {
     void near.broadcaster.emit('bye', 1);
     await near.broadcaster.disconnect(4001, 'over');
     for (const { client } of members) {

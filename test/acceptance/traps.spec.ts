@@ -29,14 +29,14 @@ async function pairWithFar() {
   return { near, far, atFar: await connectMember(farm, far), prefix: options.channelPrefix ?? '' };
 }
 
-describe('[T1] group names that differ in case are two groups', () => {
-  it('each is joined, heard and left by itself, and neither stays behind', async () => {
+describe('[T1] Group names that differ only in case are two groups', () => {
+  it('each is joined, received and left separately, and both are unsubscribed in the end', async () => {
     const { near, atFar, prefix } = await pairWithFar();
     const { client, connection } = atFar;
     const tellBoth = async (text: string): Promise<void> => {
       for (const group of ['Room', 'room'])
         await near.broadcaster.group(group).emit('told', `${group} ${text}`);
-      // What is still on its way when the connection leaves would not arrive.
+      // Wait here, because messages in flight when the connection leaves would not arrive.
       await delivered(near, client);
     };
 
@@ -62,8 +62,8 @@ describe('[T1] group names that differ in case are two groups', () => {
   });
 });
 
-describe('[T2] a join that Redis refuses is rolled back', () => {
-  it('and the next one, when it is allowed, is a real one', async () => {
+describe('[T2] A join that Redis refuses is rolled back', () => {
+  it('and a later join works once it is allowed', async () => {
     const options = farm.options(redis.url);
     const prefix = options.channelPrefix ?? '';
     await inspector.setUser('t2', '+@all', `&${prefix}:server*`, `&${prefix}:/chat:all`);
@@ -84,12 +84,12 @@ describe('[T2] a join that Redis refuses is rolled back', () => {
   });
 });
 
-describe('[T4] how many subscribers Redis counts decides nothing', () => {
+describe('[T4] The subscriber count that PUBLISH returns decides nothing', () => {
   it.each([0, 7])(
-    'with a count of %i, whoever exists is reached, and whoever does not is not',
+    'with a count of %i, existing connections are reached and others are reported missing',
     async (count) => {
       const options = farm.options(redis.url);
-      // As in a cluster, where the count is that of one node.
+      // As in a cluster, where the count covers only one node.
       const near = await farm.server({
         ...options,
         connectionFactory: (_role, required) => {
@@ -120,15 +120,15 @@ describe('[T4] how many subscribers Redis counts decides nothing', () => {
   );
 });
 
-describe('[T5] joins of different groups do not wait for each other', () => {
-  it('1,000 at the same time share a few SUBSCRIBEs', async () => {
+describe('[T5] Joins of different groups do not wait for each other', () => {
+  it('1,000 concurrent joins share a few SUBSCRIBEs', async () => {
     const { near, atFar } = await pairWithFar();
     const before = await inspector.calls('subscribe');
     const groups = Array.from({ length: 1000 }, (_, number) => `group ${number}`);
 
     await Promise.all(groups.map((group) => atFar.connection.join(group)));
 
-    // 1,000 channels are two batches of at most 512; a few more may come where a tick ends between.
+    // 1,000 channels make two batches of at most 512, or a few more if a tick ends in between.
     expect((await inspector.calls('subscribe')) - before).toBeLessThanOrEqual(5);
     await near.broadcaster.group(...groups.slice(-3)).emit('told', 1);
     await delivered(near, atFar.client);
@@ -136,10 +136,10 @@ describe('[T5] joins of different groups do not wait for each other', () => {
   });
 });
 
-describe('[T6] a connection that does not exist is told of at once', () => {
-  it('to whoever joins, leaves, disconnects or asks it, naming it, whatever the id', async () => {
+describe('[T6] A connection that does not exist is reported at once', () => {
+  it('in the error of a join, leave, disconnect or invoke, with its id', async () => {
     const { near, far } = await pairWithFar();
-    // Once the view of the farm is two heartbeats old, no id has to be waited for.
+    // Wait until the view of the farm is two heartbeats old. After that unknown ids fail fast.
     await rejection(
       near.broadcaster.connection('nosuchserver.nobodynobody').leave('g'),
       ConnectionNotFoundError,
@@ -153,11 +153,11 @@ describe('[T6] a connection that does not exist is told of at once', () => {
       for (const error of await Promise.all(calls.map((call) => rejection(call, ConnectionNotFoundError))))
         expect(error.connectionIds).toEqual([id]);
     }
-    // The reference takes 30 s for each, and says only that it was canceled.
+    // SignalR takes 30 s for each and reports only a cancellation.
     expect(performance.now() - startedAt).toBeLessThan(1500);
   });
 
-  it('while the others that the call names are served', async () => {
+  it('while the call still affects the other connections that it names', async () => {
     const { near, far, atFar } = await pairWithFar();
     const nobody = `${far.backplane.serverId}.nobodynobody`;
     const error = await rejection(
@@ -169,8 +169,8 @@ describe('[T6] a connection that does not exist is told of at once', () => {
   });
 });
 
-describe('[T7] joins of the same group at the same time', () => {
-  it('all wait for the SUBSCRIBE, of one connection and of another one', async () => {
+describe('[T7] Concurrent joins of the same group', () => {
+  it('all wait for the SUBSCRIBE, whichever connection they are for', async () => {
     const slow = await startRedis();
     farm.onEnd(() => slow.stop());
     const [near, far] = await serverPair(farm, slow.url);
@@ -190,7 +190,7 @@ describe('[T7] joins of the same group at the same time', () => {
       .connection(one.id)
       .join('group')
       .then(() => resolved++);
-    // What does not wait for Redis would be done by then.
+    // Long enough for a join that does not wait for Redis.
     for (let turns = 0; turns < 10; turns++) await turn();
     expect(resolved).toBe(0);
     slow.resume();

@@ -5,7 +5,7 @@ import type { InvokeAllResult } from '../../lib/broadcast/invoke.js';
 import type { Target } from '../../lib/broadcast/target.js';
 import type { Delivery } from '../../lib/routing/delivery.js';
 
-// An interface, as users write it: it has no index signature.
+// An interface without an index signature, as users write it.
 interface ChatEvents {
   said: { text: string; group?: string };
   joined: { id: string };
@@ -17,13 +17,13 @@ interface Visitor {
   name: string;
 }
 
-/** What is written in it is compiled, by `tsc -p test`, and never run. */
+/** `tsc -p test` compiles the function's body. It never runs. */
 function compiled(check: (...subjects: never[]) => unknown): void {
   expect(check).toBeTypeOf('function');
 }
 
 describe('Broadcaster<Events>', () => {
-  it('takes the events declared, with their data', () => {
+  it('accepts declared events with their data', () => {
     compiled((broadcaster: Broadcaster<ChatEvents>) => {
       expectTypeOf(broadcaster.emit('said', { text: 'x' })).toEqualTypeOf<Promise<Delivery>>();
       void broadcaster.group('g').user('u').except('c').emit('joined', { id: '1' });
@@ -35,7 +35,7 @@ describe('Broadcaster<Events>', () => {
     });
   });
 
-  it('refuses names that are not declared, and data that is not theirs', () => {
+  it('refuses undeclared events and wrong data', () => {
     compiled((broadcaster: Broadcaster<ChatEvents>) => {
       // @ts-expect-error no such event
       void broadcaster.emit('shouted', {});
@@ -45,7 +45,7 @@ describe('Broadcaster<Events>', () => {
       void broadcaster.emit('said');
       // @ts-expect-error data of the wrong type
       void broadcaster.group('g').emit('joined', { id: 1 });
-      // @ts-expect-error data for an event that has none
+      // @ts-expect-error data for an event without data
       void broadcaster.all.emit('typing', 1);
       // @ts-expect-error no such event
       void broadcaster.connection('c').invoke('shouted');
@@ -54,7 +54,7 @@ describe('Broadcaster<Events>', () => {
     });
   });
 
-  it('keeps its events through every target', () => {
+  it('keeps its event types through every target', () => {
     compiled((broadcaster: Broadcaster<ChatEvents>) => {
       const { all, local, volatile } = broadcaster;
       for (const target of [all, local, volatile]) expectTypeOf(target).toEqualTypeOf<Target<ChatEvents>>();
@@ -63,7 +63,7 @@ describe('Broadcaster<Events>', () => {
     });
   });
 
-  it('gives answers the type that the caller vouches for, or that `parse` makes', () => {
+  it('types replies by the caller’s type argument or by the return type of `parse`', () => {
     compiled((broadcaster: Broadcaster<ChatEvents>) => {
       const one = broadcaster.connection('c');
       expectTypeOf(one.invoke('typing')).toEqualTypeOf<Promise<unknown>>();
@@ -72,12 +72,12 @@ describe('Broadcaster<Events>', () => {
       expectTypeOf(one.invokeAll('typing', undefined, { parse: String })).toEqualTypeOf<
         Promise<InvokeAllResult<string>>
       >();
-      // @ts-expect-error `parse` makes something else
+      // @ts-expect-error `parse` returns another type
       void one.invoke<string>('typing', undefined, { parse: Number });
     });
   });
 
-  it('of another gateway has that gateway’s events', () => {
+  it('for another gateway has that gateway’s events', () => {
     compiled((broadcaster: Broadcaster) => {
       expectTypeOf(broadcaster.gateway<ChatEvents>('/chat')).toEqualTypeOf<Broadcaster<ChatEvents>>();
       // @ts-expect-error no such event
@@ -85,31 +85,31 @@ describe('Broadcaster<Events>', () => {
     });
   });
 
-  it('without events takes any name, with any data or none', () => {
+  it('without declared events accepts any name, with any data or none', () => {
     compiled((broadcaster: Broadcaster) => {
       void broadcaster.emit('anything');
       void broadcaster.group('g').emit('anything', { at: 'all' });
-      // @ts-expect-error a name is a text
+      // @ts-expect-error a name is a string
       void broadcaster.emit(1);
     });
   });
 });
 
 describe('BackplaneConnection<Data>', () => {
-  it('has the data that admission found, and cannot be given others', () => {
+  it('has the data type of the admission, and its data is read-only', () => {
     compiled((connection: BackplaneConnection<Visitor>) => {
       expectTypeOf(connection.data).toEqualTypeOf<Visitor>();
       expectTypeOf(connection.id).toEqualTypeOf<string>();
       expectTypeOf(connection.userId).toEqualTypeOf<string | undefined>();
       expectTypeOf(connection.groups).toEqualTypeOf<ReadonlySet<string>>();
       expectTypeOf(connection.data).not.toHaveProperty('surname');
-      // @ts-expect-error it is admission's
+      // @ts-expect-error `data` is read-only
       connection.data = { name: 'x' };
       expectTypeOf(connection.groups).not.toHaveProperty('add');
     });
   });
 
-  it('takes the events declared, and is what a typed broadcaster holds', () => {
+  it('accepts declared events, and is the element type of a typed broadcaster’s connections', () => {
     compiled((connection: BackplaneConnection<Visitor, ChatEvents>, broadcaster: Broadcaster<ChatEvents>) => {
       void connection.emit('said', { text: 'x' });
       void connection.emit('typing');
@@ -126,7 +126,7 @@ describe('BackplaneConnection<Data>', () => {
     });
   });
 
-  it('without a type says nothing about its data', () => {
+  it('without a type argument has unknown data', () => {
     compiled((connection: BackplaneConnection) => {
       expectTypeOf(connection.data).toBeUnknown();
       expectTypeOf(connection.invoke('question')).toEqualTypeOf<Promise<unknown>>();

@@ -19,7 +19,7 @@ beforeEach(async () => {
   members = [await connectMember(farm, near), await connectMember(farm, far)];
 });
 
-/** Nobody was asked, and nothing was thrown where nobody catches it: it would have ended the server. */
+/** Checks that no client got a request and that no error was left uncaught, which would have crashed the server. */
 async function expectNobodyAsked(escaped: unknown[]): Promise<void> {
   await turn();
   await delivered(near, ...members.map(({ client }) => client));
@@ -27,11 +27,11 @@ async function expectNobodyAsked(escaped: unknown[]): Promise<void> {
   expect(members.map(({ client }) => client.dataOf('question').length)).toEqual([0, 0]);
 }
 
-describe('a question that cannot be sent', () => {
+describe('A request that cannot be sent', () => {
   it.each([
     ['circular', circular],
     ['a bigint', 1n],
-  ])('because it is %s is a TypeError of the call, and of nothing else', async (_what, data) => {
+  ])('because its data is %s rejects with a TypeError and has no other effect', async (_what, data) => {
     const escaped = farm.escapes();
     await rejection(near.broadcaster.invokeAll('question', data), TypeError);
     for (const { id } of members)
@@ -39,7 +39,7 @@ describe('a question that cannot be sent', () => {
     await expectNobodyAsked(escaped);
   });
 
-  it('because it is too large is a MessageTooLargeError, and nobody is asked', async () => {
+  it('because it is too large rejects with a MessageTooLargeError and reaches no client', async () => {
     const escaped = farm.escapes();
     const data = 'x'.repeat(1024 * 1024);
     await rejection(near.broadcaster.invokeAll('question', data), MessageTooLargeError);

@@ -11,28 +11,31 @@ import { Results } from './results.js';
 import { Child } from './rpc.js';
 import { type Scenario, type ScenarioName, SCENARIOS } from './scenarios.js';
 
-/** How much is done: rounds, and how long and how large a turn is. */
+/** How much the bench does: the number of rounds, and the length and size of a turn. */
 export interface Effort {
   readonly rounds: number;
-  /** Of a turn's time. A turn begins with garbage of the pause and cold caches, which some 100 ms of CPU may go into. */
+  /**
+   * Factor for the length of a turn. Short turns are less exact: garbage and cold caches may cost 100 ms of CPU at
+   * first.
+   */
   readonly time: number;
-  /** The code has to be as warm as it is in a server that has run for a while. */
+  /** How long to warm up, so that the code is as warm as in a server that has run for a while. */
   readonly warmingSeconds: number;
-  /** The same where each turn needs processes of its own. */
-  readonly roundsApart: number;
-  readonly timeApart: number;
-  /** Of the sockets where there are many. */
-  readonly crowd: number;
+  /** Rounds of the scenarios in which each turn needs its own processes. */
+  readonly isolatedRounds: number;
+  readonly isolatedTime: number;
+  /** Factor for the number of sockets in scenarios with many sockets. */
+  readonly crowdScale: number;
   readonly contestants: readonly ContestantName[];
 }
 
 const FLOOD_SECONDS = 2;
 /** Ten heartbeats of each server. */
 const IDLE_SECONDS = 10;
-/** Where socket.io has had no flood in this run: what it took on the slowest machine so far, in deliveries per second. */
+/** Used if this run has no flood of socket.io: its deliveries per second on the slowest machine so far. */
 const ASSUMED_FLOOD = 60_000;
 
-/** Puts the contestants through scenarios, in paired turns: each in each round, in an order that rotates. */
+/** Runs scenarios. In each round every contestant has one turn, in an order that rotates. */
 export class Bench {
   readonly results = new Results();
   private socketIoFlood = ASSUMED_FLOOD;
@@ -45,7 +48,7 @@ export class Bench {
   ) {}
 
   static async start(effort: Effort): Promise<Bench> {
-    // Whoever falls behind shall be measured, not thrown out.
+    // No output buffer limit, so that Redis does not disconnect a slow server but the bench measures it.
     const server = await startRedis({ args: ['--client-output-buffer-limit', 'pubsub 0 0 0'] });
     const redis = new Redis(server.url);
     await once(redis, 'ready');
@@ -65,7 +68,7 @@ export class Bench {
     if (scenario.load === 'none') await this.idle(name, scenario, contestants);
     else if (scenario.load === 'no clients') await this.idleServers(name, scenario);
     else if (scenario.load === 'accepts') await this.accepts(name, scenario, contestants);
-    else if (scenario.apart) await this.apart(name, scenario, contestants);
+    else if (scenario.isolated) await this.isolated(name, scenario, contestants);
     else await this.together(name, scenario, contestants);
   }
 
@@ -95,12 +98,12 @@ export class Bench {
     for (const farm of farms.values()) await farm.end();
   }
 
-  private async apart(
+  private async isolated(
     name: ScenarioName,
     scenario: Scenario,
     contestants: readonly ContestantName[],
   ): Promise<void> {
-    for (let round = 0; round < this.effort.roundsApart; round++) {
+    for (let round = 0; round < this.effort.isolatedRounds; round++) {
       for (const contestant of rotated(contestants, round)) {
         const farm = await this.farm(contestant, scenario);
         await this.turn(farm, scenario);
@@ -118,7 +121,7 @@ export class Bench {
     const farms = new Map<ContestantName, ContestantFarm>();
     for (const contestant of contestants)
       farms.set(contestant, await ContestantFarm.start(contestant, scenario, this.load, this.redis));
-    // After one wave, a tenth of what an accept costs is still the compiler's.
+    // Two warm-up rounds, because after one the JIT compiler still uses a tenth of the CPU time of an accept.
     for (let round = -2; round < this.effort.rounds; round++) {
       for (const contestant of rotated(contestants, round)) {
         const accepts = await farms.get(contestant)?.accepts();
@@ -133,7 +136,7 @@ export class Bench {
     scenario: Scenario,
     contestants: readonly ContestantName[],
   ): Promise<void> {
-    for (let round = 0; round < this.effort.roundsApart; round++) {
+    for (let round = 0; round < this.effort.isolatedRounds; round++) {
       for (const contestant of rotated(contestants, round)) {
         const farm = await ContestantFarm.start(contestant, scenario, this.load, this.redis);
         this.results.add(IDLE_GOALS, name, contestant, await farm.idle());
@@ -143,8 +146,12 @@ export class Bench {
   }
 
   private async idleServers(name: ScenarioName, { servers }: Scenario): Promise<void> {
-    for (let round = 0; round < this.effort.roundsApart; round++) {
-      const idle = await idleFarm(this.redis, servers * this.effort.crowd, IDLE_SECONDS * this.effort.time);
+    for (let round = 0; round < this.effort.isolatedRounds; round++) {
+      const idle = await idleFarm(
+        this.redis,
+        servers * this.effort.crowdScale,
+        IDLE_SECONDS * this.effort.time,
+      );
       this.results.add(FARM_GOALS, name, 'ours', idle);
     }
   }
@@ -156,19 +163,19 @@ export class Bench {
     return farm;
   }
 
-  private turn(farm: ContestantFarm, { load, sockets, apart }: Scenario): Promise<Turn> {
-    const time = apart ? this.effort.timeApart : this.effort.time;
+  private turn(farm: ContestantFarm, { load, sockets, isolated }: Scenario): Promise<Turn> {
+    const time = isolated ? this.effort.isolatedTime : this.effort.time;
     if (load === 'flood') return farm.flood(FLOOD_SECONDS * time);
     if (load === 'third of a flood')
       return farm.paced({ rate: this.socketIoFlood / 3 / sockets, burst: 1, seconds: FLOOD_SECONDS * time });
     if (load === 'none' || load === 'accepts' || load === 'no clients')
-      throw new Error('Nothing is emitted in this scenario.');
+      throw new Error('This scenario has no turns because it emits nothing.');
     return farm.paced({ ...load, seconds: load.seconds * time });
   }
 
   private scaled(scenario: Scenario): Scenario {
-    return scenario.apart || scenario.load === 'accepts'
-      ? { ...scenario, sockets: scenario.sockets * this.effort.crowd }
+    return scenario.isolated || scenario.load === 'accepts'
+      ? { ...scenario, sockets: scenario.sockets * this.effort.crowdScale }
       : scenario;
   }
 }

@@ -4,7 +4,7 @@ import { type ClusterNode, startRedisCluster } from '../support/redis-cluster.js
 import { type RedisCost, costBetween, redisCost } from './redis-cost.js';
 
 // npm run bench:cluster
-// What the same messages cost the nodes of a cluster, classic and sharded: alternating, in one run, on one cluster.
+// Compares the CPU cost of classic and sharded pub/sub on the same cluster, in alternating rounds.
 
 const SERVERS = 3;
 const GROUPS = 600;
@@ -12,20 +12,20 @@ const PAYLOAD_BYTES = 256;
 const RATE = 6000;
 const TICK_MS = 10;
 const ROUND_MS = 5000;
-/** Each mode as often first as last. */
+/** Each mode is first as often as last. */
 const ROUNDS = [false, true, true, false] as const;
 
 interface Round {
   readonly messages: number;
   readonly heard: number;
   readonly costs: readonly RedisCost[];
-  /** Copies that nodes sent each other. */
+  /** Messages that cluster nodes sent to each other. */
   readonly forwarded: number;
 }
 
 const payload = record('x'.repeat(PAYLOAD_BYTES));
 
-/** Each group has its members on one server, and all servers emit to all groups. */
+/** Each group has its members on one server. All other servers emit to it. */
 async function round(nodes: readonly ClusterNode[], connection: string, sharded: boolean): Promise<Round> {
   const farm = new BusFarm({ connection, sharded });
   try {
@@ -50,7 +50,7 @@ async function round(nodes: readonly ClusterNode[], connection: string, sharded:
   }
 }
 
-/** An even rate, whatever a message costs: both modes have the same number of messages in a tick. */
+/** Emits at a fixed rate, so that both modes have the same number of messages in a tick. */
 async function emit(servers: readonly BusServer[], groups: readonly string[]): Promise<number> {
   const outcomes: Promise<unknown>[] = [];
   const perTick = (RATE * TICK_MS) / 1000;
@@ -58,7 +58,7 @@ async function emit(servers: readonly BusServer[], groups: readonly string[]): P
     const due = wait(TICK_MS);
     for (let count = 0; count < perTick; count++) {
       const serial = tick * perTick + count;
-      // Never to the server's own members, who would need no Redis.
+      // Never emit to the server's own members, because that needs no Redis.
       const group = (serial * 7 + 1) % groups.length;
       const sender = servers[(group + 1 + (serial % (SERVERS - 1))) % SERVERS];
       outcomes.push((sender as BusServer).bus.publish([groups[group] as string], payload));
@@ -114,13 +114,13 @@ try {
   console.log(
     `${PAYLOAD_BYTES} bytes a second, 3 masters and 3 replicas; CPU of redis-server, µs per message.\n`,
   );
-  console.log('| pub/sub | messages | heard | all nodes | the busiest | copies between nodes |');
+  console.log('| pub/sub | messages | received | all nodes | busiest node | copies between nodes |');
   console.log('| --- | --- | --- | --- | --- | --- |');
   const classic = row('classic', roundsOf(false));
   const sharded = row('sharded', roundsOf(true));
   const factors = [classic.total / sharded.total, classic.busiest / sharded.busiest];
   console.log(
-    `\nclassic / sharded: all nodes ${factors.map((factor) => factor.toFixed(1)).join(', the busiest ')}`,
+    `\nclassic / sharded: all nodes ${factors.map((factor) => factor.toFixed(1)).join(', busiest node ')}`,
   );
 } finally {
   await cluster.stop();

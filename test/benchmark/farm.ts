@@ -9,45 +9,47 @@ import type { Scenario } from './scenarios.js';
 import type { ServerHandlers } from './server-process.js';
 import { quantile } from './statistics.js';
 
-/** How far a flood may be ahead of the slowest socket, in seconds. */
+/** How many seconds a flood may be ahead of the slowest socket. */
 const FLOOD_AHEAD = 0.3;
 const FLOOD_BURST = 10;
-const FLOOD_LOOK_MS = 20;
-/** To few sockets, so nobody falls behind. */
+const FLOOD_POLL_MS = 20;
+/** The warm-up goes to few sockets, so no socket falls behind. */
 const WARMING = { rate: 10_000, burst: 10 };
-/** As many as are measured later, times this, come before: they take what memory the start of the process has left free. */
-const BEFORE = 0.4;
-/** So often, each time instead of those before. */
-const WAVES_BEFORE = 3;
+/**
+ * The memory test first connects this share of the measured sockets, several times, to fill the memory that the start
+ * of the process has left free.
+ */
+const WARM_UP_SHARE = 0.4;
+const WARM_UP_WAVES = 3;
 
-/** What one turn of a contestant cost. */
+/** The measurements of one turn. */
 export interface Turn {
   readonly emits: number;
   readonly deliveries: number;
   readonly seconds: number;
-  /** From the operating system's accounting of each server's process, in microseconds. */
+  /** CPU time of the server process in microseconds, from the operating system. */
   readonly emitterCpu: number;
   readonly receiverCpu: number;
-  /** The longest time in milliseconds in which the receiver's loop did not turn. */
+  /** The receiver's longest event loop stall in milliseconds. */
   readonly receiverStall: number;
   readonly redis: RedisCost;
-  /** From the emit to the client, in milliseconds. */
+  /** From the emit to the client's receipt, in milliseconds. */
   readonly latency: { readonly p50: number; readonly p99: number };
 }
 
-/** What it cost the receiver in microseconds to accept sockets. */
+/** The receiver's CPU time in microseconds for accepting sockets. */
 export interface Accepts {
   readonly sockets: number;
   readonly cpu: number;
 }
 
-/** What sockets hold that connected and said nothing: resident memory after the garbage is collected. */
+/** The resident memory of idle sockets, measured after a garbage collection. */
 export interface Idle {
   readonly sockets: number;
   readonly bytes: number;
 }
 
-/** Two servers of a contestant, and the sockets of a load client at the second one. */
+/** Two servers of a contestant: one emits, the other holds the load client's sockets. */
 export class ContestantFarm {
   private targets: readonly string[] = [''];
 
@@ -67,14 +69,14 @@ export class ContestantFarm {
     load: Child<LoadHandlers>,
     redis: Redis,
   ): Promise<ContestantFarm> {
-    const { groups, groupsPerSocket, payloadBytes, apart } = scenario;
-    // Where connecting is measured, the app does nothing of its own in it.
+    const { groups, groupsPerSocket, payloadBytes, isolated } = scenario;
+    // If the cost of connecting is measured, the app must do nothing when a client connects.
     const greets = scenario.load !== 'none' && scenario.load !== 'accepts';
     const redisUrl = `redis://${redis.options.host ?? ''}:${redis.options.port ?? 0}`;
     const order = {
       name,
       payloadBytes,
-      watchLoop: apart && greets,
+      watchLoop: isolated && greets,
       plan: { redisUrl, groups, groupsPerSocket, greets },
     };
     const emitter = new Child<ServerHandlers>('server-process.js');
@@ -87,7 +89,7 @@ export class ContestantFarm {
     await this.load.call('connect', { crowd: this.name, count, ...this.address });
   }
 
-  /** All sockets are there, and whom the emits go to is known. */
+  /** Waits until all sockets are connected, and sets the targets of the emits. */
   async ready(): Promise<void> {
     const { audience, groups, sockets, churn } = this.scenario;
     const ids = await this.receiver.call('connected', sockets);
@@ -97,8 +99,8 @@ export class ContestantFarm {
   }
 
   async paced(pace: Pace): Promise<Turn> {
-    const { audience, lessPacing } = this.scenario;
-    const pacing = lessPacing ? await this.pacingCpu(pace) : 0;
+    const { audience, subtractsPacing } = this.scenario;
+    const pacing = subtractsPacing ? await this.pacingCpu(pace) : 0;
     const emit = () => this.emitter.call('emit', { ...pace, audience, targets: this.targets });
     const turn = await this.measure(emit);
     return { ...turn, emitterCpu: turn.emitterCpu - pacing };
@@ -117,7 +119,7 @@ export class ContestantFarm {
         const received = await this.load.call('slowest', this.name);
         await this.emitter.call('progress', received - base);
       };
-      const following = setInterval(() => void follow(), FLOOD_LOOK_MS);
+      const following = setInterval(() => void follow(), FLOOD_POLL_MS);
       return sent.finally(() => clearInterval(following));
     });
   }
@@ -133,9 +135,9 @@ export class ContestantFarm {
 
   async idle(): Promise<Idle> {
     const { sockets } = this.scenario;
-    for (let wave = 0; wave < WAVES_BEFORE; wave++) {
+    for (let wave = 0; wave < WARM_UP_WAVES; wave++) {
       if (wave > 0) await this.disconnect();
-      await this.connect(sockets * BEFORE);
+      await this.connect(sockets * WARM_UP_SHARE);
     }
     await this.receiver.call('collect');
     const before = await this.receiver.call('usage');
@@ -156,7 +158,7 @@ export class ContestantFarm {
     await this.load.call('disconnect', this.name);
   }
 
-  /** What it costs the emitter to do all that it does in a turn but to emit. */
+  /** The emitter's CPU time for a turn without the emits. */
   private async pacingCpu(pace: Pace): Promise<number> {
     const before = await this.emitter.call('usage');
     await this.emitter.call('pace', { ...pace, payloadBytes: this.scenario.payloadBytes });

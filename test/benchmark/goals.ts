@@ -2,12 +2,12 @@ import type { Accepts, Idle, Turn } from './farm.js';
 import type { IdleFarm } from './idle-farm.js';
 import type { ScenarioName } from './scenarios.js';
 
-/** A row of the table: what is measured in a scenario, and what it shall be beside the others. */
+/** A row of the table: a measurement in a scenario and its target ratio to the other contestants. */
 export interface Goal<Result = never> {
   readonly scenario: ScenarioName;
   readonly measure: string;
   readonly unit: string;
-  /** Deliveries per second shall be many; everything else is a cost. */
+  /** Set for deliveries per second. Everything else is a cost. */
   readonly higherIsBetter?: true;
   readonly toSocketIo?: number;
   readonly toFloor?: number;

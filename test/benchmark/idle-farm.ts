@@ -5,14 +5,14 @@ import { costBetween, type RedisCost, redisCost } from './redis-cost.js';
 import { Child } from './rpc.js';
 
 const PROCESSES = 4;
-/** After the last server has come, what it cost to meet it is still being paid. */
+/** How long the servers need to settle after the last one has joined. */
 const SETTLE_MS = 3000;
 
-/** What servers cost that do nothing but to know of each other. */
+/** The cost of servers that only exchange heartbeats. */
 export interface IdleFarm {
   readonly servers: number;
   readonly seconds: number;
-  /** Of all servers together, in microseconds. */
+  /** Summed over all servers, in microseconds. */
   readonly cpu: number;
   readonly redis: RedisCost;
 }

@@ -1,7 +1,7 @@
 import { LoadCounts, LoadSocket } from './load-socket.js';
 import { serve } from './rpc.js';
 
-/** Connects so many at once: a backlog overrun would cost a second each. */
+/** How many sockets connect at once. With more, the listen backlog could overflow, which costs a second per socket. */
 const CONNECTING = 50;
 
 interface Crowd {
@@ -37,21 +37,21 @@ const handlers = {
     await Promise.all(Array.from({ length: CONNECTING }, connectNext));
   },
 
-  /** Resolves when so many messages have come since the last reset, or rejects when none comes any more. */
+  /** Resolves once this many messages have arrived since the last `take`. Rejects if no more arrive for 5 s. */
   received({ crowd: name, messages }: { crowd: string; messages: number }): Promise<void> {
     const { counts } = crowdOf(name);
     return new Promise((resolve, reject) => {
       let seen = -1;
       const watch = setInterval(() => {
         if (counts.messages === seen && counts.messages < messages)
-          fail(`${counts.messages} of ${messages} messages came`);
+          fail(`${counts.messages} of ${messages} messages arrived`);
         seen = counts.messages;
       }, SILENCE_MS);
       const fail = (problem: string): void => {
         clearInterval(watch);
         reject(new Error(`${name}: ${problem}`));
       };
-      const look = (): void => {
+      const check = (): void => {
         if (counts.messages < messages) return;
         clearInterval(watch);
         counts.onMessages = () => undefined;
@@ -61,15 +61,15 @@ const handlers = {
           );
         else resolve();
       };
-      counts.onMessages = look;
-      look();
+      counts.onMessages = check;
+      check();
     });
   },
 
-  /** How many messages the slowest socket has got of group 0: what a flood waits for. */
+  /** How many messages of group 0 the slowest socket has received. A flood waits for it. */
   slowest: (name: string) => Math.min(...crowdOf(name).sockets.map(({ numbers }) => numbers.get(0) ?? 0)),
 
-  /** What was counted since the last call. */
+  /** Returns the counts since the last call and resets them. */
   take(name: string) {
     const { counts } = crowdOf(name);
     const taken = {
@@ -93,7 +93,7 @@ const SILENCE_MS = 5000;
 
 function crowdOf(name: string): Crowd {
   const crowd = crowds.get(name);
-  if (!crowd) throw new Error(`There is no crowd ${name}.`);
+  if (!crowd) throw new Error(`No sockets are connected under the name ${name}.`);
   return crowd;
 }
 

@@ -2,14 +2,14 @@ import { connect, type Socket } from 'node:net';
 import { groupAt, MARK, microseconds, numberAt, timeAt } from './message.js';
 
 const HANDSHAKE_END = Buffer.from('\r\n\r\n');
-/** Shorter texts are no messages of ours, but Socket.IO's own. */
+/** Shorter texts are Socket.IO's own packets, not messages of the bench. */
 const SHORTEST_MESSAGE = 40;
 const TEXT = 1;
 const PING = 9;
 const READ_BYTES = 256 * 1024;
-/** One for all sockets: what is read is parsed before the next read. */
+/** Shared by all sockets, because bytes are parsed before the next read. */
 const readBuffer = Buffer.allocUnsafe(READ_BYTES);
-/** Latency is taken from each so many messages: taking it costs more than counting. */
+/** Latency is sampled from one message in this many, because taking it costs more than counting. */
 const SAMPLE_EVERY = 50;
 
 export interface LoadTarget {
@@ -18,20 +18,20 @@ export interface LoadTarget {
   readonly index: number;
 }
 
-/** What all sockets of a contestant count together. */
+/** Counts shared by all sockets of a contestant. */
 export class LoadCounts {
   messages = 0;
   bytes = 0;
-  /** Messages whose number was not the next one of their group. */
+  /** Messages whose number does not follow the previous one of their group. */
   gaps = 0;
-  /** Connections that ended though nobody ended them. */
+  /** Connections that closed unexpectedly. */
   lost = 0;
-  /** In microseconds, sampled. */
+  /** Sampled, in microseconds. */
   latencies: number[] = [];
   onMessages: () => void = () => undefined;
 }
 
-/** A client on a raw TCP socket: counts, and checks the number of every message. */
+/** A client on a raw TCP socket that counts messages and checks the number of each. */
 export class LoadSocket {
   readonly opened: Promise<void>;
   private readonly socket: Socket;
@@ -66,7 +66,7 @@ export class LoadSocket {
       this.socket.on('error', reject);
       this.socket.on('close', () => {
         if (!this.ending) this.counts.lost++;
-        reject(new Error(`A connection to ${urlPath} was closed.`));
+        reject(new Error(`The connection to ${urlPath} closed.`));
       });
     });
     this.opened.catch(() => undefined);
@@ -75,7 +75,7 @@ export class LoadSocket {
 
   private readonly isSocketIo: boolean;
 
-  /** With a reset, so that the port is free at once. */
+  /** Closes with a TCP reset, so that the port is free at once. */
   end(): void {
     this.ending = true;
     this.socket.resetAndDestroy();
@@ -92,7 +92,7 @@ export class LoadSocket {
     this.counts.onMessages();
   }
 
-  /** @returns where the frames begin; -1 where the answer is not whole yet */
+  /** @returns where the frames begin, or -1 if the response is not complete yet */
   private handshake(bytes: Buffer): number {
     const end = bytes.indexOf(HANDSHAKE_END);
     if (end < 0) return -1;
@@ -103,7 +103,7 @@ export class LoadSocket {
     return end + HANDSHAKE_END.length;
   }
 
-  /** @returns where the first frame begins that is not whole */
+  /** @returns where the first incomplete frame begins */
   private frames(bytes: Buffer, from: number): number {
     let at = from;
     while (at + 2 <= bytes.length) {
@@ -128,7 +128,7 @@ export class LoadSocket {
   private message(bytes: Buffer, start: number, length: number): void {
     if (this.markAt < 0) {
       const found = bytes.subarray(start, start + length).indexOf(MARK);
-      // Longer texts of Socket.IO's own come before the first message.
+      // A long packet of Socket.IO's own, which can only come before the first message.
       if (found < 0) return this.socketIo(bytes.toString('latin1', start, start + length));
       this.markAt = found + MARK.length;
     }
@@ -142,14 +142,14 @@ export class LoadSocket {
       this.counts.latencies.push(microseconds() - timeAt(bytes, at));
   }
 
-  /** Engine.IO's and Socket.IO's packets: https://socket.io/docs/v4/engine-io-protocol/ */
+  /** Replies to packets of Engine.IO and Socket.IO: https://socket.io/docs/v4/engine-io-protocol/ */
   private socketIo(packet: string): void {
     if (packet.startsWith('0')) this.send(TEXT, Buffer.from('40'));
     else if (packet.startsWith('40')) this.onOpened();
     else if (packet === '2') this.send(TEXT, Buffer.from('3'));
   }
 
-  /** A client's frame is masked: with zeros the payload stays as it is. */
+  /** A client must mask its frames. A mask of zeros leaves the payload unchanged. */
   private send(opcode: number, payload: Buffer): void {
     this.socket.write(
       Buffer.concat([Buffer.from([0x80 | opcode, 0x80 | payload.length, 0, 0, 0, 0]), payload]),

@@ -1,6 +1,6 @@
 /*
- * What every contestant sends: one event, `m`, with data whose text has the same length for every message of a scenario, so
- * that the load client finds group, number and time at fixed places and checks each of a million messages a second.
+ * The message of every contestant: one event, `m`, whose data has the same length for every message of a scenario. So the
+ * load client finds group, number and time at fixed offsets and can check a million messages a second.
  *
  *   {"g":"0007","n":"00000042","t":"0000012345678901","p":"xxx…"}
  */
@@ -9,7 +9,7 @@ const NUMBER_DIGITS = 8;
 const TIME_DIGITS = 16;
 
 export const EVENT = 'm';
-/** In the text, where the digits of the group begin. */
+/** The text right before the digits of the group. */
 export const MARK = '"g":"';
 export const NUMBER_AT = GROUP_DIGITS + '","n":"'.length;
 export const TIME_AT = NUMBER_AT + NUMBER_DIGITS + '","t":"'.length;
@@ -21,7 +21,7 @@ export interface MessageData {
   readonly p: string;
 }
 
-/** Makes the messages of a scenario, with a number that rises by one for each group. */
+/** Makes the messages of a scenario. Numbers rise by one per group. */
 export class Messages {
   private readonly numbers: number[] = [];
   private readonly padding: string;
@@ -37,7 +37,10 @@ export class Messages {
     this.padding = 'x'.repeat(Math.max(0, bytes - bare.length));
   }
 
-  /** The next ones are emitted now. One time for all of a turn: a number as long as a clock's costs as much to print as a short message. */
+  /**
+   * Sets the time of the next messages. Once per turn, because formatting a clock's digits costs as much as a short
+   * message.
+   */
   now(): void {
     this.time = digits(microseconds(), TIME_DIGITS);
   }
@@ -66,7 +69,7 @@ export function timeAt(bytes: Buffer, offset: number): number {
   return parseDigits(bytes, offset + TIME_AT, TIME_DIGITS);
 }
 
-/** One clock for all processes of the machine. */
+/** The machine's monotonic clock, which all processes share. */
 export function microseconds(): number {
   return Number(process.hrtime.bigint() / 1000n);
 }

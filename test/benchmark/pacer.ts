@@ -1,11 +1,11 @@
-/** Emits in bursts of `burst`, `rate` messages a second. */
+/** Emit `rate` messages per second in bursts of `burst`. */
 export interface Pace {
   readonly rate: number;
   readonly burst: number;
   readonly seconds: number;
 }
 
-/** Calls `emit` for each burst that is due, each in a turn of the loop of its own, also where a timer comes late. */
+/** Calls `emit` for each burst that is due, each in its own event loop turn, even if a timer is late. */
 export function paced({ rate, burst, seconds }: Pace, emit: (count: number) => void): Promise<void> {
   const bursts = Math.round((rate * seconds) / burst);
   const intervalMs = (1000 * burst) / rate;
@@ -24,8 +24,8 @@ export function paced({ rate, burst, seconds }: Pace, emit: (count: number) => v
 }
 
 /**
- * Emits as fast as deliveries follow: never more than `ahead` seconds of what the slowest socket has received a second, so that
- * the messages wait nowhere for longer than that.
+ * Emits as fast as deliveries follow. It is never more than `ahead` seconds ahead of the slowest socket, so no message
+ * waits longer than that.
  */
 export class Flood {
   private static readonly FIRST_WINDOW = 100;
@@ -39,7 +39,7 @@ export class Flood {
     private readonly ahead: number,
   ) {}
 
-  /** The slowest socket has received so many messages of this flood. */
+  /** Reports how many messages of this flood the slowest socket has received. */
   progress(received: number): void {
     this.received = received;
     this.wake();

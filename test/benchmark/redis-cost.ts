@@ -1,9 +1,9 @@
 import type { Redis } from 'ioredis';
 
-/** What Redis counts of itself since it started. */
+/** Redis's own counters since its start. */
 export interface RedisCost {
   readonly commands: number;
-  /** That came in and went out. */
+  /** Bytes in and out. */
   readonly bytes: number;
   readonly cpuMicroseconds: number;
 }
@@ -17,7 +17,7 @@ export async function redisCost(redis: Redis): Promise<RedisCost> {
   };
 }
 
-/** The second look counts the INFO of the first one. */
+/** The difference of two samples, without the INFO command of the first, which the second sample counts. */
 export function costBetween(before: RedisCost, after: RedisCost): RedisCost {
   return {
     commands: after.commands - before.commands - 1,

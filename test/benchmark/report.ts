@@ -3,7 +3,7 @@ import type { Ratio, Row } from './results.js';
 
 const HEADER = ['scenario', 'measure', 'unit', ...CONTESTANTS, 'to socket.io', 'goal', 'to floor', 'goal'];
 
-/** A Markdown table whose columns stand under each other. */
+/** A Markdown table with aligned columns. */
 export function table(rows: readonly Row[]): string {
   const lines = [HEADER, ...rows.map(cells)];
   const widths = HEADER.map((_, column) => Math.max(...lines.map((line) => (line[column] ?? '').length)));
@@ -23,7 +23,7 @@ function ratioCells({ value, goal, missed }: Ratio): [string, string] {
   return [shown(value), goal === undefined ? '' : missed ? `${goal} missed` : goal];
 }
 
-/** Three digits that mean something. */
+/** Formats a value with three significant digits. */
 function shown(value: number | undefined): string {
   if (value === undefined) return '';
   return value >= 100 ? value.toFixed(0) : value.toPrecision(3);

@@ -2,7 +2,7 @@ import type { ContestantName } from './contestants/contestant.js';
 import { ACCEPT_GOALS, FARM_GOALS, type Goal, IDLE_GOALS, TURN_GOALS } from './goals.js';
 import { median } from './statistics.js';
 
-/** A row of the table: medians, and what they are to each other. */
+/** A row of the table: medians and their ratios. */
 export interface Row {
   readonly scenario: string;
   readonly measure: string;
@@ -18,7 +18,7 @@ export interface Ratio {
   readonly missed: boolean;
 }
 
-/** What was measured: for each goal the values of each contestant. */
+/** All measured values, by goal and contestant. */
 export class Results {
   private readonly values = new Map<Goal, Map<ContestantName, number[]>>();
 
@@ -43,7 +43,7 @@ export class Results {
     });
   }
 
-  /** Every value, for machines. */
+  /** Every value, for the JSON file. */
   all(): object[] {
     return [...this.values].map(([{ scenario, measure, unit }, values]) => ({
       scenario,
@@ -72,7 +72,7 @@ function ratio(
   theirs: number | undefined,
   goal: number | undefined,
 ): Ratio {
-  // Goals have two digits behind the point, and so has a ratio.
+  // Round to two decimals because goals have two.
   const value =
     ours === undefined || theirs === undefined ? undefined : Math.round((100 * ours) / theirs) / 100;
   return {

@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-/** What a process of the benchmark does when it is asked, by name. Everything passes through structured cloning. */
+/** The functions that a benchmark process offers, by name. Arguments and results are passed by structured clone. */
 export type Handlers = Readonly<Record<string, (argument: never) => unknown>>;
 
 type ArgumentOf<H extends Handlers, Name extends keyof H> = Parameters<H[Name]>[0];
@@ -15,7 +15,7 @@ interface Request {
 
 type Response = { readonly id: number } & ({ readonly result: unknown } | { readonly error: string });
 
-/** Answers the parent process with `handlers`, for as long as the parent lives. */
+/** Serves the parent's calls with `handlers` and exits when the parent does. */
 export function serve(handlers: Handlers): void {
   process.once('disconnect', () => process.exit());
   process.on('message', (request: Request) => {
@@ -23,7 +23,7 @@ export function serve(handlers: Handlers): void {
     const handler = handlers[request.name] as ((argument: unknown) => unknown) | undefined;
     Promise.resolve(request.argument)
       .then((argument) => {
-        if (!handler) throw new Error(`There is no handler ${request.name}.`);
+        if (!handler) throw new Error(`Unknown handler ${request.name}.`);
         return handler(argument);
       })
       .then(
@@ -34,7 +34,7 @@ export function serve(handlers: Handlers): void {
   });
 }
 
-/** A process of the benchmark's own, which ends with this one. */
+/** A child process that ends with this one. */
 export class Child<H extends Handlers> {
   private readonly process: ChildProcess;
   private readonly pending = new Map<
@@ -51,7 +51,7 @@ export class Child<H extends Handlers> {
     });
     this.process.on('message', (response: Response) => this.settle(response));
     this.process.once('exit', () => {
-      for (const { reject } of this.pending.values()) reject(new Error(`${script} has ended.`));
+      for (const { reject } of this.pending.values()) reject(new Error(`${script} exited.`));
     });
   }
 

@@ -12,18 +12,18 @@ const FULL: Effort = {
   rounds: 5,
   time: 1,
   warmingSeconds: 2,
-  roundsApart: 3,
-  timeApart: 1,
-  crowd: 1,
+  isolatedRounds: 3,
+  isolatedTime: 1,
+  crowdScale: 1,
   contestants: CONTESTANTS,
 };
 const QUICK: Effort = {
   rounds: 1,
   time: 0.2,
   warmingSeconds: 0.3,
-  roundsApart: 1,
-  timeApart: 0.3,
-  crowd: 0.2,
+  isolatedRounds: 1,
+  isolatedTime: 0.3,
+  crowdScale: 0.2,
   contestants: ['ours', 'socket.io', 'floor'],
 };
 
@@ -38,7 +38,7 @@ const { values, positionals } = parseArgs({
 const known = Object.keys(SCENARIOS).filter(isScenarioName);
 const unknown = positionals.filter((name) => !isScenarioName(name));
 if (unknown.length > 0) {
-  console.error(`There is no scenario ${unknown.join(', ')}. There are: ${known.join(', ')}.`);
+  console.error(`Unknown scenario ${unknown.join(', ')}. Use one of: ${known.join(', ')}.`);
   process.exit(2);
 }
 

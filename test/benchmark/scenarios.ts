@@ -1,7 +1,7 @@
 import type { Audience, ContestantName } from './contestants/contestant.js';
 import type { Pace } from './pacer.js';
 
-/** Two servers of a contestant, one that emits and one that holds all sockets, under a load. */
+/** A load on two servers of a contestant: one emits, the other holds all sockets. */
 export interface Scenario {
   readonly about: string;
   readonly sockets: number;
@@ -10,20 +10,20 @@ export interface Scenario {
   readonly audience: Audience;
   readonly groups: number;
   readonly groupsPerSocket: number;
-  /** The cost of an emit is asked for: what the pacing costs the emitter by itself is measured too, and taken off. */
-  readonly lessPacing: boolean;
-  /** A hundred joins and leaves of other groups a second go on. */
+  /** Whether to measure the CPU cost of pacing too and subtract it, for scenarios that measure the cost of an emit. */
+  readonly subtractsPacing: boolean;
+  /** Whether sockets join and leave other groups meanwhile, a hundred times a second. */
   readonly churn: boolean;
   readonly contestants: readonly ContestantName[];
   readonly load: Pace | 'flood' | 'third of a flood' | 'accepts' | 'none' | 'no clients';
-  /** Where the servers themselves are what is measured. */
+  /** The number of servers, if idle servers are measured. */
   readonly servers: number;
-  /** Too many sockets to hold for all contestants at once: each turn has processes of its own. */
-  readonly apart: boolean;
+  /** Whether each turn starts its own processes, because there are too many sockets for all contestants at once. */
+  readonly isolated: boolean;
 }
 
 const EVERYBODY: readonly ContestantName[] = ['ours', 'socket.io', 'socket.io sharded', 'floor'];
-/** Where a message's way through Redis is the smaller part, one of Socket.IO's adapters is enough. */
+/** One of Socket.IO's adapters is enough if the way through Redis is the smaller part of the cost. */
 const WITHOUT_SHARDED: readonly ContestantName[] = ['ours', 'socket.io', 'floor'];
 const BASE: Scenario = {
   about: '',
@@ -32,12 +32,12 @@ const BASE: Scenario = {
   audience: 'all',
   groups: 0,
   groupsPerSocket: 0,
-  lessPacing: false,
+  subtractsPacing: false,
   churn: false,
   contestants: EVERYBODY,
   load: 'none',
   servers: 2,
-  apart: false,
+  isolated: false,
 };
 
 export const SCENARIOS = {
@@ -48,20 +48,20 @@ export const SCENARIOS = {
     about: '2,000 emits/s in tens to 500 sockets',
     load: { rate: 2000, burst: 10, seconds: 0.5 },
   },
-  flood: { ...BASE, about: 'as fast as it goes to 200 sockets', sockets: 200, load: 'flood' },
+  flood: { ...BASE, about: 'as many emits/s as possible to 200 sockets', sockets: 200, load: 'flood' },
   'fan-in': {
     ...BASE,
     about: '20,000 emits/s in tens to 10 sockets',
     sockets: 10,
     payloadBytes: 64,
-    lessPacing: true,
+    subtractsPacing: true,
     load: { rate: 20_000, burst: 10, seconds: 1 },
   },
   direct: {
     ...BASE,
     about: '2,000 emits/s to single connections of the other server',
     audience: 'connection',
-    lessPacing: true,
+    subtractsPacing: true,
     load: { rate: 2000, burst: 1, seconds: 1.5 },
   },
   'groups-steady': {
@@ -95,7 +95,7 @@ export const SCENARIOS = {
   latency: {
     ...BASE,
     contestants: WITHOUT_SHARDED,
-    about: "a third of what socket.io's flood takes, to 200 sockets",
+    about: "a third of socket.io's flood rate, to 200 sockets",
     sockets: 200,
     load: 'third of a flood',
   },
@@ -105,26 +105,26 @@ export const SCENARIOS = {
     sockets: 10_000,
     contestants: WITHOUT_SHARDED,
     load: { rate: 5, burst: 1, seconds: 2 },
-    apart: true,
+    isolated: true,
   },
   accepts: {
     ...BASE,
-    about: '4,000 sockets that connect, again and again',
+    about: '4,000 sockets that connect, repeatedly',
     sockets: 4000,
     contestants: WITHOUT_SHARDED,
     load: 'accepts',
   },
   'idle memory': {
     ...BASE,
-    about: '10,000 sockets that say nothing',
+    about: '10,000 idle sockets',
     sockets: 10_000,
     contestants: WITHOUT_SHARDED,
     load: 'none',
-    apart: true,
+    isolated: true,
   },
   'idle farm': {
     ...BASE,
-    about: '400 servers without clients, which know of each other',
+    about: '400 servers without clients that exchange heartbeats',
     sockets: 0,
     servers: 400,
     contestants: ['ours'],

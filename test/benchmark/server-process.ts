@@ -16,18 +16,18 @@ export interface StartOrder {
 
 export interface EmitOrder extends Pace {
   readonly audience: Audience;
-  /** Group names or connection ids: one after the other gets a message. */
+  /** Group names or connection ids. Messages go to them in turn. */
   readonly targets: readonly string[];
 }
 
 export interface Usage {
   readonly cpuMicroseconds: number;
   readonly rssBytes: number;
-  /** The longest time since the last look in which the loop did not turn. */
+  /** The longest event loop stall since the last call. */
   readonly longestStallMs: number;
 }
 
-/** From where this file is compiled to, back to where the packages are that it compares with. */
+/** The rivals' packages are next to the source, not next to this compiled file. */
 const SOCKET_IO = new URL('../../../test/benchmark/rivals/socket-io.js', import.meta.url).href;
 const CHURN_GROUPS = 1000;
 const CHURN_INTERVAL_MS = 20;
@@ -48,7 +48,7 @@ async function startContestant(name: ContestantName, plan: ServerPlan): Promise<
   return startSocketIo(plan, { ...tools, EVENT, sharded: name === 'socket.io sharded' });
 }
 
-/** Emits `count` messages in this turn. Whether they were sent is seen by the load client, which misses none. */
+/** Emits `count` messages in this turn. The results are ignored because the load client checks every message. */
 function emit(audience: Audience, targets: readonly string[], count: number): void {
   messages.now();
   for (let index = 0; index < count; index++) {
@@ -59,7 +59,7 @@ function emit(audience: Audience, targets: readonly string[], count: number): vo
 
 const handlers = {
   async start({ name, plan, payloadBytes, watchLoop }: StartOrder) {
-    // A timer that fires a thousand times a second is no part of what is measured elsewhere.
+    // Only if stalls are measured, because this timer fires a thousand times a second and costs CPU.
     if (watchLoop) loopDelay.enable();
     messages = new Messages(payloadBytes);
     server = await startContestant(name, plan);
@@ -73,7 +73,7 @@ const handlers = {
     return Math.round((pace.rate * pace.seconds) / pace.burst) * pace.burst;
   },
 
-  /** The same without an emit: the timer's ticks, and the messages, which nobody gets. */
+  /** The same work without the emits: the timer ticks and the creation of the messages. */
   async pace({ payloadBytes, ...pace }: Pace & { readonly payloadBytes: number }): Promise<void> {
     const unsent = new Messages(payloadBytes);
     await paced(pace, (count) => {
@@ -89,7 +89,7 @@ const handlers = {
 
   progress: (received: number) => flood?.progress(received),
 
-  /** Fifty joins and fifty leaves a second, until it is told false. */
+  /** Does fifty joins and fifty leaves a second until it is called with `false`. */
   churn(ids: readonly string[] | false): void {
     clearInterval(churn);
     if (!ids) return;
@@ -110,7 +110,7 @@ const handlers = {
     return { cpuMicroseconds: user + system, rssBytes: process.memoryUsage.rss(), longestStallMs };
   },
 
-  /** As little memory as this process can do with now. */
+  /** Reduces the memory to a minimum by collecting garbage. */
   async collect(): Promise<void> {
     for (let turn = 0; turn < 3; turn++) {
       globalThis.gc?.();

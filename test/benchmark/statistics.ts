@@ -5,7 +5,7 @@ export function median(values: readonly number[]): number {
   );
 }
 
-/** @param sorted in rising order */
+/** @param sorted in ascending order */
 export function quantile(sorted: ArrayLike<number>, fraction: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * fraction))] ?? NaN;
 }

@@ -3,16 +3,16 @@ import { WebSocket } from 'ws';
 import { now } from './clock.js';
 import type { ClientFacts, Received, Time } from './facts.js';
 
-const ANSWER_DEADLINE_MS = 30_000;
+const REPLY_DEADLINE_MS = 30_000;
 
 interface Frame {
   readonly event?: string;
-  /** A server's own are strings. */
+  /** A number in a client's request, a string in a server's. */
   readonly id?: number | string;
   readonly data: unknown;
 }
 
-/** A client that notes what arrives, in order, and asks its server to let it join and leave groups. */
+/** A client that records the messages it receives, in order, and asks its server to join and leave groups. */
 export class BenchClient {
   connectionId = '';
   private received: Received[] = [];
@@ -20,10 +20,10 @@ export class BenchClient {
   private opened: Time = Infinity;
   private closed: Time | undefined;
   private arrived = now();
-  private readonly answers = new Map<number, (data: unknown) => void>();
-  /** Servers that said that they have emitted their last. */
+  private readonly replies = new Map<number, (data: unknown) => void>();
+  /** The servers whose last emit has arrived. */
   private readonly halted = new Set<number>();
-  private asked = 0;
+  private requests = 0;
 
   private constructor(
     readonly server: number,
@@ -34,7 +34,7 @@ export class BenchClient {
     this.whenClosed = new Promise((resolve) => {
       socket.on('close', (code) => {
         this.closed = now();
-        for (const answer of this.answers.values()) answer(undefined);
+        for (const resolveReply of this.replies.values()) resolveReply(undefined);
         resolve(code);
       });
     });
@@ -45,8 +45,8 @@ export class BenchClient {
     await once(socket, 'open');
     const client = new BenchClient(place.server, place.user, socket);
     socket.on('error', () => undefined);
-    client.connectionId = String(await client.ask('id'));
-    // Its server has subscribed the user's channel before it handled that.
+    client.connectionId = String(await client.request('id'));
+    // The server subscribes to the user's channel before it handles the first request.
     client.opened = now();
     return client;
   }
@@ -56,7 +56,7 @@ export class BenchClient {
     return { server, user, opened, closed, received };
   }
 
-  /** When something last arrived. */
+  /** When the last frame arrived. */
   get arrivedAt(): Time {
     return this.arrived;
   }
@@ -65,7 +65,7 @@ export class BenchClient {
     return this.closed === undefined;
   }
 
-  /** Another run begins: what came before does not count for it. */
+  /** Discards everything received so far because another run begins. */
   forget(): void {
     this.received = [];
     this.halted.clear();
@@ -75,28 +75,28 @@ export class BenchClient {
     return this.halted.has(server);
   }
 
-  /** Resolves with whether the client is in the group. */
+  /** Resolves with `true` if the join succeeded. */
   async join(group: string): Promise<boolean> {
-    return (await this.ask('join', group)) === true;
+    return (await this.request('join', group)) === true;
   }
 
   async leave(group: string): Promise<void> {
-    await this.ask('leave', group);
+    await this.request('leave', group);
   }
 
   end(): void {
     this.socket.terminate();
   }
 
-  private ask(event: string, data?: unknown): Promise<unknown> {
+  private request(event: string, data?: unknown): Promise<unknown> {
     if (!this.isOpen) return Promise.resolve(undefined);
-    const id = ++this.asked;
+    const id = ++this.requests;
     return new Promise((resolve) => {
-      const timer = setTimeout(() => resolve(undefined), ANSWER_DEADLINE_MS);
-      this.answers.set(id, (answer) => {
+      const timer = setTimeout(() => resolve(undefined), REPLY_DEADLINE_MS);
+      this.replies.set(id, (reply) => {
         clearTimeout(timer);
-        this.answers.delete(id);
-        resolve(answer);
+        this.replies.delete(id);
+        resolve(reply);
       });
       this.socket.send(JSON.stringify({ event, data, id }));
     });
@@ -110,10 +110,10 @@ export class BenchClient {
     } else if (event === 'halted') {
       this.halted.add(data as number);
     } else if (event !== undefined && id !== undefined) {
-      // Asked by a server.
+      // A request from a server.
       this.socket.send(JSON.stringify({ id, data: null }));
     } else if (id !== undefined) {
-      this.answers.get(Number(id))?.(data);
+      this.replies.get(Number(id))?.(data);
     }
   }
 }

@@ -3,30 +3,30 @@ import { fileURLToPath } from 'node:url';
 import type { Notice, Order, ServerFacts, ServerSettings } from './messages.js';
 
 const SCRIPT = fileURLToPath(
-  // Run by vitest this file is not compiled, but the server always is.
+  // Vitest runs this file uncompiled, but the server process always runs compiled.
   new URL(
     import.meta.url.endsWith('.ts') ? '../../.build/test/faults/fault-server.js' : 'fault-server.js',
     import.meta.url,
   ),
 );
 
-/** A server's process. */
+/** A handle to a server process. */
 export class BenchServer {
   port = 0;
   serverId = '';
-  /** That it ends is part of the fault. */
+  /** Whether its exit is part of the fault. */
   mayExit = false;
   readonly facts: ServerFacts[] = [];
   readonly exited: Promise<void>;
   private readonly listeners = new Set<(notice: Notice) => void>();
   private output = '';
   private readonly child: ChildProcess;
-  /** Heard from the beginning: it may be ready before anybody asks. */
+  /** Created in the constructor because the server may be ready before `listening` is called. */
   private readonly ready: Promise<Extract<Notice, { notice: 'listening' }>>;
 
   constructor(readonly settings: ServerSettings) {
     this.child = fork(SCRIPT, [], {
-      // Numbers may be infinite, which JSON does not know.
+      // Messages may contain Infinity, which JSON cannot represent.
       serialization: 'advanced',
       env: { ...process.env, NODE_OPTIONS: '', FAULT_SERVER: JSON.stringify(settings) },
       execArgv: [],
@@ -39,7 +39,7 @@ export class BenchServer {
       for (const listener of [...this.listeners]) listener(notice);
     });
     this.ready = this.next((notice) => notice.notice === 'listening');
-    // One whose start shall fail is not asked.
+    // Nobody calls `listening` on a server that is expected to fail at startup.
     this.ready.catch(() => undefined);
   }
 
@@ -47,12 +47,12 @@ export class BenchServer {
     return this.child.exitCode !== null || this.child.signalCode !== null;
   }
 
-  /** Ended though nobody wanted it to. */
+  /** Whether it exited although no fault caused the exit. */
   get hasFailed(): boolean {
     return this.hasExited && !this.mayExit;
   }
 
-  /** The code or the signal that it ended with. */
+  /** The exit code or the signal that ended the process. */
   get endedWith(): number | string | null {
     return this.child.exitCode ?? this.child.signalCode;
   }
@@ -61,7 +61,7 @@ export class BenchServer {
     return this.child.exitCode;
   }
 
-  /** What it wrote to the standard error. */
+  /** What it wrote to stderr. */
   get errors(): string {
     return this.output;
   }
@@ -77,7 +77,7 @@ export class BenchServer {
     if (this.child.connected) this.child.send(order);
   }
 
-  /** The next notice that is such a one; fails when the process ends before. */
+  /** Resolves with the next matching notice. Rejects if the process exits first. */
   next<N extends Notice>(isIt: (notice: Notice) => notice is N): Promise<N> {
     return new Promise((resolve, reject) => {
       const listener = (notice: Notice): void => {
@@ -86,18 +86,18 @@ export class BenchServer {
         resolve(notice);
       };
       this.listeners.add(listener);
-      void this.exited.then(() => reject(new Error(`Server ${this.settings.index} ended.\n${this.errors}`)));
+      void this.exited.then(() => reject(new Error(`Server ${this.settings.index} exited.\n${this.errors}`)));
     });
   }
 
-  /** Emits a message to all so often at once. Resolves with what became of each: its outcome, or the error's name. */
+  /** Makes the server emit `count` messages to all at once. Resolves with each outcome or error name. */
   async burst(count: number, bytes: number): Promise<readonly string[]> {
     const done = this.next((notice) => notice.notice === 'burst');
     this.order({ order: 'burst', count, bytes });
     return (await done).ends;
   }
 
-  /** Resolves when it has told all that it has seen, or has ended. */
+  /** Resolves once the server has sent all its facts or has exited. */
   async tell(): Promise<void> {
     if (this.hasExited) return;
     const told = this.next((notice): notice is Notice => notice.notice === 'facts' && notice.answer);

@@ -10,7 +10,7 @@ import type { Mechanism } from './switched-off.js';
 
 interface Pace extends Pick<FarmOptions, 'rate' | 'clientsPerServer'> {
   readonly beforeMs: number;
-  /** After recovery: late reports and late messages are seen in it. */
+  /** How long to keep emitting after recovery, to catch late reports and messages. */
   readonly afterMs: number;
 }
 
@@ -19,19 +19,19 @@ const PACE: Readonly<Record<Form, Pace>> = {
   full: { rate: 1000, clientsPerServer: 8, beforeMs: 2000, afterMs: 12_000 },
 };
 const RECOVERY_DEADLINE_MS = 4000;
-/** By then what was buffered has been published: a second and a half after the servers are ready. */
+/** Buffered messages are published within this time. The flush starts 1.5 s after the servers are ready. */
 const FLUSHED_MS = 4000;
 
 export interface Result {
   readonly fault: FaultName;
   readonly policy: Policy;
   readonly row: Row;
-  /** What misses its target. */
+  /** The columns that miss their target. */
   readonly missed: readonly string[];
   readonly facts: Facts;
 }
 
-/** A farm as the fault needs it. Its caller ends it. */
+/** Starts a farm with the wiring that the fault needs. The caller must end it. */
 export function startFarm(
   name: FaultName,
   form: Form,
@@ -42,7 +42,7 @@ export function startFarm(
   return Farm.start({ wiring: 'direct', absent: false, ...PACE[form], ...fault.farm, without, policy });
 }
 
-/** Takes a farm through a fault; others may have come before. */
+/** Runs one fault on a farm, which may have been through other faults before. */
 export async function runFault(farm: Farm, name: FaultName, form: Form): Promise<Result> {
   const fault: Fault = FAULTS[name];
   const { beforeMs, afterMs } = PACE[form];

@@ -1,6 +1,6 @@
-// The library as it is installed, for patching it inside a server's process.
+// Helpers that patch the built library inside a server process.
 
-/** A class's methods, the private ones too. */
+/** A class's methods, including the private ones. */
 export type Methods = Record<string, (...args: never[]) => unknown>;
 
 /** @param file a file of the built library, such as `bus/peers.js` */
@@ -22,7 +22,8 @@ export function replaceGetter(type: { prototype: object }, name: string, get: ()
   Object.defineProperty(type.prototype, name, { get });
 }
 
-/** A member that was renamed would be replaced in vain, and the test would prove nothing. */
+/** Fails if the member was renamed, because then the patch would have no effect and the test would prove nothing. */
 function checkMember(type: { prototype: object }, name: string): void {
-  if (!(name in type.prototype)) throw new Error(`There is no member ${name} to replace.`);
+  if (!(name in type.prototype))
+    throw new Error(`Cannot patch ${name}: the class has no such member. Was it renamed?`);
 }

@@ -4,7 +4,7 @@ import { now } from './clock.js';
 import { untilBack } from './failover.js';
 import { type Farm, PREFIX } from './farm.js';
 
-// What happens to the master of a cluster on which all servers meet. It is reachable again when the nodes have replaced it.
+// Faults of the cluster master that all servers use. Redis counts as reachable once a replica has taken over.
 
 const HOME_SLOT = hashSlot(PREFIX);
 

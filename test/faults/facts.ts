@@ -1,11 +1,11 @@
 import type { ConnectionTarget, EmitTarget } from './load.js';
 
-/** Times are milliseconds of the machine's monotonic clock; servers and clients are named by their index. */
+/** Milliseconds of the machine's monotonic clock. Servers and clients are identified by their index. */
 export type Time = number;
 
 /**
- * What became of an emit for the other servers. `refused`: it rejected with NotPublishedError; `unknown`: with
- * PublishOutcomeUnknownError; `failed`: with anything else; `pending`: it has not settled.
+ * The outcome of an emit on the backplane. `refused`: it rejected with NotPublishedError; `unknown`: with
+ * PublishOutcomeUnknownError; `failed`: with any other error; `pending`: it has not settled.
  */
 export type Outcome =
   'accepted' | 'notNeeded' | 'skipped' | 'buffered' | 'refused' | 'unknown' | 'failed' | 'pending';
@@ -21,7 +21,7 @@ export interface Emit {
   readonly outcome: Outcome;
 }
 
-/** A client's way into a group or out of it, as its server saw it. */
+/** A client's join or leave, recorded by its server. */
 export interface Step {
   readonly client: number;
   readonly group: string;
@@ -30,19 +30,19 @@ export interface Step {
   readonly what: 'joined' | 'leaving';
 }
 
-/** What `loss$` told. */
+/** A report from `loss$`. */
 export interface Report {
   readonly server: number;
   readonly at: Time;
   readonly from: Time;
   readonly to: Time;
   readonly certainty: 'known' | 'possible';
-  /** The server concerned; `undefined` for all of them, -1 for one that is not of the farm. */
+  /** The server whose messages are concerned. `undefined` means all servers, -1 a server outside the farm. */
   readonly origin: number | undefined;
   readonly targets: readonly { readonly kind: string; readonly name: string }[];
 }
 
-/** The server's status, or how many other servers it hears. */
+/** A server's status and how many peers it hears, recorded on each change. */
 export interface Standing {
   readonly server: number;
   readonly at: Time;
@@ -50,7 +50,7 @@ export interface Standing {
   readonly peers: number;
 }
 
-/** Buffered messages that a server reported as given up. */
+/** How many buffered messages a server reported as given up. */
 export interface GivenUp {
   readonly server: number;
   readonly at: Time;
@@ -74,13 +74,13 @@ export interface ClientFacts {
   readonly user: string;
   readonly opened: Time;
   readonly closed: Time | undefined;
-  /** In the order of arrival. */
+  /** In order of arrival. */
   readonly received: readonly Received[];
 }
 
-/** When something was done to some servers. */
+/** A moment at which the fault began or ended for some servers. */
 export interface Mark {
-  /** `begin`: the fault; `reachable`: Redis is there again. */
+  /** `begin`: the fault begins; `reachable`: Redis is reachable again. */
   readonly what: 'begin' | 'reachable';
   readonly at: Time;
   readonly servers: readonly number[];
@@ -97,7 +97,7 @@ export interface Check {
   readonly passed: boolean;
 }
 
-/** All that one run of a fault has shown. */
+/** Everything recorded in one run of a fault. */
 export interface Facts {
   readonly begin: Time;
   readonly end: Time;
@@ -111,15 +111,15 @@ export interface Facts {
   readonly givenUp: readonly GivenUp[];
   readonly marks: readonly Mark[];
   readonly checks: readonly Check[];
-  /** Processes that ended though nobody asked them to. */
+  /** How many server processes exited unexpectedly. */
   readonly exits: number;
   readonly unhandled: readonly string[];
-  /** When messages were published that no release reads: each is a known loss. */
+  /** When messages with an unknown version were published. Each is a known loss. */
   readonly unreadable: readonly Pick<Emit, 'call' | 'settle'>[];
-  /** When there was no Redis at all, and nobody emitted who could have been missed. */
+  /** When Redis was absent and no server emitted, so nothing can have been missed. */
   readonly absence: { readonly from: Time; readonly to: Time } | undefined;
-  /** When servers were stopped: nothing was emitted there, so nothing can be said to have been missed. */
+  /** When server processes were stopped. They emitted nothing then, so nothing can have been missed. */
   readonly standstills: readonly Standstill[];
-  /** The longest time for which each server's loop stood still: how far the times can be trusted. */
+  /** The longest event loop stall of each server, which limits how exact its times are. */
   readonly stallsMs: readonly number[];
 }

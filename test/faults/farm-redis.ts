@@ -3,20 +3,21 @@ import { MASTER, RedisSentinel } from '../support/redis-sentinel.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 
 /**
- * `proxied`: each server has a proxy of its own before Redis; `links`: its subscriber link another one, to a replica;
- * `sentinel`: sentinels name the primary; `cluster`: the servers meet on a master of a cluster.
+ * How servers reach Redis. `direct`: without a proxy; `proxied`: each server through its own proxy; `links`: like
+ * `proxied`, but the last server's subscriber link goes to a replica; `sentinel`: sentinels name the primary;
+ * `cluster`: all servers use one master of a cluster.
  */
 export type Wiring = 'direct' | 'proxied' | 'links' | 'sentinel' | 'cluster';
 
-/** A Redis user for each server and one more, so that a permission can be taken from one. */
+/** One Redis user for each server and a spare one, so that a fault can revoke one server's permissions. */
 const USERS = 4;
 
-/** The Redis of a farm, of whatever processes it is. */
+/** The Redis nodes of a farm. */
 export class FarmRedis {
   private constructor(
-    /** The one that everybody is on; in a cluster one of its nodes. */
+    /** The node that all servers use, or one of the nodes of a cluster. */
     readonly server: RedisServer,
-    /** Another node: a replica of `server` where links are wired apart. */
+    /** A second node. With the wiring `links` it is a replica of `server`. */
     readonly spare: RedisServer | undefined,
     private readonly watched: RedisSentinel | undefined,
     private readonly clustered: RedisCluster | undefined,
@@ -34,7 +35,7 @@ export class FarmRedis {
       if (!node) throw new Error('The cluster has no nodes.');
       return new FarmRedis(node.server, undefined, undefined, clustered);
     }
-    // By default a master lets a replica wait five seconds for others to copy it together.
+    // By default a master delays a replica's sync by 5 s so that other replicas can join it.
     const server = await startRedis({ args: [...args, '--repl-diskless-sync-delay', '0'] });
     if (wiring === 'direct') return new FarmRedis(server, undefined, undefined, undefined);
     const replica = wiring === 'links' ? ['--replicaof', server.host, `${server.port}`] : [];
@@ -43,16 +44,16 @@ export class FarmRedis {
   }
 
   get sentinel(): RedisSentinel {
-    if (!this.watched) throw new Error('No sentinels watch this Redis.');
+    if (!this.watched) throw new Error('This farm has no sentinels. Start it with the wiring "sentinel".');
     return this.watched;
   }
 
   get cluster(): RedisCluster {
-    if (!this.clustered) throw new Error('This Redis is no cluster.');
+    if (!this.clustered) throw new Error('This farm has no cluster. Start it with the wiring "cluster".');
     return this.clustered;
   }
 
-  /** How a server connects. @param port where it finds the one server, if it is one */
+  /** The connection string of a server. @param port the port of a single Redis; ignored with sentinels or a cluster */
   connection(username: string, port: number): string {
     const user = `${username}:any@`;
     if (this.watched) return `redis+sentinel://${user}${this.watched.hosts}/${MASTER}`;

@@ -18,29 +18,29 @@ import { groupsOf, mixOf, RESTLESS_GROUP, userIdOf } from './traffic.js';
 export const SERVERS = [0, 1, 2] as const;
 export const PREFIX = 'bench';
 const RESTLESS_MS = 300;
-/** Where nothing came for so long, nothing is under way. */
+/** If no client received anything for this long, no message is in flight. */
 const QUIET_MS = 3000;
 const HALT_DEADLINE_MS = 20_000;
 const SETTLE_DEADLINE_MS = 10_000;
-const LOOK_MS = 20;
+const POLL_MS = 20;
 
 export interface FarmOptions {
   readonly clientsPerServer: number;
-  /** Emits per second of all servers. */
+  /** Emits per second, summed over all servers. */
   readonly rate: number;
   readonly wiring: Wiring;
-  /** Redis is not there yet. */
+  /** Whether Redis is down when the servers start. */
   readonly absent: boolean;
   readonly without: readonly Mechanism[];
-  /** What the servers do with messages that Redis cannot take. */
+  /** The servers' outage policy. */
   readonly policy: Policy;
 }
 
-/** Three servers in processes of their own, their clients, and their Redis. */
+/** Three server processes, their clients and their Redis. */
 export class Farm {
   readonly servers: BenchServer[] = [];
   readonly clients: BenchClient[] = [];
-  /** One for each server, and behind them one for each subscriber link that has its own. */
+  /** One proxy per server, followed by one for each subscriber link that has its own. */
   readonly proxies: Proxy[] = [];
   marks: Mark[] = [];
   checks: Check[] = [];
@@ -50,7 +50,7 @@ export class Farm {
   absence: Facts['absence'];
   private restless: Promise<void>[] = [];
   private loadedAt = 0;
-  private resting = false;
+  private halting = false;
   private plan: LoadPlan = { rate: 0, targets: [] };
 
   private constructor(
@@ -89,7 +89,7 @@ export class Farm {
     return [...SERVERS];
   }
 
-  /** The servers that are alive. */
+  /** The servers whose process is running. */
   get alive(): BenchServer[] {
     return this.servers.filter((server) => !server.hasExited);
   }
@@ -114,7 +114,7 @@ export class Farm {
     this.checks.push({ name, passed });
   }
 
-  /** Something done with a connection of one's own to Redis. */
+  /** Runs a function with its own connection to Redis. */
   async admin<T>(use: (redis: Redis) => Promise<T>, port = this.redis.port): Promise<T> {
     const redis = new Redis({ port, protocol: 2, retryStrategy: () => null, maxRetriesPerRequest: 0 });
     redis.on('error', () => undefined);
@@ -125,7 +125,7 @@ export class Farm {
     }
   }
 
-  /** Adds a server that is not one of the three. */
+  /** Starts a server in addition to the three. */
   extraServer(settings: Partial<ServerSettings>): BenchServer {
     const server = new BenchServer({ ...this.settings(SERVERS.length), ...settings });
     server.mayExit = true;
@@ -133,19 +133,19 @@ export class Farm {
     return server;
   }
 
-  /** What a server has told so far. */
+  /** The last status that a server reported. */
   standingOf(index: number): { readonly state: string; readonly peers: number } | undefined {
     return this.server(index)
       .facts.flatMap(({ standings }) => standings)
       .at(-1);
   }
 
-  /** Resolves when it is so, or after the deadline, with whether it is. */
+  /** Polls until `holds` returns true or the deadline passes. Resolves with whether it held. */
   async until(holds: () => boolean, deadlineMs: number): Promise<boolean> {
     const deadline = now() + deadlineMs;
     while (!holds()) {
       if (now() > deadline) return false;
-      await wait(LOOK_MS);
+      await wait(POLL_MS);
     }
     return true;
   }
@@ -156,24 +156,24 @@ export class Farm {
     return this.until(() => this.alive.every(ready), deadlineMs);
   }
 
-  /** Resolves when what an earlier fault set in motion is over: sentinels demote a primary that came back seconds later. */
+  /** Waits for the effects of an earlier fault: sentinels demote a returning primary only seconds later. */
   async settled(): Promise<void> {
     if (this.options.wiring !== 'sentinel') return;
     await this.sentinel.settled();
     await this.untilReady(SETTLE_DEADLINE_MS);
   }
 
-  /** Every client joins its groups; those that it is in already stay. */
+  /** Lets every client join its groups. */
   async join(): Promise<void> {
     await Promise.all(
       this.clients.flatMap((client, index) => groupsOf(index).map((group) => client.join(group))),
     );
   }
 
-  /** Begins the load, and with it another run. */
+  /** Starts the load and a new run. */
   load(): void {
     [this.marks, this.checks, this.unreadable, this.standstills, this.restless] = [[], [], [], [], []];
-    this.resting = false;
+    this.halting = false;
     this.loadedAt = now();
     for (const client of this.clients) client.forget();
     const connections = this.clients.map(({ connectionId: id }, client): ConnectionTarget => ({
@@ -189,15 +189,15 @@ export class Farm {
     }
   }
 
-  /** A server takes its part in the load. */
+  /** Makes a server emit its share of the load. */
   loadOn(server: BenchServer): void {
     server.order({ order: 'load', plan: this.plan });
   }
 
-  /** Lets a client join and leave groups until the end. */
+  /** Lets a client join and leave groups until the load ends. */
   roam(client: BenchClient, group: () => string, pauseMs: number): void {
     const roaming = async (): Promise<void> => {
-      while (!this.resting && client.isOpen) {
+      while (!this.halting && client.isOpen) {
         const name = group();
         if (await client.join(name)) {
           await wait(pauseMs * (0.5 + Math.random()));
@@ -209,9 +209,9 @@ export class Farm {
     this.restless.push(roaming());
   }
 
-  /** Ends the load. Resolves when everything that was emitted has arrived, or is taken for lost. */
+  /** Ends the load. Resolves once every emitted message has arrived or counts as lost. */
   async halt(): Promise<void> {
-    this.resting = true;
+    this.halting = true;
     await Promise.all(this.restless);
     const { alive } = this;
     for (const server of alive) server.order({ order: 'halt' });
@@ -228,7 +228,7 @@ export class Farm {
   }
 
   async end(): Promise<void> {
-    this.resting = true;
+    this.halting = true;
     for (const client of this.clients) client.end();
     await Promise.all(this.servers.map((server) => server.end()));
     await Promise.all(this.proxies.map((proxy) => proxy.close()));
@@ -253,7 +253,7 @@ export class Farm {
     }
     await Promise.all(this.servers.map((server) => server.listening()));
     if (!this.options.absent && !(await this.untilReady(10_000)))
-      throw new Error('The servers are not ready.');
+      throw new Error('The servers did not become ready within 10 s.');
     for (let client = 0; client < this.options.clientsPerServer * SERVERS.length; client++)
       await this.openClient(client % SERVERS.length);
     await this.join();
@@ -261,7 +261,7 @@ export class Farm {
 
   private async openProxies(): Promise<number[]> {
     while (this.proxies.length < SERVERS.length) this.proxies.push(await Proxy.open(this.redis.port));
-    // Only the last server's subscriber link is apart.
+    // Only the last server's subscriber link leads to the replica.
     if (this.options.wiring === 'links' && this.spare) {
       const ports = this.proxies.map(({ port }) => port);
       this.proxies.push(await Proxy.open(this.spare.port));
@@ -291,6 +291,6 @@ export class Farm {
 
 function at<T>(items: readonly T[], index: number): T {
   const item = items[index];
-  if (item === undefined) throw new Error(`There is no ${index} among ${items.length}.`);
+  if (item === undefined) throw new Error(`No item with index ${index}: there are ${items.length}.`);
   return item;
 }

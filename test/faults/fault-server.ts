@@ -16,7 +16,7 @@ import { becomeRelease } from './releases.js';
 import { switchOff } from './switched-off.js';
 import { Witness } from './witness.js';
 
-// A server of the bench, for Farm. Its clients say with `?client=&user=` who they are.
+// A server process of the fault bench, started by Farm. Clients identify themselves with `?client=&user=`.
 
 endWithParent();
 
@@ -72,7 +72,7 @@ function options(server: ServerSettings): RedisBackplaneOptions {
     channelPrefix: prefix,
     abortConnect,
     outage: server.policy === 'buffer' ? { buffer: {} } : server.policy,
-    // Longer than a dead server is waited for: whoever is told before was told of the death.
+    // Longer than it takes to detect a dead server, so an earlier rejection can only come from that detection.
     commandTimeout: 20_000,
     invokeTimeout: 20_000,
     authenticate: ({ url = '/' }) => {
@@ -93,7 +93,7 @@ process.on('message', (order: Order) => witness.obey(order));
 const { port } = (app.getHttpServer() as { address(): AddressInfo }).address();
 witness.listening(port);
 
-/** Says why on the standard error, as a server does whose bootstrap fails. */
+/** Prints the bootstrap error to stderr and exits with 1. */
 function refuse(error: unknown): never {
   console.error(error);
   process.exit(1);

@@ -9,7 +9,7 @@ import type { Mechanism } from './switched-off.js';
 
 const TIMEOUT_MS = 120_000;
 
-/** A farm of three server processes that goes through the short forms of some faults, one after the other. */
+/** Runs the short forms of some faults one after the other on one farm of three server processes. */
 export class FaultSuite {
   private farm: Farm | undefined;
 
@@ -24,21 +24,21 @@ export class FaultSuite {
     afterAll(() => this.farm?.end());
   }
 
-  /** Each fault reaches its targets, but for columns that are known not to. */
+  /** Tests that each fault reaches its targets, except in the listed columns. */
   static survives(faults: Partial<Record<FaultName, readonly string[]>>, policy: Policy = 'reject'): void {
     const names = Object.keys(faults) as [FaultName, ...FaultName[]];
-    describe(`a farm with the policy ${policy} that goes through ${names.join(', ')}`, () => {
+    describe(`A farm with the policy ${policy} under ${names.join(', ')}`, () => {
       const suite = new FaultSuite(names[0], [], policy);
       for (const name of names) suite.survives(name, faults[name] ?? []);
     });
   }
 
-  /** The negative twins: without these mechanisms each fault misses a target, so the check can fail. */
+  /** The negative twins: tests that without these mechanisms each fault misses a target, so the check can fail. */
   static fails(
     mechanisms: readonly Mechanism[],
     twins: readonly (readonly [fault: FaultName, without: Mechanism, column: string])[],
   ): void {
-    describe(`a farm without the ${mechanisms.join(', the ')}`, () => {
+    describe(`A farm without the ${mechanisms.join(', the ')}`, () => {
       const [first] = twins;
       if (!first) return;
       const suite = new FaultSuite(first[0], mechanisms);
@@ -60,7 +60,7 @@ export class FaultSuite {
 
   private fails(name: FaultName, without: Mechanism, column: string): void {
     it(
-      `${name}, for want of the ${without}: misses a target, by ${column}`,
+      `${name} without the ${without}: ${column} misses its target`,
       async () => {
         const result = await this.run(name);
         const missed = result.missed.filter((miss) => miss.startsWith(column));
@@ -72,7 +72,7 @@ export class FaultSuite {
 
   private run(name: FaultName): Promise<Result> {
     if (!this.farm)
-      throw new Error(`The farm for ${this.first} without ${this.without.join()} did not start.`);
+      throw new Error(`The farm for ${this.first} without [${this.without.join()}] did not start.`);
     return runFault(this.farm, name, 'short');
   }
 }

@@ -1,7 +1,7 @@
 import type { Farm, FarmOptions } from './farm.js';
 import type { Expectation } from './judge.js';
 
-/** How long a fault lasts: less in the short form, as far as the fault stays the same. */
+/** How long a fault lasts, in milliseconds. The short form is as short as the fault allows. */
 export interface Lasting {
   readonly short: number;
   readonly full: number;
@@ -10,9 +10,9 @@ export interface Lasting {
 export type Form = keyof Lasting;
 
 export interface Fault extends Expectation {
-  /** How the farm must be made for it; three servers directly on one Redis otherwise. */
+  /** Options of the farm that the fault needs. By default, three servers connect directly to one Redis. */
   readonly farm?: Partial<Pick<FarmOptions, 'wiring' | 'absent' | 'clientsPerServer'>>;
   readonly lasts: Lasting;
-  /** Does it, and marks when it begins and when Redis is reachable again. */
+  /** Runs the fault and marks when it begins and when Redis is reachable again. */
   run(farm: Farm, lastsMs: number, form: Form): Promise<void>;
 }

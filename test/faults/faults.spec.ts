@@ -1,7 +1,7 @@
 import { FaultSuite } from './fault-suite.js';
 
-// Short forms of one fault of each kind; the others run in the slow suites. A farm goes through one after the other, so each
-// also shows that the ones before left nothing behind.
+// Short forms of one fault of each kind. The others run in the integration tests. One farm goes through a whole list,
+// so each fault also shows that the earlier ones left nothing behind.
 
 FaultSuite.survives({
   kill: [],
@@ -12,7 +12,7 @@ FaultSuite.survives({
   garbage: [],
   oversize: [],
   'frozen-server': [],
-  // The last one: it leaves two servers.
+  // Last, because only two servers survive it.
   'dead-server': [],
 });
 

@@ -6,7 +6,7 @@ import { acl, churn, freeze, kill, killLinks, overflow, oversize, shutdown } fro
 import { sentinelFailover, sentinelFreeze, sentinelKill } from './sentinel-faults.js';
 import { boot, deadServer, frozenServer } from './server-faults.js';
 
-/** The table: one entry for each fault. Times are in milliseconds. */
+/** The fault table. Times are in milliseconds. */
 export const FAULTS = {
   kill: { notice: 'socket', lasts: { short: 1000, full: 3000 }, run: kill },
   shutdown: { notice: 'socket', lasts: { short: 3000, full: 15_000 }, run: shutdown },
@@ -51,7 +51,7 @@ export const FAULTS = {
     lasts: { short: 2500, full: 8000 },
     run: churn,
   },
-  // The order is noticed when a sentinel tells of the outcome.
+  // No socket closes on the command. Servers notice when a sentinel announces the new primary.
   'sentinel-failover': {
     notice: 'silence',
     farm: { wiring: 'sentinel' },

@@ -8,11 +8,11 @@ import type { Form } from './fault.js';
 
 const MESSAGES = { short: 2000, full: 10_000 };
 const SAMPLES = 50;
-/** So many at a time: the machine shall carry the load too. */
+/** How many are published at once. More would slow down the load on the same machine. */
 const BATCH = 100;
 const FUTURE_VERSION = 2;
 
-/** Makes from an envelope what no reader can take. */
+/** Turn a valid envelope into bytes that no server can read. */
 const SPOILERS: readonly ((sample: Buffer) => Buffer)[] = [
   () => randomBytes(randomInt(1, 300)),
   (sample) => sample.subarray(0, randomInt(sample.length)),
@@ -25,7 +25,7 @@ const SPOILERS: readonly ((sample: Buffer) => Buffer)[] = [
   () => Buffer.from(JSON.stringify({ event: 'm', data: [randomInt(3), randomInt(1000)] })),
 ];
 
-/** Messages that are no envelopes, on every kind of channel, between those that are. */
+/** Publishes invalid messages on every kind of channel, in between the valid ones. */
 export async function garbage(farm: Farm, lastsMs: number, form: Form): Promise<void> {
   const channels = [
     'servers',
@@ -40,7 +40,7 @@ export async function garbage(farm: Farm, lastsMs: number, form: Form): Promise<
     for (let sent = 0; sent < MESSAGES[form]; sent += BATCH) {
       await Promise.all(
         Array.from({ length: BATCH }, (_, index) =>
-          // One in ten is of a version to come, sound but for that.
+          // One in ten has an unknown major version and is otherwise valid.
           index % 10 === 0
             ? publishFuture(farm, redis, pick(channels), pick(samples))
             : redis.publish(pick(channels), pick(SPOILERS)(pick(samples))),

@@ -2,16 +2,16 @@ import type { ClientFacts, Emit, Facts } from './facts.js';
 import type { ConnectionTarget, EmitTarget } from './load.js';
 
 /**
- * A message in flight when a client leaves a group, or closes, may still reach it or not: what is called less
- * than this before need not arrive. Where the client's server stood still it takes so much longer.
+ * A message in flight when a client leaves a group or closes may or may not reach it. Messages emitted less than this
+ * before need not arrive. If the client's server stalled, its longest stall is added.
  */
 const PARTING_MS = 1500;
 
-/** A message that should have come to a client of another server than its sender's, and did not. */
+/** A message that did not reach a client of another server although it should have. */
 export interface Missed {
   readonly emit: Emit;
   readonly server: number;
-  /** As whose member the client should have had it. */
+  /** The groups through which the client should have received it. */
   readonly groups: readonly string[];
 }
 
@@ -20,7 +20,7 @@ export interface Deliveries {
   readonly disorder: number;
   readonly undelivered: number;
   readonly belied: number;
-  /** Whatever its outcome was. */
+  /** With any outcome. */
   readonly missed: readonly Missed[];
 }
 
@@ -29,9 +29,9 @@ interface Span {
   readonly until: number;
 }
 
-/** A client, and when it was what. */
+/** A client and the times during which it was in each group. */
 interface Member {
-  /** How long before it leaves a message to it may be under way. */
+  /** How long before a leave a message may still be in flight. */
   readonly partingMs: number;
   readonly facts: ClientFacts;
   readonly index: number;
@@ -52,7 +52,7 @@ export function deliveriesOf(facts: Facts): Deliveries {
         if (emit.outcome === 'refused' && !local) result.belied++;
         continue;
       }
-      const groups = concerned(member, target, emit, local);
+      const groups = groupsConcerned(member, target, emit, local);
       if (!groups) continue;
       if (local) result.undelivered++;
       else missed.push({ emit, server: member.facts.server, groups });
@@ -61,7 +61,7 @@ export function deliveriesOf(facts: Facts): Deliveries {
   return { ...result, missed };
 }
 
-/** Each sender's numbers rise at each client. */
+/** Counts repeated and out-of-order messages. Each sender's numbers must rise at each client. */
 function arrivals(clients: readonly ClientFacts[]): { duplicates: number; disorder: number } {
   let duplicates = 0;
   let disorder = 0;
@@ -94,8 +94,8 @@ function memberOf(facts: Facts, client: ClientFacts, index: number): Member {
   return { facts: client, index, partingMs, spans, got: new Set(client.received.map(keyOf)) };
 }
 
-/** The groups for whose sake the client must get it, none for another reason, and `undefined` when it need not. */
-function concerned(
+/** The groups through which the client must get it, empty if by another target, `undefined` if it need not get it. */
+function groupsConcerned(
   member: Member,
   target: EmitTarget | ConnectionTarget,
   emit: Emit,

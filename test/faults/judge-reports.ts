@@ -1,11 +1,11 @@
 import type { Facts, Report } from './facts.js';
 import type { Missed } from './judge-deliveries.js';
 
-/** A Date has whole milliseconds: a window ends up to so much later than it says. */
+/** A Date has whole milliseconds, so a window may really end up to this much later. */
 const ROUNDING_MS = 1;
-/** A publish that takes longer than this was held up on its way, and could as well have been missed. */
-const HELD_UP_MS = 500;
-/** What an outage leaves behind is told within this time after it. */
+/** A publish that took longer than this was delayed on its way, and could just as well have been missed. */
+const SLOW_PUBLISH_MS = 500;
+/** A report may still arrive this long after the fault. */
 const AFTERMATH_MS = 10_000;
 
 export interface JudgedReports {
@@ -15,7 +15,7 @@ export interface JudgedReports {
   readonly falseReports: number;
 }
 
-/** Holds the reports against what was missed. */
+/** Compares the reports with the missed messages. */
 export function judgeReports(facts: Facts, missed: readonly Missed[]): JudgedReports {
   const accepted = missed.filter(({ emit }) => emit.outcome === 'accepted');
   const covered = accepted.filter((one) => facts.reports.some((report) => covers(report, one))).length;
@@ -28,7 +28,7 @@ export function judgeReports(facts: Facts, missed: readonly Missed[]): JudgedRep
   };
 }
 
-/** Whether the report tells of this message, so that the client concerned can be told to reload. */
+/** Whether the report covers this message for this client, so that the client can be told to reload. */
 export function covers(report: Report, { emit, server, groups }: Missed): boolean {
   return (
     concerns(report, { emit, server }) &&
@@ -38,7 +38,7 @@ export function covers(report: Report, { emit, server, groups }: Missed): boolea
   );
 }
 
-/** The window contains a moment at which the message may have been sent. */
+/** Whether the report's window contains a moment at which the message may have been sent. */
 function concerns(report: Report, { emit, server }: Pick<Missed, 'emit' | 'server'>): boolean {
   const { from, to, origin } = report;
   return (
@@ -50,15 +50,15 @@ function concerns(report: Report, { emit, server }: Pick<Missed, 'emit' | 'serve
 }
 
 /**
- * The window's length beyond the time from the first to the last message in it that did not come: not at all, or, where
- * its sender buffered it or the network held it up, not then.
+ * How much longer the window is than the time from the first to the last message in it that did not arrive in time:
+ * it was missed, its sender buffered it, or the network delayed it.
  */
 function excessMs(report: Report, facts: Facts, missed: readonly Missed[]): number {
   const { absence, emits, standstills } = facts;
   const { from, to, server, origin } = report;
   const late = emits.filter(
     ({ outcome, sender, call, settle }) =>
-      sender !== server && (outcome === 'buffered' || settle - call > HELD_UP_MS),
+      sender !== server && (outcome === 'buffered' || settle - call > SLOW_PUBLISH_MS),
   );
   const deaf = [
     ...missed.filter((one) => concerns(report, one)).map(({ emit }) => emit.call),
@@ -77,12 +77,12 @@ function isFalse(report: Report, { begin, end, unreadable }: Facts, missed: read
   if (report.at < begin || report.at > end + AFTERMATH_MS) return true;
   if (report.certainty === 'possible') return false;
   const { from, to } = report;
-  // It begins at the last own echo, which Redis took before it, and ends when it arrived.
+  // The window of an unreadable message begins at the last own echo before it and ends when the message arrived.
   if (unreadable.some(({ call, settle }) => call <= to + ROUNDING_MS && from <= settle)) return false;
   return !missed.some((one) => covers(report, one));
 }
 
-// Not Math.min(...values): a run misses more messages than a call may have arguments.
+// Math.min(...values) would fail because a run can miss more messages than a call may have arguments.
 function minimum(values: readonly number[]): number {
   return values.reduce((a, b) => Math.min(a, b));
 }

@@ -2,22 +2,22 @@ import type { Facts, Mark, Time } from './facts.js';
 
 type Sign = 'socket' | 'silence' | 'peers';
 
-/** How long the slowest of the servers concerned took; Infinity when one never did. */
+/** How long the slowest affected server took. Infinity if one never did it. */
 export interface Duration {
   readonly ms: number;
   /**
-   * Without the longest time for which each server stood still: it is excused for that long before it judges, and the
-   * machine may give it no turn when it would.
+   * The same minus each server's longest stall. A stalled server cannot judge, and on a busy machine the stall may
+   * fall on the moment at which it would.
    */
   readonly awakeMs: number;
 }
 
-/** From the fault's begin until it is noticed. */
+/** The time from the fault's beginning until it is noticed. */
 export function untilNoticed(facts: Facts, sign: Sign): Duration {
   return longest(facts, 'begin', (server, at) => noticedAt(facts, sign, server, at));
 }
 
-/** From Redis being reachable again until the servers are ready. */
+/** The time from Redis being reachable again until the servers are ready. */
 export function untilReady(facts: Facts): Duration | undefined {
   if (!facts.marks.some(({ what }) => what === 'reachable')) return undefined;
   return longest(facts, 'reachable', (server, at) => readyAt(facts, server, at));
@@ -39,14 +39,14 @@ function noticedAt(facts: Facts, sign: Sign, server: number, begin: Time): Time 
   const own = facts.standings.filter((standing) => standing.server === server && standing.at >= begin);
   if (sign === 'peers')
     return Math.min(Infinity, ...own.filter(({ peers }) => peers < (before?.peers ?? 0)).map(({ at }) => at));
-  // It is out of an earlier outage only when it is ready.
+  // A server that is not ready is still in an earlier outage, which it has noticed.
   if (before?.state !== 'ready') return begin;
   const failures = facts.failures.filter((failure) => failure.server === server && failure.at >= begin);
   const unready = own.filter(({ state }) => state !== 'ready');
   return Math.min(Infinity, ...[...failures, ...unready].map(({ at }) => at));
 }
 
-/** A server that has not noticed yet is not ready again, whatever it says. */
+/** A server that has not noticed the fault yet cannot be ready again, even if its status says so. */
 function readyAt(facts: Facts, server: number, reachable: Time): Time {
   const begin = Math.max(
     ...facts.marks

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { ClientFacts, Emit, Facts, Report } from './facts.js';
 import { type Expectation, judge, misses, type Row } from './judge.js';
 
-// Two servers; a client of each, both in the group `g`. The fault lasts from 1000 to 2000.
+// Two servers with one client each. Both clients are in group `g`. The fault lasts from 1000 to 2000 ms.
 
 const SOCKET: Expectation = { notice: 'socket' };
 const ALL = 0;
@@ -35,7 +35,7 @@ function client(
   return { server, user: `u${server}`, opened: 0, closed: undefined, received, ...change };
 }
 
-/** All is well, and one message has arrived everywhere. */
+/** A run without problems in which one message arrived everywhere. */
 function facts(change: Partial<Facts> = {}): Facts {
   return {
     begin: 1000,
@@ -64,19 +64,19 @@ function rowOf(change: Partial<Facts>, expectation = SOCKET): Row {
   return judge(facts(change), expectation);
 }
 
-/** The last message did not come to the client of the other server. */
+/** The message did not reach the client of the other server. */
 const MISSED = { clients: [client(0, [1]), client(1)] };
 
-describe('the judge of the fault bench', () => {
+describe('The judge of the fault bench', () => {
   it.each<[what: string, change: Partial<Facts>]>([
     ['its sender gave it up', { givenUp: [{ server: 0, at: 1700, count: 1 }] }],
     ['its receiver reported a loss', { reports: [report({ server: 1, from: 1400, to: 1700 })] }],
-  ])('counts no buffered message as stranded where %s', (_what, change) => {
+  ])('does not count a buffered message as stranded if %s', (_what, change) => {
     const row = rowOf({ ...MISSED, emits: [emit({ outcome: 'buffered' })], ...change });
     expect(row.stranded).toBe(0);
   });
 
-  it('finds nothing where all is well', () => {
+  it('finds nothing in a run without problems', () => {
     const row = judge(facts(), { notice: 'nothing' });
     expect(misses(row)).toEqual([]);
   });
@@ -93,13 +93,13 @@ describe('the judge of the fault bench', () => {
     ['falseReports', { reports: [report({ certainty: 'known' })] }],
     ['falseReports', { reports: [report({ at: 500 })] }],
     ['falseReports', { reports: [report({ at: 12_001 })] }],
-  ])('counts one of %s, and says that it misses its target', (column, change) => {
+  ])('counts one in the column %s and lists it as missing its target', (column, change) => {
     const row = rowOf(change);
     expect(row[column]).toBe(1);
     expect(misses(row)).toContain(`${column} 1`);
   });
 
-  it('says which check failed, and that a run without messages proves nothing', () => {
+  it('lists failed checks, and a run without messages as having no load', () => {
     const checks = [
       { name: 'good', passed: true },
       { name: 'bad', passed: false },
@@ -109,50 +109,50 @@ describe('the judge of the fault bench', () => {
   });
 });
 
-describe('a message that was missed', () => {
+describe('A missed message', () => {
   it.each<[why: string, covering: Report]>([
-    ['of all', report()],
-    ['of its sender', report({ origin: 0 })],
-    ['of a window that it only touches with its settling', report({ from: 1505, to: 1600 })],
-    ['of a window that ends within the millisecond of its call', report({ to: 1499.5 })],
+    ['for all servers', report()],
+    ['for its sender', report({ origin: 0 })],
+    ['whose window only overlaps the time at which it settled', report({ from: 1505, to: 1600 })],
+    ['whose window ends in the millisecond of its call', report({ to: 1499.5 })],
   ])('is covered by a report %s', (_why, covering) => {
     expect(rowOf({ ...MISSED, reports: [covering] })).toMatchObject({ covered: 1, uncovered: 0 });
   });
 
   it.each<[why: string, other: Report]>([
-    ['of another server', report({ server: 0 })],
-    ['of another sender', report({ origin: 1 })],
-    ['of an earlier window', report({ from: 1000, to: 1400 })],
-    ['of a later window', report({ from: 1511, to: 1900 })],
-    ['of a group only', report({ targets: [{ kind: 'group', name: 'g' }] })],
+    ['from another server', report({ server: 0 })],
+    ['for another sender', report({ origin: 1 })],
+    ['with an earlier window', report({ from: 1000, to: 1400 })],
+    ['with a later window', report({ from: 1511, to: 1900 })],
+    ['for a group only', report({ targets: [{ kind: 'group', name: 'g' }] })],
   ])('is not covered by a report %s', (_why, other) => {
     expect(rowOf({ ...MISSED, reports: [other] })).toMatchObject({ covered: 0, uncovered: 1 });
   });
 
-  it('of a group is covered by a report of that group', () => {
+  it('to a group is covered by a report for that group', () => {
     const reports = [report({ targets: [{ kind: 'group', name: 'g' }] })];
     const row = rowOf({ ...MISSED, emits: [emit({ target: GROUP })], reports });
     expect(row).toMatchObject({ covered: 1, uncovered: 0 });
   });
 
   it.each(['refused', 'unknown', 'skipped', 'pending', 'failed'] as const)(
-    'counts for nothing when its sender was told that it is %s',
+    'is not counted if its outcome was %s',
     (outcome) => {
       const row = rowOf({ ...MISSED, emits: [emit({ outcome })] });
       expect(row).toMatchObject({ covered: 0, uncovered: 0 });
     },
   );
 
-  it('is one only for whom it addressed', () => {
+  it('is counted only for the clients that it addressed', () => {
     const clients = [client(0, [1]), client(1), client(1)];
     const emits = [emit({ target: ONE })];
     expect(rowOf({ clients, emits }).uncovered).toBe(1);
   });
 
   it.each<[when: string, missed: number, steps: Facts['steps']]>([
-    ['joined later', 0, [{ client: 1, group: 'g', at: 1501, what: 'joined' }]],
+    ['joined after the emit', 0, [{ client: 1, group: 'g', at: 1501, what: 'joined' }]],
     [
-      'left meanwhile',
+      'left shortly after the emit',
       0,
       [
         { client: 1, group: 'g', at: 100, what: 'joined' },
@@ -160,19 +160,19 @@ describe('a message that was missed', () => {
       ],
     ],
     [
-      'left long after',
+      'left long after the emit',
       1,
       [
         { client: 1, group: 'g', at: 100, what: 'joined' },
         { client: 1, group: 'g', at: 4000, what: 'leaving' },
       ],
     ],
-  ])('of a group that the client %s counts %i', (_when, missed, steps) => {
+  ])('to a group that the client %s is counted %i times', (_when, missed, steps) => {
     expect(rowOf({ ...MISSED, emits: [emit({ target: GROUP })], steps }).uncovered).toBe(missed);
   });
 });
 
-it('a server that stood still reads the leaving of a client before what was sent to it long before', () => {
+it('A client that left long after the emit may miss it if its own server stalled, but not if the sender did', () => {
   const steps: Facts['steps'] = [
     { client: 1, group: 'g', at: 100, what: 'joined' },
     { client: 1, group: 'g', at: 4000, what: 'leaving' },
@@ -182,37 +182,37 @@ it('a server that stood still reads the leaving of a client before what was sent
   expect(rowOf({ ...run, stallsMs: [0, 2000] }).uncovered).toBe(0);
 });
 
-describe('a report', () => {
-  it('is as wide as it exceeds the time from the first to the last message that was missed', () => {
+describe('A report', () => {
+  it('has a width: its window minus the time from the first to the last missed message', () => {
     const emits = [emit({ call: 1500, settle: 1501 }), emit({ number: 2, call: 1700, settle: 1701 })];
     expect(rowOf({ ...MISSED, emits, reports: [report({ from: 1400, to: 1900 })] }).widthMs).toBe(300);
   });
 
-  it('is not too wide where there was no Redis and nobody emitted', () => {
+  it('may cover the time in which Redis was absent and nobody emitted', () => {
     const absence = { from: 0, to: 5000 };
     const reports = [report({ from: 100, to: 5100 })];
     expect(rowOf({ ...MISSED, absence, reports }).widthMs).toBe(100);
   });
 
-  it('is not too wide where the server that it is of was stopped, and is where another one was', () => {
+  it('may cover the time in which its origin was stopped, but not another server’s', () => {
     const reports = [report({ from: 100, to: 5100, origin: 0 })];
     const standstill = (server: number): Facts['standstills'] => [{ server, from: 200, to: 5000 }];
     expect(rowOf({ ...MISSED, standstills: standstill(0), reports }).widthMs).toBe(200);
     expect(rowOf({ ...MISSED, standstills: standstill(1), reports }).widthMs).toBe(5000);
   });
 
-  it('that is wider than two seconds misses its target', () => {
+  it('misses its target if it is wider than two seconds', () => {
     expect(misses(rowOf({ reports: [report({ from: 0, to: 2001 })] }))).toContain('widthMs 2001');
   });
 
-  it('that is known is true where something was missed, or could not be read', () => {
+  it('of a known loss is true if a message was missed or unreadable', () => {
     const reports = [report({ certainty: 'known' })];
     expect(rowOf({ ...MISSED, reports }).falseReports).toBe(0);
     expect(rowOf({ unreadable: [{ call: 1500, settle: 1501 }], reports }).falseReports).toBe(0);
   });
 });
 
-describe('the times', () => {
+describe('The times', () => {
   const marks: Facts['marks'] = [
     { what: 'begin', at: 1000, servers: [0, 1] },
     { what: 'reachable', at: 2000, servers: [0, 1] },
@@ -232,7 +232,7 @@ describe('the times', () => {
     expect(row).toMatchObject({ noticeMs: 200, readyMs: 500 });
   });
 
-  it('tell of a server that never notices, and of one that is never ready again', () => {
+  it('are Infinity if a server never notices the fault or never becomes ready again', () => {
     const standings = [...before, standing(1, 1200, 'reconnecting')];
     const row = rowOf({ marks, standings });
     expect(misses(row)).toEqual(['noticeMs Infinity', 'readyMs Infinity']);
@@ -242,20 +242,20 @@ describe('the times', () => {
     ['socket', 2001, true],
     ['silence', 5999, false],
     ['silence', 6001, true],
-  ])('allow a fault of the kind %s what it may take', (notice, at, missed) => {
+  ])('have a limit for a fault that is noticed by %s: noticed after %i ms', (notice, at, missed) => {
     const standings = [...before, standing(0, at, 'reconnecting'), standing(1, at, 'reconnecting')];
     const row = rowOf({ marks: marks.slice(0, 1), standings }, { notice });
     expect(misses(row).length > 0).toBe(missed);
   });
 
-  it('do not count for how long the server itself stood still', () => {
+  it('exclude the server’s own stalls', () => {
     const standings = [...before, standing(0, 2500, 'reconnecting'), standing(1, 1200, 'reconnecting')];
     const missed = (stallsMs: number[]): string[] =>
       misses(rowOf({ marks: marks.slice(0, 1), standings, stallsMs }));
     expect([missed([0, 700]), missed([700, 0])]).toEqual([['noticeMs 1500'], []]);
   });
 
-  it('count the others that are heard where a server is gone', () => {
+  it('use the number of peers if the fault is a lost server', () => {
     const standings = [...before, standing(0, 5100, 'ready', 0), standing(1, 5200, 'ready', 0)];
     expect(rowOf({ marks: marks.slice(0, 1), standings }, { notice: 'peers' }).noticeMs).toBe(4200);
   });

@@ -4,11 +4,11 @@ import { judgeReports } from './judge-reports.js';
 import { strandedIn } from './judge-buffered.js';
 import { untilNoticed, untilReady } from './judge-times.js';
 
-/** How a fault shall be noticed. */
+/** How servers must notice a fault. */
 export interface Expectation {
   /**
-   * `socket`: a socket closes, so a server's status tells within a second; `silence`: nothing closes, within five;
-   * `peers`: another server is gone, so its peers' view tells within five; `nothing`: nobody shall notice.
+   * `socket`: a socket closes, so the status changes within 1 s; `silence`: no socket closes, so it changes within 5 s;
+   * `peers`: a server is gone, so its peers drop it within 5 s; `nothing`: no server may notice anything.
    */
   readonly notice: 'socket' | 'silence' | 'peers' | 'nothing';
 }
@@ -18,26 +18,26 @@ export interface Row {
   readonly exits: number;
   readonly unhandled: number;
   readonly duplicates: number;
-  /** Messages of a sender that arrived after later ones of it. */
+  /** Messages that arrived after a later message of the same sender. */
   readonly disorder: number;
-  /** Messages that a client of the emitting server itself did not get. */
+  /** Messages that did not reach a client of the emitting server itself. */
   readonly undelivered: number;
-  /** Missed, although the emit resolved with `accepted`, and not in any report. */
+  /** Missed although the emit resolved with `accepted`, and in no report. */
   readonly uncovered: number;
   readonly covered: number;
-  /** Buffered or accepted, and then neither delivered nor reported by anybody: with the policy `buffer`. */
+  /** Buffered and then neither delivered nor reported (policy `buffer`). */
   readonly stranded: number;
-  /** Arrived at another server although the emit was said not to be published. */
+  /** Arrived at another server although the emit rejected with NotPublishedError. */
   readonly belied: number;
-  /** By how much the widest report exceeds the time in which nothing was heard. */
+  /** How much longer the widest report is than the time in which messages were missed. */
   readonly widthMs: number;
   readonly falseReports: number;
   readonly noticeMs: number | undefined;
   readonly readyMs: number | undefined;
-  /** Of those two, what took too long, in words. */
+  /** Which of those two exceeded its limit, as text. */
   readonly late: readonly string[];
   readonly failedChecks: readonly string[];
-  /** Emits of all servers, and what was heard of them: a run without them proves nothing. */
+  /** Emits and received messages. A run without them proves nothing. */
   readonly emits: number;
   readonly received: number;
   readonly stalledMs: number;
@@ -72,9 +72,9 @@ export function judge(facts: Facts, { notice }: Expectation): Row {
 }
 
 /**
- * What of a row misses its target, in words; nothing when all is well.
+ * Lists the columns of a row that miss their target. Empty if all is well.
  *
- * @param widthLimitMs by how much a report may exceed the time in which nothing was heard
+ * @param widthLimitMs how much longer a report may be than the time in which messages were missed
  */
 export function misses(row: Row, widthLimitMs = WIDTH_LIMIT_MS): string[] {
   const zero = [

@@ -2,13 +2,13 @@ import type { Broadcaster, Delivery } from 'nestjs-redis-backplane';
 import { now } from './clock.js';
 import type { Emit, Outcome } from './facts.js';
 
-/** Whom an emit of the load addresses. */
+/** The target of an emit. */
 export type EmitTarget =
   | { readonly kind: 'all' }
   | { readonly kind: 'groups'; readonly names: readonly string[] }
   | { readonly kind: 'user'; readonly name: string };
 
-/** A direct send: the client's index, and its connection's id. */
+/** A single connection: the client's index and the connection's id. */
 export interface ConnectionTarget {
   readonly kind: 'connection';
   readonly client: number;
@@ -16,17 +16,17 @@ export interface ConnectionTarget {
 }
 
 export interface LoadPlan {
-  /** Emits per second of one server. */
+  /** Emits per second and server. */
   readonly rate: number;
-  /** Each emit takes one of them at random. */
+  /** Each emit goes to one of these at random. */
   readonly targets: readonly (EmitTarget | ConnectionTarget)[];
 }
 
 const TICK_MS = 10;
-/** A process that stood still does not make up for it: the rate falls instead. */
-const MOST_PER_TICK = 2;
+/** After a stall a server does not catch up: at most this many ticks' worth of emits happen in one tick. */
+const MAX_TICKS_AT_ONCE = 2;
 
-/** Emits at a rate, and tells what becomes of each emit. */
+/** Emits at a given rate and reports the outcome of each emit. */
 export class Load {
   private timer: NodeJS.Timeout | undefined;
   private number = 0;
@@ -51,7 +51,7 @@ export class Load {
     let last = now();
     this.timer = setInterval(() => {
       const at = now();
-      this.due += Math.min((plan.rate * (at - last)) / 1000, perTick * MOST_PER_TICK);
+      this.due += Math.min((plan.rate * (at - last)) / 1000, perTick * MAX_TICKS_AT_ONCE);
       last = at;
       for (; this.due >= 1; this.due--) void this.emit(Math.floor(Math.random() * plan.targets.length));
     }, TICK_MS);
@@ -61,7 +61,7 @@ export class Load {
     clearInterval(this.timer);
   }
 
-  /** An emit to all that carries so many bytes more. Resolves with its outcome, or with the error's name. */
+  /** Emits a message to all with `bytes` extra bytes. Resolves with its outcome or the error's name. */
   emitToAll(bytes: number): Promise<string> {
     return this.emit(
       this.plan.targets.findIndex(({ kind }) => kind === 'all'),
@@ -69,7 +69,7 @@ export class Load {
     );
   }
 
-  private emit(target: number, ballast?: string): Promise<string> {
+  private emit(target: number, padding?: string): Promise<string> {
     const number = ++this.number;
     const emit: Emit = {
       sender: this.sender,
@@ -84,7 +84,7 @@ export class Load {
       this.unsettled.delete(number);
       this.onSettled({ ...emit, outcome, settle: now() });
     };
-    return this.send(target, [this.sender, number, ballast]).then(
+    return this.send(target, [this.sender, number, padding]).then(
       ({ backplane }) => {
         settled(backplane);
         return backplane;

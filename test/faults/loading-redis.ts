@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 
-/** Accepts connections where a Redis was, and answers every command that it is loading. */
+/** Takes the place of a stopped Redis and replies to every command that it is loading its dataset. */
 export class LoadingRedis {
   private readonly sockets = new Set<Socket>();
 
@@ -10,7 +10,7 @@ export class LoadingRedis {
       this.sockets.add(socket);
       socket.on('error', () => undefined);
       socket.on('data', (bytes: Buffer) => {
-        // A command is an array, and no argument of a client's first commands begins so.
+        // Count commands by their array headers. No argument of a client's first commands looks like one.
         const commands = bytes.toString('latin1').split(/^\*\d+\r\n/m).length - 1;
         socket.write('-LOADING Redis is loading the dataset in memory\r\n'.repeat(commands));
       });

@@ -1,7 +1,7 @@
 import type { Facts, Report, Time } from './facts.js';
 import type { Farm } from './farm.js';
 
-/** Puts together what the servers told and what the clients got since the load began. */
+/** Merges what the servers and clients recorded since the load began. */
 export function factsOf(farm: Farm, run: Pick<Facts, 'begin' | 'end' | 'targets'> & { since: Time }): Facts {
   const { since, ...rest } = run;
   const told = farm.servers.flatMap(({ facts }) => facts);

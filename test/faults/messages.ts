@@ -4,18 +4,18 @@ import type { LoadPlan } from './load.js';
 import type { Release } from './releases.js';
 import type { Mechanism } from './switched-off.js';
 
-/** How a server of the bench is started: JSON in the environment's `FAULT_SERVER`. */
+/** Settings of a server process, passed as JSON in the environment variable `FAULT_SERVER`. */
 export interface ServerSettings {
   readonly index: number;
   readonly prefix: string;
   readonly connection: string;
-  /** Where one Redis is for each link, if it is one: another one for the subscriber where a fault wants it so. */
+  /** The Redis port of each link, unless sentinels or a cluster are used. Some faults need two different ports. */
   readonly publisherPort: number;
   readonly subscriberPort: number;
   readonly abortConnect: boolean;
   /** The option `outage`. */
   readonly policy: Policy;
-  /** Switched off, to see that the bench notices. */
+  /** Mechanisms to switch off, to prove that the bench notices. */
   readonly without: readonly Mechanism[];
   readonly release: Release;
 }
@@ -29,37 +29,37 @@ export function isPolicy(name: string): name is Policy {
 
 export type Order =
   | { readonly order: 'load'; readonly plan: LoadPlan }
-  /** Stop the load, and say the last of it to all. */
+  /** Stop the load, then emit `halted` to all. */
   | { readonly order: 'halt' }
-  /** Emit so often a message of so many bytes to all, at once. */
+  /** Emit `count` messages of `bytes` bytes to all at once. */
   | { readonly order: 'burst'; readonly count: number; readonly bytes: number }
-  /** Ask a client that never answers, and let it join; `ServerFacts.asks` tells how that ended. */
+  /** Invoke a client and let it join a group. `ServerFacts.asks` has the results. */
   | { readonly order: 'ask'; readonly connectionId: string }
-  /** Tell all that is not told yet. */
+  /** Send all facts not sent yet. */
   | { readonly order: 'tell' };
 
 export interface AskEnd {
   readonly call: 'invoke' | 'command' | 'invokeAll';
   readonly at: number;
-  /** The error's name, or the servers that are missing. */
+  /** The reply, the error's name or, for `invokeAll`, the ids of the missing servers. */
   readonly end: string;
 }
 
 export type Dropped = Pick<BackplaneCounters, 'malformed' | 'unknownVersion'>;
 
-/** What a server has seen since it last told. */
+/** What a server has recorded since it last sent its facts. */
 export interface ServerFacts {
   readonly toldAt: number;
   readonly emits: Emit[];
   readonly steps: Step[];
-  /** Origins are server ids: the farm knows whose. */
+  /** Origins are server ids, which the farm maps to indexes. */
   readonly reports: (Omit<Report, 'origin'> & { readonly origin: string | undefined })[];
   readonly standings: Standing[];
   readonly failures: Failure[];
   readonly givenUp: GivenUp[];
   readonly asks: AskEnd[];
   readonly unhandled: string[];
-  /** What came and could not be read, since the server's start. */
+  /** How many unreadable messages arrived since the server started. */
   readonly dropped: Dropped;
   readonly stalledMs: number;
 }

@@ -8,20 +8,20 @@ interface Pair {
   readonly upstream: Socket;
 }
 
-/** What one direction does with what it reads. */
-interface Way {
+/** What one direction does with the bytes it reads. */
+interface Direction {
   swallows(bytes: Buffer): boolean;
   delayMs(): number;
 }
 
 /**
- * Stands between a server and its Redis. What it holds back it keeps, as the two ends of a TCP connection do
- * while the network between them drops their packets: it arrives when the way is free again.
+ * A proxy between a server and its Redis. It keeps the bytes that it holds back and sends them later, like a TCP
+ * connection whose packets are dropped for a while.
  */
 export class Proxy {
   private readonly pairs = new Set<Pair>();
   private held = { toRedis: false, fromRedis: false };
-  /** The next bytes to Redis in which this stands are lost. */
+  /** The next chunk to Redis that contains this text is dropped. */
   private swallowed: string | undefined;
   private delay = { toRedis: 0, fromRedis: 0 };
 
@@ -42,17 +42,17 @@ export class Proxy {
     return (this.server.address() as AddressInfo).port;
   }
 
-  /** Lets no byte through; sockets stay open, and new ones are accepted. */
+  /** Holds back all bytes. Sockets stay open and new ones are accepted. */
   blackhole(directions: Partial<Proxy['held']> = { toRedis: true, fromRedis: true }): void {
     this.hold({ ...this.held, ...directions });
   }
 
-  /** Loses the next bytes to Redis in which this stands, as no network does, but a proxy may. */
+  /** Drops the next chunk to Redis that contains this text. A network cannot do this, but a proxy can. */
   swallowNext(text: string): void {
     this.swallowed = text;
   }
 
-  /** Everything takes so many milliseconds longer, and keeps its order. */
+  /** Delays all bytes by this many milliseconds and keeps their order. */
   slow(delayMs: Partial<Proxy['delay']>): void {
     this.delay = { ...this.delay, ...delayMs };
   }
@@ -62,13 +62,13 @@ export class Proxy {
     this.hold({ toRedis: false, fromRedis: false });
   }
 
-  /** From now on leads to another Redis; connections to the one before are closed. */
+  /** Connects to another Redis from now on, and closes existing connections. */
   repoint(target: number): void {
     this.target = target;
     this.cut();
   }
 
-  /** Closes every connection; new ones are accepted. */
+  /** Closes every connection. New ones are accepted. */
   cut(): void {
     for (const { client, upstream } of this.pairs) {
       client.destroy();
@@ -93,7 +93,7 @@ export class Proxy {
     });
     pump(pair.upstream, client, { swallows: () => false, delayMs: () => this.delay.fromRedis });
     for (const socket of [client, pair.upstream]) {
-      // Of an end that is gone, its `close` tells.
+      // `close` follows every error and does the cleanup.
       socket.on('error', () => undefined).once('close', () => this.pairs.delete(pair));
     }
     this.flow(pair);
@@ -119,22 +119,24 @@ export class Proxy {
   }
 }
 
-/** What was read before the end is written before it. */
-function pump(from: Socket, to: Socket, way: Way): void {
+/**
+ * Copies bytes from one socket to the other. Bytes read before the end are written before the other socket is closed.
+ */
+function pump(from: Socket, to: Socket, direction: Direction): void {
   const delayed: { readonly at: number; readonly act: () => void }[] = [];
   const drain = (): void => {
     while (delayed[0] && delayed[0].at <= performance.now()) delayed.shift()?.act();
     if (delayed[0]) setTimeout(drain, delayed[0].at - performance.now());
   };
   const later = (act: () => void): void => {
-    // Not before what was read before it, even where the delay has just become shorter.
-    const at = Math.max(performance.now() + way.delayMs(), delayed.at(-1)?.at ?? 0);
-    if (delayed.length === 0 && way.delayMs() === 0) return act();
+    // Never before earlier bytes, even if the delay has just become shorter.
+    const at = Math.max(performance.now() + direction.delayMs(), delayed.at(-1)?.at ?? 0);
+    if (delayed.length === 0 && direction.delayMs() === 0) return act();
     delayed.push({ at, act });
     if (delayed.length === 1) drain();
   };
   from.on('data', (bytes: Buffer) => {
-    if (!way.swallows(bytes)) later(() => to.write(bytes));
+    if (!direction.swallows(bytes)) later(() => to.write(bytes));
   });
   from.once('close', () => later(() => to.destroySoon()));
 }

@@ -7,16 +7,16 @@ import type { Form } from './fault.js';
 import { LoadingRedis } from './loading-redis.js';
 import { GROUPS, RESTLESS_GROUP } from './traffic.js';
 
-// What happens to Redis itself, or is done in it.
+// Faults of Redis itself.
 
 const KILLS = 10;
-/** Larger than the limit that `overflow` sets, smaller than what a server refuses to publish. */
+/** Larger than the output buffer limit that `overflow` sets, smaller than a server's limit per message. */
 const BURST_BYTES = 200_000;
 const BURST_COUNT = 5;
 const OUTPUT_LIMIT = '65536 65536 60';
 const LOADING_SHARE = 1 / 3;
-/** A server tells four times a second what it has seen. */
-const TOLD_MS = 3000;
+/** Servers report four times a second, so this is enough even on a busy machine. */
+const REPORT_DEADLINE_MS = 3000;
 
 export async function kill(farm: Farm, lastsMs: number): Promise<void> {
   farm.mark('begin');
@@ -26,7 +26,7 @@ export async function kill(farm: Farm, lastsMs: number): Promise<void> {
   farm.mark('reachable');
 }
 
-/** For the last part it answers, but only that it is loading. */
+/** In the last third of the time, Redis replies to every command that it is loading its dataset. */
 export async function shutdown(farm: Farm, lastsMs: number): Promise<void> {
   farm.mark('begin');
   await farm.admin((redis) => redis.call('SHUTDOWN', 'NOSAVE').catch(() => undefined));
@@ -47,7 +47,7 @@ export async function freeze(farm: Farm, lastsMs: number): Promise<void> {
   farm.mark('reachable');
 }
 
-/** A server's link at random, ten times; several may fall before the first is up again. */
+/** Kills a random server's link ten times. Several may be down at once. */
 export function killLinks(role: RedisRole): (farm: Farm, lastsMs: number) => Promise<void> {
   return (farm, lastsMs) =>
     farm.admin(async (redis) => {
@@ -66,7 +66,7 @@ export function killLinks(role: RedisRole): (farm: Farm, lastsMs: number) => Pro
     });
 }
 
-/** Connections that join and leave groups at random, while links are killed. */
+/** Clients join and leave random groups while links are killed. */
 export async function churn(farm: Farm, lastsMs: number): Promise<void> {
   const group = (): string => `churn${randomInt(20)}`;
   for (const client of farm.clients) farm.roam(client, group, 500);
@@ -83,7 +83,7 @@ export function overflow(farm: Farm): Promise<void> {
   });
 }
 
-/** The last server may no longer hear one of its groups; the others still publish to it. */
+/** The last server loses the permission to subscribe to one of its groups. The others still publish to it. */
 export async function acl(farm: Farm, lastsMs: number): Promise<void> {
   const server = SERVERS.length - 1;
   const [revoked = ''] = GROUPS;
@@ -92,13 +92,13 @@ export async function acl(farm: Farm, lastsMs: number): Promise<void> {
     await redis.call('ACL', 'SETUSER', userOf(server), 'resetchannels', ...rightsWithout(farm, revoked));
     await wait(lastsMs);
     const degraded = (): boolean => farm.standingOf(server)?.state === 'degraded';
-    farm.check(`degraded while ${revoked} is refused`, await farm.until(degraded, TOLD_MS));
+    farm.check(`degraded while ${revoked} is refused`, await farm.until(degraded, REPORT_DEADLINE_MS));
     await redis.call('ACL', 'SETUSER', userOf(server), '&*');
     farm.mark('reachable', [server]);
   });
 }
 
-/** As an ACL names them: the channels of the farm, but for one group's. */
+/** ACL rules for all channels of the farm except one group's. */
 export function rightsWithout(farm: Farm, group: string): string[] {
   const kept = [...GROUPS, RESTLESS_GROUP].filter((name) => name !== group);
   const others = ['servers', 'server:*', '/fault:all', '/fault:user:*'];
@@ -108,5 +108,5 @@ export function rightsWithout(farm: Farm, group: string): string[] {
 export async function oversize(farm: Farm, _lastsMs: number, form: Form): Promise<void> {
   farm.mark('begin');
   const [end = ''] = await farm.server(0).burst(1, form === 'full' ? 40_000_000 : 4_000_000);
-  farm.check(`refused at the sender as too large, and not as ${end}`, end === 'MessageTooLargeError');
+  farm.check(`rejects with MessageTooLargeError, not ${end}`, end === 'MessageTooLargeError');
 }

@@ -6,9 +6,9 @@ import type { ByteWriter } from '../../lib/protocol/byte-writer.js';
 import { importBuilt, methodsOf, replace } from './built-library.js';
 
 /*
- * Other releases of the library than the one that is built, as far as their envelopes tell them apart. What a later
- * minor version may add stands above the formats in lib/protocol/envelope.ts and in its neighbours:
- * fields behind those of the header, flags, bytes behind the last field of a record, and kinds of records.
+ * Simulates other releases of the library by changing the envelopes that this one sends. A later minor version may add
+ * what the formats in lib/protocol/envelope.ts and its neighbours allow: fields after the header's, flags, bytes after
+ * a record's last field, and kinds of records.
  */
 export type Release = 'this' | 'next minor' | 'next major';
 
@@ -32,7 +32,7 @@ const ADDED_RECORD = Buffer.from([0x7b, 0x01, 0x02]);
 /** The length of the next minor release's header. */
 export const NEXT_HEADER_LENGTH = 25 + ADDED_BYTES.length;
 
-/** Makes the library in this process another release. Before the app is made. */
+/** Makes the library in this process behave like another release. Call it before creating the app. */
 export async function becomeRelease(release: Release): Promise<void> {
   if (release === 'this') return;
   const files = [
@@ -46,7 +46,7 @@ export async function becomeRelease(release: Release): Promise<void> {
   else becomeNextMajor(parts);
 }
 
-/** It reads what it sends, and nothing of the others. */
+/** The next major version reads its own envelopes and none of this version's. */
 function becomeNextMajor(parts: Parts): void {
   sendThrough(parts, swapMajor);
   const read = methodsOf(parts.Inbox).read as Read;
@@ -79,7 +79,7 @@ function nextMinor(bytes: Buffer, { ByteReader, ByteWriter }: Parts): Buffer {
   return signed(changed);
 }
 
-/** From this major version to another one, and back. */
+/** Switches between this major version and another one. */
 function swapMajor(bytes: Buffer): Buffer {
   const changed = Buffer.from(bytes);
   changed[1] = (changed[1] ?? 0) ^ 0x80;

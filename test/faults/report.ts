@@ -31,17 +31,17 @@ export const HEADER = line([
 ]);
 export const RULE = HEADER.replace(/[^|]/g, '-');
 
-/** A row of the table, as Markdown has it. */
+/** A Markdown table row. */
 export function tableRow({ fault, policy, row, missed }: Result): string {
   const cells = COLUMNS.map(([title, of]) => of(row).padStart(title.length));
   return line([fault.padEnd(NAME_WIDTH), policy.padEnd(POLICY_WIDTH), ...cells, missed.join(', ') || '-']);
 }
 
-/** The rows without what they were judged from. */
+/** The rows as JSON, without the facts. */
 export function asJson(results: readonly Result[]): string {
   return `${JSON.stringify(
     results.map(({ fault, policy, row, missed }) => ({ fault, policy, ...row, missed })),
-    // JSON has no Infinity: something that never happened.
+    // JSON has no Infinity, which means that something never happened.
     (_key, value: unknown) => (value === Infinity ? 'never' : value),
     2,
   )}\n`;

@@ -17,28 +17,28 @@ const FARM = {
   without: [],
   policy: 'reject',
 } as const;
-/** Between two restarts, and after the last one: messages that are lost are seen to be. */
+/** How long traffic runs between two restarts and after the last, so that lost messages show. */
 const TRAFFIC_MS = 400;
-const ANSWER_DEADLINE_MS = 5000;
+const REPLY_DEADLINE_MS = 5000;
 const RECOVERY_DEADLINE_MS = 4000;
 
-/** What three servers and their clients went through. */
+/** The result of a rolling restart of three servers. */
 export interface RollingRestart {
   readonly row: Row;
   readonly facts: Facts;
-  /** With what code the clients of the servers that ended were sent away, and how many. */
+  /** How many clients of the replaced servers were closed with each code. */
   readonly closeCodes: Readonly<Record<number, number>>;
-  /** How the servers ended: a code or a signal. */
+  /** The exit codes or signals of the replaced servers. */
   readonly ends: readonly (number | string | null)[];
-  /** While both releases ran: major version and header length of the envelopes. */
+  /** The major versions and header lengths of the envelopes while both releases ran. */
   readonly envelopes: readonly string[];
-  /** While both releases ran: what a server of each was answered by a client of the other. */
+  /** The results of requests between servers of different releases while both ran. */
   readonly asks: Readonly<Record<'old to new' | 'new to old', readonly string[]>>;
-  /** Of all servers. */
+  /** Summed over all servers. */
   readonly dropped: Dropped;
 }
 
-/** Replaces servers of this release by servers of another one, one after the other, under load. */
+/** Replaces the servers of this release one by one with servers of another release, under load. */
 export async function rollingRestart(release: Release): Promise<RollingRestart> {
   const farm = await Farm.start(FARM);
   const wire = new Wire(farm);
@@ -51,7 +51,7 @@ export async function rollingRestart(release: Release): Promise<RollingRestart> 
     closeCodes.push(...(await restart(farm, 0, release)));
     wire.clear();
     const [old, fresh] = [1, SERVERS.length];
-    const answers = await Promise.all([ask(farm, old, fresh), ask(farm, fresh, old)]);
+    const replies = await Promise.all([ask(farm, old, fresh), ask(farm, fresh, old)]);
     closeCodes.push(...(await restart(farm, 1, release)));
     const envelopes = wire.seen;
     closeCodes.push(...(await restart(farm, 2, release)));
@@ -66,7 +66,7 @@ export async function rollingRestart(release: Release): Promise<RollingRestart> 
       closeCodes: tally(closeCodes),
       ends: farm.servers.slice(0, SERVERS.length).map(({ endedWith }) => endedWith),
       envelopes,
-      asks: { 'old to new': answers[0], 'new to old': answers[1] },
+      asks: { 'old to new': replies[0], 'new to old': replies[1] },
       dropped: droppedBy(farm),
     };
   } finally {
@@ -75,7 +75,7 @@ export async function rollingRestart(release: Release): Promise<RollingRestart> 
   }
 }
 
-/** A signal ends a server while its successor starts. Resolves with the codes that its clients saw, who are elsewhere then. */
+/** Stops a server with SIGTERM while its successor starts, and moves its clients. Resolves with their close codes. */
 async function restart(farm: Farm, index: number, release: Release): Promise<number[]> {
   await wait(TRAFFIC_MS);
   const leaving = farm.server(index);
@@ -102,13 +102,13 @@ async function connect(farm: Farm, server: number): Promise<void> {
   await Promise.all(groupsOf(farm.clients.length - 1).map((group) => client.join(group)));
 }
 
-/** A server asks a client of another one for an answer, lets it join a group, and asks everyone. */
+/** Makes one server invoke a client of another, join it to a group, and invoke all clients. */
 async function ask(farm: Farm, from: number, of: number): Promise<string[]> {
   const isThere = ({ server, isOpen }: BenchClient): boolean => server === of && isOpen;
   const connectionId = farm.clients.find(isThere)?.connectionId ?? '';
   const ends = (): AskEnd[] => farm.server(from).facts.flatMap(({ asks }) => asks);
   farm.server(from).order({ order: 'ask', connectionId });
-  await farm.until(() => ends().length === 3, ANSWER_DEADLINE_MS);
+  await farm.until(() => ends().length === 3, REPLY_DEADLINE_MS);
   return ends()
     .map(({ call, end }) => `${call}: ${end}`)
     .sort();
@@ -130,7 +130,7 @@ function droppedBy(farm: Farm): Dropped {
   return sum;
 }
 
-/** Listens on all channels for what kinds of envelopes there are. */
+/** Records the versions and header lengths of the envelopes on all channels. */
 class Wire {
   private readonly redis: Redis;
   private readonly forms = new Set<string>();

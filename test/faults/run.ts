@@ -18,13 +18,13 @@ const { values, positionals } = parseArgs({
 });
 const unknown = positionals.filter((name) => !isFaultName(name));
 if (unknown.length > 0) {
-  console.error(`There is no fault ${unknown.join(', ')}. There are: ${FAULT_NAMES.join(', ')}.`);
+  console.error(`Unknown fault ${unknown.join(', ')}. Use one of: ${FAULT_NAMES.join(', ')}.`);
   process.exit(2);
 }
 
 const policies = values.policy.filter(isPolicy);
 if (policies.length < values.policy.length) {
-  console.error(`--policy must be one of ${POLICIES.join(', ')}.`);
+  console.error(`Invalid option --policy: expected one of ${POLICIES.join(', ')}.`);
   process.exit(2);
 }
 const names = positionals.length > 0 ? positionals.filter(isFaultName) : FAULT_NAMES;

@@ -6,7 +6,7 @@ import type { Form } from './fault.js';
 
 const LEFT_MS = 3000;
 
-// What happens to a primary that sentinels watch. It is reachable again when a sentinel names another one.
+// Faults of a primary that sentinels watch. Redis counts as reachable once a sentinel names another primary.
 
 export async function sentinelFailover(farm: Farm, _lastsMs: number, form: Form): Promise<void> {
   const before = await farm.sentinel.primary();
@@ -14,7 +14,7 @@ export async function sentinelFailover(farm: Farm, _lastsMs: number, form: Form)
   farm.mark('begin');
   await farm.sentinel.failover();
   await replaced(farm, before, begin);
-  await holdsNobody(farm, before, form);
+  await checkAbandoned(farm, before, form);
 }
 
 export async function sentinelKill(farm: Farm, _lastsMs: number, form: Form): Promise<void> {
@@ -24,7 +24,7 @@ export async function sentinelKill(farm: Farm, _lastsMs: number, form: Form): Pr
   await before.kill();
   await replaced(farm, before, begin);
   await before.start();
-  await holdsNobody(farm, before, form);
+  await checkAbandoned(farm, before, form);
 }
 
 export async function sentinelFreeze(farm: Farm, _lastsMs: number, form: Form): Promise<void> {
@@ -34,7 +34,7 @@ export async function sentinelFreeze(farm: Farm, _lastsMs: number, form: Form): 
   before.freeze();
   await replaced(farm, before, begin);
   before.resume();
-  await holdsNobody(farm, before, form);
+  await checkAbandoned(farm, before, form);
 }
 
 async function replaced(farm: Farm, before: RedisServer, begin: number): Promise<void> {
@@ -43,17 +43,20 @@ async function replaced(farm: Farm, before: RedisServer, begin: number): Promise
   await untilBack(farm, begin);
 }
 
-/** In the full form until sentinels have made a replica of it: for eight seconds it is a primary that came back. */
-async function holdsNobody(farm: Farm, before: RedisServer, form: Form): Promise<void> {
+/**
+ * Checks that no server is connected to the old primary or leaves the new one for it. The full form waits until
+ * sentinels make the old primary a replica; until then, for eight seconds, it claims to be a primary.
+ */
+async function checkAbandoned(farm: Farm, before: RedisServer, form: Form): Promise<void> {
   const since = now();
   if (form === 'full') await farm.sentinel.demoted(before);
   const deadline = now() + LEFT_MS;
   let left: boolean;
-  // One that was frozen has what was sent before it left to read first.
+  // A Redis that was frozen first has to read the bytes that clients sent before they left.
   do left = (await farm.sentinel.clientsOf(before)).some((name) => name.startsWith('backplane:'));
   while (left && now() < deadline);
-  farm.check('nobody is left on the primary before', !left);
+  farm.check('no server is left on the old primary', !left);
   const standings = farm.alive.flatMap(({ facts }) => facts.flatMap((told) => told.standings));
   const unready = standings.some(({ at, state }) => at > since && state !== 'ready');
-  farm.check('nobody leaves the new primary for it', !unready);
+  farm.check('no server leaves the new primary', !unready);
 }

@@ -15,7 +15,7 @@ import type { ServerBus } from '../../lib/bus/server-bus.js';
 import type { Subscriptions } from '../../lib/bus/subscriptions.js';
 import { importBuilt, methodsOf, replace, replaceGetter } from './built-library.js';
 
-/** The parts of the library, as it is installed, that can be switched off. */
+/** The parts of the built library that are patched. */
 interface Parts {
   readonly channelsOf: typeof channelsOf;
   readonly encodeMessage: typeof encodeMessage;
@@ -42,7 +42,7 @@ const FILES = {
   Subscriptions: 'bus/subscriptions.js',
 } satisfies Record<keyof Parts, string>;
 
-/** What an Emitter is made of. */
+/** The private members of an Emitter. */
 interface EmitterInside {
   readonly bus: ServerBus;
   readonly channels: ChannelNames;
@@ -52,19 +52,19 @@ interface EmitterInside {
 }
 
 const OFF = {
-  /** Nobody is told what was missed. */
+  /** Losses are not reported. */
   'loss reports': ({ Outage }) => replace(Outage, 'missed', () => undefined),
-  /** Nobody minds that nothing comes back. */
+  /** A missing echo has no consequences. */
   'echo deadline': ({ ServerBus }) => replace(ServerBus, 'deaf', () => undefined),
-  /** A skipped heartbeat means nothing. */
+  /** A skipped heartbeat number has no consequences. */
   'heartbeat numbers': ({ Peers }) => replace(Peers, 'beat', () => []),
-  /** Who hears itself is taken for one who hears the others. */
+  /** A server that hears itself is assumed to hear its peers. */
   'proof of hearing others': ({ Peers }) => replace(Peers, 'disconnected', () => []),
-  /** Reports do not begin earlier because publishes are slow: on a busy machine that covers much else. */
+  /** Slow publishes do not widen reports. On a busy machine the margin would hide other defects. */
   'margin for slow publishes': ({ Peers }) => replaceGetter(Peers, 'publishMs', () => 0),
-  /** All nodes are taken for the same one. */
+  /** All Redis nodes count as the same one. */
   'count of moves': ({ Moves }) => replace(Moves, 'linkUp', () => undefined),
-  /** After an outage nothing is subscribed but what is wanted anew. */
+  /** After an outage only new channels are subscribed. */
   resubscription: ({ Subscriptions }) => {
     const restore = methodsOf(Subscriptions).restore as () => Promise<number>;
     replace(Subscriptions, 'restore', function (this: { linkUp: boolean; generation: number }) {
@@ -74,7 +74,7 @@ const OFF = {
       return Promise.resolve(0);
     });
   },
-  /** A further copy is as good as the first. */
+  /** Every copy of a message is delivered. */
   deduplication: ({ Peers }) => {
     const heard = methodsOf(Peers).heard as (...args: unknown[]) => string;
     replace(Peers, 'heard', function (this: unknown, ...args: unknown[]) {
@@ -82,26 +82,26 @@ const OFF = {
       return 'new';
     });
   },
-  /** What cannot be read is no longer dropped. */
+  /** An unreadable message throws instead of being dropped. */
   'guard against garbage': ({ Inbox }) => {
     replace(Inbox, 'drop', ({ reason }: { reason: string }) => {
       throw new Error(`a ${reason} message`);
     });
   },
-  /** Servers that fall silent are alive for ever. */
+  /** Silent servers never count as dead. */
   'death of silent servers': ({ Peers }) => replace(Peers, 'sweep', () => undefined),
-  /** What Redis refused once is not asked for again. */
+  /** A refused channel is never retried. */
   'retry of refused channels': ({ Subscriptions }) => {
     replace(Subscriptions, 'retryRefused', () => Promise.resolve());
   },
-  /** Local clients get only what Redis takes. */
+  /** Local clients get messages only while the backplane is ready. */
   'local delivery': ({ Emitter }) => {
     const deliver = methodsOf(Emitter).deliver as (...args: unknown[]) => number;
     replace(Emitter, 'deliver', function (this: EmitterInside, ...args: unknown[]) {
       return this.bus.status.state === 'ready' ? deliver.apply(this, args) : 0;
     });
   },
-  /** A message may be as large as it likes. */
+  /** The message size is not limited. */
   'limit of size': ({ Emitter, encodeMessage, channelsOf }) => {
     replace(Emitter, 'send', async function (this: EmitterInside, address: Address, frames: MessageFrames) {
       const payloads = frames.payloads(this.protocols);
@@ -111,15 +111,15 @@ const OFF = {
       return { local, backplane: await this.policy.publish({ address, channels, record, volatile: false }) };
     });
   },
-  /** Nobody minds what sentinels say of a failover. */
+  /** Failover messages of sentinels are ignored. */
   'watch on sentinels': ({ SentinelWatch }) => replace(SentinelWatch, 'read', () => undefined),
-  /** Bootstrap takes Redis for present. */
+  /** Bootstrap assumes that Redis is reachable. */
   'wait for Redis': ({ ServerBus }) => replace(ServerBus, 'whenReady', () => Promise.resolve(true)),
 } satisfies Record<string, (parts: Parts) => void>;
 
 export type Mechanism = keyof typeof OFF;
 
-/** Takes mechanisms out of the library in this process. Before the app is made. */
+/** Switches mechanisms of the library off in this process. Call it before creating the app. */
 export async function switchOff(mechanisms: readonly Mechanism[]): Promise<void> {
   if (mechanisms.length === 0) return;
   const parts = Object.assign({}, ...(await Promise.all(Object.values(FILES).map(importBuilt)))) as Parts;

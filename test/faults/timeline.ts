@@ -1,10 +1,10 @@
 import type { Facts, Report, Time } from './facts.js';
 
 const MAX_LINES = 200;
-/** What was shortly before the fault may explain it, too. */
+/** Events shortly before the fault may help to explain it. */
 const BEFORE_MS = 1000;
 
-/** What happened in a run, in milliseconds since the fault began: from this, a row that misses its target is explained. */
+/** The events of a run, in milliseconds since the fault began. It helps to explain a missed target. */
 export function timelineOf(facts: Facts): string {
   const { begin, end, marks, failures, reports, standings, checks } = facts;
   const events: [at: Time, what: string][] = [
@@ -21,9 +21,9 @@ export function timelineOf(facts: Facts): string {
     .filter(([at]) => at >= begin - BEFORE_MS)
     .sort(([a], [b]) => a - b)
     .map(([at, what]) => `${Math.round(at - begin)} ms: ${what}`)
-    // A server that tries again every few milliseconds says the same many times.
+    // A server that retries every few milliseconds repeats the same event.
     .filter((line, index, all) => line !== all[index - 1]);
-  const failed = checks.filter(({ passed }) => !passed).map(({ name }) => `did not hold: ${name}`);
+  const failed = checks.filter(({ passed }) => !passed).map(({ name }) => `failed check: ${name}`);
   return [...lines.slice(-MAX_LINES), ...failed].join('\n');
 }
 

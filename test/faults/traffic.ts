@@ -1,7 +1,7 @@
 import type { EmitTarget } from './load.js';
 
 export const GROUPS = ['g0', 'g1', 'g2', 'g3', 'g4', 'g5'];
-/** Joined and left all the time, by one client of each server. */
+/** A group that one client of each server joins and leaves all the time. */
 export const RESTLESS_GROUP = 'restless';
 const USERS = 4;
 
@@ -9,16 +9,16 @@ export function userIdOf(client: number): string {
   return `u${client % USERS}`;
 }
 
-/** Some groups for each client, overlapping those of others. */
+/** A client's groups, which overlap with other clients' groups. */
 export function groupsOf(client: number): string[] {
   return GROUPS.filter((_, group) =>
     [client, client + 1, client * 2].some((mine) => mine % GROUPS.length === group),
   );
 }
 
-/** All kinds of targets, overlapping ones too. */
+/** Targets of all kinds, including overlapping groups. */
 export function mixOf(clientsPerServer: number): EmitTarget[] {
-  // With very many clients an emit to all is rarer: the machine shall carry the rate.
+  // With many clients, emits to all are rarer so that the machine can sustain the rate.
   const all = Array.from({ length: clientsPerServer > 20 ? 1 : 3 }, (): EmitTarget => ({ kind: 'all' }));
   const groups = [...GROUPS, RESTLESS_GROUP].map((name): EmitTarget => ({ kind: 'groups', names: [name] }));
   const overlapping: EmitTarget[] = [

@@ -5,20 +5,20 @@ import type { Step } from './facts.js';
 import { Load } from './load.js';
 import type { AskEnd, Notice, Order, ServerFacts } from './messages.js';
 
-/** How often a server tells what it has seen: what is lost with it when it is killed. */
+/** How often a server sends its facts. Facts not sent yet are lost if it is killed. */
 const TELL_MS = 250;
-/** How often the loop is looked at, and the number of peers. */
-const LOOK_MS = 20;
+/** How often stalls and the number of peers are sampled. */
+const SAMPLE_MS = 20;
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 
-/** Runs the load in a server's process, and tells what happens there. */
+/** Runs the load in a server process and sends facts to the parent. */
 export class Witness {
-  private seen = this.nothing();
+  private seen = this.noFacts();
   private load: Load | undefined;
   private broadcaster: Broadcaster | undefined;
   private backplane: RedisBackplane | undefined;
-  private lookedAt = 0;
+  private sampledAt = 0;
   private peers = 0;
 
   constructor(private readonly index: number) {
@@ -50,8 +50,8 @@ export class Witness {
       if (cause instanceof MessagesGivenUpError)
         this.seen.givenUp.push({ server: this.index, at: now(), count: cause.count });
     });
-    this.lookedAt = now();
-    setInterval(() => this.look(), LOOK_MS);
+    this.sampledAt = now();
+    setInterval(() => this.sample(), SAMPLE_MS);
     setInterval(() => this.tell(false), TELL_MS);
   }
 
@@ -69,7 +69,7 @@ export class Witness {
         return this.load?.start(order.plan);
       case 'halt':
         this.load?.stop();
-        // Behind everything else that this server emitted.
+        // Arrives after everything else that this server emitted.
         return void this.broadcaster?.all.emit('halted', this.index).catch(() => undefined);
       case 'burst':
         return void this.burst(order.count, order.bytes);
@@ -80,7 +80,7 @@ export class Witness {
     }
   }
 
-  /** A signal ends the server: it tells the last that it has seen. */
+  /** Sends the last facts because a signal is ending the server. */
   leave(): void {
     this.load?.stop();
     this.tell(true);
@@ -113,10 +113,10 @@ export class Witness {
     this.seen.asks.push({ call, at: now(), end: String(end) });
   }
 
-  private look(): void {
+  private sample(): void {
     const at = now();
-    this.seen.stalledMs = Math.max(this.seen.stalledMs, at - this.lookedAt - LOOK_MS);
-    this.lookedAt = at;
+    this.seen.stalledMs = Math.max(this.seen.stalledMs, at - this.sampledAt - SAMPLE_MS);
+    this.sampledAt = at;
     const { servers } = this.backplane?.delivery() ?? { servers: 0 };
     if (servers === this.peers) return;
     this.peers = servers;
@@ -132,11 +132,11 @@ export class Witness {
     const { malformed = 0, unknownVersion = 0 } = this.backplane?.counters ?? {};
     const dropped = { malformed, unknownVersion };
     const facts = { ...this.seen, emits: [...this.seen.emits, ...pending], dropped, toldAt: now() };
-    this.seen = this.nothing();
+    this.seen = this.noFacts();
     send({ notice: 'facts', facts, answer });
   }
 
-  private nothing(): Mutable<ServerFacts> {
+  private noFacts(): Mutable<ServerFacts> {
     return {
       emits: [],
       steps: [],

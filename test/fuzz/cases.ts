@@ -23,7 +23,7 @@ const MAX_GRACE_MS = 40;
 
 type Step = (random: Random, session: RawSession, target: FuzzTarget) => void | Promise<void>;
 
-/** Each writes something; those that need an answer wait for it, but not for long. */
+/** Each step writes something. A step that needs a reply waits for it, but not for long. */
 const STEPS: Readonly<Record<string, Step>> = {
   event: (random, session) => session.write(messageFrame(random, session.protocol, eventMessage(random))),
   request: (random, session, { serverIds }) =>
@@ -45,7 +45,7 @@ const STEPS: Readonly<Record<string, Step>> = {
     target.invoke(random.below(2), session.connectionId ?? '');
     await reply(random, session);
   },
-  'reply to what nobody asked': (random, session, { serverIds }) =>
+  'reply to a request that was never sent': (random, session, { serverIds }) =>
     session.write(messageFrame(random, session.protocol, replyMessage(random, anyId(random, serverIds)))),
   'control frame': (random, session) => session.write(random.pick(CONTROL_FRAMES)(random)),
   'wrong frame': (random, session) =>
@@ -66,7 +66,7 @@ const STEPS: Readonly<Record<string, Step>> = {
 };
 const STEP_NAMES = Object.keys(STEPS);
 
-/** Waits until it was asked something, then replies as badly as it can, perhaps twice. */
+/** Waits for an invoke, then sends one or two malformed replies. */
 async function reply(random: Random, session: RawSession): Promise<void> {
   await session.until(() => session.invokes.length > 0);
   const id = session.invokes.shift();
@@ -75,7 +75,7 @@ async function reply(random: Random, session: RawSession): Promise<void> {
     session.write(messageFrame(random, session.protocol, replyMessage(random, text(id))));
 }
 
-/** Finds out what the server calls the connection. */
+/** Asks the server for the connection's id. Resolves with `false` if no id came. */
 async function introduced(random: Random, session: RawSession, target: FuzzTarget): Promise<boolean> {
   if (session.connectionId === undefined)
     session.write(
@@ -91,7 +91,7 @@ const ENDS: readonly ((random: Random, session: RawSession) => void)[] = [
   (_random, session) => session.finish(),
   (_random, session) => session.reset(),
   (random, session) => session.write(closeFrame(random.pick([1000, 1001, 4000]))),
-  // The close frame and the FIN in one segment, with a message before or behind them.
+  // The close frame and the FIN in one TCP segment, with a message before or after the close frame.
   (random, session) => session.finish(Buffer.concat([lastMessage(random, session), closeFrame(1000)])),
   (random, session) => session.finish(Buffer.concat([closeFrame(1000), lastMessage(random, session)])),
   () => undefined,
@@ -128,7 +128,7 @@ function upgradeCase(random: Random): FuzzCase {
     run: async (target) => {
       const session = target.open(random.below(2), protocol);
       session.write(request.subarray(0, cut));
-      // In one segment with the rest of the request, or after it.
+      // The early frames share a TCP segment with the rest of the request, or follow it.
       session.write(Buffer.concat([request.subarray(cut), early]));
       random.pick(ENDS)(random, session);
       await session.end(random.below(MAX_GRACE_MS));
@@ -150,10 +150,10 @@ function recordCase(random: Random): FuzzCase {
   };
 }
 
-/** The case with this index: the same for the same seed, except for the ids that the servers give. */
+/** The case with this index. The same seed gives the same case, except for the ids that the servers assign. */
 export function caseOf(seed: number, index: number): FuzzCase {
   const random = new Random((seed ^ Math.imul(index + 1, 0x9e3779b1)) >>> 0);
-  // The first numbers of neighbouring states are alike.
+  // Skip the first number because neighbouring seeds start with similar ones.
   random.next();
   const kind = random.below(10);
   if (kind < 5) return clientCase(random);

@@ -24,7 +24,7 @@ const GROUPS = ['g0', 'g1', '*', 'ä', 'servers', 'all'] as const;
 
 const groupName: Data = (random) => (random.below(4) === 0 ? anyValue(random, 1) : text(random.pick(GROUPS)));
 
-/** What the gateway handles (fuzz-gateway.ts), with data of the kind that each handler expects. */
+/** The events that the gateway in fuzz-gateway.ts handles, each with the kind of data its handler expects. */
 const HANDLED: Readonly<Record<string, Data>> = {
   echo: anyValue,
   value: anyValue,
@@ -54,14 +54,14 @@ const HANDLED: Readonly<Record<string, Data>> = {
 };
 const HANDLED_NAMES = Object.keys(HANDLED);
 
-/** A message as a well-meaning client might send it. */
+/** A message as a well-behaved client might send it. */
 export function eventMessage(random: Random, id?: Wire): Wire {
   const event = random.pick(HANDLED_NAMES);
   const data = random.below(5) === 0 ? anyValue(random) : (HANDLED[event] ?? anyValue)(random);
   return map(['event', text(event)], ['data', data], ...(id ? ([['id', id]] as const) : []));
 }
 
-/** Ids right and wrong: too long, no integer, the ids of the server's own invokes. */
+/** Valid and invalid ids: too long, not an integer, or the id of one of the server's own invokes. */
 export function anyId(random: Random, serverIds: readonly string[]): Wire {
   const guess = `${serverIds.length > 0 ? random.pick(serverIds) : 'AAAAAAAAAAAA'}:${random.below(50)}`;
   return random.pick<Wire>([
@@ -75,12 +75,12 @@ export function anyId(random: Random, serverIds: readonly string[]): Wire {
   ]);
 }
 
-/** A frame with an id: the client asks for a reply. */
+/** A message with an id, which asks for a reply. */
 export function requestMessage(random: Random, serverIds: readonly string[]): Wire {
   return eventMessage(random, anyId(random, serverIds));
 }
 
-/** A reply to an invoke: its data, its error, both, neither, and more than anybody asked for. */
+/** A reply to an invoke with data, an error, both, neither, or extra entries. */
 export function replyMessage(random: Random, id: Wire): Wire {
   const value =
     random.below(4) === 0 ? nested(random, random.pick([95, 101, 500, 20_000])) : anyValue(random);
@@ -98,7 +98,7 @@ export function replyMessage(random: Random, id: Wire): Wire {
   ]);
 }
 
-/** A message that has the wrong form: unknown events, events that are no strings, no event at all, repeated keys. */
+/** A message of the wrong shape: an unknown event, an event that is not a string, no event, repeated keys. */
 export function wrongMessage(random: Random): Wire {
   const data = anyValue(random);
   return random.pick<Wire>([
@@ -117,7 +117,7 @@ export function encoded(random: Random, protocol: ProtocolName, message: Wire): 
   return protocol === 'json' ? Buffer.from(jsonText(random, message)) : msgpackBytes(random, message);
 }
 
-/** The message in the frame that its protocol uses. */
+/** The message in a frame of the type that its protocol uses. */
 export function messageFrame(random: Random, protocol: ProtocolName, message: Wire): Buffer {
   return frame(encoded(random, protocol, message), { opcode: opcodeOf(protocol) });
 }
@@ -126,7 +126,7 @@ export function opcodeOf(protocol: ProtocolName): number {
   return protocol === 'json' ? OPCODE.text : OPCODE.binary;
 }
 
-/** Bytes that began as a message. */
+/** The bytes of a valid message, mutated or spliced with a malformed one. */
 export function mutatedMessage(random: Random, protocol: ProtocolName): Buffer {
   const bytes = encoded(random, protocol, eventMessage(random, number(1)));
   if (random.below(4) > 0) return mutated(random, bytes);

@@ -1,11 +1,11 @@
 import { endWithParent } from '../servers/serve.js';
 import { VitalsWatch } from './server-health.js';
 
-// A process that does nothing. What its event loop has to wait for, every process on this machine waits for.
+// An idle process. If its event loop is late, the machine is busy and the servers are not to blame.
 
 endWithParent();
 
 const vitals = new VitalsWatch();
 process.on('message', () => process.send?.(vitals.take()));
-// In place of a port, which startServerProcess waits for.
+// startServerProcess waits for a port; this process has none.
 process.send?.(0);

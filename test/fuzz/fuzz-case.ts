@@ -2,29 +2,29 @@ import type { RecordContext } from './records.js';
 import type { RawSession } from './raw-session.js';
 import type { ProtocolName } from './client-messages.js';
 
-/** What a case can do to the farm under test. */
+/** What a fuzz case can do with the servers under test. */
 export interface FuzzTarget extends RecordContext {
   /** Two servers that share a Redis. */
   readonly ports: readonly [number, number];
   open(server: number, protocol: ProtocolName): RawSession;
   /** @param channel without the prefix */
   publish(channel: string, bytes: Buffer): Promise<void>;
-  /** Lets a server invoke a connection, wherever it is, and does not wait for the result. */
+  /** Makes a server invoke a connection of any server. Does not wait for the result. */
   invoke(server: number, connectionId: string): void;
-  /** A connection of the fuzzed path, for later records. */
+  /** Notes a connection of the fuzzed path so that later records can address it. */
   remember(connectionId: string): void;
-  /** Bytes that a server has in use after a garbage collection. */
+  /** How many bytes a server uses after a garbage collection. */
   memory(server: number): Promise<number>;
 }
 
-/** Something that is done to the servers once. */
+/** One attack on the servers. */
 export interface FuzzCase {
   readonly name: string;
-  /** Rejects with a {@link Violation} where the case itself can tell that a server did the wrong thing. */
+  /** Rejects with a {@link Violation} if the case itself detects that a server did something wrong. */
   run(target: FuzzTarget): Promise<void>;
 }
 
-/** A server did what it must not do. */
+/** A server did something that it must not do. */
 export class Violation extends Error {
   override readonly name = 'Violation';
 }

@@ -13,13 +13,13 @@ import { Witness } from './witness.js';
 
 const PROTOCOLS: readonly ProtocolName[] = ['json', 'msgpack'];
 const MAX_REMEMBERED = 50;
-/** A connection's channels are given up a second after it has gone; its timeouts have ended by then. */
+/** A server unsubscribes a second after a connection closes, and by then the connection's timeouts have ended. */
 const SETTLE_DEADLINE_MS = 20_000;
-const LOOK_MS = 100;
-/** So long the witnesses' own conversation may take on a busy machine. */
+const POLL_MS = 100;
+/** How long a conversation between the witnesses may take on a busy machine. */
 const CONVERSATION_DEADLINE_MS = 20_000;
 
-/** Two servers that share a Redis, the witnesses that talk to them, and a process that does nothing. */
+/** Two servers that share a Redis, witnesses connected to both, and an idle control process. */
 export class FuzzFarm implements FuzzTarget {
   readonly connectionIds: string[] = [];
   private readonly witnesses: Witness[] = [];
@@ -55,12 +55,12 @@ export class FuzzFarm implements FuzzTarget {
     return this.servers.map(({ serverId }) => serverId);
   }
 
-  /** Witnesses that each server has. */
+  /** How many witnesses are connected to each server. */
   get witnessesPerServer(): number {
     return PROTOCOLS.length;
   }
 
-  /** A server that has ended, or a witness that was wronged. */
+  /** Which servers have crashed. If none has, which witnesses got wrong replies or lost their connection. */
   get complaints(): string[] {
     const deaths = this.servers.flatMap(({ death }, index) => (death ? [`Server ${index} ${death}`] : []));
     if (deaths.length > 0) return deaths;
@@ -96,38 +96,38 @@ export class FuzzFarm implements FuzzTarget {
     return (await this.servers[server === 0 ? 0 : 1].report()).memory;
   }
 
-  /** @throws when a server has ended, or says nothing */
+  /** @throws if a server has exited or does not respond */
   reports(): Promise<ServerReport[]> {
     return Promise.all(this.servers.map((server) => server.report()));
   }
 
-  /** Resolves when it is so, or after the deadline. */
+  /** Polls until `holds` returns true, a server or witness fails, or the deadline passes. */
   async settled(holds: (reports: readonly ServerReport[]) => boolean): Promise<ServerReport[]> {
     const deadline = performance.now() + SETTLE_DEADLINE_MS;
     for (;;) {
       const reports = await this.reports();
       if (holds(reports) || this.complaints.length > 0 || performance.now() > deadline) return reports;
-      await delay(LOOK_MS);
+      await delay(POLL_MS);
     }
   }
 
-  /** Channels of the fuzzed path that a server still listens to. */
+  /** The channels of the fuzzed path that some server is still subscribed to. */
   async leftoverChannels(): Promise<string[]> {
     const deadline = performance.now() + SETTLE_DEADLINE_MS;
     for (;;) {
       const left = (await this.client.pubsub('CHANNELS', `${this.prefix}:${FUZZ_PATH}:*`)) as string[];
       if (left.length === 0 || performance.now() > deadline) return left;
-      await delay(LOOK_MS);
+      await delay(POLL_MS);
     }
   }
 
-  /** Every witness converses once more, from beginning to end: what came before harmed none of them. */
+  /** Waits until every witness completes one more whole conversation, which proves that none was harmed. */
   async untilWitnessed(): Promise<void> {
     const before = this.witnesses.map(({ conversations }) => conversations);
     const done = (): boolean =>
       this.witnesses.every(({ conversations }, index) => conversations >= (before[index] ?? 0) + 2);
     const deadline = performance.now() + CONVERSATION_DEADLINE_MS;
-    while (!done() && this.complaints.length === 0 && performance.now() < deadline) await delay(LOOK_MS);
+    while (!done() && this.complaints.length === 0 && performance.now() < deadline) await delay(POLL_MS);
   }
 
   async end(): Promise<void> {

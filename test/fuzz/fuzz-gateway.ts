@@ -23,13 +23,13 @@ import { plant } from './planted-defects.js';
 const INVOKE = { timeout: 300 };
 const MAX_LARGE = 300_000;
 
-class Doubling implements NestInterceptor {
+class PassThrough implements NestInterceptor {
   intercept(_context: ExecutionContext, next: CallHandler): Observable<unknown> {
     return next.handle().pipe(map((value: unknown) => value));
   }
 }
 
-/** Has no form in JSON, or none in MessagePack, or throws when it is looked at. */
+/** A value that JSON or MessagePack cannot represent, or that throws when it is read. */
 function unserialisable(which: unknown): unknown {
   const circular: Record<string, unknown> = {};
   circular.self = circular;
@@ -62,8 +62,8 @@ function unserialisable(which: unknown): unknown {
 }
 
 /**
- * What the cases talk to: a handler for each way in which a gateway may use the library. It trusts its clients as a
- * careless gateway does, so the types of the data are wishes.
+ * The gateway that the cases attack: one handler for each way in which a gateway may use the library. Like a careless
+ * gateway it does not validate input, so the parameter types are not guaranteed.
  */
 @UseFilters(BackplaneExceptionFilter)
 @WebSocketGateway({ path: '/fuzz' })
@@ -103,13 +103,13 @@ export class FuzzGateway {
     );
   }
 
-  @UseInterceptors(Doubling)
+  @UseInterceptors(PassThrough)
   @SubscribeMessage('intercepted')
   intercepted(@MessageBody() data: unknown) {
     return { event: 'intercepted', data };
   }
 
-  @UseInterceptors(Doubling)
+  @UseInterceptors(PassThrough)
   @SubscribeMessage('intercepted-stream')
   interceptedStream(@MessageBody() count: unknown) {
     return this.numbers(count);
@@ -201,7 +201,7 @@ export class FuzzGateway {
 
   @SubscribeMessage('close-me')
   closeMe(@ConnectedSocket() client: BackplaneConnection, @MessageBody() code: number) {
-    client.close(code, 'as you wish');
+    client.close(code, 'requested by the client');
   }
 
   @SubscribeMessage('kick')

@@ -8,19 +8,19 @@ import type { PlantedDefect } from './planted-defects.js';
 import type { Vitals } from './server-health.js';
 
 const PARALLEL = 25;
-/** A case that takes longer waits for something that does not come. */
+/** A case that takes longer is stuck. */
 const CASE_DEADLINE_MS = 60_000;
-/** After so many rounds the caches are warm, and what is kept for ever is there. */
+/** After this many rounds, caches are warm and permanent state has been allocated. */
 const WARM_UP_ROUNDS = 2;
 
 export interface Finding {
-  /** What was done, such as "cases 400 to 599". */
+  /** The cases that ran before the finding, such as "cases 400 to 599". */
   readonly after: string;
   readonly what: string;
 }
 
 export interface RoundSummary {
-  /** The worst that the servers saw. */
+  /** The highest value of any server. */
   readonly memory: number;
   readonly peakBytes: number;
   readonly worstDelayMs: number;
@@ -35,7 +35,7 @@ export interface RoundResult {
   readonly summary: RoundSummary | undefined;
 }
 
-/** Runs rounds of cases on one farm. After a finding the farm may be in any state: end it. */
+/** Runs rounds of cases on one farm. End the run after a finding because the farm may be in any state. */
 export class FuzzRun {
   private rounds = 0;
   private baseline: readonly ServerReport[] | undefined;
@@ -56,13 +56,13 @@ export class FuzzRun {
     }
   }
 
-  /** Cases `from` to `to` - 1 of the seed. */
+  /** Runs cases `from` to `to - 1` of the seed. */
   random(seed: number, from: number, to: number): Promise<RoundResult> {
     const cases = Array.from({ length: to - from }, (_, index) => caseOf(seed, from + index));
     return this.round(cases, `cases ${from} to ${to - 1}`, true);
   }
 
-  /** One case by itself: what is found is its doing. */
+  /** Runs one case by itself, so that any finding is caused by it. */
   single(one: FuzzCase): Promise<RoundResult> {
     return this.round([one], one.name, false);
   }
@@ -82,7 +82,7 @@ export class FuzzRun {
       const { findings, summary } = await this.judge(began, warms);
       return result([...violations, ...findings], summary);
     } catch (error) {
-      // A server has ended, or hangs; what the witnesses say about it is no news.
+      // A server has crashed or hangs. What the witnesses report as a result adds nothing.
       return result([...violations, error instanceof Error ? error.message : String(error)]);
     }
   }
@@ -100,9 +100,11 @@ export class FuzzRun {
 
   private async runOne(one: FuzzCase): Promise<string[]> {
     const deadline = new AbortController();
-    const late = delay(CASE_DEADLINE_MS, [`${one.name}: not over in time.`], { signal: deadline.signal });
-    late.catch(() => undefined);
-    const over = one.run(this.farm).then(
+    const timedOut = delay(CASE_DEADLINE_MS, [`${one.name}: did not finish within ${CASE_DEADLINE_MS} ms.`], {
+      signal: deadline.signal,
+    });
+    timedOut.catch(() => undefined);
+    const finished = one.run(this.farm).then(
       () => [],
       (error: unknown) => {
         if (error instanceof Violation || this.farm.complaints.length > 0)
@@ -110,13 +112,13 @@ export class FuzzRun {
         throw error;
       },
     );
-    return Promise.race([over, late]).finally(() => deadline.abort());
+    return Promise.race([finished, timedOut]).finally(() => deadline.abort());
   }
 
   private async judge(began: number, warms: boolean): Promise<{ findings: string[]; summary: RoundSummary }> {
     await this.farm.untilWitnessed();
     const seconds = (performance.now() - began) / 1000;
-    // What happened in the round, before the servers are asked again and again.
+    // Take the vitals of the round before polling, which uses CPU time too.
     const [control, during] = await Promise.all([this.farm.control.vitals(), this.farm.reports()]);
     const roundOf = (after: ServerReport, index: number): Round => ({
       before: this.before[index] ?? after,
@@ -132,7 +134,7 @@ export class FuzzRun {
     );
     if (warms)
       findings.push(
-        ...(await this.farm.leftoverChannels()).map((name) => `Somebody still listens to ${name}.`),
+        ...(await this.farm.leftoverChannels()).map((name) => `A server is still subscribed to ${name}.`),
       );
     findings.push(...this.farm.complaints);
     if (warms && ++this.rounds === WARM_UP_ROUNDS) this.baseline = reports;

@@ -12,9 +12,9 @@ import { CountingLogger, FaultLog, memoryInUse, type Vitals, VitalsWatch } from 
 import { sizesOfMaps } from './server-maps.js';
 import { WitnessGateway } from './witness-gateway.js';
 
-// A server under test. Its limits are tight, so that the cases reach them. Run it with --expose-gc.
+// A server under test. Its limits are low so that the cases reach them. Run it with --expose-gc.
 
-/** What its parent tells it. */
+/** A command from the parent process. */
 export type ServerOrder =
   | { readonly order: 'report' }
   | { readonly order: 'invoke'; readonly connectionId: string }
@@ -25,22 +25,22 @@ export interface ServerReport extends Vitals {
   /** Bytes in use after a garbage collection. */
   readonly memory: number;
   readonly connections: number;
-  /** What the library counts. */
+  /** The library's own counters. */
   readonly counters: Readonly<Record<string, number>>;
-  /** By class and property: see server-maps.ts. */
+  /** Sizes by class and property. See server-maps.ts. */
   readonly maps: Readonly<Record<string, number>>;
-  /** Uncaught exceptions, unhandled rejections, warnings of Node; since the start. */
+  /** Uncaught exceptions, unhandled rejections and Node warnings since startup. */
   readonly faults: readonly string[];
-  /** Written to the log since the start. */
+  /** Log lines written since startup. */
   readonly loggedLines: number;
   readonly loggedBytes: number;
-  /** How many lines began alike. */
+  /** Line counts by the first characters of the line. */
   readonly loggedBeginnings: Readonly<Record<string, number>>;
 }
 
-/** Milliseconds; the cases come and go faster. */
-const INVOKE_TIMEOUT = 400;
-const ADMISSION_TIME = 300;
+/** Lower than the defaults so that cases reach the timeouts. */
+const INVOKE_TIMEOUT_MS = 400;
+const ADMISSION_TIME_MS = 300;
 
 async function authenticate(header: unknown) {
   switch (header) {
@@ -54,7 +54,7 @@ async function authenticate(header: unknown) {
       await delay(30);
       return {};
     case 'never':
-      await delay(10 * ADMISSION_TIME);
+      await delay(10 * ADMISSION_TIME_MS);
       return {};
     case 'user':
       return { userId: 'u1' };
@@ -73,7 +73,7 @@ async function authenticate(header: unknown) {
       channelPrefix: process.env.FARM_PREFIX ?? '',
       protocols: ['json', 'msgpack'],
       authenticate: (request, path) => (path === '/witness' ? {} : authenticate(request.headers['x-fuzz'])),
-      limits: { bufferedBytes: 2 ** 20, pendingMessages: 200, admissionTime: ADMISSION_TIME },
+      limits: { bufferedBytes: 2 ** 20, pendingMessages: 200, admissionTime: ADMISSION_TIME_MS },
       heartbeat: { interval: 1000, timeout: 15_000 },
     }),
   ],
@@ -96,10 +96,10 @@ process.on('message', (order: ServerOrder) => {
   else void app.close().then(() => process.exit(0));
 });
 
-/** A forged record may have told the session an id that is none. */
+/** The id may be invalid because a forged record can send the session any id. */
 async function invoke(connectionId: string): Promise<void> {
   const target = broadcaster.gateway('/fuzz').connection(connectionId);
-  await target.invoke('question', 1, { timeout: INVOKE_TIMEOUT });
+  await target.invoke('question', 1, { timeout: INVOKE_TIMEOUT_MS });
 }
 
 async function report(): Promise<void> {

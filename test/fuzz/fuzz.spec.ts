@@ -4,7 +4,7 @@ import { CORPUS } from './corpus/corpus.js';
 import { FuzzRun } from './fuzz-run.js';
 
 const CASES_PER_ROUND = 60;
-/** The first two warm the servers up; the others are compared with them. */
+/** The first two rounds warm the servers up. The third is compared with them. */
 const ROUNDS = 3;
 const DEADLINE_MS = 240_000;
 
@@ -19,19 +19,19 @@ afterEach(async () => {
   run = undefined;
 });
 
-describe('Whatever clients send, and whatever is published between servers', () => {
+describe('Hostile input from clients and between servers', () => {
   it(
-    'harms neither the servers nor other clients: every past finding',
+    'does not harm servers or other clients: every past finding',
     async () => {
       const farm = await start();
-      // One by one: some of them reach the clients of the others.
+      // One at a time because some entries reach the clients of others.
       for (const entry of CORPUS) expect((await farm.single(entry)).findings).toEqual([]);
     },
     DEADLINE_MS,
   );
 
   it(
-    `harms neither the servers nor other clients: ${ROUNDS * CASES_PER_ROUND} random cases`,
+    `does not harm servers or other clients: ${ROUNDS * CASES_PER_ROUND} random cases`,
     () =>
       withSeed(async (random) => {
         const farm = await start();

@@ -24,7 +24,7 @@ function envelopesOf(seed: number): Buffer[] {
 }
 
 describe('The generators of the fuzz test', () => {
-  it('make the same cases from the same seed, and others from another one', () => {
+  it('make the same cases from the same seed, and different cases from another seed', () => {
     const names = (seed: number): string[] =>
       Array.from({ length: 100 }, (_, index) => caseOf(seed, index).name);
     expect(names(7)).toEqual(names(7));
@@ -32,7 +32,7 @@ describe('The generators of the fuzz test', () => {
     expect(Buffer.concat(envelopesOf(7)).equals(Buffer.concat(envelopesOf(7)))).toBe(true);
   });
 
-  it('print the same value in both protocols', () => {
+  it('encode the same value in both protocols', () => {
     const value = map(['a', list(number(1), number(-5), text('ä'), number(70_000))], ['b', map()]);
     const expected = { a: [1, -5, 'ä', 70_000], b: {} };
     const random = new Random(1);
@@ -40,13 +40,13 @@ describe('The generators of the fuzz test', () => {
     expect(decode(encoded(random, 'msgpack', value))).toEqual(expected);
   });
 
-  it('nest deeper than the stack is', () => {
+  it('encode values nested deeper than the call stack allows', () => {
     const random = new Random(1);
     expect(encoded(random, 'json', nested(random, 100_000)).length).toBeGreaterThan(100_000);
     expect(encoded(random, 'msgpack', nested(random, 100_000)).length).toBeGreaterThan(100_000);
   });
 
-  it('make envelopes that a server reads, whatever the records in them are', () =>
+  it('make envelopes that a server can decode, whatever their records contain', () =>
     withSeed((random) => {
       for (let left = REPETITIONS; left > 0; left--) {
         const bytes = envelope({ origin: 'ghost', number: 5 }, anyRecord(random, context()));
@@ -57,7 +57,7 @@ describe('The generators of the fuzz test', () => {
       }
     }));
 
-  it('never give an envelope of a real server a number that its own messages would fall behind', () =>
+  it('never forge a number that makes a server drop the real messages of its peer', () =>
     withSeed((random) => {
       for (const bytes of envelopesOf(random.below(2 ** 32))) {
         const decoded = decodeEnvelope(bytes);
@@ -67,7 +67,7 @@ describe('The generators of the fuzz test', () => {
       }
     }));
 
-  it('mutate without touching the original', () =>
+  it('mutate a copy and leave the original unchanged', () =>
     withSeed((random) => {
       const original = random.bytes(50);
       const copy = Buffer.from(original);

@@ -1,7 +1,7 @@
 import type { Random } from '../support/seed.js';
 import type { Wire } from './values.js';
 
-/** What no JSON parser may take, or takes for something surprising. */
+/** Text that a JSON parser must reject or may misread. */
 const MALFORMED = [
   'NaN',
   '-',
@@ -26,7 +26,7 @@ const MALFORMED = [
   '// c\n1',
 ] as const;
 
-/** Prints without recursion: values may be nested deeper than the stack is. */
+/** Encodes without recursion because values may be nested deeper than the call stack allows. */
 export function jsonText(random: Random, value: Wire): string {
   const parts: string[] = [];
   const waiting: (Wire | string)[] = [value];
@@ -69,7 +69,7 @@ function scalarText(random: Random, value: Scalar): string {
   }
 }
 
-/** JSON keeps the sign of a zero, which `String` drops. */
+/** JSON can represent -0, but `String(-0)` is "0". */
 function printed(value: number): string {
   return Object.is(value, -0) ? '-0' : String(value);
 }

@@ -45,17 +45,17 @@ describe('The judge of the fuzz test', () => {
 
   it.each<[string, Partial<ServerReport>]>([
     ['an uncaught exception', { faults: ['uncaught exception: Error'] }],
-    ['a turn that uses too much CPU time', { worstTurnCpuMs: MAX_TURN_CPU_MS + 1 }],
-    ['an event loop that stands still', { worstDelayMs: MAX_DELAY_MS + 1 }],
-    ['a peak of memory', { peakBytes: PEAK_BYTES + 1 }],
-    ['memory that grows', { memory: healthy.memory + FLAT_BYTES + 1 }],
-    ['a connection that is counted and not there', { connections: 3 }],
-    ['a connection that is there and not counted', { connections: 1 }],
-    ['a map that keeps what clients left', { maps: { 'HeldAsks.held': 50 } }],
-    ['a map that was not there before', { maps: { 'Other.map': 50 } }],
+    ['an event loop turn that uses too much CPU time', { worstTurnCpuMs: MAX_TURN_CPU_MS + 1 }],
+    ['a blocked event loop', { worstDelayMs: MAX_DELAY_MS + 1 }],
+    ['a memory peak', { peakBytes: PEAK_BYTES + 1 }],
+    ['memory growth', { memory: healthy.memory + FLAT_BYTES + 1 }],
+    ['a connection that is counted but closed', { connections: 3 }],
+    ['an open connection that is not counted', { connections: 1 }],
+    ['a map that keeps entries of closed connections', { maps: { 'HeldAsks.held': 50 } }],
+    ['a map that did not exist before', { maps: { 'Other.map': 50 } }],
     ['a flooded log', { loggedLines: 1000, loggedBytes: 50_000, loggedBeginnings: { 'A client': 1000 } }],
     ['a log with huge lines', { loggedLines: 10, loggedBytes: 10_000_000 }],
-  ])('finds %s', (_what, after) => {
+  ])('reports %s', (_what, after) => {
     expect(judge(round(after))).toHaveLength(1);
   });
 
@@ -64,22 +64,22 @@ describe('The judge of the fuzz test', () => {
     expect(judge(round({ faults }, { before: { ...healthy, faults } }))).toEqual([]);
   });
 
-  it('excuses a delay that an idle process saw as well, but no CPU time', () => {
+  it('ignores a delay that the idle process had too, but never CPU time', () => {
     const control = { worstDelayMs: 4000, worstTurnCpuMs: 1, peakBytes: 0 };
     expect(judge(round({ worstDelayMs: 9000 }, { control }))).toEqual([]);
     expect(judge(round({ worstTurnCpuMs: 9000 }, { control }))).toHaveLength(1);
   });
 
-  it('lets servers be remembered for a while after they were last heard', () => {
+  it('allows a server to remember peers that are gone', () => {
     expect(judge(round({ maps: { 'Peers.known': 500 } }))).toEqual([]);
   });
 
-  it('compares memory and maps only with servers that have warmed up', () => {
+  it('compares memory and maps only after the warm-up rounds', () => {
     const grown = { memory: 1e9, maps: { 'HeldAsks.held': 500 } };
     expect(judge(round(grown, { baseline: undefined }))).toEqual([]);
   });
 
-  it('takes a server for settled when every connection but the witnesses’ has gone', () => {
+  it('treats a server as settled once only the witnesses are connected', () => {
     expect(isSettled(round())).toBe(true);
     expect(isSettled(round({ connections: 7 }))).toBe(false);
     expect(isSettled(round({ worstDelayMs: 1e6 }))).toBe(true);

@@ -1,7 +1,7 @@
 import type { Random } from '../support/seed.js';
 import type { Wire } from './values.js';
 
-/** Formats that carry a length: 8, 16 and 32 bits wide where they exist. */
+/** Format bytes with an 8, 16 and 32-bit length. Arrays and maps have no 8-bit form. */
 const STRING = [0xd9, 0xda, 0xdb] as const;
 const BINARY = [0xc4, 0xc5, 0xc6] as const;
 const ARRAY = [undefined, 0xdc, 0xdd] as const;
@@ -10,7 +10,7 @@ const EXT = [0xc7, 0xc8, 0xc9] as const;
 
 type Formats = readonly [number | undefined, number, number];
 
-/** A header that claims `length` elements or bytes, in the narrowest form that holds it. */
+/** A header that claims `length` elements or bytes, in the shortest format that fits. */
 export function header(formats: Formats, length: number): Buffer {
   const [eight, sixteen, thirtyTwo] = formats;
   if (eight !== undefined && length <= 0xff) return Buffer.from([eight, length]);
@@ -24,14 +24,14 @@ export function header(formats: Formats, length: number): Buffer {
 export const arrayHeader = (length: number): Buffer => header(ARRAY, length);
 export const mapHeader = (length: number): Buffer => header(MAP, length);
 
-/** Headers that claim more than is there, bytes that mean nothing, extensions, timestamps with any content. */
+/** Headers that claim too much, unused format bytes, extensions, and timestamps with arbitrary content. */
 const MALFORMED: readonly ((random: Random) => Buffer)[] = [
   (random) =>
     header(
       random.pick([STRING, BINARY, ARRAY, MAP, EXT]),
       random.pick([1, 200, 60_000, 2 ** 25, 2 ** 32 - 1]),
     ),
-  // 0xc1 is the one byte that MessagePack never uses.
+  // 0xc1 is the only format byte that MessagePack never uses.
   () => Buffer.from([0xc1]),
   (random) => Buffer.concat([header(EXT, 4), random.bytes(5)]),
   (random) =>
@@ -39,11 +39,11 @@ const MALFORMED: readonly ((random: Random) => Buffer)[] = [
       Buffer.from([random.pick([0xd4, 0xd5, 0xd6, 0xd7, 0xd8]), random.below(256)]),
       random.bytes(16),
     ]),
-  // Timestamps: 32, 64 and 96 bits, with nanoseconds and seconds that cannot be.
+  // Timestamps of 32, 64 and 96 bits, the last two with invalid seconds and nanoseconds.
   (random) => Buffer.concat([Buffer.from([0xd6, 0xff]), random.bytes(4)]),
   () => Buffer.concat([Buffer.from([0xd7, 0xff]), Buffer.alloc(8, 0xff)]),
   () => Buffer.concat([Buffer.from([0xc7, 12, 0xff]), Buffer.alloc(12, 0xff)]),
-  // Text that is no UTF-8.
+  // A string that is not valid UTF-8.
   (random) =>
     Buffer.concat([
       header(STRING, 2),
@@ -57,7 +57,7 @@ const MALFORMED: readonly ((random: Random) => Buffer)[] = [
     ]),
 ];
 
-/** Prints without recursion: values may be nested deeper than the stack is. */
+/** Encodes without recursion because values may be nested deeper than the call stack allows. */
 export function msgpackBytes(random: Random, value: Wire): Buffer {
   const parts: Buffer[] = [];
   const waiting: Wire[] = [value];
@@ -98,7 +98,7 @@ function stringBytes(value: string): Buffer {
   return Buffer.concat([head, bytes]);
 }
 
-/** Integers up to 32 bits in their own forms, larger ones as 64 bits or as a float. */
+/** Encodes small integers as one byte and others at random as an integer or a float. */
 function numberBytes(random: Random, value: number): Buffer {
   if (Number.isInteger(value) && value >= 0 && value < 0x80) return Buffer.from([value]);
   if (Number.isInteger(value) && value >= 0 && value < 2 ** 32 && random.below(2) === 0) {

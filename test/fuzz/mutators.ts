@@ -2,24 +2,24 @@ import type { Random } from '../support/seed.js';
 
 type Mutator = (random: Random, bytes: Buffer) => Buffer;
 
-/** Values that lengths, counts and numbers go wrong at. */
+/** Byte values at which parsers of lengths, counts and numbers tend to fail. */
 const BOUNDARIES = [0x00, 0x01, 0x7f, 0x80, 0xfe, 0xff] as const;
 
 const MUTATORS: readonly Mutator[] = [
-  // A bit turned over.
+  // Flip a bit.
   (random, bytes) => withByte(random, bytes, (byte) => byte ^ (1 << random.below(8))),
-  // A byte at a boundary, or any.
+  // Replace a byte by a boundary value or by any value.
   (random, bytes) => withByte(random, bytes, () => random.pick(BOUNDARIES)),
   (random, bytes) => withByte(random, bytes, () => random.below(256)),
-  // Four bytes at once, as large as they can be: a length.
+  // Set every byte from a random position on to 0xff.
   (random, bytes) =>
     Buffer.from(bytes)
       .fill(0xff, random.below(bytes.length + 1))
       .subarray(0, bytes.length),
-  // Cut off, at either end.
+  // Cut off the end or the beginning.
   (random, bytes) => bytes.subarray(0, random.below(bytes.length + 1)),
   (random, bytes) => bytes.subarray(random.below(bytes.length + 1)),
-  // A part twice, or left out.
+  // Duplicate or remove a part.
   (random, bytes) => {
     const [from, to] = range(random, bytes);
     return Buffer.concat([bytes.subarray(0, to), bytes.subarray(from)]);
@@ -28,7 +28,7 @@ const MUTATORS: readonly Mutator[] = [
     const [from, to] = range(random, bytes);
     return Buffer.concat([bytes.subarray(0, from), bytes.subarray(to)]);
   },
-  // Foreign bytes in between.
+  // Insert random bytes.
   (random, bytes) => {
     const [at] = range(random, bytes);
     return Buffer.concat([bytes.subarray(0, at), random.bytes(random.below(16)), bytes.subarray(at)]);
@@ -42,7 +42,7 @@ export function mutated(random: Random, bytes: Buffer): Buffer {
   return result;
 }
 
-/** The beginning of one and the end of the other. */
+/** Joins the beginning of one buffer to the end of the other. */
 export function spliced(random: Random, first: Buffer, second: Buffer): Buffer {
   return Buffer.concat([
     first.subarray(0, random.below(first.length + 1)),

@@ -1,7 +1,7 @@
 import { caseOf } from './cases.js';
 import { FuzzRun } from './fuzz-run.js';
 
-/** Halves a round that had a finding for as long as one half still has one, each time on new servers. */
+/** Bisects a failing round while one half still fails. Starts new servers for each attempt. */
 export async function narrowed(seed: number, from: number, to: number): Promise<string> {
   const [low, high] = await halve(seed, from, to);
   const which =

@@ -1,17 +1,17 @@
 import type { Broadcaster } from 'nestjs-redis-backplane';
 
-/** A defect that the fuzz test must find; planted by the environment, to prove that it does. */
+/** Defects that the fuzz test must find. An environment variable plants one, to prove that the test finds it. */
 export const PLANTED_DEFECTS = ['crash', 'uncaught', 'stall', 'memory', 'wronged'] as const;
 export type PlantedDefect = (typeof PLANTED_DEFECTS)[number];
 
 export const PLANTED_VARIABLE = 'FUZZ_PLANT';
-/** The event whose handler does the harm. */
+/** The event whose handler triggers the planted defect. */
 export const PLANTED_EVENT = 'throws';
 
 const STALL_MS = 3000;
 const MANY_BYTES = 600 * 2 ** 20;
 
-/** Does harm where it is planted, and nothing otherwise. */
+/** Triggers the planted defect. Does nothing if none is planted. */
 export function plant(server: Broadcaster): void {
   switch (process.env[PLANTED_VARIABLE]) {
     case 'crash':
@@ -33,7 +33,7 @@ export function plant(server: Broadcaster): void {
   }
 }
 
-/** Keeps the event loop by working, as a runaway loop does. */
+/** Blocks the event loop by using CPU time, like an endless loop. */
 function stall(): void {
   const { user } = process.cpuUsage();
   while ((process.cpuUsage().user - user) / 1000 < STALL_MS);

@@ -6,31 +6,31 @@ import { scanMsgpack } from '../../lib/protocol/scan-msgpack.js';
 import type { ProtocolName } from './client-messages.js';
 
 const HEADER_END = Buffer.from('\r\n\r\n');
-/** A server that has not answered by then is busy with other cases: this one goes on without the answer. */
+/** How long to wait for a busy server. After that the case continues without the reply. */
 const PATIENCE_MS = 500;
-const LOOK_MS = 5;
+const POLL_MS = 5;
 const READABLE: PayloadLimits = { maxDepth: 200, maxElements: 1_000_000 };
 const MAX_REMEMBERED = 200;
 const KEPT_CHARACTERS = 2000;
 
-/** What the server sends, as far as a hostile client needs to know. */
+/** The parts of a server's message that a hostile client uses. */
 interface ServerFrame {
   readonly event?: unknown;
   readonly data?: unknown;
   readonly id?: unknown;
 }
 
-/** A client without manners: it writes whatever bytes it is given, and understands just enough to abuse the answers. */
+/** A hostile client. It writes any bytes and parses just enough of the replies to abuse them. */
 export class RawSession {
   readonly closed: Promise<void>;
-  /** Ids of invokes that this client was sent and may reply to. */
+  /** Ids of received invokes that this client has not replied to yet. */
   readonly invokes: string[] = [];
-  /** What the server calls this connection, once it has said so. */
+  /** The connection's id, once the server has sent it. */
   connectionId: string | undefined;
   isClosed = false;
-  /** The last part of what came, a character for each byte. */
+  /** The last bytes received, as Latin-1 text: one character per byte. */
   received = '';
-  /** The server's close frame has come. */
+  /** Whether the server's close frame has arrived. */
   isDismissed = false;
   private unread = Buffer.alloc(0);
   private isUpgraded = false;
@@ -57,7 +57,7 @@ export class RawSession {
     if (this.socket.writable) this.socket.write(bytes);
   }
 
-  /** Resolves when the bytes are on their way, the client is cut off, or patience ends: the server may not read. */
+  /** Resolves once the bytes are sent, the server has disconnected the client, or the wait times out. */
   async drained(bytes: Buffer): Promise<void> {
     this.write(bytes);
     await this.until(() => this.socket.writableLength === 0);
@@ -67,7 +67,7 @@ export class RawSession {
     this.socket.pause();
   }
 
-  /** FIN after the bytes, in one segment where they fit into one. */
+  /** Sends the bytes followed by a FIN, in one TCP segment if they fit. */
   finish(bytes: Buffer = Buffer.alloc(0)): void {
     if (this.socket.writable) this.socket.end(bytes);
   }
@@ -76,12 +76,12 @@ export class RawSession {
     this.socket.resetAndDestroy();
   }
 
-  /** Waits until it is so, the client is cut off, or patience ends. */
+  /** Polls until `holds` returns true, the server disconnects the client, or the wait times out. */
   async until(holds: () => boolean, patienceMs = PATIENCE_MS): Promise<boolean> {
     for (
       const deadline = performance.now() + patienceMs;
       performance.now() < deadline;
-      await delay(LOOK_MS)
+      await delay(POLL_MS)
     ) {
       if (holds()) return true;
       if (this.isClosed) return false;
@@ -89,7 +89,7 @@ export class RawSession {
     return holds();
   }
 
-  /** Gives the server a moment, then leaves no socket behind, whatever it does. */
+  /** Gives the server `graceMs` to close the connection, then destroys the socket. */
   async end(graceMs: number): Promise<void> {
     await Promise.race([this.closed, delay(graceMs)]);
     this.socket.destroy();
@@ -108,7 +108,7 @@ export class RawSession {
     this.readFrames();
   }
 
-  /** A server's frames are not masked. */
+  /** Parses frames without a mask because servers do not mask. */
   private readFrames(): void {
     for (;;) {
       const [first, second] = this.unread;
@@ -152,7 +152,7 @@ function decoded(opcode: number, payload: Buffer): ServerFrame | undefined {
   }
 }
 
-/** A forged record can bring a client bytes that claim millions of elements, and the decoder would make room for them. */
+/** Scans first because a forged record can claim millions of elements, for which the decoder would allocate memory. */
 function decodedMsgpack(payload: Buffer): unknown {
   return scanMsgpack(payload, READABLE) === undefined ? decode(payload) : undefined;
 }

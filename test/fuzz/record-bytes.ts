@@ -1,21 +1,21 @@
 import { crc32 } from 'node:zlib';
 
 /*
- * Envelopes and the fields of records, written down a second time from the layouts in lib/protocol: the fuzz test
- * must be able to write what the library's own encoders refuse to.
+ * A second implementation of the envelope and record layouts in lib/protocol, because the fuzz test must write bytes
+ * that the library's own encoders refuse to write.
  */
 const HEADER_LENGTH = 25;
 const MAX_NUMBER = 2 ** 48 - 1;
 
 export interface EnvelopeOptions {
-  /** 12 bytes; shorter ones are filled up, longer ones cut off. */
+  /** 12 bytes. Shorter values are padded, longer ones are cut off. */
   readonly origin: string;
   readonly number: number;
   readonly version?: number;
   readonly headerLength?: number;
 }
 
-/** An envelope whose checksum is right, whatever is in it. */
+/** An envelope with a valid checksum, whatever it contains. */
 export function envelope(options: EnvelopeOptions, ...records: readonly Buffer[]): Buffer {
   const { origin, number, version = 1, headerLength = HEADER_LENGTH } = options;
   const head = Buffer.alloc(HEADER_LENGTH);

@@ -16,16 +16,16 @@ import {
 import { FUZZ_PATH } from './upgrades.js';
 import { anyName, nested, text } from './values.js';
 
-/** What a forger of records can know of the farm. */
+/** What an attacker who forges records can know about the servers. */
 export interface RecordContext {
   readonly serverIds: readonly string[];
   /** Connections of the fuzzed path, open or not. */
   readonly connectionIds: readonly string[];
-  /** A number that no envelope of the fuzz test had before. */
+  /** Returns a number that no envelope of the fuzz test has used. */
   nextNumber(): number;
 }
 
-/** As lib/protocol/record-kind.ts has them, and some that it has not. */
+/** The kinds of lib/protocol/record-kind.ts, and below some that it does not have. */
 export const KIND = {
   heartbeat: 1,
   rollCall: 2,
@@ -53,7 +53,7 @@ const NAMES = [
   '\u0000',
   'x'.repeat(5000),
 ] as const;
-/** Servers that do not exist. Few, because a server remembers everyone that it has heard of for ten minutes. */
+/** Fake server ids. There are few because a server remembers every peer it hears for ten minutes. */
 const GHOSTS = Array.from({ length: 40 }, (_, index) => `ghost${index}`.padEnd(12, '-'));
 
 type RecordMaker = (random: Random, context: RecordContext) => Buffer;
@@ -68,7 +68,7 @@ function target(random: Random, context: RecordContext): Buffer {
   return Buffer.concat([u8(kind), string(kind === 3 ? connectionId(random, context) : random.pick(NAMES))]);
 }
 
-/** Never the witnesses' path: a forged message is a message, and they would be right to complain about it. */
+/** Never addresses the witnesses' path, because witnesses would receive the forged message and complain. */
 function address(random: Random, context: RecordContext): Buffer {
   const path = random.below(10) === 0 ? random.pick(['', '/', '/nope', '__proto__', '8081/fuzz']) : FUZZ_PATH;
   const targets = random.list(4, () => target(random, context));
@@ -76,7 +76,7 @@ function address(random: Random, context: RecordContext): Buffer {
   return Buffer.concat([string(path), listOf(many), listOf(random.list(2, () => target(random, context)))]);
 }
 
-/** What another server says a client shall be sent, or a client has said. */
+/** A payload for a client, or a client's reply. */
 function payloadBytes(random: Random, message: 'event' | 'value'): Buffer {
   const protocol = random.pick<ProtocolName>(['json', 'msgpack']);
   switch (random.below(8)) {
@@ -105,7 +105,7 @@ function payloads(random: Random): Buffer {
   return listOf(random.list(3, () => payload(random, 'event')));
 }
 
-function askId(random: Random, { serverIds }: RecordContext): string {
+function requestId(random: Random, { serverIds }: RecordContext): string {
   return random.below(3) === 0
     ? anyName(random)
     : `${random.pick([...serverIds, ...GHOSTS])}:${random.below(200)}`;
@@ -135,7 +135,7 @@ const RECORDS: readonly RecordMaker[] = [
     const timeout = varint(random.pick([1, 100, ...ABSURD]));
     return record(
       KIND.ask,
-      string(askId(random, context)),
+      string(requestId(random, context)),
       timeout,
       address(random, context),
       payloads(random),
@@ -143,17 +143,17 @@ const RECORDS: readonly RecordMaker[] = [
   },
   (random, context) => {
     const asked = random.list(3, () => string(connectionId(random, context)));
-    return record(KIND.askReply, string(askId(random, context)), listOf(asked));
+    return record(KIND.askReply, string(requestId(random, context)), listOf(asked));
   },
   (random, context) =>
     record(
       KIND.answer,
-      string(askId(random, context)),
+      string(requestId(random, context)),
       string(connectionId(random, context)),
       u8(random.below(4)),
       payload(random, 'value'),
     ),
-  // Counts that nothing follows, integers without end, a kind that nobody knows.
+  // Counts without elements, integers that never end, random bodies, unknown kinds.
   (random) =>
     record(random.pick(Object.values(KIND)), varint(random.pick(ABSURD)), random.bytes(random.below(8))),
   (random) => record(random.pick(Object.values(KIND)), Buffer.alloc(9, 0xff)),
@@ -165,9 +165,9 @@ export function anyRecord(random: Random, context: RecordContext): Buffer {
   return random.pick(RECORDS)(random, context);
 }
 
-/** A forged envelope, with a right checksum more often than not. */
+/** A forged envelope, usually with a valid checksum. */
 export function anyEnvelope(random: Random, context: RecordContext): Buffer {
-  const sound = (options: Partial<EnvelopeOptions> = {}): Buffer =>
+  const valid = (options: Partial<EnvelopeOptions> = {}): Buffer =>
     envelope(
       { origin: random.pick(GHOSTS), number: context.nextNumber(), ...options },
       ...random.list(4, () => anyRecord(random, context)),
@@ -176,26 +176,28 @@ export function anyEnvelope(random: Random, context: RecordContext): Buffer {
     case 0:
       return random.bytes(random.below(300));
     case 1:
-      return mutated(random, sound());
+      return mutated(random, valid());
     case 2:
-      return sound({ version: random.pick([0, 2, 3, 255]), headerLength: random.below(256) });
+      return valid({ version: random.pick([0, 2, 3, 255]), headerLength: random.below(256) });
     case 3:
-      return sound({ headerLength: random.pick([0, 24, 26, 30, 255]) });
+      return valid({ headerLength: random.pick([0, 24, 26, 30, 255]) });
     case 4:
-      // A real server's, with numbers that it cannot have by now or had long ago: both must be dropped.
-      return sound({
+      // A real server's id with a number that is far too high or already used. Servers must drop both.
+      return valid({
         origin: random.pick(context.serverIds),
         number: random.pick([0, 1, 2 ** 47, 2 ** 48 - 1]),
       });
     case 5:
-      return reorigined(random, withChecksum(mutated(random, sound())), context);
+      return withoutRealOrigin(random, withChecksum(mutated(random, valid())), context);
     default:
-      return sound();
+      return valid();
   }
 }
 
-/** A mutation may have made a real server's name of the origin, whose later messages would then be taken for old ones. */
-function reorigined(random: Random, changed: Buffer, { serverIds }: RecordContext): Buffer {
+/**
+ * A mutation may have set a real server's id as the origin, and then receivers would drop that server's real messages.
+ */
+function withoutRealOrigin(random: Random, changed: Buffer, { serverIds }: RecordContext): Buffer {
   const origin = changed.toString('latin1', 7, 19);
   if (!serverIds.includes(origin)) return changed;
   const copy = Buffer.from(changed);
@@ -203,7 +205,7 @@ function reorigined(random: Random, changed: Buffer, { serverIds }: RecordContex
   return withChecksum(copy);
 }
 
-/** Every kind of channel that a server may listen to, without the prefix. */
+/** A random channel of any kind that a server may subscribe to, without the prefix. */
 export function anyChannel(random: Random, { serverIds }: RecordContext): string {
   return random.pick([
     'servers',

@@ -7,7 +7,7 @@ import { narrowed } from './narrow.js';
 // npm run fuzz -- [--minutes N] [--seed N] [--from N] [--cases N] [--skip-corpus] [--narrow]
 
 const CASES_PER_ROUND = 400;
-/** More of the same is no help. */
+/** Stop after this many findings, because more of the same do not help. */
 const MAX_FINDINGS = 20;
 
 const { values } = parseArgs({
@@ -29,7 +29,7 @@ let cases = 0;
 const findings: Finding[] = [];
 let run: FuzzRun | undefined;
 
-console.log(`Seed ${seed}. The same again: npm run fuzz -- --seed ${seed}`);
+console.log(`Seed ${seed}. To repeat this run: npm run fuzz -- --seed ${seed}`);
 if (!values['skip-corpus']) await replayCorpus();
 for (
   let from = first;
@@ -47,7 +47,7 @@ async function replayCorpus(): Promise<void> {
     await take(await run.single(entry));
     cases++;
   }
-  console.log(`The corpus of ${CORPUS.length} past findings was replayed.`);
+  console.log(`Replayed the corpus of ${CORPUS.length} past findings.`);
 }
 
 async function fuzzRound(from: number, to: number): Promise<void> {
@@ -58,12 +58,12 @@ async function fuzzRound(from: number, to: number): Promise<void> {
   await take(result);
   if (result.findings.length === 0) return;
   console.log(
-    `  The same again: npm run fuzz -- --skip-corpus --seed ${seed} --from ${from} --cases ${to - from}`,
+    `  To repeat this round: npm run fuzz -- --skip-corpus --seed ${seed} --from ${from} --cases ${to - from}`,
   );
   if (values.narrow) console.log(`  ${await narrowed(seed, from, to)}`);
 }
 
-/** The next round begins with new servers: these may be in any state. */
+/** Prints the findings. After a finding, ends the servers because they may be in any state. */
 async function take(result: RoundResult): Promise<void> {
   if (result.findings.length === 0) return;
   for (const { after, what } of result.findings) console.log(`FINDING after ${after}: ${what}`);
@@ -88,7 +88,7 @@ function progress(summary: RoundSummary): string {
 function numberOf(name: string, value: string): number {
   const number = Number(value);
   if (value === '' || Number.isNaN(number) || number < 0) {
-    console.error(`--${name} must be a number, not "${value}".`);
+    console.error(`Invalid option --${name}: expected a number ≥ 0, got "${value}".`);
     process.exit(2);
   }
   return number;

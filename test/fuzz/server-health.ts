@@ -3,23 +3,23 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { LoggerService } from '@nestjs/common';
 
-/** What Linux knows of the main thread, whose number is that of the process: nanoseconds of CPU time come first. */
+/** Linux's scheduler statistics of the main thread. The first number is its CPU time in nanoseconds. */
 const MAIN_THREAD = `/proc/self/task/${process.pid}/schedstat`;
-/** How often the process is looked at. */
+/** How often CPU time is sampled. */
 const TICK_MS = 20;
 const MAX_FAULTS = 200;
 
-/** How a process has fared since it was last asked. */
+/** The health of a process since the last report. */
 export interface Vitals {
-  /** The longest time between two turns of the event loop, in milliseconds. */
+  /** The longest event loop delay, in milliseconds. */
   readonly worstDelayMs: number;
-  /** The most CPU time that the event loop used between two ticks: a block, however busy the machine is. */
+  /** The most CPU milliseconds that the event loop used between two samples. Independent of the machine's load. */
   readonly worstTurnCpuMs: number;
-  /** The most memory that was resident at once since the start, in bytes. */
+  /** The peak resident memory since startup, in bytes. */
   readonly peakBytes: number;
 }
 
-/** Watches the event loop and the memory of this process. */
+/** Measures the event loop and the memory of this process. */
 export class VitalsWatch {
   private readonly delay = monitorEventLoopDelay({ resolution: TICK_MS });
   private cpuMs = cpuMs();
@@ -30,7 +30,7 @@ export class VitalsWatch {
     setInterval(() => this.tick(), TICK_MS);
   }
 
-  /** What was seen since the last call. */
+  /** Returns the values since the last call and resets them. */
   take(): Vitals {
     this.tick();
     const { worstTurnCpuMs } = this;
@@ -39,7 +39,7 @@ export class VitalsWatch {
     return { worstDelayMs, worstTurnCpuMs, peakBytes: process.resourceUsage().maxRSS * 1024 };
   }
 
-  /** What this process did meanwhile is nobody's fault: a garbage collection that it was asked for, say. */
+  /** Discards the values since the last call, for example after a garbage collection that the test requested. */
   forget(): void {
     this.delay.reset();
     this.cpuMs = cpuMs();
@@ -53,13 +53,13 @@ export class VitalsWatch {
   }
 }
 
-/** The CPU time of the thread that runs the event loop. That of the process has the garbage collector's threads in it. */
+/** The CPU time of the event loop's thread. The process's CPU time would include the garbage collector's threads. */
 function cpuMs(): number {
   const [nanoseconds = '0'] = readFileSync(MAIN_THREAD, 'utf8').split(' ');
   return Number(nanoseconds) / 1e6;
 }
 
-/** Collects what would end the process, or is a sign of a defect, so that a run can go on and name it. */
+/** Collects errors that would crash the process, and Node's warnings, so that the run can continue and report them. */
 export class FaultLog {
   readonly faults: string[] = [];
 
@@ -78,11 +78,11 @@ export class FaultLog {
 const LINE_BEGINNING = 40;
 const MAX_BEGINNINGS = 100;
 
-/** Takes the place of the console, and counts what would be written there. */
+/** Replaces the console logger and counts lines instead of writing them. */
 export class CountingLogger implements LoggerService {
   lines = 0;
   bytes = 0;
-  /** How many lines began alike. */
+  /** Line counts by the first characters of the line. */
   readonly beginnings: Record<string, number> = {};
 
   readonly log = (): void => undefined;
@@ -103,7 +103,7 @@ export class CountingLogger implements LoggerService {
 
 /** Bytes in use after a garbage collection. Run with --expose-gc. */
 export async function memoryInUse(): Promise<number> {
-  // Twice, with a turn between: what finalizers let go of is collected, too.
+  // Collect twice with a pause in between, so that objects released by finalizers are collected too.
   for (let round = 0; round < 2; round++) {
     globalThis.gc?.();
     await delay(10);

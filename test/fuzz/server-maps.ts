@@ -1,12 +1,11 @@
-/** Objects of Node, Redis and rxjs are theirs to keep tidy, and lead to the whole process. */
+/** Classes of Node, ioredis and RxJS. They are skipped because they lead to every object in the process. */
 const FOREIGN =
   /^(Socket|TLSSocket|Server|WebSocket|WebSocketServer|Redis|Cluster|Denque|Timeout|Immediate|IncomingMessage|Logger|ModulesContainer|HttpAdapterHost|ApplicationConfig|Buffer|Uint8Array|.*Subscriber|.*Subscription)$/;
 const MAX_OBJECTS = 200_000;
 
 /**
- * How many entries all maps, sets and lists have that these objects lead to, by the class and the property that hold
- * them, such as `HeldAsks.held`. It looks at whatever is there instead of naming what should be, so that a map that
- * somebody adds later is watched too.
+ * The number of entries in all maps, sets and arrays reachable from these objects, by owning class and property, such as
+ * `HeldAsks.held`. It walks the objects instead of listing known maps, so that a map added later is checked too.
  */
 export function sizesOfMaps(...roots: readonly object[]): Record<string, number> {
   const sizes: Record<string, number> = {};
@@ -37,7 +36,7 @@ function nameOf(value: object): string {
   return prototype?.constructor?.name ?? 'Object';
 }
 
-/** What is computed by a getter is not looked at: looking might change something. */
+/** Getters are not called because calling them might change something. */
 function propertiesOf(value: object): [string, unknown][] {
   if (Array.isArray(value)) return [];
   return Object.entries(Object.getOwnPropertyDescriptors(value)).map(([name, { value: held }]) => [

@@ -6,11 +6,9 @@ import type { PlantedDefect } from './planted-defects.js';
 import { PLANTED_VARIABLE } from './planted-defects.js';
 import type { Vitals } from './server-health.js';
 
-/**
- * Megabytes. A healthy server needs a quarter; whoever makes it allocate as much as a header claims ends it.
- */
+/** The heap limit in megabytes. A healthy server needs a quarter of it; one that trusts a header's length crashes. */
 const MAX_HEAP_MB = 256;
-/** A server that says nothing for so long hangs, even on a machine that is busy. */
+/** A server that does not report for this long hangs, even on a busy machine. */
 const REPORT_DEADLINE_MS = 60_000;
 const KEPT_OUTPUT = 4000;
 
@@ -20,7 +18,7 @@ export interface ServerOptions {
   readonly plant?: PlantedDefect | undefined;
 }
 
-/** A server in a process of its own, as its parent sees it. */
+/** A handle to a server that runs in its own process. */
 export class ServerUnderTest {
   serverId = '';
   private output = '';
@@ -50,12 +48,12 @@ export class ServerUnderTest {
     return server;
   }
 
-  /** Why it is not there any more; `undefined` while it is. */
+  /** How the server ended and its last output. `undefined` while it runs. */
   get death(): string | undefined {
     return this.endedWith === undefined ? undefined : `ended with ${this.endedWith}.\n${this.output}`;
   }
 
-  /** @throws when the server has ended, or says nothing */
+  /** @throws if the server has exited or does not respond */
   async report(): Promise<ServerReport> {
     const { child, exited } = this.process;
     const reported = once(child, 'message', { signal: AbortSignal.timeout(REPORT_DEADLINE_MS) }).catch(() => {
@@ -71,7 +69,7 @@ export class ServerUnderTest {
   }
 
   order(order: ServerOrder): void {
-    // A server that has just ended is noticed elsewhere.
+    // A send to a server that just exited may fail. `death` reports the exit.
     if (this.process.child.connected) this.process.child.send(order, () => undefined);
   }
 
@@ -81,7 +79,7 @@ export class ServerUnderTest {
   }
 }
 
-/** The process that does nothing: see control-process.ts. */
+/** A handle to the idle control process. See control-process.ts. */
 export class ControlProcess {
   private constructor(private readonly process: ServerProcess) {}
 

@@ -1,7 +1,7 @@
 import type { Random } from '../support/seed.js';
 import type { ProtocolName } from './client-messages.js';
 
-/** The gateway that the cases talk to; the witnesses have another one. */
+/** The path of the gateway that the cases attack. Witnesses use `/witness`. */
 export const FUZZ_PATH = '/fuzz';
 export const MSGPACK_SUBPROTOCOL = 'backplane.msgpack.v1';
 
@@ -9,12 +9,12 @@ export interface UpgradeOptions {
   readonly method?: string;
   readonly target?: string;
   readonly version?: string;
-  /** Added after the usual ones, or replacing them by name; `undefined` leaves one out. */
+  /** Added to the standard headers or replacing them by name. `undefined` removes a header. */
   readonly headers?: Readonly<Record<string, string | undefined>>;
   readonly newline?: string;
 }
 
-/** An upgrade request, right by default. */
+/** An upgrade request, valid by default. */
 export function upgradeRequest(options: UpgradeOptions = {}): string {
   const { method = 'GET', target = FUZZ_PATH, version = 'HTTP/1.1', newline = '\r\n' } = options;
   const headers: Record<string, string | undefined> = {
@@ -94,11 +94,11 @@ const HEADERS: readonly ((random: Random) => Readonly<Record<string, string | un
     Object.fromEntries(
       Array.from({ length: random.pick([50, 1500, 3000]) }, (_, index) => [`x-${index}`, 'y']),
     ),
-  // The server's `authenticate` reads these: it refuses, throws, is slow, or makes a user (fuzz-server.ts).
+  // `authenticate` in fuzz-server.ts reads this header and refuses, throws, delays or accepts.
   (random) => ({ 'X-Fuzz': random.pick(['refuse', 'throw', 'slow', 'never', 'user', 'expired', 'broken']) }),
 ];
 
-/** An upgrade request in any form. */
+/** A random upgrade request, valid or not. */
 export function anyUpgrade(random: Random): string {
   const headers = random.list(3, () => random.pick(HEADERS)(random));
   return upgradeRequest({

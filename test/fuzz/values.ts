@@ -1,8 +1,8 @@
 import type { Random } from '../support/seed.js';
 
 /**
- * A value as it looks on the wire rather than in memory: keys may repeat, be `__proto__`, or be no strings at all, and a
- * number or a string may be one that a language has no literal for. Printed by json-text.ts and msgpack-bytes.ts.
+ * A value as it appears on the wire rather than in memory: keys may repeat, be `__proto__`, or not be strings, and a
+ * number or string may be one that JavaScript has no literal for. json-text.ts and msgpack-bytes.ts encode it.
  */
 export type Wire =
   | { readonly kind: 'null' }
@@ -12,12 +12,12 @@ export type Wire =
   | { readonly kind: 'binary'; readonly value: Buffer }
   | { readonly kind: 'list'; readonly items: readonly Wire[] }
   | { readonly kind: 'map'; readonly entries: readonly Entry[] }
-  /** Something that only the printer knows how to spoil: a number that is none, a header that lies. */
+  /** The encoder writes something invalid: not a number, a header that claims too much. */
   | { readonly kind: 'malformed' };
 
 export type Entry = readonly [key: Wire, value: Wire];
 
-/** Names that exist on every object, that languages treat specially, or that a client has no business to use. */
+/** Names that every object has, that JavaScript treats specially, or that are reserved. */
 export const SPECIAL_NAMES = [
   '__proto__',
   'constructor',
@@ -78,7 +78,7 @@ export const EXTREME_NUMBERS = [
 const ODD_STRINGS = [
   'a',
   'ä€😀',
-  // Half a surrogate pair, and two halves in the wrong order.
+  // A lone surrogate, and a pair in the wrong order.
   '\ud800',
   '\udc00\ud800',
   '\u2028\u2029\ufeff',
@@ -133,7 +133,7 @@ function anyEntry(random: Random, depth: number): Entry {
   return [key, anyValue(random, depth)];
 }
 
-/** Lists in lists, maps in maps, or both by turns. */
+/** Nested lists, nested maps, or both alternating. */
 export function nested(random: Random, depth: number): Wire {
   const mode = random.below(3);
   let value: Wire = number(1);

@@ -7,13 +7,13 @@ import {
 } from '@nestjs/websockets';
 import { BackplaneConnection, Broadcaster } from 'nestjs-redis-backplane';
 
-/** What a witness tells the others. */
+/** A message from one witness to the others. */
 export interface Told {
   readonly from: string;
   readonly count: number;
 }
 
-/** What the witnesses talk to. Nobody who means harm speaks to it, so every answer must be right. */
+/** The gateway for witnesses. No case attacks it, so every reply must be correct. */
 @WebSocketGateway({ path: '/witness' })
 export class WitnessGateway {
   @WebSocketServer() private readonly server!: Broadcaster;
@@ -34,7 +34,7 @@ export class WitnessGateway {
     return { event: 'echo', data };
   }
 
-  /** Asks another witness, who may be at the other server. */
+  /** Invokes another witness, which may be connected to the other server. */
   @SubscribeMessage('ask')
   ask(@MessageBody() { connectionId, count }: { connectionId: string; count: number }) {
     return this.server.connection(connectionId).invoke('double', count);

@@ -5,10 +5,10 @@ import type { ProtocolName } from './client-messages.js';
 import { MSGPACK_SUBPROTOCOL } from './upgrades.js';
 import type { Told } from './witness-gateway.js';
 
-/** A healthy server answers within milliseconds; one on a busy machine may take seconds. */
-const ANSWER_DEADLINE_MS = 20_000;
+/** A healthy server replies within milliseconds, but may take seconds on a busy machine. */
+const REPLY_DEADLINE_MS = 20_000;
 const PAUSE_MS = 5;
-/** Echoes that are under way at the same time: they must come back in order. */
+/** How many echoes are in flight at once. They must come back in order. */
 const PIPELINED = 5;
 const DATA = [null, 'ä€😀', { a: [1, 'b', { c: true }] }, -1.5, ''];
 
@@ -19,13 +19,15 @@ interface Message {
   readonly error?: unknown;
 }
 
-/** A well-behaved client. It converses all the time, and whatever others do it must get right answers, in order. */
+/**
+ * A well-behaved client that talks all the time. Whatever other clients do, its replies must be correct and in order.
+ */
 export class Witness {
   connectionId = '';
-  /** What went wrong; the first thing is enough. */
+  /** The first thing that went wrong. */
   complaint: string | undefined;
   conversations = 0;
-  /** How long the slowest conversation took, in milliseconds, since it was last asked. */
+  /** The duration of the slowest conversation since the last call of `takeSlowestMs`. */
   private slowestMs = 0;
   private number = 0;
   private readonly waiting = new Map<string | number, (message: Message) => void>();
@@ -43,7 +45,7 @@ export class Witness {
     socket.on('message', (bytes: Buffer) => this.receive(bytes));
     socket.on('error', () => undefined);
     socket.on('close', (code) => {
-      if (!this.ending) this.complain(`was cut off with ${code}`);
+      if (!this.ending) this.complain(`was disconnected with code ${code}`);
     });
   }
 
@@ -57,7 +59,7 @@ export class Witness {
     return witness;
   }
 
-  /** Begins to converse; the others are asked and told things. */
+  /** Starts conversations with the other witnesses. */
   start(others: readonly Witness[]): void {
     this.conversing = this.converse(others).catch((error: unknown) =>
       this.complain(error instanceof Error ? error.message : String(error)),
@@ -70,12 +72,12 @@ export class Witness {
     return slowestMs;
   }
 
-  /** How many messages of another witness it has had. */
+  /** How many messages it received from another witness. */
   heardOf(name: string): number {
     return this.heard.get(name) ?? 0;
   }
 
-  /** How many messages it has told the others. */
+  /** How many messages it sent to the group. */
   get told(): number {
     return this.number;
   }
@@ -83,7 +85,7 @@ export class Witness {
   async end(): Promise<void> {
     this.ending = true;
     this.socket.terminate();
-    for (const answer of [...this.waiting.values()]) answer({});
+    for (const resolve of [...this.waiting.values()]) resolve({});
     this.echoed?.();
     await this.conversing;
   }
@@ -103,7 +105,7 @@ export class Witness {
     }
   }
 
-  /** Several messages at once, without ids: their answers come in the same order. */
+  /** Sends several messages at once, without ids, and expects the echoes in the same order. */
   private async echo(): Promise<void> {
     const sent = Array.from({ length: PIPELINED }, (_, index) => [this.number, index, DATA[index]]);
     const all = new Promise<void>((resolve) => (this.echoed = resolve));
@@ -115,21 +117,21 @@ export class Witness {
 
   private async ask(event: string, data?: unknown): Promise<unknown> {
     const id = `${event}${this.waiting.size}`;
-    const answered = new Promise<Message>((resolve) => this.waiting.set(id, resolve));
+    const replied = new Promise<Message>((resolve) => this.waiting.set(id, resolve));
     this.send({ event, data, id });
-    const { data: answer, error } = await this.inTime(answered, event);
+    const { data: reply, error } = await this.inTime(replied, event);
     this.waiting.delete(id);
-    if (error !== undefined) throw new Error(`was told ${JSON.stringify(error)} when it asked for ${event}`);
-    return answer;
+    if (error !== undefined) throw new Error(`got the error ${JSON.stringify(error)} as reply to ${event}`);
+    return reply;
   }
 
-  private async inTime<T>(answer: Promise<T>, what: string): Promise<T> {
+  private async inTime<T>(reply: Promise<T>, what: string): Promise<T> {
     const deadline = new AbortController();
-    const late = delay(ANSWER_DEADLINE_MS, undefined, { signal: deadline.signal }).then(() => {
-      throw new Error(`got no answer to ${what} within ${ANSWER_DEADLINE_MS} ms`);
+    const timedOut = delay(REPLY_DEADLINE_MS, undefined, { signal: deadline.signal }).then(() => {
+      throw new Error(`got no reply to ${what} within ${REPLY_DEADLINE_MS} ms`);
     });
-    late.catch(() => undefined);
-    return Promise.race([answer, late]).finally(() => deadline.abort());
+    timedOut.catch(() => undefined);
+    return Promise.race([reply, timedOut]).finally(() => deadline.abort());
   }
 
   private receive(bytes: Buffer): void {
@@ -138,7 +140,7 @@ export class Witness {
     else if (message.event === 'told') this.hear(message.data as Told);
     else if (message.event === 'echo') this.hearEcho(message.data);
     else if (message.id !== undefined) this.waiting.get(message.id)?.(message);
-    else this.complain(`got ${JSON.stringify(message)}`);
+    else this.complain(`got an unexpected message ${JSON.stringify(message)}`);
   }
 
   private hearEcho(data: unknown): void {
@@ -146,16 +148,17 @@ export class Witness {
     if (this.echoes.length >= PIPELINED) this.echoed?.();
   }
 
-  /** Each message of each witness, once and in order. */
+  /** Checks that the messages of each witness arrive once and in order. */
   private hear({ from, count }: Told): void {
     const last = this.heard.get(from);
-    if (last !== undefined && count !== last + 1) this.complain(`heard ${count} of ${from} after ${last}`);
+    if (last !== undefined && count !== last + 1)
+      this.complain(`got message ${count} from ${from} after ${last}`);
     this.heard.set(from, count);
   }
 
   private expect(actual: unknown, expected: unknown): void {
     if (this.ending || JSON.stringify(actual) === JSON.stringify(expected)) return;
-    this.complain(`expected ${JSON.stringify(expected)} and got ${JSON.stringify(actual)}`);
+    this.complain(`expected ${JSON.stringify(expected)} but got ${JSON.stringify(actual)}`);
   }
 
   private complain(what: string): void {

@@ -10,13 +10,13 @@ export interface FrameOptions {
   readonly reserved?: number;
   readonly masked?: boolean;
   readonly mask?: number;
-  /** What the header claims, when it is not what follows. */
+  /** The length that the header claims, if it differs from the payload's. */
   readonly claimed?: bigint;
-  /** Bytes of the length field where it is wider than needed: 2 or 8. */
+  /** The minimum width of the length field in bytes. */
   readonly lengthBytes?: 0 | 2 | 8;
 }
 
-/** A WebSocket frame of a client (RFC 6455, section 5.2), right by default and wrong where it is told to be. */
+/** A client's WebSocket frame (RFC 6455, section 5.2). It is valid unless the options say otherwise. */
 export function frame(payload: string | Buffer, options: FrameOptions = {}): Buffer {
   const { opcode = OPCODE.text, fin = true, reserved = 0, masked = true, mask = 0x37fa213d } = options;
   const bytes = Buffer.from(payload);
@@ -59,7 +59,7 @@ export function repeated(count: number, bytes: Buffer): Buffer {
   return Buffer.concat(Array.from({ length: count }, () => bytes));
 }
 
-/** One message in frames of any size, with control frames in between as RFC 6455 allows. */
+/** One message in frames of random sizes, with pings in between as RFC 6455 allows. */
 export function fragmented(random: Random, payload: Buffer, opcode: number): Buffer {
   const parts: Buffer[] = [];
   let at = 0;
@@ -90,14 +90,14 @@ const LENGTHS = [
 ];
 const CLOSE_CODES = [0, 999, 1000, 1001, 1004, 1005, 1006, 1012, 1015, 1016, 2999, 3000, 4999, 5000, 65_535];
 
-/** Control frames, right and wrong ones. */
+/** Valid and invalid control frames. */
 export const CONTROL_FRAMES: readonly ((random: Random) => Buffer)[] = [
   (random) => frame(random.bytes(random.below(126)), { opcode: OPCODE.ping }),
   (random) => frame(random.bytes(random.below(126)), { opcode: OPCODE.pong }),
   (random) =>
     repeated(1 + random.below(2000), frame(random.bytes(random.below(126)), { opcode: OPCODE.ping })),
   (random) => repeated(1 + random.below(500), frame('', { opcode: OPCODE.pong })),
-  // Longer than a control frame may be, and in parts, which it may not be.
+  // A control frame that is too long, and one that is fragmented. Neither is allowed.
   (random) => frame(random.bytes(126), { opcode: random.pick([8, 9, 10]) }),
   (random) => frame(random.bytes(4), { opcode: random.pick([8, 9, 10]), fin: false }),
   (random) =>
@@ -108,11 +108,11 @@ export const CONTROL_FRAMES: readonly ((random: Random) => Buffer)[] = [
     frame(random.bytes(random.below(8)), { opcode: random.pick([3, 4, 5, 6, 7, 11, 12, 13, 14, 15]) }),
 ];
 
-/** Frames whose header is wrong. */
+/** Frames with an invalid header. */
 export const WRONG_FRAMES: readonly ((random: Random, payload: Buffer) => Buffer)[] = [
   (random, payload) => frame(payload, { reserved: 1 + random.below(7) }),
   (_random, payload) => frame(payload, { masked: false }),
-  // Masked with another key than the header has: noise.
+  // Masked with a different key than the header says, so the payload is random.
   (random, payload) => Buffer.concat([frame(payload).subarray(0, 2), random.bytes(4), payload]),
   (random, payload) => frame(payload, { lengthBytes: random.pick([2, 8] as const) }),
   (random, payload) => frame(payload, { claimed: random.pick(LENGTHS) }),
@@ -123,7 +123,7 @@ export const WRONG_FRAMES: readonly ((random: Random, payload: Buffer) => Buffer
       frame(payload, { fin: false }),
       repeated(1 + random.below(300), frame('', { opcode: 0, fin: false })),
     ]),
-  // The other protocol's kind of frame, or both kinds in one message.
+  // The frame type of the other protocol, or both types in one message.
   (_random, payload) => frame(payload, { opcode: OPCODE.binary }),
   (_random, payload) =>
     Buffer.concat([frame(payload, { fin: false }), frame(payload, { opcode: OPCODE.binary })]),

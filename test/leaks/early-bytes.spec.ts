@@ -8,15 +8,15 @@ import { eventFrame, RawClient } from '../support/raw-client.js';
 import { idOf, useTestFarm } from '../support/test-farm.js';
 
 const LIMIT_BYTES = 64 * 1024;
-/** What Node reads ahead of a socket that is paused, and the chunk that crossed the limit. */
+/** What Node reads ahead from a paused socket, plus the chunk that crossed the limit. */
 const AHEAD_BYTES = 128 * 1024;
 const SENT_BYTES = 16 * 1024 * 1024;
 const ROUND_TRIPS = 50;
 
 const farm = useTestFarm();
 
-describe('a client that sends before it is admitted', () => {
-  it('is read up to 64 KiB, however much it sends; the rest waits in the network', async () => {
+describe('A client that sends before it is admitted', () => {
+  it('is read only up to 64 KiB, however much it sends, until it is admitted', async () => {
     const waiting: IncomingMessage[] = [];
     const admission = new Deferred<Admission>();
     const authenticate = (request: IncomingMessage) => {
@@ -35,14 +35,14 @@ describe('a client that sends before it is admitted', () => {
 
     const read = (): number => waiting[0]?.socket.bytesRead ?? 0;
     await eventually(() => expect(read()).toBeGreaterThan(LIMIT_BYTES));
-    // Time in which all of it would have been read.
+    // Long enough for a server without the limit to read everything.
     for (let trip = 0; trip < ROUND_TRIPS; trip++) await idOf(other);
     expect(read()).toBeLessThan(LIMIT_BYTES + AHEAD_BYTES);
     admission.resolve({});
     await eventually(() => expect(read()).toBeGreaterThanOrEqual(SENT_BYTES));
   });
 
-  it('gets nothing read of what it sends once it is refused and gone', async () => {
+  it('is not handled if it is refused', async () => {
     const admission = new Deferred<Admission | null>();
     const server = await farm.server(
       { ...farm.options(), authenticate: () => admission.promise },

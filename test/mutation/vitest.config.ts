@@ -1,9 +1,9 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
-/** The specs that decide about mutants: they run in this process, within milliseconds, on fakes and `memory:`. */
+/** The specs that must kill the mutants. They are fast because they use fakes and `memory:`. */
 const SPECS = ['protocol', 'options', 'routing', 'bus'].map((folder) => `test/${folder}/**/*.spec.ts`);
-/** It needs a Redis server, and seconds for each mutant. */
+/** Excluded because it needs a Redis and takes seconds per mutant. */
 const ON_REDIS = ['test/bus/bus-contract.spec.ts'];
 
 export default defineConfig({

@@ -10,7 +10,7 @@ import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { useTestFarm } from '../support/test-farm.js';
 
 const farm = useTestFarm();
-/** A process that has nothing left to do ends in milliseconds; on a busy machine in some more. */
+/** A process with nothing left to do exits within milliseconds, or a bit later on a busy machine. */
 const EXIT_MS = 1500;
 
 let server: ServerProcess | undefined;
@@ -28,7 +28,7 @@ async function ownRedis(): Promise<RedisServer> {
   return redis;
 }
 
-/** Clients in every state in which one can be. */
+/** Connects clients in every possible state. */
 async function connectAll({ port }: ServerProcess): Promise<void> {
   const waiting = await RawClient.ask({ port }, '/chat?auth=never');
   farm.onEnd(() => waiting.socket.destroy());
@@ -48,7 +48,7 @@ async function connectAll({ port }: ServerProcess): Promise<void> {
   await idle.next('waiting');
 }
 
-/** Closes the app, and returns what it said, and how long the process went on. */
+/** Closes the app. Resolves with its report and how long the process then took to exit. */
 async function end({ child, exited }: ServerProcess): Promise<EndReport & { readonly tookMs: number }> {
   const said = once(child, 'message') as Promise<[EndReport]>;
   child.send('close');
@@ -58,7 +58,7 @@ async function end({ child, exited }: ServerProcess): Promise<EndReport & { read
   return { ...report, tookMs: performance.now() - began };
 }
 
-const LATE_WITH_OTHERS = {
+const LATE_CALLS = {
   emit: 'NotPublishedError',
   'emit to a group': 'NotPublishedError',
   command: 'NotPublishedError',
@@ -67,12 +67,12 @@ const LATE_WITH_OTHERS = {
   invokeAll: 'NotPublishedError',
 };
 
-describe('a bootstrap that fails', () => {
+describe('A failed bootstrap', () => {
   it.each([
-    ['as Redis cannot be reached, with abortConnect', 'redis://127.0.0.1:1', 'BackplaneConnectError'],
-    ['as a port of a gateway is taken', 'memory:', 'Error: listen EADDRINUSE'],
-    ["as a user's Redis client lacks an option", 'factory', 'InvalidOptionsError'],
-  ])('%s, leaves nothing: the process ends by itself', async (_why, connection, error) => {
+    ['because Redis is unreachable and abortConnect is set', 'redis://127.0.0.1:1', 'BackplaneConnectError'],
+    ['because the port of a gateway is taken', 'memory:', 'Error: listen EADDRINUSE'],
+    ["because the user's Redis client lacks an option", 'factory', 'InvalidOptionsError'],
+  ])('%s leaves nothing running, so the process exits by itself', async (_why, connection, error) => {
     const child = fork(compiledServer('failing-server'), [], {
       env: { ...process.env, NODE_OPTIONS: '', FARM_CONNECTION: connection },
     });
@@ -87,35 +87,41 @@ describe('a bootstrap that fails', () => {
   });
 });
 
-describe('when app.close() has resolved', () => {
-  it.each(['memory:', 'Redis'])('nothing is left running, over %s, and calls end at once', async (kind) => {
-    const started = await start(kind === 'Redis' ? (await ownRedis()).url : kind, {
-      SHUTDOWN_TIMEOUT: '500',
-    });
-    await connectAll(started);
+describe('After app.close() has resolved', () => {
+  it.each(['memory:', 'Redis'])(
+    'nothing keeps the process alive and calls fail fast, with the connection %s',
+    async (kind) => {
+      const started = await start(kind === 'Redis' ? (await ownRedis()).url : kind, {
+        SHUTDOWN_TIMEOUT: '500',
+      });
+      await connectAll(started);
 
-    const { resources, late, pending, tookMs } = await end(started);
+      const { resources, late, pending, tookMs } = await end(started);
 
-    expect(resources).toEqual([]);
-    expect(late).toMatchObject(LATE_WITH_OTHERS);
-    expect(Object.values(late)).not.toContain('pending');
-    expect(pending).toMatchObject({ 'invoke of a client': 'ConnectionClosedError' });
-    expect(Object.values(pending)).not.toContain('pending');
-    expect(tookMs).toBeLessThan(EXIT_MS);
-  });
+      expect(resources).toEqual([]);
+      expect(late).toMatchObject(LATE_CALLS);
+      expect(Object.values(late)).not.toContain('pending');
+      expect(pending).toMatchObject({ 'invoke of a client': 'ConnectionClosedError' });
+      expect(Object.values(pending)).not.toContain('pending');
+      expect(tookMs).toBeLessThan(EXIT_MS);
+    },
+  );
 
-  it.each(['is gone', 'is frozen'])('nor while Redis %s', async (how) => {
-    const redis = await ownRedis();
-    const started = await start(redis.url, { SHUTDOWN_TIMEOUT: '500' });
-    await connectAll(started);
-    if (how === 'is gone') await redis.kill();
-    else redis.freeze();
+  it.each(['is gone', 'is frozen'])(
+    'nothing keeps the process alive and calls fail fast if Redis %s',
+    async (how) => {
+      const redis = await ownRedis();
+      const started = await start(redis.url, { SHUTDOWN_TIMEOUT: '500' });
+      await connectAll(started);
+      if (how === 'is gone') await redis.kill();
+      else redis.freeze();
 
-    const { resources, late, pending, tookMs } = await end(started);
+      const { resources, late, pending, tookMs } = await end(started);
 
-    expect(resources).toEqual([]);
-    expect(late).toMatchObject(LATE_WITH_OTHERS);
-    for (const ends of [late, pending]) expect(Object.values(ends)).not.toContain('pending');
-    expect(tookMs).toBeLessThan(EXIT_MS);
-  });
+      expect(resources).toEqual([]);
+      expect(late).toMatchObject(LATE_CALLS);
+      for (const ends of [late, pending]) expect(Object.values(ends)).not.toContain('pending');
+      expect(tookMs).toBeLessThan(EXIT_MS);
+    },
+  );
 });

@@ -28,13 +28,13 @@ async function startServers(): Promise<FarmProcess[]> {
   );
 }
 
-/** Node ends a process with a code other than 0 for a rejection that nobody handles. */
+/** An unhandled rejection would make Node exit with another code than 0. */
 async function expectCleanEnd(servers: FarmProcess[]): Promise<void> {
   expect(await Promise.all(servers.map((server) => server.stop()))).toEqual([0, 0, 0]);
 }
 
-describe('three server processes on one Redis', () => {
-  it('10,000 emits of each at the same time arrive at a client of each once, and in order of their sender', async () => {
+describe('Three server processes on one Redis', () => {
+  it('deliver 10,000 concurrent emits of each server to a client of each once and in order', async () => {
     const COUNT = 10_000;
     const servers = await startServers();
     const clients = await Promise.all(servers.map((server) => farm.client(server, '/farm')));
@@ -53,7 +53,7 @@ describe('three server processes on one Redis', () => {
     await expectCleanEnd(servers);
   }, 60_000);
 
-  it('a join, then an emit of another server: it arrives 1,000 times of 1,000, with no time between', async () => {
+  it('deliver an emit of another server right after a join, 1,000 times out of 1,000', async () => {
     const [LANES, ROUNDS] = [10, 100];
     const servers = await startServers();
     const openAt = (index: number): Promise<WsClient> =>
@@ -78,13 +78,13 @@ describe('three server processes on one Redis', () => {
   }, 60_000);
 });
 
-describe('a test runner that is killed', () => {
+describe('A killed test runner', () => {
   it.each<[name: string, kill: (pid: number) => void]>([
     ['by SIGKILL', (pid) => process.kill(pid, 'SIGKILL')],
-    ['by SIGINT to its process group, as Ctrl-C does it', (pid) => process.kill(-pid, 'SIGINT')],
+    ['by SIGINT to its process group, as by Ctrl-C', (pid) => process.kill(-pid, 'SIGINT')],
   ])('%s leaves no server and no Redis behind', async (_name, kill) => {
     const owner = spawn(process.execPath, [compiledServer('farm-owner')], {
-      // A group of its own, that this process is not in.
+      // A separate process group, so that the signal does not reach this process.
       detached: true,
       stdio: ['pipe', 'pipe', 'inherit'],
       env: { ...process.env, NODE_OPTIONS: '' },
@@ -92,7 +92,7 @@ describe('a test runner that is killed', () => {
     farm.onEnd(() => owner.kill('SIGKILL'));
     const said = JSON.parse((await once(owner.stdout, 'data')).join('')) as { redis: number; port: number };
     const client = await farm.client(said, '/farm');
-    // The server writes to the same pipe, which ends when both are gone.
+    // The server writes to the same pipe, so the pipe ends once both processes have exited.
     const bothGone = once(owner.stdout, 'end');
 
     kill(owner.pid ?? NaN);

@@ -9,7 +9,7 @@ import {
 import { BackplaneConnection, Broadcaster, RedisBackplaneModule } from 'nestjs-redis-backplane';
 import { closeWhenTold, serve } from './serve.js';
 
-// A server of a farm, for startFarmProcess. Its clients say with `?user=` who they are.
+// A server process, started with startFarmProcess. Clients set their user id with `?user=`.
 
 @WebSocketGateway({ path: '/farm' })
 class AcceptanceGateway {

@@ -8,7 +8,7 @@ import {
 } from 'nestjs-redis-backplane';
 import { serve } from './serve.js';
 
-// A server behind a balancer. It tells its parent that it listens, and what it reports as lost.
+// A server behind a load balancer. It sends its port and its loss reports to the parent.
 
 export interface BalancedSettings extends Pick<
   RedisBackplaneOptions,
@@ -18,13 +18,13 @@ export interface BalancedSettings extends Pick<
   readonly port: number;
 }
 
-/** What it tells its parent of a loss, in milliseconds of the clock that all processes share. */
+/** A loss report for the parent, in milliseconds since the epoch. */
 export interface LossReport {
   readonly from: number;
   readonly to: number;
 }
 
-/** What a client learns of its server, and what the server learned of the client from the balancer. */
+/** The server's identity, and what the balancer told it about the client. */
 export interface Who {
   readonly name: string;
   readonly pid: number;

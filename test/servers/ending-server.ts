@@ -10,32 +10,32 @@ import {
 import { BackplaneConnection, Broadcaster, RedisBackplaneModule } from 'nestjs-redis-backplane';
 import { endWithParent, serve } from './serve.js';
 
-// A server that is closed at its parent's word, with clients in every state. It says what is left then, and how calls
-// end that come too late; from then on nothing may keep the process.
+// A server that closes when its parent tells it to, while clients are in every state. It reports which resources are
+// left and how late calls end. After that nothing may keep the process alive.
 
 /** What the server sends to its parent when `app.close()` has resolved. */
 export interface EndReport {
-  /** What keeps the process running, but for the channel to the parent. */
+  /** What keeps the process alive, except the channel to the parent. */
   readonly resources: readonly string[];
-  /** How the calls ended that were made before and still waited: by name, the error's name, or `resolved`. */
+  /** How calls that were pending at the close ended, by name: `resolved`, `pending` or the error's name. */
   readonly pending: Readonly<Record<string, string>>;
-  /** The same of those made after the end, each within a turn of the loop or two. */
+  /** The same for calls made after the close. */
   readonly late: Readonly<Record<string, string>>;
 }
 
 const HOUR_MS = 3_600_000;
-/** No server of the farm has this id. */
+/** The id of a connection on a server that does not exist. */
 const ABSENT = 'AAAAAAAAAAAA.BBBBBBBBBBBB';
-/** A late call that has not ended by then has not ended at once. */
+/** A late call must end within this time to count as failing fast. */
 const AT_ONCE_MS = 200;
-/** The channel to the parent, and what the process inherited. */
+/** The handles of the channel to the parent and of the inherited stdio. */
 const PARENTS = ['PipeWrap', 'TTYWrap'];
 const TURNS = 20;
 
 const query = (url = '/'): URLSearchParams => new URL(url, 'ws://server').searchParams;
 const never = (): Promise<never> => new Promise(() => undefined);
 
-/** How each of the calls ended; `pending` if it has not. */
+/** Records how calls ended. */
 class Calls {
   readonly ends: Record<string, string> = {};
 
@@ -72,7 +72,7 @@ class EndingGateway implements OnGatewayConnection {
     return { event: 'left', data: group };
   }
 
-  /** Begins everything that waits for someone: this client, all clients, a server that is not there. */
+  /** Starts requests that stay pending: to this client, to all clients, to a server that does not exist. */
   @SubscribeMessage('wait')
   wait(@ConnectedSocket() client: BackplaneConnection) {
     const { server } = this;
@@ -109,7 +109,7 @@ const app = await serve(EndingModule, { logLevels: false });
 endWithParent();
 const gateway = app.get(EndingGateway);
 
-/** What was closed is gone some turns of the loop later. */
+/** Waits a few event loop turns, because closed handles disappear only then. */
 async function resourcesLeft(): Promise<string[]> {
   for (let turns = 0; ; turns++) {
     const left = process.getActiveResourcesInfo().filter((name) => !PARENTS.includes(name));
@@ -118,7 +118,7 @@ async function resourcesLeft(): Promise<string[]> {
   }
 }
 
-/** Everything that a careless caller may still call. */
+/** Makes all the calls that an app may still make after the close. */
 async function callLate(): Promise<Record<string, string>> {
   const late = new Calls();
   const { server, clients } = gateway;

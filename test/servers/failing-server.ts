@@ -8,7 +8,7 @@ import { Redis } from 'ioredis';
 import { type RedisBackplaneOptions, RedisBackplaneModule } from 'nestjs-redis-backplane';
 import { endWithParent } from './serve.js';
 
-// An app that cannot start: it tells its parent why, closes nothing itself, and must end by itself.
+// An app that fails at startup. It sends the error to its parent and must exit by itself without an explicit close.
 
 endWithParent();
 const connection = process.env.FARM_CONNECTION ?? '';
@@ -24,7 +24,7 @@ const options: RedisBackplaneOptions =
 @WebSocketGateway({ path: '/chat' })
 class ChatGateway {}
 
-/** Its port is taken. */
+/** A gateway whose port is taken. */
 @WebSocketGateway(port, { path: '/chat' })
 class PortGateway {}
 

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { startRedis } from '../support/redis-server.js';
 import { startFarmProcess } from './farm-process.js';
 
-// Stands for a test runner that is killed: it starts a Redis and a server, says so, and never stops them.
+// Plays the test runner that is killed: it starts a Redis and a server, prints their ids, and never stops them.
 
 process.stdin.on('end', () => process.exit()).resume();
 

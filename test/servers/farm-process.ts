@@ -1,17 +1,15 @@
 import { type ServerProcess, startServerProcess } from './server-process.js';
 
-/** A server of a farm in a process of its own, which does not outlive this one. */
+/** A server in its own process, which never outlives this one. */
 export interface FarmProcess {
   readonly port: number;
-  /** Closes the app. Resolves with the exit code once the process has ended by itself, and with null when it had to be killed. */
+  /** Closes the app. Resolves with the exit code, or with null if the process did not exit by itself and was killed. */
   stop(): Promise<number | null>;
 }
 
 const STOP_DEADLINE_MS = 10_000;
 
-/**
- * @param script the compiled farm-server
- */
+/** @param script the path of the compiled server */
 export async function startFarmProcess(
   script: string,
   connection: string,

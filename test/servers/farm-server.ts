@@ -9,7 +9,7 @@ import {
 import { BackplaneConnection, Broadcaster, RedisBackplaneModule } from 'nestjs-redis-backplane';
 import { closeWhenTold, serve } from './serve.js';
 
-/** Emits of one turn: enough that they share envelopes, few enough that the others' emits come between. */
+/** Emits per event loop turn: enough to share envelopes, few enough to interleave with other servers. */
 const EMITS_PER_TURN = 50;
 
 @WebSocketGateway({ path: '/farm' })
@@ -27,7 +27,7 @@ class FarmGateway {
     return this.server.group(group).emit('told', text);
   }
 
-  /** Emits the numbers from 0 to all, then tells all that they were it. */
+  /** Emits the numbers from 0 to `count - 1` to all, then `flooded`. */
   @SubscribeMessage('flood')
   async flood(@MessageBody() { sender, count }: { sender: number; count: number }) {
     const emits: Promise<unknown>[] = [];

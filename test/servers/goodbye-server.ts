@@ -4,16 +4,16 @@ import { WebSocketGateway } from '@nestjs/websockets';
 import { RedisBackplane, RedisBackplaneModule } from 'nestjs-redis-backplane';
 import { serve } from './serve.js';
 
-// A server that a signal ends, as main.ts makes one. It reports to its parent what happened on the way.
-// `by-itself`: the signal does not kill it, so that it ends only when nothing of it runs any more.
+// A server that exits on a signal, like a normal main.ts. It reports what happened during the shutdown to its parent.
+// With the argument `by-itself` the signal does not kill it, so it exits only when nothing keeps it alive.
 
 const FAREWELL_MS = 50;
 
-/** What the server sends to its parent when it ends. */
+/** What the server sends to its parent on shutdown. */
 export interface GoodbyeReport {
   readonly disconnected: number;
   readonly farewellsEnded: number;
-  /** What the health endpoint would have said when the first client was gone. */
+  /** The readiness when the first client had disconnected. */
   readonly readyAtFirstDisconnect: boolean | undefined;
   readonly readyBeforeClients: boolean | undefined;
 }
@@ -64,7 +64,7 @@ await serve(GoodbyeModule, {
   prepare: (app) => {
     app.enableShutdownHooks();
     if (process.argv.includes('by-itself')) process.on('SIGTERM', () => undefined);
-    // The channel to the parent alone does not keep it.
+    // The channel to the parent must not keep the process alive.
     process.channel?.unref();
   },
 });

@@ -4,9 +4,9 @@ import { ConnectedSocket, MessageBody, SubscribeMessage, WebSocketGateway } from
 import { BackplaneConnection, RedisBackplane, RedisBackplaneModule } from 'nestjs-redis-backplane';
 import { serve } from './serve.js';
 
-// A server with tight limits, for clients that mean no good. Run it with --expose-gc; asked by its parent, it says how it is.
+// A server with low limits for hostile clients. Run it with --expose-gc. It reports its state when its parent asks.
 
-/** What the server answers to `report`. */
+/** The report that the server sends to its parent. */
 export interface HostileReport {
   /** Bytes in use after a garbage collection. */
   readonly memory: number;
@@ -15,7 +15,7 @@ export interface HostileReport {
   readonly replies: number;
 }
 
-/** Longer than a hostile client lives. */
+/** Longer than the life of a hostile client. */
 const INVOKE_TIMEOUT_MS = 1000;
 const ADMISSION_STEPS_MS = [0, 1, 5];
 let replies = 0;
@@ -29,9 +29,9 @@ class EchoGateway {
 
   @SubscribeMessage('ask-me')
   async askMe(@ConnectedSocket() client: BackplaneConnection, @MessageBody() data: unknown) {
-    const answer = await client.invoke('question', data, { timeout: INVOKE_TIMEOUT_MS });
+    const reply = await client.invoke('question', data, { timeout: INVOKE_TIMEOUT_MS });
     replies++;
-    return { event: 'answered', data: answer };
+    return { event: 'answered', data: reply };
   }
 
   @SubscribeMessage('large')
@@ -69,7 +69,7 @@ process.on('message', (order) => {
 });
 
 async function collectGarbage(): Promise<number> {
-  // Twice, with a turn between: what finalizers let go of is collected, too.
+  // Collect twice with a pause in between, so that objects released by finalizers are collected too.
   for (let round = 0; round < 2; round++) {
     globalThis.gc?.();
     await delay(10);

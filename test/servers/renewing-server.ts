@@ -3,7 +3,7 @@ import { WebSocketGateway } from '@nestjs/websockets';
 import { type BackplaneConnection, RedisBackplaneModule } from 'nestjs-redis-backplane';
 import { closeWhenTold, serve } from './serve.js';
 
-// A server that renews its clients when they are gone already, as an app does whose token refresh comes late.
+// A server that renews clients after they have disconnected, like an app whose token refresh is late.
 
 const HOUR_MS = 3_600_000;
 

@@ -3,25 +3,25 @@ import type { AddressInfo } from 'node:net';
 import { type INestApplication, Logger, type LogLevel, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 
-// What every server process of the tests does.
+// Shared by all server processes of the tests.
 
 const end = (): never => process.exit();
 
-/** This process does not outlive whoever started it, however that one ends. */
+/** Makes this process exit when its parent does, however the parent ends. */
 export function endWithParent(): void {
   process.on('disconnect', end);
   if (!process.connected) end();
 }
 
 export interface ServeOptions {
-  /** Gets the app before it listens. */
+  /** Called with the app before it listens. */
   readonly prepare?: (app: INestApplication) => void;
   readonly logLevels?: LogLevel[] | false;
-  /** Any that is free where it is left out. */
+  /** By default any free port. */
   readonly port?: number;
 }
 
-/** Runs the app as `main.ts` does, and tells the parent its port. */
+/** Runs the app like `main.ts` and sends its port to the parent. */
 export async function serve(
   module: Type,
   { prepare, logLevels = ['error'], port = 0 }: ServeOptions = {},
@@ -35,7 +35,7 @@ export async function serve(
   return app;
 }
 
-/** Closes the app at the parent's word. From then on nothing may keep the process: it ends by itself, or not at all. */
+/** Closes the app when the parent sends a message. After that the process must exit by itself. */
 export function closeWhenTold(app: INestApplication): void {
   process.once('message', () => {
     void app.close().then(() => {

@@ -1,7 +1,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 
-/** A server in a process of its own, which does not outlive this one: see serve.ts. */
+/** A server in its own process, which never outlives this one. See serve.ts. */
 export interface ServerProcess {
   readonly child: ChildProcess;
   readonly port: number;
@@ -9,20 +9,20 @@ export interface ServerProcess {
 }
 
 export interface ServerProcessOptions {
-  /** Where its Redis is. */
+  /** The connection string of its Redis. */
   readonly connection?: string;
   readonly prefix?: string;
   readonly env?: NodeJS.ProcessEnv;
   readonly args?: readonly string[];
   readonly execArgv?: string[];
-  /** What it writes comes to `child.stdout` and `child.stderr` instead of the terminal. */
+  /** Sends its output to `child.stdout` and `child.stderr` instead of the terminal. */
   readonly silent?: boolean;
 }
 
 /**
- * Resolves when the server listens.
+ * Starts a server process. Resolves once it listens.
  *
- * @param script the compiled server
+ * @param script the path of the compiled server
  */
 export async function startServerProcess(
   script: string,
@@ -36,14 +36,14 @@ export async function startServerProcess(
   }: ServerProcessOptions = {},
 ): Promise<ServerProcess> {
   const child = fork(script, args, {
-    // Options of this process, such as an inspector port, are not meant for the server.
+    // The server must not inherit this process's options, such as an inspector port.
     env: { ...process.env, NODE_OPTIONS: '', FARM_CONNECTION: connection, FARM_PREFIX: prefix, ...env },
     execArgv,
     silent,
   });
   const exited = once(child, 'exit') as ServerProcess['exited'];
   const early = exited.then(([code]) => {
-    throw new Error(`The server ended with ${String(code)} before it listened.`);
+    throw new Error(`The server exited with ${String(code)} before it listened.`);
   });
   const [port] = (await Promise.race([once(child, 'message'), early])) as [number];
   early.catch(() => undefined);

@@ -4,8 +4,8 @@ import { WebSocketGateway } from '@nestjs/websockets';
 import { RedisBackplaneModule } from 'nestjs-redis-backplane';
 import { serve } from './serve.js';
 
-// A server whose gateway fails at every second client: it throws, or rejects with `reject`. On the plain WsAdapter with
-// `plain`.
+// A server whose gateway fails for every second client: it throws, or with the argument `reject` rejects. With the
+// argument `plain` it uses the plain WsAdapter.
 
 const plain = process.argv.includes('plain');
 const rejects = process.argv.includes('reject');

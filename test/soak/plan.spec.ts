@@ -8,8 +8,8 @@ const SERVERS = 3;
 const plans: Plan[] = Array.from({ length: 400 }, (_, round) => planOf(new Random(round), round, SERVERS));
 const strikes = plans.flat(2);
 
-describe('the plan of a round', () => {
-  it('is the same for the same seed, and another one for another', () => {
+describe('The plan of a round', () => {
+  it('is the same for the same seed, and different for another seed', () => {
     expect(planOf(new Random(5), 1, SERVERS)).toEqual(planOf(new Random(5), 1, SERVERS));
     expect(planOf(new Random(5), 1, SERVERS)).not.toEqual(planOf(new Random(6), 1, SERVERS));
   });
@@ -18,7 +18,7 @@ describe('the plan of a round', () => {
     expect(plans.map((plan) => plan.length === 0)).toEqual(plans.map((_, round) => round % 8 === 0));
   });
 
-  it('has each kind of fault sooner or later, for both short and long', () => {
+  it('eventually has every kind of fault, both short and long', () => {
     expect(new Set(strikes.map(({ name }) => name))).toEqual(new Set(Object.keys(STRIKES)));
     for (const [name, { lastsMs }] of Object.entries(STRIKES)) {
       const [min, max] = lastsMs;
@@ -30,11 +30,11 @@ describe('the plan of a round', () => {
     }
   });
 
-  it('concerns each server, and none that is not there', () => {
+  it('strikes every server and no other index', () => {
     expect(new Set(strikes.map(({ server }) => server))).toEqual(new Set([0, 1, 2]));
   });
 
-  it('does one thing at a time to Redis, to each server’s network and to a process', () => {
+  it('has at most one fault at a time for Redis, for each server’s network and for a process', () => {
     for (const plan of plans) {
       const kinds = plan.map(([first]) => {
         if (!first) return '';

@@ -8,22 +8,22 @@ import {
   type StrikeName,
 } from './strikes.js';
 
-/** Strikes one after the other. */
+/** Strikes that run one after the other. */
 export type Track = readonly Strike[];
 
 /** Tracks that run side by side. A round without tracks is calm. */
 export type Plan = readonly Track[];
 
-/** For so long a round's tracks are filled; the last strike of each may outlast it. */
+/** Tracks are filled up to this length. The last strike of each may end later. */
 const ROUND_MS = 12_000;
-/** Shorter than what a server needs to be ready again, and long enough that it is. */
+/** The longest pause between two strikes of a track. Some pauses are too short for a server to recover, some are not. */
 const MAX_PAUSE_MS = 5000;
-/** Of each track that it is in a round: mostly two or three faults are under way at a time. */
+/** The probability that a round has each track, so usually two or three faults overlap. */
 const TRACK_PROBABILITY = 0.5;
-/** One round in so many is calm: whatever is reported in it is wrong. */
+/** One round in this many is calm. Anything reported in it is wrong. */
 const CALM_EVERY = 8;
 
-/** What happens in a round: the same for the same seed and number of the round. */
+/** The faults of a round. The same seed and round give the same plan. */
 export function planOf(random: Random, round: number, servers: number): Plan {
   if (round % CALM_EVERY === 0) return [];
   const own = Array.from({ length: servers }, (_, server) => server);

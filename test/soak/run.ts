@@ -22,16 +22,19 @@ const first = numberOf('round', values.round);
 const last = first + numberOf('rounds', values.rounds);
 const minutes = numberOf('minutes', values.minutes);
 const policies = values.policy.filter(isPolicy);
-if (policies.length < values.policy.length) fail(`--policy must be one of ${POLICIES.join(', ')}.`);
+if (policies.length < values.policy.length)
+  fail(`Invalid option --policy: expected one of ${POLICIES.join(', ')}.`);
 
 let rounds = 0;
 let findings = 0;
-console.log(`Seed ${seed}. The same faults again: npm run soak -- --seed ${seed}`);
+console.log(`Seed ${seed}. To repeat these faults: npm run soak -- --seed ${seed}`);
 for (const policy of policies) await soak(policy, (minutes * 60_000) / policies.length);
 console.log(`${rounds} rounds, ${findings} findings, seed ${seed}.`);
 if (findings > 0) process.exitCode = 1;
 
-/** Rounds with one policy. After a finding the farm may be in any state, so the next round has a new one. */
+/**
+ * Runs rounds with one policy. After a finding the next round starts a new farm, because this one may be in any state.
+ */
 async function soak(policy: Policy, forMs: number): Promise<void> {
   const deadline = performance.now() + forMs;
   let running: Soak | undefined;
@@ -59,7 +62,7 @@ function isClean(policy: Policy, round: number, plan: Plan, result: unknown): bo
   if (isResult(result)) console.log(`${result.missed.join(', ')}\n${timelineOf(result.facts)}`);
   else console.log(result);
   console.log(
-    `  The same again: npm run soak -- --seed ${seed} --policy ${policy} --round ${round} --rounds 1`,
+    `  To repeat this round: npm run soak -- --seed ${seed} --policy ${policy} --round ${round} --rounds 1`,
   );
   return false;
 }
@@ -70,7 +73,8 @@ function isResult(result: unknown): result is SoakResult {
 
 function numberOf(name: string, value: string): number {
   const number = Number(value);
-  if (value === '' || Number.isNaN(number) || number < 0) fail(`--${name} must be a number, not "${value}".`);
+  if (value === '' || Number.isNaN(number) || number < 0)
+    fail(`Invalid option --${name}: expected a number ≥ 0, got "${value}".`);
   return number;
 }
 

@@ -13,21 +13,21 @@ import { unrest } from './unrest.js';
 const RATE = 300;
 const CLIENTS_PER_SERVER = 4;
 const BEFORE_MS = 300;
-/** Links try again every two seconds at the latest, and what was refused every second; then a server must hear itself. */
+/** Links retry at least every 2 s and refused channels every second. After that a server must hear itself. */
 const READY_DEADLINE_MS = 10_000;
-/** Late reports are seen in it, and what was buffered is published. */
+/** How long to keep emitting, to catch late reports and to let servers publish buffered messages. */
 const AFTER_MS = 4000;
-/** Where the network is slow, in both directions, that much less is certain. */
+/** Reports may be this much wider because the network may be slow in both directions. */
 const SOAK_WIDTH_LIMIT_MS = WIDTH_LIMIT_MS + 2 * MAX_DELAY_MS;
 
 export interface SoakResult {
   readonly row: Row;
   readonly facts: Facts;
-  /** What misses its target, in words. */
+  /** The columns that miss their target. */
   readonly missed: readonly string[];
 }
 
-/** A farm that goes through one round of faults after the other. */
+/** Runs rounds of faults on one farm. */
 export class Soak {
   private constructor(private readonly farm: Farm) {}
 
@@ -43,7 +43,7 @@ export class Soak {
     return new Soak(farm);
   }
 
-  /** Rejects when the faults themselves fail, such as a Redis that does not start again. */
+  /** Rejects if a fault itself fails, for example if Redis does not start again. */
   async round(plan: Plan): Promise<SoakResult> {
     const { farm } = this;
     farm.load();
@@ -54,7 +54,7 @@ export class Soak {
     farm.check('every server is ready again', await farm.untilReady(READY_DEADLINE_MS));
     await wait(AFTER_MS);
     await farm.halt();
-    // How soon each fault is noticed is judged where it comes alone.
+    // Without marks, because only the fault bench, where faults do not overlap, judges how soon a fault is noticed.
     const facts = { ...farm.facts(begin, end), marks: [] };
     const row = judge(facts, { notice: 'nothing' });
     const missed = misses(row, SOAK_WIDTH_LIMIT_MS);

@@ -5,29 +5,29 @@ import { userOf } from '../faults/farm-redis.js';
 import { freeze, kill, overflow, rightsWithout } from '../faults/redis-faults.js';
 import { GROUPS } from '../faults/traffic.js';
 
-/** One fault of a round: what happens, to which server, and for how long. */
+/** One fault of a round. */
 export interface Strike {
   readonly name: StrikeName;
-  /** The server that it happens to, where it happens to one. */
+  /** The server that is struck, unless the fault strikes Redis itself. */
   readonly server: number;
-  /** Quiet time before it. */
+  /** How long to wait before it. */
   readonly pauseMs: number;
   readonly lastsMs: number;
-  /** From 0 to 1: how hard it is, where it can be more or less so. */
+  /** From 0 to 1. Sets the delay of a slow network or picks the group to revoke. */
   readonly strength: number;
 }
 
 export interface StrikeKind {
-  /** It lasts between these milliseconds: both sides of every deadline that the library has. */
+  /** The shortest and longest duration, on both sides of every deadline in the library. */
   readonly lastsMs: readonly [min: number, max: number];
-  /** Does it, and undoes it. */
+  /** Causes the fault and ends it. */
   run(farm: Farm, strike: Strike): Promise<void>;
 }
 
 const MIN_DELAY_MS = 20;
 export const MAX_DELAY_MS = 400;
 
-/** What happens to Redis, or is done in it: one at a time. */
+/** Faults of Redis. At most one at a time. */
 export const REDIS_STRIKES = {
   kill: { lastsMs: [100, 5000], run: (farm, { lastsMs }) => kill(farm, lastsMs) },
   freeze: { lastsMs: [200, 6000], run: (farm, { lastsMs }) => freeze(farm, lastsMs) },
@@ -37,38 +37,38 @@ export const REDIS_STRIKES = {
   revoke: { lastsMs: [200, 4000], run: revoke },
 } satisfies Record<string, StrikeKind>;
 
-/** What happens between one server and Redis: one at a time for each server. */
+/** Faults of the network between a server and Redis. At most one at a time per server. */
 export const NETWORK_STRIKES = {
   blackhole: {
     lastsMs: [200, 8000],
     run: (farm, { server, lastsMs }) =>
-      between(farm, server, lastsMs, (proxy) => proxy.blackhole({ toRedis: true, fromRedis: true })),
+      throughProxy(farm, server, lastsMs, (proxy) => proxy.blackhole({ toRedis: true, fromRedis: true })),
   },
   'blackhole-to-redis': {
     lastsMs: [200, 8000],
     run: (farm, { server, lastsMs }) =>
-      between(farm, server, lastsMs, (proxy) => proxy.blackhole({ toRedis: true })),
+      throughProxy(farm, server, lastsMs, (proxy) => proxy.blackhole({ toRedis: true })),
   },
   'blackhole-from-redis': {
     lastsMs: [200, 8000],
     run: (farm, { server, lastsMs }) =>
-      between(farm, server, lastsMs, (proxy) => proxy.blackhole({ fromRedis: true })),
+      throughProxy(farm, server, lastsMs, (proxy) => proxy.blackhole({ fromRedis: true })),
   },
   'slow-to-redis': {
     lastsMs: [500, 6000],
     run: (farm, { server, lastsMs, strength }) =>
-      between(farm, server, lastsMs, (proxy) => proxy.slow({ toRedis: delayMs(strength) })),
+      throughProxy(farm, server, lastsMs, (proxy) => proxy.slow({ toRedis: delayMs(strength) })),
   },
   'slow-from-redis': {
     lastsMs: [500, 6000],
     run: (farm, { server, lastsMs, strength }) =>
-      between(farm, server, lastsMs, (proxy) => proxy.slow({ fromRedis: delayMs(strength) })),
+      throughProxy(farm, server, lastsMs, (proxy) => proxy.slow({ fromRedis: delayMs(strength) })),
   },
   cut: { lastsMs: [0, 0], run: (farm, { server }) => Promise.resolve(farm.proxy(server).cut()) },
   island: { lastsMs: [200, 6000], run: island },
 } satisfies Record<string, StrikeKind>;
 
-/** What happens to a server's process: one at a time. */
+/** Faults of a server process. At most one at a time. */
 export const PROCESS_STRIKES = {
   stop: { lastsMs: [200, 7000], run: stop },
 } satisfies Record<string, StrikeKind>;
@@ -81,7 +81,7 @@ function delayMs(strength: number): number {
   return MIN_DELAY_MS + strength * (MAX_DELAY_MS - MIN_DELAY_MS);
 }
 
-async function between(
+async function throughProxy(
   farm: Farm,
   server: number,
   lastsMs: number,
@@ -93,7 +93,7 @@ async function between(
   proxy.heal();
 }
 
-/** The server is on another Redis meanwhile, where it hears itself. */
+/** Connects the server to another Redis for a while, where it still receives its own messages. */
 async function island(farm: Farm, { server, lastsMs }: Strike): Promise<void> {
   farm.proxy(server).repoint(farm.spare?.port ?? NaN);
   await wait(lastsMs);
@@ -105,7 +105,7 @@ async function killLink(farm: Farm, server: number, role: 'publisher' | 'subscri
   await farm.admin(async (redis) => {
     const list = String(await redis.call('CLIENT', 'LIST'));
     const id = new RegExp(`^id=(\\d+) .* name=${name} `, 'm').exec(list)?.[1];
-    // It may have no such link at the moment, for another reason.
+    // Another fault may have closed the link already.
     if (id !== undefined) await redis.call('CLIENT', 'KILL', 'ID', id);
   });
 }

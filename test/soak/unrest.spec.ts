@@ -15,8 +15,8 @@ const REPORT: Report = {
 };
 const CALM = { begin: 1000, emits: [EMIT], standings: [STANDING], reports: [] };
 
-describe('a calm round', () => {
-  it('is one in which all is accepted, ready and silent, whatever was before', () => {
+describe('A calm round', () => {
+  it('has accepted emits, ready servers and no reports, whatever happened before it', () => {
     const before = { ...STANDING, at: 900, state: 'reconnecting' };
     const notNeeded = { ...EMIT, outcome: 'notNeeded' } as const;
     expect(unrest({ ...CALM, standings: [before, STANDING], emits: [EMIT, notNeeded] })).toEqual([]);
@@ -29,13 +29,9 @@ describe('a calm round', () => {
       { standings: [{ ...STANDING, state: 'degraded' }] },
       '1 times not ready in a calm round',
     ],
+    ['a refused emit', { emits: [{ ...EMIT, outcome: 'refused' }] }, '1 emits not accepted in a calm round'],
     [
-      'an emit that is refused',
-      { emits: [{ ...EMIT, outcome: 'refused' }] },
-      '1 emits not accepted in a calm round',
-    ],
-    [
-      'an emit that is buffered',
+      'a buffered emit',
       { emits: [{ ...EMIT, outcome: 'buffered' }] },
       '1 emits not accepted in a calm round',
     ],

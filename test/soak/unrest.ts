@@ -1,6 +1,6 @@
 import type { Facts } from '../faults/facts.js';
 
-/** What must not happen where no fault is. */
+/** Lists everything that must not happen in a round without faults. */
 export function unrest({
   begin,
   reports,

@@ -3,7 +3,7 @@ import { CodecClient, type CodecName } from './codec-client.js';
 import { compiledServer } from './compiled-server.js';
 import type { TestFarm } from './test-farm.js';
 
-/** The compiled acceptance-server in a process of its own; it ends with the test. */
+/** Starts the compiled acceptance-server in its own process. It ends with the test. */
 export async function startAcceptanceProcess(
   farm: TestFarm,
   connection: string,
@@ -23,12 +23,13 @@ export async function openClient(
   const query = user === undefined ? '' : `?user=${encodeURIComponent(user)}`;
   const client = await CodecClient.open(`ws://127.0.0.1:${port}/farm${query}`, codec);
   farm.onEnd(() => client.socket.terminate());
-  // A socket opens before its server has subscribed the user's channel; its messages are handled after that.
+  // The socket opens before the server has subscribed to the user's channel, but its messages are handled only after
+  // that.
   await whoIs(client);
   return client;
 }
 
-/** The client's connection id, and the process that holds it. */
+/** Resolves with the client's connection id and the process that holds the connection. */
 export async function whoIs(client: CodecClient): Promise<{ id: string; pid: number }> {
   return (await client.ask('who', undefined, 'who')).data as { id: string; pid: number };
 }

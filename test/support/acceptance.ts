@@ -7,14 +7,14 @@ import { acquireRedis, type AcquiredRedis, startRedis } from './redis-server.js'
 import { idOf, type TestFarm } from './test-farm.js';
 import type { ServerMessage, WsClient } from './ws-client.js';
 
-/** A client, and its server's end of it. */
+/** A client and the server's object for its connection. */
 export interface Member {
   readonly client: WsClient;
   readonly id: string;
   readonly connection: BackplaneConnection;
 }
 
-/** A Redis for all tests of a file. `own`: one that nobody else uses, so that what it counts is ours. */
+/** A Redis for all tests of a file. `own`: a Redis that no other test uses, so that its counters are exact. */
 export function useRedis({ own = false } = {}): { readonly url: string } {
   let redis: Pick<AcquiredRedis, 'url' | 'stop'>;
   beforeAll(async () => {
@@ -28,13 +28,13 @@ export function useRedis({ own = false } = {}): { readonly url: string } {
   };
 }
 
-/** Admits everyone; `?user=` says as whom. */
+/** Admits everyone. `?user=` gives the user id. */
 export const userOfQuery: Authenticate = ({ url = '/' }) => {
   const userId = new URL(url, 'ws://server').searchParams.get('user');
   return userId === null ? {} : { userId };
 };
 
-/** Two servers on one Redis, with a prefix that no other test has. */
+/** Starts two servers on one Redis, with a prefix that no other test uses. */
 export async function serverPair(
   farm: TestFarm,
   connection: string,
@@ -51,21 +51,21 @@ export async function connectMember(farm: TestFarm, server: ChatServer, user?: s
   return { client, id, connection: connectionOf(server, id) };
 }
 
-/** The server's end of the connection. */
+/** The server's object for the connection with this id. */
 export function connectionOf({ broadcaster }: ChatServer, id: string): BackplaneConnection {
   for (const connection of broadcaster.gateway('/chat').connections)
     if (connection.id === id) return connection;
-  throw new Error(`The server has no connection ${id}.`);
+  throw new Error(`The server has no connection with the id ${id}.`);
 }
 
-/** Resolves when the server has done all that belongs to the end of the connection. */
+/** Closes the client. Resolves once the server's socket has closed too. */
 export async function disconnected({ connection, client }: Member): Promise<void> {
   const gone = new Promise((resolve) => connection.socket.once('close', resolve));
   await client.close();
   await gone;
 }
 
-/** What a client sends back to a question. */
+/** Sends a client's reply to a request of the server. */
 export function answer(client: WsClient, { id }: ServerMessage, data: unknown): void {
   client.sendRaw(JSON.stringify({ id, data }));
 }
@@ -74,7 +74,7 @@ export function answerWithError(client: WsClient, { id }: ServerMessage, error: 
   client.sendRaw(JSON.stringify({ id, error }));
 }
 
-/** The client answers every question of the event from now on. */
+/** Makes the client reply to every request with this event from now on. */
 export function autoAnswer(client: WsClient, event: string, data: unknown): void {
   client.socket.on('message', (bytes: Buffer) => {
     const message = JSON.parse(bytes.toString()) as ServerMessage;
@@ -82,13 +82,14 @@ export function autoAnswer(client: WsClient, event: string, data: unknown): void
   });
 }
 
-/** What the promise is rejected with; fails when it resolves. May be awaited late. */
+/** Resolves with the error that the promise rejects with, and fails if it resolves. May be awaited later. */
 export function rejection<E extends Error>(
   promise: Promise<unknown>,
   type: abstract new (...args: never[]) => E,
 ): Promise<E> {
   const rejected = promise.then(
-    (value) => expect.unreachable(`It resolved with ${JSON.stringify(value)}.`),
+    (value) =>
+      expect.unreachable(`Expected a rejection, but the promise resolved with ${JSON.stringify(value)}.`),
     (reason: unknown) => {
       expect(reason).toBeInstanceOf(type);
       return reason as E;

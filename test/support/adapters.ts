@@ -9,14 +9,14 @@ export interface Running {
   readonly port: number;
 }
 
-/** The gateways on the WsAdapter of `@nestjs/platform-ws`. */
+/** Starts an app with the gateways on the WsAdapter of `@nestjs/platform-ws`. */
 export async function startPlain(farm: TestFarm, ...gateways: Type[]): Promise<Running> {
   const app = await farm.app({ providers: gateways });
   app.useWebSocketAdapter(new WsAdapter(app));
   return { app, port: await listen(app) };
 }
 
-/** The same gateways on ours. */
+/** Starts an app with the gateways on our adapter. */
 export async function startOurs(
   farm: TestFarm,
   options: RedisBackplaneOptions,

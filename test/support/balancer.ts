@@ -8,15 +8,15 @@ import { findProgram, type Program, projectRoot } from './program.js';
 
 const HOST = '127.0.0.1';
 const START_DEADLINE_MS = 10_000;
-const LOOK_MS = 20;
-/** The first time on a machine, they are downloaded. */
+const POLL_MS = 20;
+/** Includes the download, which happens the first time on a machine. */
 export const BRING_DEADLINE_MS = 180_000;
-/** As the configurations have them. */
+/** The servers' ports in the samples' configurations. */
 const SERVER_PORTS = [3001, 3002, 3003];
 
 interface Setup {
   readonly program: Program;
-  /** Its sample, with the files that it reads. */
+  /** The folder of its sample, which has the configuration. */
   readonly folder: string;
   readonly files: readonly string[];
   readonly args: readonly string[];
@@ -27,7 +27,7 @@ const SETUPS = {
     program: {
       name: 'nginx',
       variable: 'NGINX_BIN',
-      // Not every user has it on the PATH.
+      // /usr/sbin is not on every user's PATH.
       commands: ['nginx', '/usr/sbin/nginx'],
       versionArgument: '-v',
       packages: ['nginx'],
@@ -36,7 +36,7 @@ const SETUPS = {
     },
     folder: '05-behind-nginx',
     files: ['nginx.conf', 'chat.conf'],
-    // One process, which a SIGKILL ends as a whole: workers would outlive their master.
+    // A single process, because workers would survive a SIGKILL of their master.
     args: ['-p', '.', '-c', 'nginx.conf', '-e', 'stderr', '-g', 'daemon off; master_process off;'],
   },
   haproxy: {
@@ -59,28 +59,28 @@ export type BalancerName = keyof typeof SETUPS;
 export const BALANCERS: readonly BalancerName[] = ['nginx', 'haproxy'];
 
 export interface BalancerOptions {
-  /** Of the three servers. */
+  /** The ports of the three servers. */
   readonly servers: readonly number[];
-  /** Where it listens, unless that is taken; any free port when it is not given. */
+  /** The port to listen on if it is free. By default any free port. */
   readonly preferredPort?: number;
-  /** Lines of the configuration, and what stands there instead. */
+  /** Lines of the configuration and their replacements. */
   readonly changes?: Readonly<Record<string, string>>;
 }
 
 export interface Balancer {
   readonly port: number;
   readonly url: string;
-  /** The last part of what it wrote. */
+  /** The last part of its output. */
   output(): string;
   stop(): Promise<void>;
 }
 
-/** Fetches them once, before any test's time runs. */
+/** Downloads the balancers if they are missing. Call it outside a test's timeout. */
 export async function bringBalancers(): Promise<void> {
   for (const { program } of Object.values(SETUPS)) await findProgram(program);
 }
 
-/** Runs the configuration of the balancer's sample, with ports that are free. It never outlives this process. */
+/** Starts a balancer with its sample's configuration on free ports. It never outlives this process. */
 export async function startBalancer(name: BalancerName, options: BalancerOptions): Promise<Balancer> {
   const { program, args, folder, files: names }: Setup = SETUPS[name];
   const binary = await findProgram(program);
@@ -109,13 +109,14 @@ export async function startBalancer(name: BalancerName, options: BalancerOptions
 function adapt(configuration: string, port: number, { servers, changes = {} }: BalancerOptions): string {
   let text = configuration;
   for (const [line, other] of Object.entries(changes)) {
-    if (!text.includes(line)) throw new Error(`The configuration has no line ${line}`);
+    if (!text.includes(line))
+      throw new Error(`The balancer's configuration has no line "${line}" to replace.`);
     text = text.replace(line, other);
   }
-  SERVER_PORTS.forEach((standing, index) => {
-    text = text.replace(`${HOST}:${standing}`, `${HOST}:${servers[index] ?? standing}`);
+  SERVER_PORTS.forEach((original, index) => {
+    text = text.replace(`${HOST}:${original}`, `${HOST}:${servers[index] ?? original}`);
   });
-  // Users' balancers listen for everybody, this one for this machine.
+  // The sample listens on all interfaces, a test only on loopback.
   return text.replace(/(listen |bind ):?8080/, `$1${HOST}:${port}`);
 }
 
@@ -123,9 +124,11 @@ async function untilListening(balancer: GuardedProcess, port: number): Promise<v
   const deadline = performance.now() + START_DEADLINE_MS;
   while (!(await isListening(port))) {
     if (!balancer.isRunning() || performance.now() > deadline) {
-      throw new Error(`The balancer does not listen on port ${port}. Its output:\n${balancer.output()}`);
+      throw new Error(
+        `The balancer did not start to listen on port ${port}. Its output:\n${balancer.output()}`,
+      );
     }
-    await delay(LOOK_MS);
+    await delay(POLL_MS);
   }
 }
 

@@ -1,7 +1,7 @@
 import { type Browser, chromium } from 'playwright-core';
 import { findChromiumBinary } from './chromium-binary.js';
 
-// A browser that asks nothing of the network, and that may be run by root and without a display.
+// Flags for a browser without background network traffic that can run as root and without a display.
 const ARGS = [
   '--no-sandbox',
   '--disable-gpu',
@@ -12,7 +12,7 @@ const ARGS = [
   '--disable-sync',
 ];
 
-/** A Chromium with a profile of its own, which is new and goes with it. It ends when this process ends. */
+/** Starts a Chromium with a new temporary profile. It ends with this process. */
 export async function startBrowser(): Promise<Browser> {
   const { command, env } = await findChromiumBinary();
   const defined = Object.entries(env).flatMap(([name, value]) =>

@@ -8,7 +8,7 @@ import { ChannelNames } from '../../lib/protocol/channel-names.js';
 import { encodeRecord } from '../../lib/protocol/envelope.js';
 import { next } from './observe.js';
 
-/** No kind of the bus's own: such records are handed to whoever receives. */
+/** Not one of the bus's own kinds, so the bus passes such records on to the receiver. */
 export const TEST_KIND = 200;
 const DEADLINE_MS = 10_000;
 
@@ -22,10 +22,10 @@ export function record(text: string): Buffer {
   return encodeRecord(TEST_KIND, Buffer.from(text));
 }
 
-/** Channels, named from this base, that together travel by every way on which messages keep their order. */
+/** Makes channels from a base name that together cover every ordered path: one per link in sharded mode. */
 export type Lanes = (base: string) => readonly string[];
 
-/** A bus that keeps what it hears, and can wait for it. */
+/** A bus that records what it receives and can wait for it. */
 export class BusServer {
   readonly heard: Heard[] = [];
   private readonly heard$ = new ReplaySubject<Heard>();
@@ -45,7 +45,8 @@ export class BusServer {
   }
 
   async ready(): Promise<this> {
-    if (!(await this.bus.whenReady(DEADLINE_MS))) throw new Error(`is ${JSON.stringify(this.bus.status)}`);
+    if (!(await this.bus.whenReady(DEADLINE_MS)))
+      throw new Error(`The bus did not become ready. Its status: ${JSON.stringify(this.bus.status)}`);
     return this;
   }
 
@@ -53,15 +54,15 @@ export class BusServer {
     return this.bus.publish([channel], record(text));
   }
 
-  /** The first so many that it hears after its start. */
+  /** Resolves with the first `count` messages received since the start. */
   async hears(count: number): Promise<string[]> {
     const first = this.heard$.pipe(take(count), toArray(), timeout(DEADLINE_MS));
     return (await firstValueFrom(first)).map(({ text }) => text);
   }
 
   /**
-   * Resolves when Redis has done what this server wished until now, unsubscribing too. That one channel is subscribed
-   * says so only of those that go the same way: another node of a cluster may be slower.
+   * Resolves once Redis has executed all earlier subscribes and unsubscribes of this server. A reply for one channel
+   * proves that only for its own link, so this subscribes to one channel per lane.
    */
   async wishesGranted(): Promise<void> {
     const channels = this.lanes(`${this.prefix}:wish:${randomUUID()}`);
@@ -70,8 +71,8 @@ export class BusServer {
   }
 
   /**
-   * All that this server has heard before messages which `from` sends now, on channels that this server
-   * wants now: commands and messages keep their order, so what is not among it does not come any more.
+   * Resolves with all messages received before ones that `from` sends now. Redis keeps the order of commands and
+   * messages, so a message to a channel subscribed now that is missing here cannot arrive any more.
    */
   async heardFrom(from: BusServer): Promise<string[]> {
     const last = `last:${randomUUID()}`;
@@ -84,7 +85,7 @@ export class BusServer {
   }
 }
 
-/** Servers that share a Redis, or a name in memory, and a channel prefix of their own. */
+/** Servers that share a Redis (or a memory transport) and a channel prefix that no other farm uses. */
 export class BusFarm {
   private readonly servers: BusServer[] = [];
 
@@ -98,7 +99,7 @@ export class BusFarm {
     return new ChannelNames(this.prefix);
   }
 
-  /** A new one, not started. */
+  /** Creates a server without starting it. */
   server(options: RedisBackplaneOptions = {}): BusServer {
     const own = { ...this.options, channelPrefix: this.prefix, ...options };
     const server = new BusServer(createBus(resolveOptions(own), this.channels), this.prefix, this.lanes);

@@ -9,11 +9,11 @@ interface Sent {
   readonly serial: number;
   readonly channel: string;
   readonly at: number;
-  /** When Redis said that it took it; absent where it did not. */
+  /** When Redis acknowledged it. Absent if it did not. */
   takenAt?: number;
 }
 
-/** What one server did not hear, and nothing told of; what it heard more than once; what overtook another. */
+/** What one server missed, missed without a report, received twice, or received out of order. */
 export interface Verdict {
   readonly accepted: number;
   readonly missed: number;
@@ -22,7 +22,7 @@ export interface Verdict {
   readonly inversions: readonly string[];
 }
 
-/** Servers that all publish, in turn on each of some channels, which all of them want. */
+/** Makes all servers publish in turn on some channels that all of them subscribe to. */
 export class BusTraffic {
   private readonly sent: Sent[] = [];
   private readonly losses: readonly { readonly values: BusLoss[] }[];
@@ -43,12 +43,12 @@ export class BusTraffic {
     this.timer = setInterval(() => this.publish(), INTERVAL_MS);
   }
 
-  /** Resolves when each server has published so many more. */
+  /** Resolves once each server has published `count` more messages. */
   more(count: number): Promise<void> {
     return new Promise((resolve) => (this.awaited = { serial: this.serial + count, resolve }));
   }
 
-  /** Resolves when every publish has its outcome, and every server has heard what was published before. */
+  /** Stops publishing. Resolves once every publish has settled and every server has received everything it can. */
   async stop(): Promise<void> {
     clearInterval(this.timer);
     await Promise.all(this.outcomes);
@@ -56,7 +56,7 @@ export class BusTraffic {
       for (const sender of this.servers) if (sender !== receiver) await receiver.heardFrom(sender);
   }
 
-  /** @param ordered what one sender's messages keep their order over */
+  /** @param ordered whether one sender's messages keep their order across all channels or only within each */
   verdicts(ordered: 'all channels' | 'each channel'): Verdict[] {
     return this.servers.map((_, index) => this.judge(index, ordered));
   }
@@ -104,7 +104,7 @@ export class BusTraffic {
   }
 }
 
-/** Redis took the message at some moment between its publish and the reply. */
+/** Whether the loss covers the time between the publish and its reply, when Redis took the message. */
 function covers({ channels, origin, from, to }: BusLoss, message: Sent): boolean {
   return (
     (channels === 'all' || channels.includes(message.channel)) &&

@@ -6,7 +6,7 @@ export async function inState({ bus }: BusServer, state: string): Promise<void> 
   await next(bus.status$, (status) => status.state === state);
 }
 
-/** Sends administrators' commands on a connection of its own. */
+/** Runs administrative commands on a separate connection. */
 export async function administer<T>(url: string, command: (client: Redis) => Promise<T>): Promise<T> {
   const client = new Redis(url);
   try {
@@ -16,14 +16,14 @@ export async function administer<T>(url: string, command: (client: Redis) => Pro
   }
 }
 
-/** What a bus tells from now on about itself and Redis. */
+/** Records what a bus reports from now on. */
 export function watch({ bus }: BusServer) {
   const { values } = collect(bus.status$);
   return {
     failures: collect(bus.connectionFailed$).values,
     restorations: collect(bus.connectionRestored$).values,
     errors: collect(bus.errors$).values,
-    /** The states, each once where it was told several times in a row. */
+    /** The states, without repetitions in a row. */
     states: () => values.map(({ state }) => state).filter((state, index, all) => state !== all[index - 1]),
   };
 }

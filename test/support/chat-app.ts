@@ -17,7 +17,7 @@ export interface ChatServer {
   connect(path?: string): Promise<WsClient>;
 }
 
-/** A whole server of a farm: a Nest app with a gateway, listening on loopback. */
+/** Starts a server: a Nest app with a gateway, listening on loopback. */
 export async function startChatServer(
   options: RedisBackplaneOptions,
   metadata: ModuleMetadata = {},

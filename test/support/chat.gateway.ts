@@ -8,7 +8,7 @@ import {
 import { BackplaneConnection } from '../../lib/broadcast/backplane-connection.js';
 import { Broadcaster } from '../../lib/broadcast/broadcaster.js';
 
-/** A gateway that does what its clients ask, so that a test can drive it from outside. */
+/** A gateway whose events let a test drive the library through a client. */
 @WebSocketGateway({ path: '/chat' })
 export class ChatGateway {
   @WebSocketServer() readonly server!: Broadcaster;

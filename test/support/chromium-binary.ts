@@ -7,18 +7,18 @@ const CHROMIUM: Program = {
   variable: 'CHROMIUM_BIN',
   commands: ['chromium', 'chromium-browser', 'google-chrome'],
   versionArgument: '--version',
-  // A machine that has no desktop has no fonts either.
+  // A machine without a desktop has no fonts.
   packages: ['chromium', 'chromium-common', 'fontconfig-config', 'fonts-inter'],
   path: 'usr/lib/chromium/chromium',
   environment: (root) => ({
     FONTCONFIG_PATH: join(root, 'etc/fonts'),
-    // Of the folders in which fonts are looked for, the one that can be moved.
+    // The only folder of fontconfig's search path that can be changed by a variable.
     XDG_DATA_HOME: join(root, 'usr/share'),
   }),
   advice: 'Install the package chromium, or set CHROMIUM_BIN to the path of a Chromium or Chrome.',
 };
 
-/** The Chromium to drive: the configured one, an installed one, or one downloaded into the cache. */
+/** Finds Chromium: the configured one, an installed one, or one downloaded into the cache. */
 export function findChromiumBinary(): Promise<Binary> {
   return findProgram(CHROMIUM);
 }

@@ -21,12 +21,12 @@ const CODECS: Readonly<Record<CodecName, Codec>> = {
   msgpack: {
     subprotocols: ['backplane.msgpack.v1'],
     encode: (frame) => encode(frame),
-    // A plain copy: of a Buffer's parts it would make Buffers.
+    // Copy to a Uint8Array, because from a Buffer the decoder would make Buffers for binary data.
     decode: (bytes) => decode(new Uint8Array(bytes)) as ServerMessage,
   },
 };
 
-/** A client that speaks one of the client protocols, and nothing else: a frame of the wrong kind is an error. */
+/** A client of one client protocol. A frame of the wrong type is an error. */
 export class CodecClient {
   readonly received: ServerMessage[] = [];
   readonly closed: Promise<unknown>;
@@ -40,7 +40,9 @@ export class CodecClient {
     this.codec = CODECS[name];
     socket.on('message', (bytes: Buffer, binary: boolean) => {
       if (binary !== (name === 'msgpack'))
-        return this.received$.error(new Error(`not a frame of ${name}: ${bytes.toString()}`));
+        return this.received$.error(
+          new Error(`Received a frame of the wrong type for ${name}: ${bytes.toString()}`),
+        );
       const message = this.codec.decode(bytes);
       this.received.push(message);
       this.received$.next(message);
@@ -62,7 +64,7 @@ export class CodecClient {
     this.socket.send(this.codec.encode(frame));
   }
 
-  /** The first message since the start that matches. */
+  /** Resolves with the first matching message since the start. */
   message(matches: (message: ServerMessage) => boolean): Promise<ServerMessage> {
     return next(this.received$, matches);
   }
@@ -71,7 +73,7 @@ export class CodecClient {
     return this.message(({ event }) => event === name);
   }
 
-  /** Asks the server: a frame with an id. */
+  /** Sends a request, a frame with an id. Resolves with the reply. */
   ask(event: string, data: unknown, id: string | number): Promise<ServerMessage> {
     this.send({ event, data, id });
     return this.message((message) => message.id === id && message.event === undefined);

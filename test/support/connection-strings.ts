@@ -1,7 +1,7 @@
 import { ConnectionStringError } from '../../lib/options/connection-string.error.js';
 import { parseConnectionString } from '../../lib/options/connection-string.js';
 
-/** The error with which a connection string is refused. */
+/** The error that parsing this connection string throws. */
 export function failure(text: string): ConnectionStringError {
   try {
     parseConnectionString(text);
@@ -9,5 +9,5 @@ export function failure(text: string): ConnectionStringError {
     if (error instanceof ConnectionStringError) return error;
     throw error;
   }
-  throw new Error('was accepted');
+  throw new Error(`Expected an error, but the connection string is valid: ${text}`);
 }

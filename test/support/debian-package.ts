@@ -14,22 +14,22 @@ export interface Binary {
   env: NodeJS.ProcessEnv;
 }
 
-/** A binary of Debian's packages. */
+/** A binary from Debian packages. */
 export interface DebianBinary {
-  /** Libraries that they need, and that are missing, are added. */
+  /** Missing libraries are added automatically. */
   readonly packages: readonly string[];
-  /** The binary inside the packages. */
+  /** The path of the binary inside the packages. */
   readonly path: string;
-  /** They may be in the backports of this release of Debian alone. */
+  /** Whether some packages may exist only in the backports of this Debian release. */
   readonly backports?: boolean;
-  /** What it needs in its environment, besides its libraries, to run from a folder of extracted packages. */
+  /** Environment variables, besides the library path, that it needs to run from a folder of extracted packages. */
   readonly environment?: (root: string) => NodeJS.ProcessEnv;
 }
 
-/** Rejects where the binary does not run. */
+/** Rejects if the binary does not run. */
 type Check = (binary: Binary) => Promise<void>;
 
-/** The program that was downloaded before, where it still runs. */
+/** Resolves with the program if it was downloaded before and still runs. */
 export async function downloadedIn(
   cache: string,
   source: DebianBinary,
@@ -45,8 +45,8 @@ export async function downloadedIn(
 }
 
 /**
- * Downloads and extracts Debian's packages into `cache`, without root and without installing anything. Test workers
- * start at the same time: the first downloads, the others wait and use the same copy.
+ * Downloads Debian packages and extracts them into `cache`, without root and without installing anything. Test workers
+ * call this at the same time, so the first one downloads while the others wait for its copy.
  */
 export async function downloadOnce(cache: string, source: DebianBinary, check: Check): Promise<Binary> {
   await run('apt-get', ['--version']);
@@ -82,11 +82,11 @@ async function lock(file: string): Promise<() => void> {
   await once(holder, 'spawn');
   const locked = once(holder.stdout, 'data').then(() => true);
   const failed = once(holder, 'exit').then(() => false);
-  if (!(await Promise.race([locked, failed]))) throw new Error(`${file} cannot be locked.`);
+  if (!(await Promise.race([locked, failed]))) throw new Error(`Could not lock ${file} with flock.`);
   return () => holder.stdin.end();
 }
 
-/** Works in a folder of its own and renames at the end: half a download never counts as done. */
+/** Downloads into a temporary folder and renames it at the end, so that a partial download never counts as done. */
 async function download(cache: string, source: DebianBinary, check: Check): Promise<Binary> {
   for (const name of await readdir(cache)) {
     if (name.startsWith('build-')) await rm(join(cache, name), { recursive: true, force: true });
@@ -108,7 +108,7 @@ async function fetchPackages(folder: string, source: DebianBinary): Promise<stri
   const settings = [
     `Dir::Cache=${folder}/cache`,
     'Debug::NoLocking=1',
-    // Otherwise apt, when run by root, drops to a user that may not write here.
+    // As root, apt would otherwise switch to a user that may not write here.
     'APT::Sandbox::User=root',
     'Acquire::Retries=2',
     'Acquire::http::Timeout=20',
@@ -118,17 +118,17 @@ async function fetchPackages(folder: string, source: DebianBinary): Promise<stri
   try {
     return await fetchWithLibraries(join(folder, 'machine'), machineLists, source);
   } catch {
-    // The package lists of the machine are absent or outdated, and only root may update them.
+    // The machine's package lists are missing or outdated, and only root may update them. Use separate lists.
     const sources = source.backports ? await backports(folder) : [];
     const ownLists = [...machineLists, ...sources, '-o', `Dir::State::Lists=${folder}/lists`];
     await mkdir(join(folder, 'lists', 'partial'), { recursive: true });
-    // One broken source makes the update fail although the others are usable: the download decides.
+    // Ignore the exit code: one broken source fails the update, but the others may be enough for the download.
     await run('apt-get', [...ownLists, 'update']).catch(() => undefined);
     return fetchWithLibraries(join(folder, 'own'), ownLists, source);
   }
 }
 
-/** Debian's own sources, with the backports of this release. */
+/** apt options for Debian's own sources, including the backports of this release. */
 async function backports(folder: string): Promise<string[]> {
   const release = await readFile('/etc/os-release', 'utf8');
   const name = /^VERSION_CODENAME=(\w+)$/m.exec(release)?.[1] ?? '';
@@ -152,7 +152,8 @@ async function fetchWithLibraries(folder: string, apt: string[], source: DebianB
     if (missing.length === 0) return root;
     packages.forEach((name) => known.add(name));
     packages = (await dependencies(packages, apt)).filter((name) => !known.has(name));
-    if (packages.length === 0) throw new Error(`no package has ${missing.join(', ')}.`);
+    if (packages.length === 0)
+      throw new Error(`No dependency provides the missing libraries ${missing.join(', ')}.`);
   }
 }
 

@@ -1,7 +1,7 @@
 import { SubscriptionRefusedError, type Transport } from '../../lib/bus/transport.js';
 import { Deferred } from '../../lib/bus/deferred.js';
 
-/** Something that was asked of the transport, and waits to be answered by the test. */
+/** A command that the transport received and that waits for the test to settle it. */
 export interface Command {
   readonly name: 'subscribe' | 'unsubscribe' | 'publish';
   readonly channels: readonly string[];
@@ -9,12 +9,12 @@ export interface Command {
   readonly reply: Deferred;
 }
 
-/** What a transport rejects with when Redis refuses. */
+/** The error that a transport rejects with if Redis refuses a subscription. */
 export function refusal(message = 'NOPERM no permissions to access a channel'): Error {
   return new SubscriptionRefusedError(message);
 }
 
-/** Takes commands and answers none by itself, so that a test says when, how, and in which order. */
+/** A transport that leaves all commands pending, so that the test decides when, how and in which order they settle. */
 export class FakeTransport implements Pick<Transport, 'subscribe' | 'unsubscribe' | 'publish'> {
   readonly commands: Command[] = [];
 
@@ -30,14 +30,14 @@ export class FakeTransport implements Pick<Transport, 'subscribe' | 'unsubscribe
     return this.take('publish', [channel], bytes);
   }
 
-  /** The commands so far, each as its name and channels. */
+  /** The commands so far, each as a line with its name and channels. */
   get log(): string[] {
     return this.commands.map(({ name, channels }) => [name, ...channels].join(' '));
   }
 
   command(index: number): Command {
     const command = this.commands.at(index);
-    if (!command) throw new Error(`there is no command ${index} among ${JSON.stringify(this.log)}`);
+    if (!command) throw new Error(`No command with index ${index} in ${JSON.stringify(this.log)}`);
     return command;
   }
 
@@ -48,7 +48,7 @@ export class FakeTransport implements Pick<Transport, 'subscribe' | 'unsubscribe
   }
 }
 
-/** The channels that a Redis would have subscribed after these commands, none of them refused. */
+/** The channels that are subscribed after these commands if Redis refuses none of them. */
 export function subscribedAfter(commands: readonly Command[]): string[] {
   const subscribed = new Set<string>();
   for (const { name, channels } of commands) {
@@ -60,12 +60,12 @@ export function subscribedAfter(commands: readonly Command[]): string[] {
   return [...subscribed].sort();
 }
 
-/** All that follows from what has been done, up to the next turn of the loop. */
+/** Resolves in the next event loop turn, after all microtasks. */
 export function settled(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
-/** How a promise stands now. */
+/** Returns a function that tells a promise's current state. */
 export function stateOf(promise: Promise<unknown>): () => 'pending' | 'resolved' | 'rejected' {
   let state: 'pending' | 'resolved' | 'rejected' = 'pending';
   promise.then(

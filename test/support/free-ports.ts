@@ -3,19 +3,19 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 
 const HOST = '127.0.0.1';
-/** Where a port is reserved: by a listener that nobody connects to, and that goes with its process. */
+/** A port is reserved by a listener on this address. Nothing connects to it, and it ends with its process. */
 const RESERVATION_HOST = '127.0.0.2';
-// Below the range from which systems take the ports of outgoing connections: there, a client that reconnects while its
-// server is down may get the very port of the server, and connect to itself.
+// Below the range of ports for outgoing connections. Otherwise a client that reconnects while its server is down may
+// get the server's own port and connect to itself.
 const FIRST_PORT = 10_000;
 const LAST_PORT = 32_000;
 const ATTEMPTS = 50;
 
 /**
- * Ports that nothing listens on. They stay reserved as long as this process lives: a server needs a second to start, or
- * to start again, and meanwhile nobody else who asks here gets its port.
+ * Finds ports that nothing listens on, and reserves them until this process ends. A server needs a second to start or
+ * restart, and meanwhile no other caller gets its port.
  *
- * @param preferred for each of them the port that it should be; `undefined`, or a port that is taken, gives another
+ * @param preferred one preferred port per result; `undefined` or a taken port gives another one
  */
 export async function freePorts(preferred: readonly (number | undefined)[]): Promise<number[]> {
   const ports: number[] = [];
@@ -27,7 +27,7 @@ export async function freePorts(preferred: readonly (number | undefined)[]): Pro
   return ports;
 }
 
-/** A port that is free on all addresses at this moment, for a server that cannot listen on one address only. */
+/** Finds a port that is free on all addresses right now, for a server that cannot listen on a single address. */
 export async function portOfNobody(): Promise<number> {
   const server = createServer().listen(0);
   await once(server, 'listening');
@@ -38,7 +38,7 @@ export async function portOfNobody(): Promise<number> {
 
 async function firstFree(ports: readonly number[]): Promise<number> {
   for (const port of ports) if (await reserve(port)) return port;
-  throw new Error(`${HOST} has no free port among ${ports.join(', ')}.`);
+  throw new Error(`No free port on ${HOST} among ${ports.join(', ')}.`);
 }
 
 async function reserve(port: number): Promise<boolean> {
@@ -47,7 +47,7 @@ async function reserve(port: number): Promise<boolean> {
   const probe = await listen(port, HOST);
   const free = typeof probe !== 'string';
   if (free) await new Promise((resolve) => probe.close(resolve));
-  // Not every system has the second address; there a port is only free at this moment.
+  // Without the second address on this system the port is free now but not reserved.
   if (typeof reservation !== 'string') {
     if (free) reservation.unref();
     else reservation.close();
@@ -55,7 +55,7 @@ async function reserve(port: number): Promise<boolean> {
   return free;
 }
 
-/** The listener, or the code of the error. */
+/** Resolves with the listener or the error's code. */
 async function listen(port: number, host: string): Promise<Server | string> {
   const server = createServer().listen(port, host);
   try {

@@ -1,6 +1,6 @@
 import { findRedisBinary } from './redis-binary.js';
 
-/** Fetches Redis once, before any test's time runs; where there is none to be had, nothing is tested in silence. */
+/** Downloads Redis once, outside any test's timeout. Fails the whole run if no Redis can be found. */
 export default async function setup(): Promise<void> {
   if (process.env['REDIS_URL'] === undefined) await findRedisBinary();
 }

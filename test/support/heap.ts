@@ -4,7 +4,7 @@ import { runInNewContext } from 'node:vm';
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
 
-/** Bytes in use. Garbage is collected twice, with a turn between: what a finalizer frees is freed by the second one. */
+/** The heap in use, in bytes. Collects garbage twice because finalizers release objects after the first time. */
 export async function heapUsed(): Promise<number> {
   for (let times = 0; times < 2; times++) {
     collectGarbage();

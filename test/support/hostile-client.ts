@@ -21,7 +21,7 @@ const MAX_LIFE_MS = 40;
 type Write = (bytes: string | Buffer) => void;
 type Attack = (random: Random, write: Write, socket: Socket) => void;
 
-/** A frame's first bytes, and nothing that has to fit to them. */
+/** The first bytes of a frame, without a mask or payload. */
 function frameHead(first: number, length: number | bigint, masked: boolean): Buffer {
   const mask = masked ? 0x80 : 0;
   if (typeof length === 'number' && length < 126) return Buffer.from([first, mask | length]);
@@ -50,27 +50,27 @@ const BAD_HANDSHAKES: Attack[] = [
   (random, write) => write(handshake('/chat').slice(0, random.below(150))),
 ];
 
-/** After a handshake that is good. */
+/** Sent after a valid handshake. */
 const BAD_FRAMES: Attack[] = [
-  // No UTF-8: cut off, overlong, half a surrogate pair.
+  // Invalid UTF-8: cut off, overlong, a lone surrogate.
   (random, write) => write(clientFrame(Buffer.from(random.pick([[0xc3], [0xc0, 0x80], [0xed, 0xa0, 0x80]])))),
-  // Half a frame, and never more.
+  // An incomplete frame.
   (random, write) => write(eventFrame('echo', 'x'.repeat(100)).subarray(0, 1 + random.below(100))),
   // Floods.
   (_random, write) => write(times(500, eventFrame('echo', 1))),
   (_random, write) => write(times(500, clientFrame('', OPCODE.ping))),
   (_random, write) => write(times(500, clientFrame('{'))),
   (_random, write) => write(times(500, clientFrame('{"id":"x","data":1}'))),
-  // Asks for much, and does not read it.
+  // Requests much data and does not read it.
   (_random, write, socket) => {
     socket.pause();
     for (let index = 0; index < 20; index++) write(times(5, eventFrame('large')));
   },
-  // Unmasked, reserved bits and opcodes, lengths beyond any memory.
+  // Unmasked frames, reserved bits and opcodes, huge lengths.
   (_random, write) => write(Buffer.concat([frameHead(0x81, 2, false), Buffer.from('{}')])),
   (random, write) => write(Buffer.concat([frameHead(random.below(256), 4, true), random.bytes(8)])),
   (random, write) => write(frameHead(0x82, random.pick([2 ** 20, 2 ** 40, 2n ** 62n, 2n ** 64n - 1n]), true)),
-  // Fragments of nothing, and without end.
+  // Continuation frames without a first frame, and fragments without an end.
   (random, write) => write(Buffer.concat([frameHead(0x80, 4, true), random.bytes(8)])),
   (_random, write) => write(times(300, Buffer.concat([frameHead(0x00, 100, true), Buffer.alloc(104)]))),
   (_random, write) =>
@@ -81,11 +81,11 @@ const BAD_FRAMES: Attack[] = [
         times(300, Buffer.from([0x00, 0x80, 0, 0, 0, 0])),
       ]),
     ),
-  // Control frames that are none.
+  // Invalid control frames.
   (random, write) => write(clientFrame(random.bytes(random.below(4)), OPCODE.close)),
   (random, write) =>
     write(clientFrame(random.bytes(126), random.pick([OPCODE.ping, OPCODE.pong, OPCODE.close]))),
-  // Messages that are none.
+  // Invalid messages.
   (random, write) =>
     write(clientFrame(random.pick(['null', '[]', '', '{"event":{"toString":1}}', '[['.repeat(9000)]))),
   (random, write) => write(clientFrame(random.bytes(random.below(300)), random.pick([1, 2]))),
@@ -94,9 +94,9 @@ const BAD_FRAMES: Attack[] = [
 
 type Conversation = (random: Random, session: RawSession) => void | Promise<void>;
 
-/** After a handshake that is good, in either protocol. */
+/** Sent after a valid handshake, in either protocol. */
 const CONVERSATIONS: readonly Conversation[] = [
-  // Replies to an invoke that the server waits for, once or twice.
+  // Expected replies to an invoke, once or twice.
   async (random, session) => {
     session.write(
       messageFrame(random, session.protocol, map(['event', text('ask-me')], ['data', number(1)])),
@@ -106,10 +106,10 @@ const CONVERSATIONS: readonly Conversation[] = [
       for (let left = 1 + random.below(2); left > 0; left--)
         session.write(messageFrame(random, session.protocol, replyMessage(random, text(id))));
   },
-  // Replies that nobody waits for.
+  // Unexpected replies.
   (random, session) =>
     session.write(messageFrame(random, session.protocol, replyMessage(random, anyId(random, [])))),
-  // Requests: frames with an id, right or wrong.
+  // Requests with a valid or invalid id.
   (random, session) => session.write(messageFrame(random, session.protocol, requestMessage(random, []))),
   (random, session) => session.write(random.pick(CONTROL_FRAMES)(random)),
   (random, session) =>
@@ -118,7 +118,7 @@ const CONVERSATIONS: readonly Conversation[] = [
     session.write(frame(mutatedMessage(random, session.protocol), { opcode: opcodeOf(session.protocol) })),
 ];
 
-/** One client that means no good, from connecting to whichever end. It does the same for the same numbers. */
+/** Runs one hostile client from connect to close. The same random numbers give the same client. */
 export function attack(random: Random, port: number): Promise<void> {
   return random.below(2) === 0 ? attackFrames(random, port) : attackProtocol(random, port);
 }

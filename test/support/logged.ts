@@ -3,10 +3,10 @@ import { afterAll, beforeAll, beforeEach, vi } from 'vitest';
 
 type Line = readonly unknown[];
 
-/** What the app logs in each test of a file, through Nest's Logger; it is kept from the output. */
+/** Captures what each test of a file logs through Nest's Logger, instead of printing it. */
 export function useLog(): { readonly errors: Line[]; readonly warnings: Line[] } {
   const log = { errors: [] as Line[], warnings: [] as Line[] };
-  // Files of one worker share Nest's Logger, so it is put back.
+  // Restore it afterwards because all files of a worker share Nest's Logger.
   let restore: () => void;
   beforeAll(() => {
     const spies = [

@@ -1,7 +1,7 @@
-/** What must be true of who receives a message. */
+/** Whether a connection must, may or must not receive a message. */
 export type Verdict = 'must' | 'may' | 'must not';
 
-/** Counts what happens, in the order in which it happens. */
+/** A logical clock that numbers events in order. */
 export class Clock {
   private time = 0;
 
@@ -10,7 +10,7 @@ export class Clock {
   }
 }
 
-/** A message, as its sender emitted it. `number` rises by one with each message of the sender. */
+/** An emitted message. `number` rises by one with each message of the sender. */
 export interface Emitted {
   readonly sender: number;
   readonly number: number;
@@ -20,28 +20,28 @@ export interface Emitted {
   readonly exceptConnection: string | undefined;
 }
 
-/** A call that joins, leaves or disconnects: it takes effect at some time from `call` to `done`. */
+/** A join, leave or disconnect. It takes effect at some time between `call` and `done`. */
 interface Change {
   readonly call: number;
-  /** By sender: the last message that the connection's server was known to have handled when it was called. */
+  /** By sender: the last message that the connection's server had provably handled at the time of the call. */
   readonly handled: readonly number[];
-  /** From here on a leave that is called afterwards ends it: at once where it is called on the connection itself. */
+  /** A leave called after this time ends a join. Equals `call` if the join was called on the connection itself. */
   settled: number;
   done: number;
 }
 
 /**
- * What is known of one connection: when it was asked to join, leave and go, and when that was done.
- * It is judged afterwards which messages it had to, could, and must not receive:
+ * Records when a connection was told to join, leave and close, and when each call was done. From that it judges which
+ * messages the connection must, may and must not receive:
  *
- * - an emit of its own server takes effect when it is called
- * - one of the other server takes effect at some time from the call until it is known to have been handled
+ * - an emit of its own server takes effect at the call
+ * - an emit of the other server takes effect between the call and the time at which it was provably handled
  */
 export class MemberModel {
   private readonly joins = new Map<string, Change[]>();
   private readonly leaves = new Map<string, Change[]>();
   private end: Change | undefined;
-  /** By sender: the last message that had arrived when the client cut the connection; later ones may be lost. */
+  /** By sender: the last message received when the client cut the connection. Later ones may be lost. */
   private cutAfter: readonly number[] | undefined;
 
   constructor(
@@ -55,12 +55,12 @@ export class MemberModel {
     return this.end !== undefined;
   }
 
-  /** @param direct called on the connection itself, where it is in the group at once, though not yet heard everywhere */
+  /** @param direct called on the connection itself, which is then a local member at once */
   join(group: string, direct: boolean): { done(): void } {
     return this.change(this.joins, group, direct);
   }
 
-  /** @param direct called on the connection itself, where it is final at once */
+  /** @param direct called on the connection itself, where a leave takes effect at once */
   leave(group: string, direct: boolean): { done(): void } {
     const leave = this.begin(direct);
     if (direct) leave.done = leave.call;
@@ -68,7 +68,7 @@ export class MemberModel {
     return this.ender(leave);
   }
 
-  /** The connection is closed. `cutAfter`: by its client, which reads nothing more. */
+  /** The connection closes. @param cutAfter set if the client cut it and reads nothing more */
   close(cutAfter?: readonly number[]): { done(): void } {
     this.end = this.begin(false);
     this.cutAfter = cutAfter;
@@ -103,7 +103,7 @@ export class MemberModel {
     return surelyNot ? 'must not' : 'may';
   }
 
-  /** The change was called when the message had had its effect on this connection's server. */
+  /** Whether the change was called after the message took effect on this connection's server. */
   private isAfter({ call, handled }: Change, { sender, number, at }: Emitted): boolean {
     return sender === this.server ? call > at : (handled[sender] ?? 0) >= number;
   }

@@ -9,7 +9,7 @@ import type { ServerMessage, WsClient } from './ws-client.js';
 
 const EVENT = 'raced';
 
-/** What travels: who sent it, and its number. */
+/** The data of a message. */
 type Wire = readonly [sender: number, number: number];
 
 interface Racer {
@@ -23,12 +23,12 @@ export interface Run {
   readonly racers: readonly (Pick<Racer, 'model'> & { readonly received: readonly Wire[] })[];
 }
 
-/** Connections of two servers that join, leave, go and come while both servers emit to groups. */
+/** Connections on two servers join, leave, disconnect and reconnect while both servers emit to groups. */
 export class MembershipRace {
   private readonly clock = new Clock();
   private readonly emitted: Emitted[] = [];
   private readonly lastNumbers = [0, 0];
-  /** By receiving server, by sender: the last message that a client of the server has got. */
+  /** By receiving server and sender: the last message that a client of that server received. */
   private readonly handled = [
     [0, 0],
     [0, 0],
@@ -63,13 +63,13 @@ export class MembershipRace {
     else if (dice < 975) this.start(this.command('leave'));
     else if (dice < 985) this.start(this.reconnect());
     else await this.settle();
-    // Nothing, a turn of the loop, or whatever was started first.
+    // Wait not at all, for an event loop turn, or for the oldest pending operation.
     const pause = this.random.below(10);
     if (pause < 3) await turn();
     else if (pause === 3) await [...this.pending][0];
   }
 
-  /** Some groups are so seldom used that their channels are given back meanwhile. */
+  /** Half of the picks are from a few hot groups. The others are so rare that servers unsubscribe in between. */
   private group(): string {
     return this.random.pick(this.random.below(2) === 0 ? this.groups.slice(0, this.hotGroups) : this.groups);
   }
@@ -100,7 +100,7 @@ export class MembershipRace {
     leave.done();
   }
 
-  /** The promise that matters most: from here on whatever anybody emits arrives. */
+  /** Checks the most important promise: once a join has resolved, an emit of any server arrives. */
   private async joinAndEmit(): Promise<void> {
     const group = this.group();
     const racer = this.random.pick(this.present);
@@ -108,7 +108,7 @@ export class MembershipRace {
     this.emit(group, 1 - racer.model.server);
   }
 
-  /** From either server, on the connection's own or from afar. */
+  /** Joins or leaves through a command of either server. */
   private async command(name: 'join' | 'leave'): Promise<void> {
     const group = this.group();
     const { model } = this.random.pick(this.present);
@@ -139,7 +139,7 @@ export class MembershipRace {
     await this.connect(model.server);
   }
 
-  /** A call finds the connection gone only where it is about to go. */
+  /** Resolves with `false` if the connection was closing anyway. Otherwise a missing connection is an error. */
   private async reached(model: MemberModel, call: Promise<void>): Promise<boolean> {
     try {
       await call;
@@ -166,7 +166,7 @@ export class MembershipRace {
     this.present.push(racer);
   }
 
-  /** All that was started is done, and every message has arrived wherever it arrives. */
+  /** Waits until all operations are done and all messages have arrived. */
   private async settle(): Promise<void> {
     while (this.pending.size > 0) await Promise.all(this.pending);
     const clients = this.present.map(({ client }) => client);
@@ -178,7 +178,7 @@ export class MembershipRace {
   private start(operation: Promise<unknown>): void {
     const pending = operation.then(() => void this.pending.delete(pending));
     this.pending.add(pending);
-    // It is awaited when the race settles, and fails the test there.
+    // `settle` awaits it and fails the test then.
     pending.catch(() => undefined);
   }
 

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { ConnectedSocket, MessageBody, SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
 import { BackplaneConnection } from '../../lib/broadcast/backplane-connection.js';
 
-/** A gateway that notes what reaches it. What its hook does is up to the test. */
+/** A gateway that records its calls. The test sets what its connection hook does. */
 @WebSocketGateway({ path: '/chat' })
 export class NotingGateway {
   readonly notes: unknown[] = [];

@@ -9,7 +9,7 @@ const execute = promisify(execFile);
 
 export const PROJECT = fileURLToPath(new URL('../..', import.meta.url));
 
-/** Runs a command to its end. Rejects with all that it wrote where it fails. */
+/** Runs a command to its end. If it fails, rejects with its output. */
 export async function run(command: string, args: readonly string[], cwd: string): Promise<string> {
   try {
     return (await execute(command, args, { cwd, env: withoutNpm(), maxBuffer: 64 * 1024 * 1024 })).stdout;
@@ -19,13 +19,13 @@ export async function run(command: string, args: readonly string[], cwd: string)
   }
 }
 
-/** Installs packages: from npm's cache where they are there, and without scripts of theirs. */
+/** Installs packages, preferably from npm's cache, without running their scripts. */
 export async function npmInstall(folder: string, ...packages: string[]): Promise<void> {
   const options = ['--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts', '--strict-peer-deps'];
   await run('npm', ['install', ...options, ...packages], folder);
 }
 
-/** The binary of another release of Node, as npm's package `node` brings it. Kept in `.cache`. */
+/** Resolves with the binary of another Node release, from the npm package `node`. Kept in `.cache`. */
 export async function nodeBinary(version: string): Promise<string> {
   const name = `node-${process.platform}-${process.arch}`;
   const home = join(PROJECT, '.cache', `node-${version}`);
@@ -35,7 +35,7 @@ export async function nodeBinary(version: string): Promise<string> {
     try {
       await run('npm', ['init', '--yes'], folder);
       await npmInstall(folder, `${name}@${version}`);
-      // Whole or not at all, however this process ends.
+      // Rename at the end, so that a partial install never counts as done.
       await rename(folder, home);
     } finally {
       await rm(folder, { recursive: true, force: true });
@@ -44,7 +44,7 @@ export async function nodeBinary(version: string): Promise<string> {
   return join(home, 'node_modules', name, 'bin', 'node');
 }
 
-/** An npm that runs this process has set its own options in the environment; they are not meant for another folder's. */
+/** Removes the options that an npm running this process has set in the environment, except cache and registry. */
 function withoutNpm(): NodeJS.ProcessEnv {
   return Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !/^npm_(?!config_(cache|registry))/i.test(name)),

@@ -3,7 +3,7 @@ import { vi } from 'vitest';
 
 const DEADLINE_MS = 10_000;
 
-/** The first value that matches; fails when it does not come in time, or the observable completes before. */
+/** Resolves with the first matching value. Rejects on a timeout or if the observable completes first. */
 export function next<T>(
   source: Observable<T>,
   matches: (value: T) => boolean = () => true,
@@ -12,7 +12,7 @@ export function next<T>(
   return firstValueFrom(source.pipe(filter(matches), timeout(deadlineMs)));
 }
 
-/** Everything that the observable tells from now on, while it tells it. */
+/** Collects everything that the observable emits from now on. */
 export function collect<T>(source: Observable<T>): { readonly values: T[]; readonly completed: boolean } {
   const collected = { values: [] as T[], completed: false };
   source.subscribe({
@@ -22,7 +22,7 @@ export function collect<T>(source: Observable<T>): { readonly values: T[]; reado
   return collected;
 }
 
-/** Asks again and again until it holds, where no event tells. */
+/** Polls until the assertion holds, for conditions that no event announces. */
 export async function eventually(holds: () => unknown): Promise<void> {
   await vi.waitFor(holds, { timeout: DEADLINE_MS, interval: 10 });
 }

@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
 
 /**
- * Runs between this process and the one it starts. Its channel to this process closes however this process
- * ends, SIGKILL included; it then kills what it started and removes its working folder.
- * It is text because Node cannot run a TypeScript file, and the tests are not compiled.
+ * A script that runs between this process and the one it starts. Its IPC channel closes however this process ends,
+ * even by SIGKILL. Then it kills the started process and removes its working folder.
+ * It is a string because Node cannot run TypeScript files and the tests are not compiled.
  */
 const GUARD = `
 import { spawn } from 'node:child_process';
@@ -37,29 +37,29 @@ export interface GuardedCommand {
   command: string;
   args: readonly string[];
   env: NodeJS.ProcessEnv;
-  /** What its working folder holds when it starts: texts by name. */
+  /** Files to create in its working folder: texts by name. */
   files?: Readonly<Record<string, string>>;
 }
 
 export interface GuardedProcess {
   readonly pid: number;
-  /** Resolves when the process is gone and its working folder is removed. */
+  /** Resolves once the process has exited and its working folder is removed. */
   readonly exited: Promise<void>;
   isRunning(): boolean;
-  /** The last part of what it wrote. */
+  /** The last part of its output. */
   output(): string;
   onOutput(listener: () => void): void;
-  /** SIGKILL; resolves like `exited`. */
+  /** Sends SIGKILL. Resolves like `exited`. */
   kill(): Promise<void>;
 }
 
-/** Starts a process that does not outlive this one. It runs in a temporary folder of its own. */
+/** Starts a process that never outlives this one. It runs in its own temporary folder. */
 export async function startGuarded(command: GuardedCommand): Promise<GuardedProcess> {
   const guard = spawn(process.execPath, ['--input-type=module', '-e', GUARD], {
-    // A group of its own: Ctrl-C must not end the server before its clients.
+    // A separate process group, because Ctrl-C must not end the server before its clients.
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-    // Options of this process, such as an inspector port, are not meant for the guard.
+    // The guard must not inherit this process's options, such as an inspector port.
     env: { ...process.env, NODE_OPTIONS: '' },
   });
   let output = '';
@@ -72,10 +72,14 @@ export async function startGuarded(command: GuardedCommand): Promise<GuardedProc
   });
   const pid = await new Promise<number>((resolve, reject) => {
     guard.once('error', reject);
-    guard.once('close', () => reject(new Error(`The guard process ended too early. ${output}`)));
+    guard.once('close', () =>
+      reject(
+        new Error(`The guard process exited before it started ${command.command}. Its output:\n${output}`),
+      ),
+    );
     guard.once('message', (reply: unknown) => {
       if (typeof reply === 'number') resolve(reply);
-      else reject(new Error(`${command.command} cannot be started: ${String(reply)}`));
+      else reject(new Error(`Could not start ${command.command}: ${String(reply)}`));
     });
     guard.send(command);
   });
@@ -86,7 +90,7 @@ export async function startGuarded(command: GuardedCommand): Promise<GuardedProc
     output: () => output,
     onOutput: (listener) => [guard.stdout, guard.stderr].forEach((stream) => stream?.on('data', listener)),
     kill: () => {
-      // Not disconnect(): after it, Node never reports the end of the guard's output ('close').
+      // Not disconnect(), because after it Node never emits 'close' for the guard's output.
       if (guard.connected) guard.send('kill', () => undefined);
       return exited;
     },

@@ -7,17 +7,17 @@ import { type Binary, type DebianBinary, downloadOnce, downloadedIn } from './de
 
 const execute = promisify(execFile);
 
-/** A program that is not of npm, and where it is had from. */
+/** A program that npm does not provide, and where to find it. */
 export interface Program extends DebianBinary {
-  /** As error messages call it; its folder in the cache too. */
+  /** Its name in error messages and its folder in the cache. */
   readonly name: string;
   /** The environment variable that names another binary. */
   readonly variable: string;
-  /** What it is called where it is installed, the best first. */
+  /** Commands to try if it is installed, in order of preference. */
   readonly commands: readonly string[];
-  /** With which it tells its version and ends. */
+  /** The argument that makes it print its version and exit. */
   readonly versionArgument: string;
-  /** What a person can do where there is none. */
+  /** What to do if it cannot be found. */
   readonly advice: string;
 }
 
@@ -29,7 +29,7 @@ export class ProgramError extends Error {
   }
 }
 
-/** The configured binary, an installed one, or one downloaded into `cache`. */
+/** Finds the configured binary, an installed one, or one downloaded into `cache`. */
 export async function findProgram(
   program: Program,
   cache = join(projectRoot(), '.cache', program.name),
@@ -50,19 +50,20 @@ export async function findProgram(
   }
 }
 
-/** Not a fixed number of folders up: this file also runs from a compiled copy deeper in the project. */
+/** The project folder. Searches upwards because a compiled copy of this file lies deeper in the project. */
 export function projectRoot(): string {
   for (let folder = dirname(fileURLToPath(import.meta.url)); ; folder = dirname(folder)) {
     const manifest = join(folder, 'package.json');
     if (existsSync(manifest) && readFileSync(manifest, 'utf8').includes('"name": "nestjs-redis-backplane"')) {
       return folder;
     }
-    if (folder === dirname(folder)) throw new Error('test/support must run from inside the project folder.');
+    if (folder === dirname(folder))
+      throw new Error('Could not find the project folder: test/support must run inside it.');
   }
 }
 
 async function configuredBinary(program: Program, configured: string): Promise<Binary> {
-  // A server gets a working folder of its own, from where a relative path would lead nowhere.
+  // Resolve a relative path now because the program runs in another working folder.
   const command = configured.includes('/') ? resolve(configured) : configured;
   const binary = { command, env: process.env };
   try {

@@ -8,7 +8,7 @@ const DEADLINE_MS = 10_000;
 
 export const OPCODE = { text: 1, binary: 2, close: 8, ping: 9, pong: 10 } as const;
 
-/** A frame as a client sends it: masked. */
+/** A client's frame, which is masked. */
 export function clientFrame(payload: string | Buffer, opcode: number = OPCODE.text): Buffer {
   const options = { fin: true, rsv1: false, opcode, mask: true, readOnly: true };
   return Buffer.concat(Sender.frame(Buffer.from(payload), options));
@@ -18,12 +18,12 @@ export function eventFrame(event: string, data?: unknown, id?: string | number):
   return clientFrame(JSON.stringify({ event, data, id }));
 }
 
-/** The client's goodbye, without a reason. */
+/** A client's close frame without a reason. */
 export function closeFrame(code = 1000): Buffer {
   return clientFrame(Buffer.from([code >> 8, code & 0xff]), OPCODE.close);
 }
 
-/** A WebSocket handshake, as text. */
+/** The text of a WebSocket handshake. */
 export function handshake(path: string, headers: Readonly<Record<string, string>> = {}): string {
   const all = {
     Host: 'localhost',
@@ -37,10 +37,10 @@ export function handshake(path: string, headers: Readonly<Record<string, string>
   return `GET ${path} HTTP/1.1\r\n${lines.join('')}\r\n`;
 }
 
-/** A TCP connection that does what the test says: it answers no ping and obeys no protocol. */
+/** A raw TCP connection that sends only what the test tells it to. It does not reply to pings. */
 export class RawClient {
   readonly closed: Promise<void>;
-  /** All that came, a character for each byte. */
+  /** All bytes received, as Latin-1 text: one character per byte. */
   received = '';
 
   private constructor(readonly socket: Socket) {
@@ -55,7 +55,7 @@ export class RawClient {
     return client;
   }
 
-  /** Connects and asks for the upgrade; `first` goes out in the same packet. */
+  /** Connects and requests an upgrade. `first` is sent in the same packet. */
   static async ask(
     server: { port: number },
     path: string,
@@ -74,14 +74,15 @@ export class RawClient {
   async until(text: string): Promise<void> {
     await vi.waitFor(
       () => {
-        if (!this.received.includes(text)) throw new Error(`No ${text} in ${this.received.slice(-200)}`);
+        if (!this.received.includes(text))
+          throw new Error(`"${text}" not received. The last bytes: ${this.received.slice(-200)}`);
       },
       { timeout: DEADLINE_MS, interval: 5 },
     );
   }
 }
 
-/** The HTTP status with which an upgrade is refused; fails when it is not refused. */
+/** Resolves with the HTTP status of a refused upgrade. Rejects if the upgrade is accepted. */
 export function refusal(
   { port }: { port: number },
   path: string,
@@ -97,7 +98,7 @@ export function refusal(
     });
     socket.once('open', () => {
       socket.terminate();
-      reject(new Error(`${path} let the client in.`));
+      reject(new Error(`Expected a refusal, but the upgrade to ${path} was accepted.`));
     });
   });
 }

@@ -13,7 +13,7 @@ const REDIS: Program = {
     ' a redis-server binary, or set REDIS_URL to a Redis that is already running.',
 };
 
-/** The redis-server to run: the configured one, an installed one, or one downloaded into `cache`. */
+/** Finds redis-server: the configured one, an installed one, or one downloaded into `cache`. */
 export function findRedisBinary(cache?: string): Promise<Binary> {
   return findProgram(REDIS, cache);
 }

@@ -5,15 +5,15 @@ import { SLOTS } from '../../lib/protocol/hash-slot.js';
 import { type RedisOptions, type RedisServer, RedisStartError, startRedis } from './redis-server.js';
 
 const MASTERS = 3;
-// As for the servers' own ports: below the range of outgoing connections.
+// Below the range of outgoing connections, like the servers' own ports (free-ports.ts).
 const BUS_PORTS = [20_000, 32_000] as const;
 const BUS_PORT_ATTEMPTS = 5;
-/** A master that is silent for so long is replaced. Less, and a busy machine replaces masters that live. */
+/** A master that is silent for this long is replaced. With less, a busy machine would replace live masters. */
 const NODE_TIMEOUT_MS = 2000;
 const DEADLINE_MS = 30_000;
-const LOOK_MS = 50;
+const POLL_MS = 50;
 
-/** One node of a cluster, and a connection to administer it. */
+/** A cluster node and a connection to administer it. */
 export class ClusterNode {
   readonly admin: Redis;
 
@@ -30,18 +30,18 @@ export class ClusterNode {
   }
 }
 
-/** Three masters and a replica of each, of processes of this machine, that end with it. */
+/** Three masters with one replica each, as local processes that end with this one. */
 export class RedisCluster {
   private readonly gone = new Set<ClusterNode>();
 
   constructor(readonly nodes: readonly ClusterNode[]) {}
 
-  /** Names all of its nodes. */
+  /** A URL that names all nodes. */
   get url(): string {
     return `redis+cluster://${this.nodes.map(({ port }) => `127.0.0.1:${port}`).join(',')}`;
   }
 
-  /** The master that owns the slot, as a majority of the nodes that live sees it. */
+  /** Resolves with the master that most live nodes name as the slot's owner. */
   async primaryOf(slot: number): Promise<ClusterNode> {
     const votes = new Map<number, number>();
     for (const node of this.living()) {
@@ -50,11 +50,11 @@ export class RedisCluster {
     }
     const [winner] = [...votes].sort(([, a], [, b]) => b - a);
     const primary = this.nodes.find(({ port }) => port === winner?.[0]);
-    if (!primary) throw new Error(`nobody owns slot ${slot}`);
+    if (!primary) throw new Error(`No node of the cluster owns slot ${slot}.`);
     return primary;
   }
 
-  /** A replica of it, which may replace it. */
+  /** Resolves with a replica of this master. */
   async replicaOf(primary: ClusterNode): Promise<ClusterNode> {
     const lines = (await primary.admin.cluster('NODES')) as string;
     const id = lines
@@ -62,7 +62,7 @@ export class RedisCluster {
       .map((line) => line.split(' '))
       .find(([, , flags, master]) => flags?.includes('slave') && master === primary.id)?.[0];
     const replica = this.nodes.find((node) => node.id === id);
-    if (!replica) throw new Error(`the node on port ${primary.port} has no replica`);
+    if (!replica) throw new Error(`The master on port ${primary.port} has no replica.`);
     return replica;
   }
 
@@ -71,28 +71,28 @@ export class RedisCluster {
     await node.server.kill();
   }
 
-  /** It goes on to take connections, through the kernel, and says nothing. */
+  /** The node never replies again, but the kernel still accepts connections for it. */
   freeze(node: ClusterNode): void {
     this.gone.add(node);
     node.server.freeze();
   }
 
-  /** Resolves when every node that lives knows another owner of the slot than this one. */
+  /** Resolves once every live node names another owner of the slot. */
   async untilReplaced(slot: number, before: ClusterNode): Promise<void> {
-    await until(`slot ${slot} has another owner`, async () => {
+    await until(`slot ${slot} had another owner`, async () => {
       const ports = await Promise.all(this.living().map((node) => portOfOwner(node, slot)));
       return ports.every((port) => port !== undefined && port !== before.port);
     });
   }
 
-  /** Has another master own the slot; there is nothing in it but channels. */
+  /** Moves the slot to another master. The slot has no keys, only channels. */
   async migrate(slot: number): Promise<void> {
     const from = await this.primaryOf(slot);
     const { masters } = await viewOf(from);
     const to = this.living().find(
       ({ port }) => port !== from.port && masters.some((master) => master.port === port),
     );
-    if (!to) throw new Error('there is no other master');
+    if (!to) throw new Error('The cluster has no other live master to move the slot to.');
     await to.admin.cluster('SETSLOT', slot, 'IMPORTING', from.id);
     await from.admin.cluster('SETSLOT', slot, 'MIGRATING', to.id);
     await to.admin.cluster('SETSLOT', slot, 'NODE', to.id);
@@ -105,16 +105,16 @@ export class RedisCluster {
     await Promise.all(this.nodes.map(({ server }) => server.stop()));
   }
 
-  /** Nodes that nobody has killed or frozen. */
+  /** The nodes that were neither killed nor frozen. */
   living(): ClusterNode[] {
     return this.nodes.filter((node) => !this.gone.has(node));
   }
 }
 
-/** More arguments for each node, and files that they name. */
+/** Extra arguments for each node, and files that they refer to. */
 type NodeOptions = Pick<RedisOptions, 'args' | 'files'>;
 
-/** Starts a cluster; resolves when it is whole and its replicas follow. */
+/** Starts a cluster. Resolves once all slots are served and all replicas are in sync. */
 export async function startRedisCluster(options: NodeOptions = {}): Promise<RedisCluster> {
   const starts = await Promise.allSettled(
     Array.from({ length: 2 * MASTERS }, () => startClusterNode(options)),
@@ -135,14 +135,14 @@ export async function startRedisCluster(options: NodeOptions = {}): Promise<Redi
   }
 }
 
-/** One node that belongs to no cluster yet. */
+/** Starts a node that belongs to no cluster yet. */
 export async function startClusterNode({ args = [], files = {} }: NodeOptions): Promise<RedisServer> {
   for (let attempt = 1; ; attempt++) {
     const settings = {
       'cluster-enabled': 'yes',
       'cluster-port': randomInt(...BUS_PORTS),
       'cluster-node-timeout': NODE_TIMEOUT_MS,
-      // A replica that has not followed for a while may take over all the same: there is no data to lose.
+      // Let a replica take over even if it was not in sync for a while, because there is no data to lose.
       'cluster-replica-validity-factor': 0,
       'repl-diskless-sync-delay': 0,
     };
@@ -182,16 +182,16 @@ async function form(nodes: readonly ClusterNode[]): Promise<void> {
     const bus = (await first.admin.config('GET', 'cluster-port')) as [string, string];
     await admin.call('CLUSTER', 'MEET', '127.0.0.1', first.port, bus[1]);
   }
-  await until('all nodes know each other', async () => {
+  await until('all nodes knew each other', async () => {
     const views = await Promise.all(nodes.map(viewOf));
     return views.every((view) => view.nodes.length === nodes.length);
   });
   for (const [index, { admin }] of nodes.slice(MASTERS).entries())
     await admin.cluster('REPLICATE', (masters[index] as ClusterNode).id);
-  await until('the cluster is whole', async () => {
+  await until('the cluster was complete', async () => {
     const states = await Promise.all(nodes.map(({ admin }) => admin.cluster('INFO')));
     const roles = await Promise.all(nodes.slice(MASTERS).map(({ admin }) => admin.info('replication')));
-    // A replica follows before all others know that it is one.
+    // Check the flags too, because a replica is in sync before all other nodes know that it is a replica.
     const flags = await Promise.all(nodes.map(flagsOf));
     return (
       states.every((state) => state.includes('cluster_state:ok')) &&
@@ -205,7 +205,7 @@ async function viewOf({ admin, server }: ClusterNode): Promise<ReturnType<typeof
   return parseClusterNodes((await admin.cluster('NODES')) as string, server, false);
 }
 
-/** Of all nodes, as this one sees them. */
+/** The flags of all nodes, as this node sees them. */
 async function flagsOf({ admin }: ClusterNode): Promise<string[]> {
   const lines = ((await admin.cluster('NODES')) as string).trim().split('\n');
   return lines.map((line) => line.split(' ')[2] ?? '');
@@ -218,7 +218,7 @@ async function portOfOwner(node: ClusterNode, slot: number): Promise<number | un
 async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
   const deadline = performance.now() + DEADLINE_MS;
   while (!(await holds())) {
-    if (performance.now() > deadline) throw new Error(`${DEADLINE_MS} ms have passed before ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    if (performance.now() > deadline) throw new Error(`Timed out after ${DEADLINE_MS} ms, before ${what}.`);
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
 }

@@ -5,12 +5,12 @@ import { next } from './observe.js';
 
 const EMPTY_ENVELOPE_BYTES = encodeEnvelope('AbCdEfGhIj-_', 1, []).length;
 
-/** The URL for a user that needs no password. */
+/** The URL for a user without a password. */
 export function asUser(url: string, user: string): string {
   return url.replace('://', `://${user}:any@`);
 }
 
-/** A connection of the test's own to a Redis: it looks, and does what an administrator does. */
+/** The test's own connection to a Redis, to inspect and administer it. */
 export class RedisInspector {
   readonly client: Redis;
 
@@ -18,34 +18,34 @@ export class RedisInspector {
     this.client = new Redis(url, { protocol: 2 });
   }
 
-  /** How often Redis has executed the command since its start. */
+  /** How many times Redis has executed the command since its start. */
   calls(command: string): Promise<number> {
     return this.commandStat(command, 'calls');
   }
 
-  /** How often it has refused to execute it. */
+  /** How many times Redis has refused the command. */
   rejectedCalls(command: string): Promise<number> {
     return this.commandStat(command, 'rejected_calls');
   }
 
-  /** How many bytes Redis has read since its start, from all who are connected. */
+  /** How many bytes Redis has read from all clients since its start. */
   async bytesRead(): Promise<number> {
     const stats = await this.client.info('stats');
     return Number(/^total_net_input_bytes:(\d+)/m.exec(stats)?.[1]);
   }
 
-  /** The channels with subscribers that begin so. */
+  /** The subscribed channels with this prefix. */
   async channels(prefix: string): Promise<string[]> {
     const channels = (await this.client.pubsub('CHANNELS', `${prefix}:*`)) as string[];
     return channels.sort();
   }
 
-  /** Gives a user exactly these rights, and no password. */
+  /** Creates a user with exactly these rights and no password. */
   async setUser(name: string, ...rights: string[]): Promise<void> {
     await this.client.acl('SETUSER', name, 'reset', 'on', 'nopass', 'resetkeys', 'resetchannels', ...rights);
   }
 
-  /** The channels that are published to from now on, but for the servers' heartbeats and checks of subscriptions. */
+  /** Records publishes from now on, except heartbeats and the messages that check subscriptions. */
   async watchPublishes(prefix: string): Promise<PublishWatch> {
     const monitor = await this.client.monitor();
     return new PublishWatch(monitor, prefix);
@@ -77,7 +77,7 @@ export class PublishWatch {
     });
   }
 
-  /** All so far, when `publish` has been seen on the channel. */
+  /** Calls `publish`, waits until Redis sees it on the channel, and resolves with all publishes so far. */
   async until(channel: string, publish: () => Promise<unknown>): Promise<string[]> {
     const seen = next(this.published$, (published) => published === `${this.prefix}:${channel}`);
     await publish();
@@ -90,7 +90,7 @@ export class PublishWatch {
   }
 }
 
-/** What checks that a subscription is still there; MONITOR writes bytes as `\\xb7`. */
+/** Whether it is a message that checks a subscription. MONITOR escapes bytes as `\\xb7`. */
 function isEmptyEnvelope(escaped: string): boolean {
   return escaped.replace(/\\(?:x[\da-f]{2}|.)/gi, '.').length === EMPTY_ENVELOPE_BYTES;
 }

@@ -7,27 +7,27 @@ export const MASTER = 'mymaster';
 const QUORUM = 2;
 const DOWN_AFTER_MS = 1000;
 /**
- * A sentinel asks a replica only once a second whether it has been promoted. It abandons a failover that takes longer
- * than this, after the promotion, and another one follows after twice this time.
+ * A sentinel checks only once a second whether a replica was promoted. If a failover takes longer than this after the
+ * promotion, the sentinel abandons it and starts another one after twice this time.
  */
 const FAILOVER_TIMEOUT_MS = 3000;
-const LOOK_MS = 20;
+const POLL_MS = 20;
 /**
- * Sentinels that take a replica for the primary, as they do now and then after failovers in quick succession, see their
- * mistake after two of their looks at it, which are ten seconds apart, and then need another failover.
+ * After failovers in quick succession, sentinels sometimes take a replica for the primary. They notice after two checks,
+ * which are ten seconds apart, and then need another failover.
  */
 const DEADLINE_MS = 60_000;
-/** Sentinels tell each other what they know every two seconds. */
+/** Sentinels exchange what they know every two seconds. */
 const AGREED_MS = 2500;
 
 type PortOf = (server: { readonly port: number }) => number;
 
 export interface SentinelOptions {
-  /** More arguments for the primary and its replicas. */
+  /** Extra arguments for the primary and its replicas. */
   args?: readonly string[];
-  /** Of the servers, and of the sentinels. */
+  /** The password of the servers and of the sentinels. */
   password?: string;
-  /** With it all of them speak TLS with each other and with clients, and without TLS only with the test. */
+  /** Makes all of them use TLS with each other and with clients. Only the test itself connects without TLS. */
   tls?: ReturnType<typeof tlsOptions>;
 }
 
@@ -42,7 +42,7 @@ export class RedisSentinel {
 
   static async start({ args = [], password, tls }: SentinelOptions = {}): Promise<RedisSentinel> {
     const secret = password === undefined ? [] : ['--requirepass', password, '--masterauth', password];
-    // By default a master lets a replica wait five seconds for others to copy it together.
+    // By default a master delays a replica's sync by 5 s so that other replicas can join it.
     const common = [...args, ...secret, '--repl-diskless-sync-delay', '0'];
     const servers: RedisServer[] = [];
     const portOf: PortOf = tls ? tlsPortOf : ({ port }) => port;
@@ -59,12 +59,12 @@ export class RedisSentinel {
       const primary = await start(common);
       const replica = [...common, '--replicaof', primary.host, `${portOf(primary)}`];
       const nodes = [primary, await start(replica), await start(replica)];
-      // A sentinel looks for replicas when it starts, and then every ten seconds.
-      await until(async () => (await roleOf(primary, password)).replicas === 2, 'the replicas are attached');
+      // A sentinel discovers replicas at startup and then only every ten seconds.
+      await until(async () => (await roleOf(primary, password)).replicas === 2, 'the replicas were attached');
       const config = configuration(primary.host, portOf(primary), password);
       const sentinels = await Promise.all(nodes.map(() => start(secret.slice(0, 2), config)));
       const farm = new RedisSentinel(nodes, sentinels, password, portOf);
-      await until(() => farm.isComplete(), 'the sentinels know each other');
+      await until(() => farm.isComplete(), 'the sentinels knew each other');
       return farm;
     } catch (error) {
       await Promise.all(servers.map((server) => server.stop()));
@@ -76,22 +76,25 @@ export class RedisSentinel {
     return this.sentinels.map((sentinel) => `${sentinel.host}:${this.portOf(sentinel)}`).join(',');
   }
 
-  /** For clients without a password. */
+  /** The URL for clients without a password. */
   get url(): string {
     return `redis+sentinel://${this.hosts}/${MASTER}`;
   }
 
-  /** The one that a sentinel names. */
+  /** Resolves with the server that a sentinel names as the primary. */
   async primary(): Promise<RedisServer> {
     const named = await Promise.all(this.sentinels.map((sentinel) => this.named(sentinel)));
     const node = this.nodes.find((each) => named.includes(this.portOf(each)));
-    if (!node) throw new Error(`The sentinels name ${named.join(', ')}.`);
+    if (!node)
+      throw new Error(
+        `The sentinels name no known server as the primary, but the ports ${named.join(', ')}.`,
+      );
     return node;
   }
 
   /**
-   * Orders a failover, and again when a sentinel abandons it, as it does for a while after it has lost sight of a replica.
-   * Resolves when a sentinel names another primary.
+   * Orders a failover, and repeats the order if a sentinel abandons it, which happens for a while after it lost sight of a
+   * replica. Resolves once a sentinel names another primary.
    */
   async failover(): Promise<void> {
     const [sentinel] = this.sentinels;
@@ -100,40 +103,44 @@ export class RedisSentinel {
     let orderedAt = -Infinity;
     await until(async () => {
       if ((await this.named(sentinel)) !== before) return true;
-      // While one is under way another one would be refused; just after it, it would come on top.
+      // A sentinel refuses a second order during a failover. Right after it, a second order would cause a second
+      // failover.
       if (performance.now() - orderedAt < FAILOVER_TIMEOUT_MS) return false;
       const reply = await this.ask(sentinel, (client) => client.call('SENTINEL', 'FAILOVER', MASTER));
       if (reply === 'OK') orderedAt = performance.now();
       return false;
-    }, 'an ordered failover is done');
+    }, 'the ordered failover was done');
   }
 
-  /** Resolves as soon as a sentinel names another one than this, and that one serves as the primary. */
+  /** Resolves once a sentinel names another primary and that server has taken the role. */
   async promoted(before: RedisServer): Promise<RedisServer> {
     let after: RedisServer | undefined;
     await until(async () => {
       const named = await Promise.all(this.sentinels.map((sentinel) => this.named(sentinel)));
       after = this.nodes.find((node) => node !== before && named.includes(this.portOf(node)));
       return after !== undefined && (await roleOf(after, this.password)).role === 'master';
-    }, 'another one is promoted');
+    }, 'another server was promoted');
     return after ?? before;
   }
 
-  /** Resolves when a server that came back has become a replica. */
+  /** Resolves once a returning server has become a replica. */
   demoted(server: RedisServer): Promise<void> {
-    return until(async () => (await roleOf(server, this.password)).role === 'slave', 'it is demoted');
+    return until(
+      async () => (await roleOf(server, this.password)).role === 'slave',
+      'the server was demoted',
+    );
   }
 
   /**
-   * Resolves when another failover may begin: every server but the primary is a replica of it, and all sentinels agree, and
-   * have done so for longer than one of them can keep news to itself.
+   * Resolves once another failover may begin: all other servers replicate the primary, all sentinels agree, and both have
+   * held for longer than sentinels need to exchange news.
    */
   settled(): Promise<void> {
     let since: number | undefined;
     return until(async () => {
       since = (await this.isWell()) ? (since ?? performance.now()) : undefined;
       return since !== undefined && performance.now() - since >= AGREED_MS;
-    }, 'all is well again');
+    }, 'the sentinels had settled');
   }
 
   private async isWell(): Promise<boolean> {
@@ -155,7 +162,7 @@ export class RedisSentinel {
     await Promise.all([...this.sentinels, ...this.nodes].map((server) => server.stop()));
   }
 
-  /** Each sentinel knows both replicas and both other sentinels, and takes all of them for healthy. */
+  /** Whether each sentinel knows both replicas and both other sentinels and considers all of them healthy. */
   private async isComplete(): Promise<boolean> {
     const views = await Promise.all(
       this.sentinels.map((sentinel) =>
@@ -180,13 +187,13 @@ export class RedisSentinel {
     });
   }
 
-  /** `undefined` where it does not answer, or refuses. */
+  /** Resolves with `undefined` if the sentinel does not reply or refuses. */
   private async ask<T>(
     sentinel: RedisServer | undefined,
-    question: (client: Redis) => Promise<T>,
+    command: (client: Redis) => Promise<T>,
   ): Promise<T | undefined> {
     if (!sentinel) return undefined;
-    return withClient(sentinel, this.password, question).catch(() => undefined);
+    return withClient(sentinel, this.password, command).catch(() => undefined);
   }
 }
 
@@ -212,7 +219,7 @@ async function roleOf(
   return { role: String(name), replicas: Array.isArray(replicas) ? replicas.length : 0 };
 }
 
-/** One connection for one question: where nobody answers, nobody is waited for. */
+/** Opens a connection for one use, without retries, so that a dead server fails fast. */
 async function withClient<T>(
   { host, port }: RedisServer,
   password: string | undefined,
@@ -236,7 +243,7 @@ async function withClient<T>(
   }
 }
 
-/** Of a list of instances, each of them names and values in turn. */
+/** The flags of each instance in a list. An instance is a list of alternating names and values. */
 function flagsOf(reply: unknown): string[] {
   return (reply as string[][]).map((fields) => fields[fields.indexOf('flags') + 1] ?? '');
 }
@@ -244,7 +251,7 @@ function flagsOf(reply: unknown): string[] {
 async function until(holds: () => Promise<boolean>, what: string): Promise<void> {
   const deadline = performance.now() + DEADLINE_MS;
   while (!(await holds())) {
-    if (performance.now() > deadline) throw new Error(`It takes too long until ${what}.`);
-    await wait(LOOK_MS);
+    if (performance.now() > deadline) throw new Error(`Timed out after ${DEADLINE_MS} ms, before ${what}.`);
+    await wait(POLL_MS);
   }
 }

@@ -13,7 +13,7 @@ import { findRedisBinary } from './redis-binary.js';
 import { acquireRedis, startRedis, RedisStartError } from './redis-server.js';
 import { eventually } from './observe.js';
 
-// The first run on a machine may have to download it.
+// The first run on a machine may have to download Redis.
 beforeAll(async () => {
   await findRedisBinary();
 }, 180_000);
@@ -42,7 +42,7 @@ async function connected(port: number): Promise<Socket> {
   const socket = connect(port, '127.0.0.1').setEncoding('utf8');
   cleanups.push(() => socket.destroy());
   await once(socket, 'connect');
-  // Whatever server is killed meanwhile resets it.
+  // A server that is killed resets the connection.
   socket.on('error', () => undefined);
   return socket;
 }
@@ -63,7 +63,7 @@ function isAlive(pid: number): boolean {
 }
 
 describe('startRedis', () => {
-  it('starts an empty server that saves nothing, on a port of its own', async () => {
+  it('starts an empty server without persistence on its own port', async () => {
     const [first, second] = await Promise.all([runningRedis(), runningRedis()]);
 
     expect(first.url).toBe(`redis://127.0.0.1:${first.port}`);
@@ -73,26 +73,26 @@ describe('startRedis', () => {
     expect(await ask(first.port, 'CONFIG GET bind')).toContain('\r\n127.0.0.1\r\n');
   });
 
-  it('passes arguments on, a password included', async () => {
+  it('passes on arguments, including a password', async () => {
     const redis = await runningRedis({ args: ['--requirepass', 'secret', '--maxclients', '77'] });
 
     expect(await ask(redis.port, 'PING')).toMatch(/^-NOAUTH/);
   });
 
-  it('fails with what the server wrote when it refuses its arguments', async () => {
+  it('fails with the server’s output if the server rejects its arguments', async () => {
     const failure = startRedis({ args: ['--no-such-setting', 'yes'] });
 
     await expect(failure).rejects.toThrow(RedisStartError);
     await expect(failure).rejects.toThrow('no-such-setting');
   });
 
-  it('fails on a given port that is taken, also when a server answers there', async () => {
+  it('fails if the given port is taken, even by another Redis', async () => {
     const { port } = await runningRedis();
 
     await expect(startRedis({ port })).rejects.toThrow('Address already in use');
   });
 
-  it('starts again on the same port after a kill, empty', async () => {
+  it('restarts empty on the same port after a kill', async () => {
     const redis = await runningRedis();
     const firstPid = redis.pid;
     await ask(redis.port, 'SET key value');
@@ -107,7 +107,7 @@ describe('startRedis', () => {
     await expect(redis.start()).rejects.toThrow('already started');
   });
 
-  it('freezes: accepts connections and answers only after resume', async () => {
+  it('accepts connections while frozen, but replies only after resume', async () => {
     const redis = await runningRedis();
     redis.freeze();
     const socket = await connected(redis.port);
@@ -121,7 +121,7 @@ describe('startRedis', () => {
     await eventually(() => expect(replies).toEqual(['+PONG\r\n']));
   });
 
-  it('stops when frozen, while starting, and twice', async () => {
+  it('can be stopped while frozen, while starting, and twice', async () => {
     const redis = await runningRedis();
     const { pid } = redis;
     redis.freeze();
@@ -135,13 +135,13 @@ describe('startRedis', () => {
   });
 });
 
-/** `T` is stopped. */
+/** The process state letter of Linux. `T` means stopped. */
 async function processState(pid: number): Promise<string | undefined> {
   return /^State:\s+(\w)/m.exec(await readFile(`/proc/${pid}/status`, 'utf8'))?.[1];
 }
 
 describe('acquireRedis', () => {
-  it('uses REDIS_URL and leaves that server alone', async () => {
+  it('uses REDIS_URL and does not stop that server', async () => {
     vi.stubEnv('REDIS_URL', 'redis://example.test:6379');
     const redis = await acquireRedis();
     await redis.stop();
@@ -149,7 +149,7 @@ describe('acquireRedis', () => {
     expect(redis).toEqual({ url: 'redis://example.test:6379', stop: redis.stop });
   });
 
-  it('starts a server otherwise, and stops it', async () => {
+  it('starts and stops its own server without REDIS_URL', async () => {
     vi.stubEnv('REDIS_URL', undefined);
     const { url, server, stop } = await acquireRedis();
     cleanups.push(stop);
@@ -164,14 +164,14 @@ describe('acquireRedis', () => {
 });
 
 describe('findRedisBinary', () => {
-  it('says what to do when REDIS_SERVER_BIN does not run', async () => {
+  it('fails with advice if REDIS_SERVER_BIN does not run', async () => {
     vi.stubEnv('REDIS_SERVER_BIN', '/no/such/redis-server');
 
     await expect(findRedisBinary()).rejects.toThrow(ProgramError);
     await expect(findRedisBinary()).rejects.toThrow(/REDIS_SERVER_BIN is "\/no\/such.*\n.*set REDIS_URL/);
   });
 
-  it('says what to do where there is neither a server nor apt-get', async () => {
+  it('fails with advice if there is neither a server nor apt-get', async () => {
     const empty = await temporaryFolder();
     vi.stubEnv('REDIS_SERVER_BIN', undefined);
     vi.stubEnv('PATH', empty);
@@ -180,7 +180,7 @@ describe('findRedisBinary', () => {
   });
 });
 
-describe('when the owner ends without stop()', () => {
+describe('A Redis whose owner exits without stop()', () => {
   const endings: [name: string, end: (owner: Owner) => unknown][] = [
     ['SIGKILL', ({ child }) => child.kill('SIGKILL')],
     ['SIGTERM', ({ child }) => child.kill('SIGTERM')],
@@ -188,7 +188,7 @@ describe('when the owner ends without stop()', () => {
     ['a normal exit', ({ child }) => child.stdin.end('exit')],
   ];
 
-  it.each(endings)('%s: Redis and its folder are gone', async (_name, end) => {
+  it.each(endings)('exits and its folder is removed: %s', async (_name, end) => {
     const owner = await startOwner();
     expect(isAlive(owner.redis.pid)).toBe(true);
     expect(await readdir(owner.temp)).toHaveLength(1);
@@ -200,7 +200,7 @@ describe('when the owner ends without stop()', () => {
     await eventually(async () => expect(await readdir(owner.temp)).toEqual([]));
   });
 
-  it('Redis outlives a Ctrl-C that its owner survives', async () => {
+  it('survives a Ctrl-C that its owner survives', async () => {
     const { child, group, redis } = await startOwner(
       "process.on('SIGINT', () => console.log('interrupted'));",
     );
@@ -208,7 +208,7 @@ describe('when the owner ends without stop()', () => {
     process.kill(-group, 'SIGINT');
     await once(child.stdout, 'data');
 
-    // Redis acts on a signal at its next tick, ten a second: it has to get through more than one of them.
+    // Redis handles a signal at its next tick, ten times a second, so it must survive more than one tick.
     expect(await ask(redis.port, 'BLPOP nothing 0.5')).toBe('*-1\r\n');
   });
 });
@@ -220,7 +220,7 @@ interface Owner {
   temp: string;
 }
 
-/** A process that starts a Redis and goes on; it leads a process group, as a command of a terminal does. */
+/** Starts a process that starts a Redis. It leads its own process group, like a command in a terminal. */
 async function startOwner(script = ''): Promise<Owner> {
   const folder = await temporaryFolder(fileURLToPath(new URL('../../.cache', import.meta.url)));
   const temp = await temporaryFolder();

@@ -6,33 +6,33 @@ import { startGuarded, type GuardedProcess } from './process-guard.js';
 
 const HOST = '127.0.0.1';
 const PORT_ATTEMPTS = 10;
-const START_DEADLINE = 15_000;
+const START_DEADLINE_MS = 15_000;
 const PORT_TAKEN = 'Address already in use';
 
-/** `listening` is written once it holds the port, so it is this server that answers and no other one on the same port. */
+/** `listening`: what a server logs once it holds its port. It proves that a reply comes from this server. */
 const MODES = {
   server: { args: ['--save', '', '--appendonly', 'no'], listening: 'Ready to accept connections' },
-  // It keeps what it learns in its configuration file, and insists on one.
+  // A sentinel requires a configuration file because it saves what it learns there.
   sentinel: { args: ['sentinel.conf', '--sentinel'], listening: 'Sentinel ID is' },
 } as const;
 
 export interface RedisOptions {
-  /** More arguments for redis-server, by its port where they depend on it; its log must stay on the standard output. */
+  /** Extra arguments for redis-server, or a function that makes them from the port. They must not redirect the log. */
   args?: readonly string[] | ((port: number) => readonly string[]);
-  /** A free one, when it is not given. */
+  /** By default a free port. */
   port?: number;
-  /** Files in the folder in which it runs, by name. */
+  /** Files to create in its working folder, by name. */
   files?: Readonly<Record<string, string>>;
   /** `sentinel` reads the file sentinel.conf. */
   mode?: keyof typeof MODES;
-  /** Another than the redis-server to be found on this machine. */
+  /** The binary to run instead of this machine's redis-server. */
   binary?: Binary;
 }
 
 export interface AcquiredRedis {
   url: string;
   stop: () => Promise<void>;
-  /** Absent when it is the Redis of `REDIS_URL`. */
+  /** Absent if it is the Redis of `REDIS_URL`. */
   server?: RedisServer;
 }
 
@@ -47,7 +47,7 @@ export class RedisStartError extends Error {
   }
 }
 
-/** Keeps this process running until `stop()` or `kill()`; it never outlives this process. */
+/** A local Redis process. It runs until `stop()` or `kill()` and never outlives this process. */
 export class RedisServer {
   readonly host = HOST;
   #launch: Promise<GuardedProcess> | undefined;
@@ -62,12 +62,12 @@ export class RedisServer {
     return `redis://${this.host}:${this.port}`;
   }
 
-  /** Of redis-server itself. */
+  /** The process id of redis-server itself. */
   get pid(): number {
     return this.running().pid;
   }
 
-  /** The first time, and again on the same port after `kill()` or `stop()`. */
+  /** Starts it, or restarts it on the same port after `kill()` or `stop()`. */
   async start(): Promise<void> {
     if (this.#launch && this.#process?.isRunning() !== false) {
       throw new Error(`The Redis server on port ${this.port} is already started.`);
@@ -82,18 +82,18 @@ export class RedisServer {
     }
   }
 
-  /** May be called at any time and more than once. There is nothing to save, so it is not asked politely. */
+  /** Ends it with SIGKILL because there is nothing to save. May be called at any time and repeatedly. */
   async stop(): Promise<void> {
     const starting = this.#launch?.catch(() => undefined);
     await (await starting)?.kill();
   }
 
-  /** Like a crash: SIGKILL. Resolves when the process is gone. */
+  /** Simulates a crash with SIGKILL. Resolves once the process has exited. */
   async kill(): Promise<void> {
     await this.running().kill();
   }
 
-  /** Like a hung server: it still accepts connections, through the kernel, and never answers. */
+  /** Simulates a hung server: the kernel still accepts connections, but it never replies. */
   freeze(): void {
     process.kill(this.pid, 'SIGSTOP');
   }
@@ -108,10 +108,10 @@ export class RedisServer {
   }
 }
 
-/** Starts a Redis of its own, empty and without persistence. */
+/** Starts a new, empty Redis without persistence. */
 export async function startRedis({ port, ...options }: RedisOptions = {}): Promise<RedisServer> {
   for (let attempt = 1; ; attempt++) {
-    // Reserved: nobody else's server shall start on it while this one is down.
+    // Reserve the port, so that no other server takes it while this one is down.
     const [free = 0] = port === undefined ? await freePorts([undefined]) : [port];
     const server = new RedisServer(free, options);
     try {
@@ -124,7 +124,7 @@ export async function startRedis({ port, ...options }: RedisOptions = {}): Promi
   }
 }
 
-/** The Redis of `REDIS_URL`, which is left alone by `stop()`, or else one that is started for the caller. */
+/** Uses the Redis of `REDIS_URL`, which `stop()` does not stop, or starts one. */
 export async function acquireRedis(): Promise<AcquiredRedis> {
   const url = process.env.REDIS_URL;
   if (url) return { url, stop: () => Promise.resolve() };
@@ -139,39 +139,41 @@ async function launch(port: number, options: RedisOptions): Promise<GuardedProce
   const own = typeof args === 'function' ? args(port) : args;
   const redis = await startGuarded({ command, args: [...fixed, ...own], env, files });
   try {
-    const deadline = AbortSignal.timeout(START_DEADLINE);
+    const deadline = AbortSignal.timeout(START_DEADLINE_MS);
     await untilListening(redis, MODES[mode].listening, deadline);
     await untilAnswering(port, deadline);
     return redis;
   } catch (error) {
     await redis.kill();
     const reason = error instanceof Error ? error.message : String(error);
-    throw new RedisStartError(`redis-server does not start on port ${port}: ${reason}`, redis.output());
+    throw new RedisStartError(`redis-server did not start on port ${port}: ${reason}`, redis.output());
   }
 }
 
 function untilListening(redis: GuardedProcess, sign: string, deadline: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
-    const look = (): void => {
+    const check = (): void => {
       if (redis.output().includes(sign)) resolve();
     };
-    redis.onOutput(look);
-    look();
-    void redis.exited.then(() => reject(new Error('it ended.')));
-    deadline.addEventListener('abort', () => reject(new Error('it is not ready in time.')));
+    redis.onOutput(check);
+    check();
+    void redis.exited.then(() => reject(new Error('it exited.')));
+    deadline.addEventListener('abort', () =>
+      reject(new Error(`it was not ready within ${START_DEADLINE_MS} ms.`)),
+    );
   });
 }
 
-/** A refusal is an answer too: the arguments may have set a password. */
+/** Waits for a reply to PING. NOAUTH counts too because the arguments may have set a password. */
 function untilAnswering(port: number, deadline: AbortSignal): Promise<void> {
   return new Promise<void>((resolve, reject) => {
     const socket = connect({ port, host: HOST, signal: deadline }, () => socket.write('PING\r\n'));
     socket.setEncoding('utf8').on('data', (reply: string) => {
       socket.destroy();
       if (/^(\+PONG|-NOAUTH)/.test(reply)) resolve();
-      else reject(new Error(`it answers PING with ${reply.trim()}.`));
+      else reject(new Error(`it replied to PING with ${reply.trim()}.`));
     });
     socket.on('error', reject);
-    socket.on('close', () => reject(new Error('it closes the connection.')));
+    socket.on('close', () => reject(new Error('it closed the connection.')));
   });
 }

@@ -1,15 +1,15 @@
 import { type RedisServer, startRedis } from './redis-server.js';
 import type { Certificate, CertificateAuthority } from './tls-certificates.js';
 
-/** Where a server with `tlsOptions` speaks TLS: beside its plain port, which is for the test's own commands. */
+/** The TLS port of a server with `tlsOptions`. Its plain port is for the test's own commands. */
 export function tlsPortOf({ port }: { readonly port: number }): number {
   return port + 1;
 }
 
-/** What a server with `tlsOptions` finds `spare` by, to use it from now on. */
+/** Arguments of CONFIG SET that switch a server with `tlsOptions` to its spare certificate. */
 export const SPARE = ['tls-cert-file', 'spare.pem', 'tls-key-file', 'spare.key'] as const;
 
-/** Options for a server that shows this certificate, and has another one ready. */
+/** Options for a server that uses this certificate and has a spare one on disk. */
 export function tlsOptions(
   authority: CertificateAuthority,
   certificate: Certificate,

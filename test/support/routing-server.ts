@@ -17,21 +17,21 @@ export const PEER_ID = 'ZyXwVuTsRq-_';
 export const PATH = '/chat';
 const CAUSE = new Error('the link is gone');
 
-/** A record as it was published. */
+/** A published record. */
 export interface Sent {
   readonly channel: string;
   readonly kind: number;
   readonly body: Buffer;
 }
 
-/** A connection, and what its client would have seen. */
+/** A connection and what its client received. */
 export interface Client {
   readonly connection: LocalConnection;
   readonly received: unknown[];
   readonly closed: number[];
 }
 
-/** Routing and the bus of one server, over a Redis that does what the test says. */
+/** The router and bus of one server on a transport that the test controls. */
 export class RoutingServer {
   readonly channels = new ChannelNames('app');
   readonly transport = new ScriptedTransport();
@@ -61,7 +61,7 @@ export class RoutingServer {
     await this.bus.close();
   }
 
-  /** Redis is there: links, subscriptions, and the own heartbeat on its way back. */
+  /** Makes the backplane ready: links come up, subscriptions succeed, and the server's own heartbeat returns. */
   async up(): Promise<void> {
     this.transport.says.up('subscriber');
     this.transport.says.up('publisher');
@@ -74,18 +74,18 @@ export class RoutingServer {
     for (const link of ['publisher', 'subscriber'] as const) this.transport.says.down(link, CAUSE);
   }
 
-  /** The newest own envelope comes back, which proves that those before it have, too. */
+  /** Returns the server's latest envelope, which proves that the earlier ones came back too. */
   echo(): void {
     const own = this.transport.published.at(-1);
     if (own) this.transport.says.message(own, Buffer.from(this.channels.servers));
   }
 
-  /** The peer publishes records. */
+  /** Delivers records published by the peer. */
   hears(...records: Buffer[]): void {
     this.hearsFrom(PEER_ID, ...records);
   }
 
-  /** A server of this id publishes records. */
+  /** Delivers records published by the server with this id. */
   hearsFrom(origin: string, ...records: Buffer[]): void {
     const envelope = encodeEnvelope(origin, ++this.peerNumber, records);
     this.transport.says.message(envelope, Buffer.from(this.channels.servers));
@@ -111,26 +111,26 @@ export class RoutingServer {
     return this.router.emitter.emit(address, frames, { local: false, volatile: false });
   }
 
-  /** What has been published of these kinds, oldest first. */
+  /** The published records of these kinds, oldest first. */
   sent(...kinds: readonly number[]): Sent[] {
     const { published, channels } = this.transport;
     return published
       .flatMap((bytes, index) => {
         const decoded = decodeEnvelope(bytes);
-        if (!decoded.ok) throw new Error(`is ${decoded.reason}`);
+        if (!decoded.ok) throw new Error(`The server published an envelope that is ${decoded.reason}.`);
         return decoded.envelope.records.map((record) => ({ channel: channels[index] ?? '', ...record }));
       })
       .filter(({ kind }) => kinds.includes(kind));
   }
 
-  /** The texts of the emits that were published, oldest first. */
+  /** The texts of the published emits, oldest first. */
   get emitted(): string[] {
     return this.sent(RecordKind.Message).map(
       ({ body }) => /"data":"([^"]*)"/.exec(body.toString())?.[1] ?? '',
     );
   }
 
-  /** All that follows from what has been done. */
+  /** Waits a few event loop turns, so that all effects of earlier calls have happened. */
   async flushed(): Promise<void> {
     for (let round = 0; round < 3; round++) await settled();
   }

@@ -10,15 +10,16 @@ const compiled = (name: string): string =>
   fileURLToPath(new URL(`../../.build/sample/${name}.js`, import.meta.url));
 const DEADLINE_MS = 30_000;
 
-/** A sample as `npm run sample` runs it; it ends with the test. */
+/** Runs a sample as `npm run sample` does. It ends with the test. */
 export class SampleProcess {
-  /** All that it and its processes wrote, without colours. */
+  /** The output of the sample and its processes, without colours. */
   output = '';
   readonly ended: Promise<number | null>;
   private readonly child: ChildProcess;
 
   constructor(farm: TestFarm, number: string, env: NodeJS.ProcessEnv) {
-    if (!existsSync(compiled('run'))) throw new Error('The samples are not compiled: npm run build:sample');
+    if (!existsSync(compiled('run')))
+      throw new Error('The samples are not compiled. Run `npm run build:sample`.');
     this.child = fork(compiled('run'), [number], {
       env: { ...process.env, NODE_OPTIONS: '', ...env },
       execArgv: ['--import', compiled('support/end-with-parent')],
@@ -29,24 +30,24 @@ export class SampleProcess {
         ?.setEncoding('utf8')
         .on('data', (text: string) => (this.output += stripVTControlCharacters(text)));
     }
-    // Not 'exit': what was written last may still be under way.
+    // Not 'exit', because the last output may still be in flight then.
     this.ended = once(this.child, 'close').then(([code]) => code as number | null);
     farm.onEnd(() => this.stop());
   }
 
-  /** Resolves with what the pattern's first group found. */
+  /** Waits until the output matches. Resolves with the pattern's first group. */
   async says(pattern: RegExp): Promise<string> {
     return vi.waitFor(
       () => {
         const found = pattern.exec(this.output);
-        if (!found) throw new Error(`No ${String(pattern)} in:\n${this.output}`);
+        if (!found) throw new Error(`The output does not match ${String(pattern)}:\n${this.output}`);
         return found[1] ?? '';
       },
       { timeout: DEADLINE_MS, interval: 20 },
     );
   }
 
-  /** As Ctrl-C does. */
+  /** Stops it as Ctrl-C does. */
   async stop(): Promise<number | null> {
     this.child.kill('SIGINT');
     return this.ended;

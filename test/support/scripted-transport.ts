@@ -4,17 +4,17 @@ import { decodeEnvelope } from '../../lib/protocol/envelope.js';
 import { decodeHeartbeat } from '../../lib/protocol/heartbeat-record.js';
 import { RecordKind } from '../../lib/protocol/record-kind.js';
 
-/** Takes everything, and lets the test say what Redis says, and when. */
+/** A transport whose events the test controls. It accepts every command by default. */
 export class ScriptedTransport implements Transport {
   readonly published: Buffer[] = [];
-  /** The channel of each of `published`. */
+  /** The channel of each envelope in `published`. */
   readonly channels: string[] = [];
   closed = 0;
-  /** While it is set, publishes wait for it. */
+  /** If set, publishes wait for it. */
   held: Deferred | undefined;
-  /** What Redis refuses a publish with; `undefined` where it takes it. */
+  /** Returns the error that a publish rejects with, or `undefined` to accept it. */
   refuses: (channel: string, bytes: Buffer) => Error | undefined = () => undefined;
-  /** While it is set, subscriptions wait for it. */
+  /** If set, subscribes wait for it. */
   subscribing: Deferred | undefined;
   private events: TransportEvents | undefined;
 
@@ -41,18 +41,18 @@ export class ScriptedTransport implements Transport {
     return Promise.resolve();
   }
 
-  /** What checks a subscription comes back, for nothing takes one back here. */
+  /** Returns a message that checks a subscription, because subscriptions are never lost here. */
   private deliver(bytes: Buffer, channel: string): Promise<void> {
     setImmediate(() => this.events?.message(bytes, Buffer.from(channel)));
     return Promise.resolve();
   }
 
   get says(): TransportEvents {
-    if (!this.events) throw new Error('is not open');
+    if (!this.events) throw new Error('The transport is not open. Start the bus first.');
     return this.events;
   }
 
-  /** The numbers of all heartbeats so far. */
+  /** The numbers of all published heartbeats. */
   get beats(): number[] {
     return this.published.flatMap((bytes) => {
       const decoded = decodeEnvelope(bytes);
@@ -63,12 +63,12 @@ export class ScriptedTransport implements Transport {
     });
   }
 
-  /** The kinds of the records in each envelope from now on; what was published before is forgotten. */
+  /** Removes all published envelopes and returns the kinds of the records in each. */
   take(): number[][] {
     this.channels.length = 0;
     return this.published.splice(0).map((bytes) => {
       const decoded = decodeEnvelope(bytes);
-      if (!decoded.ok) throw new Error(`is ${decoded.reason}`);
+      if (!decoded.ok) throw new Error(`The server published an envelope that is ${decoded.reason}.`);
       return decoded.envelope.records.map(({ kind }) => kind);
     });
   }

@@ -1,10 +1,10 @@
 import { randomInt } from 'node:crypto';
 
-/** mulberry32: the same seed gives the same numbers on every machine. */
+/** A seeded random generator (mulberry32). The same seed gives the same numbers on every machine. */
 export class Random {
   constructor(private state: number) {}
 
-  /** At least 0, less than 1. */
+  /** A number from 0 (inclusive) to 1 (exclusive). */
   next(): number {
     this.state = (this.state + 0x6d2b79f5) | 0;
     let mixed = Math.imul(this.state ^ (this.state >>> 15), this.state | 1);
@@ -12,7 +12,7 @@ export class Random {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   }
 
-  /** A whole number from 0, less than `end`. */
+  /** An integer from 0 (inclusive) to `end` (exclusive). */
   below(end: number): number {
     return Math.floor(this.next() * end);
   }
@@ -30,7 +30,9 @@ export class Random {
   }
 }
 
-/** Runs with a new seed, or with that of `SEED`; a failure names it, so that it can be had again. */
+/**
+ * Runs with a new seed, or with the seed in the variable `SEED`. An error names the seed, so that it can be repeated.
+ */
 export async function withSeed(run: (random: Random) => void | Promise<void>): Promise<void> {
   const seed = process.env.SEED === undefined ? randomInt(2 ** 32) : Number(process.env.SEED);
   try {

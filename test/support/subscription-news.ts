@@ -1,6 +1,6 @@
 import type { SubscriptionEvents } from '../../lib/bus/subscription-news.js';
 
-/** What was told of subscriptions, in order. */
+/** Records subscription events in order. */
 export class ToldOfSubscriptions implements SubscriptionEvents {
   readonly denials: (readonly string[])[] = [];
   readonly leaveDenials: (readonly string[])[] = [];

@@ -17,18 +17,18 @@ import type { RedisBackplaneOptions } from '../../lib/options/redis-backplane-op
 import { type ChatServer, startChatServer } from './chat-app.js';
 import { WsClient } from './ws-client.js';
 
-/** A bootstrap that fails rejects, and says nothing. */
+/** A failed bootstrap rejects and logs nothing. */
 export const QUIET: NestApplicationOptions = { logger: false, abortOnError: false };
 
 @Module({})
 class Root {}
 
-/** Servers and clients of one test. All of them end with the test, the last ones first. */
+/** The servers and clients of one test. They end with the test in reverse order. */
 export class TestFarm {
   private readonly cleanups: (() => unknown)[] = [];
   private name = randomUUID();
 
-  /** Options that no other test has: a prefix of its own, and this process's memory where there is no Redis. */
+  /** Options with a prefix that no other test uses. Without a connection they use the memory transport. */
   options(connection = `memory:${this.name}`): RedisBackplaneOptions {
     return { connection, channelPrefix: this.name };
   }
@@ -39,7 +39,7 @@ export class TestFarm {
     return server;
   }
 
-  /** An app as `main.ts` makes it, not listening yet. */
+  /** Creates an app like `main.ts`, without listening. */
   async app(
     metadata: ModuleMetadata,
     adapter: AbstractHttpAdapter = new ExpressAdapter(),
@@ -70,7 +70,7 @@ export class TestFarm {
     this.cleanups.push(cleanup);
   }
 
-  /** Errors that nobody caught from now on. They would have ended a server. */
+  /** Collects uncaught errors from now on. They would have crashed a server. */
   escapes(): unknown[] {
     const escaped: unknown[] = [];
     const note = (error: unknown): void => void escaped.push(error);
@@ -91,18 +91,18 @@ export class TestFarm {
         failures.push(error);
       }
     }
-    if (failures.length > 0) throw new AggregateError(failures, 'What the test started did not end cleanly.');
+    if (failures.length > 0) throw new AggregateError(failures, 'The cleanup of the test failed.');
   }
 }
 
-/** The farm of each test in turn. */
+/** A farm that ends after each test. */
 export function useTestFarm(): TestFarm {
   const farm = new TestFarm();
   afterEach(() => farm.end());
   return farm;
 }
 
-/** @returns the port */
+/** Starts to listen on loopback. @returns the port */
 export async function listen(app: INestApplication): Promise<number> {
   await app.listen(0, '127.0.0.1');
   return (app.getHttpServer() as { address(): AddressInfo }).address().port;
@@ -118,15 +118,15 @@ export async function join(client: WsClient, group: string): Promise<void> {
   await client.next('joined');
 }
 
-/** The server's end of its only connection. */
+/** The server's object for its only connection. */
 export function onlyConnection({ broadcaster }: ChatServer): BackplaneConnection {
   const [connection, ...others] = broadcaster.connections;
-  if (!connection || others.length > 0) throw new Error('The server has not exactly one connection.');
+  if (!connection || others.length > 0) throw new Error('Expected exactly one connection on the server.');
   return connection;
 }
 
 /**
- * Resolves when all clients have what the server emitted before: one sender's messages arrive in order.
+ * Resolves once all clients have received everything that the server emitted before, because messages arrive in order.
  */
 export async function delivered(sender: ChatServer, ...clients: WsClient[]): Promise<void> {
   const mark = randomUUID();
@@ -134,5 +134,5 @@ export async function delivered(sender: ChatServer, ...clients: WsClient[]): Pro
   await Promise.all(clients.map((client) => client.next(mark)));
 }
 
-/** A turn of the loop, in which Node tells of rejections that nobody handled. */
+/** Resolves in the next event loop turn, after Node has emitted `unhandledRejection` events. */
 export const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

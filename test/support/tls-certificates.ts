@@ -1,8 +1,8 @@
 import { generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto';
 import { isIPv4 } from 'node:net';
 
-// Certificates are made when a test runs, in the few lines of DER that they take: Node.js reads certificates but makes
-// none, openssl may be absent, and one that is kept in the repository expires.
+// Certificates are made at runtime, with a few lines of DER, because Node cannot create certificates, openssl may be
+// missing, and certificates in the repository would expire.
 
 const OID = {
   ecdsaWithSha256: '06082a8648ce3d040302',
@@ -18,9 +18,9 @@ export interface Certificate {
   readonly key: string;
 }
 
-/** Signs certificates of servers. */
+/** A certificate authority that signs server certificates. */
 export class CertificateAuthority {
-  /** PEM: what a client is to trust. */
+  /** The CA certificate that clients must trust, as PEM. */
   readonly cert: string;
   private readonly keys = generateKeyPairSync('ec', { namedCurve: 'P-256' });
 
@@ -30,7 +30,7 @@ export class CertificateAuthority {
     ]);
   }
 
-  /** A certificate for these host names and IPv4 addresses, from an hour ago for so many days. */
+  /** Issues a certificate for host names and IPv4 addresses, valid from an hour ago for this many days. */
   issue(hosts: readonly string[], days = 1): Certificate {
     const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     const names = hosts.map((host) =>

@@ -13,12 +13,12 @@ const VALKEY: Program = {
     'Install the package valkey-server, or set VALKEY_SERVER_BIN to the path of a valkey-server binary.',
 };
 
-/** The valkey-server to run, or the reason why there is none. */
+/** Finds valkey-server, or resolves with the reason why there is none. */
 export async function findValkeyBinary(): Promise<Binary | { readonly absent: string }> {
   try {
     return await findProgram(VALKEY);
   } catch (error) {
-    // Who names one wants it.
+    // A configured binary must work.
     if (process.env[VALKEY.variable] !== undefined) throw error;
     return { absent: error instanceof Error ? error.message : String(error) };
   }

@@ -15,11 +15,11 @@ interface Waiter {
 
 const WAIT_MS = 10_000;
 
-/** A client that keeps what it receives, in order, and can wait for what is still to come. */
+/** A client that records received messages in order and can wait for the next ones. */
 export class WsClient {
   readonly received: ServerMessage[] = [];
   readonly closed: Promise<{ code: number; reason: string }>;
-  /** Of the answer to the upgrade. */
+  /** The headers of the upgrade's response. */
   headers: IncomingHttpHeaders = {};
   private readonly waiters = new Set<Waiter>();
   private read = 0;
@@ -54,7 +54,7 @@ export class WsClient {
     this.socket.send(bytes);
   }
 
-  /** The next message not yet taken by `next`. */
+  /** Resolves with the next message (of the event) that `next` has not returned yet. */
   next(event?: string): Promise<ServerMessage> {
     const matches = (message: ServerMessage): boolean => event === undefined || message.event === event;
     while (this.read < this.received.length) {
@@ -67,7 +67,7 @@ export class WsClient {
     });
   }
 
-  /** Resolves when so many messages of the event have been received since the start. */
+  /** Resolves once `expected` messages of the event have been received since the start. */
   async count(event: string, expected: number): Promise<void> {
     let seen = this.received.filter((message) => message.event === event).length;
     if (seen >= expected) return;
@@ -83,14 +83,14 @@ export class WsClient {
     await this.closed;
   }
 
-  /** Rejects as well when the connection closes: nothing can come any more. */
+  /** Also rejects if the connection closes, because nothing more can arrive. */
   private waitFor(matches: Waiter['matches'], timeoutMs = WAIT_MS): Promise<ServerMessage> {
     return new Promise((resolve, reject) => {
       const fail = (why: string): void => {
         clearTimeout(timer);
         this.waiters.delete(waiter);
         const last = JSON.stringify(this.received.slice(-5)).slice(0, 300);
-        reject(new Error(`${why}; received ${this.received.length} messages, of which the last: ${last}`));
+        reject(new Error(`${why}; received ${this.received.length} messages, the last of which are ${last}`));
       };
       const timer = setTimeout(() => fail(`no such message within ${timeoutMs} ms`), timeoutMs);
       const waiter: Waiter = {

@@ -8,7 +8,7 @@ interface FrameOptions {
   readonly readOnly: boolean;
 }
 
-/** What ws frames with; it exports it, but its types do not know it. */
+/** The frame encoder of ws, which it exports but its types do not declare. */
 export const { Sender } = ws as unknown as {
   Sender: { frame(payload: Buffer, options: FrameOptions): Buffer[] };
 };

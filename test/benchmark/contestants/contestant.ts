@@ -6,24 +6,29 @@ export type ContestantName = (typeof CONTESTANTS)[number];
 /** Who receives an emit: everybody, the members of a group, or one connection of the receiving server. */
 export type Audience = 'all' | 'group' | 'connection';
 
-/** What a server is told when it starts. */
+/** How a server is set up. */
 export interface ServerPlan {
   readonly redisUrl: string;
-  /** Groups that socket `index` joins when it connects: `groupsPerSocket` in a row from `index * groupsPerSocket` on, round about. */
+  /**
+   * The number of groups. Socket `index` joins `groupsPerSocket` of them, starting at `index * groupsPerSocket` and
+   * wrapping around.
+   */
   readonly groups: number;
   readonly groupsPerSocket: number;
-  /** Whether the server does anything of its own when a client connects; not where the cost of connecting is measured. */
+  /** Whether the server joins clients to groups and notes their ids. Off if the cost of connecting is measured. */
   readonly greets: boolean;
 }
 
-/** A server of the farm, made of whatever the contestant is. */
+/** A server of a contestant. */
 export interface ContestantServer {
   readonly port: number;
-  /** What a load client asks for in its upgrade: its index stands behind. */
+  /** The URL path of a load client's upgrade. The client appends its index. */
   readonly urlPath: string;
-  /** Sends to everybody, to the group of this name, or to the connection with this id. */
+  /** Emits to everybody, to the group with this name, or to the connection with this id. */
   readonly emit: Readonly<Record<Audience, (target: string, data: MessageData) => unknown>>;
-  /** The ids of this server's connections, by the index of the socket, once so many are there and have joined their groups. It has to greet them. */
+  /**
+   * Resolves with the connection ids by socket index, once `count` sockets have joined their groups. Needs `greets`.
+   */
   connected(count: number): Promise<readonly string[]>;
   join(id: string, group: string): unknown;
   leave(id: string, group: string): unknown;
@@ -39,12 +44,12 @@ export function groupsOf(index: number, { groups, groupsPerSocket }: ServerPlan)
   );
 }
 
-/** The index in the URL of an upgrade: what is behind `index=`. */
+/** The socket's index from the URL of its upgrade. */
 export function indexOf(url = ''): number {
   return Number(/[?&]index=(\d+)/.exec(url)?.[1] ?? -1);
 }
 
-/** Counts connections until enough are there. */
+/** Collects connection ids until enough have connected. */
 export class Connected {
   private readonly ids: string[] = [];
   private count = 0;
@@ -53,17 +58,17 @@ export class Connected {
   add(index: number, id: string): void {
     this.ids[index] = id;
     this.count++;
-    this.look();
+    this.resolveIfEnough();
   }
 
   until(count: number): Promise<readonly string[]> {
     return new Promise((resolve) => {
       this.waiting = { count, resolve };
-      this.look();
+      this.resolveIfEnough();
     });
   }
 
-  private look(): void {
+  private resolveIfEnough(): void {
     if (this.waiting && this.count >= this.waiting.count) this.waiting.resolve(this.ids);
   }
 }

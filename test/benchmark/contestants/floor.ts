@@ -9,7 +9,7 @@ const URL_PATH = '/floor';
 const ALL = 'all';
 const FIN_TEXT = 0x81;
 
-/** The least that servers can do: JSON, a frame, one publish a channel and one write a socket for all messages of a turn of the loop. */
+/** The least work possible: JSON, a frame, and per event loop turn one publish per channel and one write per socket. */
 export async function startFloor(plan: ServerPlan): Promise<ContestantServer> {
   const connected = new Connected();
   const publisher = new TurnPublisher(new Redis(plan.redisUrl));
@@ -35,7 +35,7 @@ export async function startFloor(plan: ServerPlan): Promise<ContestantServer> {
   };
 }
 
-/** Publishes all frames of a turn at once. */
+/** Publishes all frames of an event loop turn at once. */
 class TurnPublisher {
   private readonly frames = new Map<string, Buffer[]>();
 
@@ -56,14 +56,14 @@ class TurnPublisher {
   }
 }
 
-/** The sockets of each channel, each written to once a turn for all messages of that channel. */
+/** The sockets of each channel. Writes to each socket once per event loop turn. */
 class Members {
   private readonly sockets = new Map<string, Set<WebSocket>>();
   private readonly pending = new Map<string, Buffer[]>();
 
   constructor(private readonly redis: Redis) {
     redis.on('messageBuffer', (channel: Buffer, frames: Buffer) => {
-      // A copy: the bytes are a view of what ioredis reads into.
+      // Copy the bytes because they are a view of ioredis's read buffer.
       this.deliver(channel.toString('latin1'), Buffer.from(frames));
     });
   }
@@ -99,7 +99,7 @@ class Members {
   }
 }
 
-/** A server's frame: not masked, and the same for all sockets. */
+/** A server's frame. It has no mask, so it is the same for all sockets. */
 function frameOf(data: MessageData): Buffer {
   const payload = JSON.stringify({ event: EVENT, data });
   const size = Buffer.byteLength(payload);

@@ -37,7 +37,7 @@ function greetingGateway(plan: ServerPlan, connected: Connected): Type<Listening
   return GreetingGateway;
 }
 
-/** A Nest app with the module and a gateway, as everybody has it. */
+/** A normal Nest app with the module and a gateway. */
 export async function startOurs(plan: ServerPlan): Promise<ContestantServer> {
   const connected = new Connected();
   const Gateway = plan.greets ? greetingGateway(plan, connected) : ListeningGateway;

@@ -4,7 +4,10 @@ import { createAdapter, createShardedAdapter } from '@socket.io/redis-adapter';
 import { Redis } from 'ioredis';
 import { Server } from 'socket.io';
 
-/** A plain Socket.IO server with its Redis adapter, set up as its documentation says. Not TypeScript: what it imports is installed for the benchmark alone. */
+/**
+ * A plain Socket.IO server with its Redis adapter, set up as its documentation says. It is JavaScript because its
+ * dependencies are installed only for the benchmark.
+ */
 export async function startSocketIo(plan, { sharded, Connected, EVENT, groupsOf, indexOf }) {
   const connected = new Connected();
   const publisher = new Redis(plan.redisUrl);

@@ -7,11 +7,11 @@ import { list, map, number, text, type Wire } from '../values.js';
 import { frame, OPCODE, repeated } from '../ws-frames.js';
 import { connected, hears } from './corpus-client.js';
 
-/** The largest array that V8 allocates at once: 268 MB for a header of five bytes. */
+/** The largest array that V8 allocates in one step: 268 MB for a five-byte header. */
 const CLAIM = 0x1ffffff;
 const MAX_MESSAGE_BYTES = 2 ** 20;
 const PING_BYTES = 24 * 2 ** 20;
-/** What a server may keep for one client that does not read: `bufferedBytes` of the servers under test, and as much again. */
+/** How much memory a server may hold for a client that does not read. */
 const KEPT_BYTES = 8 * 2 ** 20;
 const PATIENCE_MS = 5000;
 
@@ -24,7 +24,7 @@ function lists(depth: number): Wire {
   return value;
 }
 
-/** `{ "data": <bytes>, "id": "…" }`, with the bytes as they are. */
+/** `{ "id": "…", "data": <bytes> }` with the bytes inserted unchanged. */
 function replyAround(protocol: ProtocolName, id: string, value: Buffer): Buffer {
   const idBytes = encoded(random, protocol, text(id));
   if (protocol === 'json')
@@ -33,7 +33,7 @@ function replyAround(protocol: ProtocolName, id: string, value: Buffer): Buffer 
   return Buffer.concat([Buffer.from([0x82]), key('id'), idBytes, key('data'), value]);
 }
 
-/** Lets a server invoke a client, and sends these bytes as the reply's data. */
+/** Makes a server invoke a client, which replies with these bytes as data. */
 async function replyTo(
   target: FuzzTarget,
   invoker: number,
@@ -46,13 +46,13 @@ async function replyTo(
   target.invoke(invoker, session.connectionId ?? '');
   await session.until(() => session.invokes.length > 0, PATIENCE_MS);
   const [id] = session.invokes;
-  if (id === undefined) throw new Violation('the client was never asked.');
+  if (id === undefined) throw new Violation('the client never received the invoke.');
   session.write(frame(replyAround(protocol, id, value), { opcode: opcodeOf(protocol) }));
-  await answering(session);
+  await stillServed(session);
 }
 
-/** The server still talks to this client, or has cut it off: either is right. */
-async function answering(session: RawSession): Promise<void> {
+/** Waits until the server echoes a message or disconnects the client. Either is correct. */
+async function stillServed(session: RawSession): Promise<void> {
   session.write(
     messageFrame(random, session.protocol, map(['event', text('echo')], ['data', text('still-there')])),
   );
@@ -60,16 +60,16 @@ async function answering(session: RawSession): Promise<void> {
   await session.end(0);
 }
 
-/** Sends one message of these bytes. */
+/** Sends these bytes as one message. */
 async function message(target: FuzzTarget, protocol: ProtocolName, bytes: Buffer): Promise<void> {
   const session = await connected(target, 0, protocol);
   session.write(frame(bytes, { opcode: opcodeOf(protocol) }));
-  await answering(session);
+  await stillServed(session);
 }
 
 /**
- * How many bytes a server has more in use than before. V8 frees buffers on a thread of its own, late on a busy machine, so
- * only what is still there after a while counts.
+ * How many more bytes the server uses than `before`. V8 frees buffers on its own thread, which lags on a busy machine, so
+ * this polls until the number is small or the deadline passes.
  */
 async function keptSince(target: FuzzTarget, before: number): Promise<number> {
   const deadline = performance.now() + PATIENCE_MS;
@@ -87,7 +87,7 @@ function repliesNested(protocol: ProtocolName, depth: number): FuzzCase[] {
   }));
 }
 
-/** Each claims that all bytes which are left in the message are its elements. */
+/** Nested headers, each of which claims one element for every byte left in the message. */
 function claimsOfAllThatIsLeft(count: number): Buffer {
   const parts: Buffer[] = [];
   for (let left = MAX_MESSAGE_BYTES - 100, index = 0; index < count; index++) {
@@ -107,7 +107,7 @@ const CLAIMS: readonly (readonly [name: string, bytes: () => Buffer])[] = [
     '1,000 nested map16 headers',
     () => repeated(1000, Buffer.concat([mapHeader(0xffff), Buffer.from([0xa1, 0x61])])),
   ],
-  ['100 nested headers that each claim all that is left in 1 MiB', () => claimsOfAllThatIsLeft(100)],
+  ['100 nested headers that each claim the rest of 1 MiB', () => claimsOfAllThatIsLeft(100)],
 ];
 
 export const CLIENT_CORPUS: readonly FuzzCase[] = [
@@ -134,11 +134,11 @@ export const CLIENT_CORPUS: readonly FuzzCase[] = [
       const kept = await keptSince(target, before);
       await session.end(0);
       if (kept > KEPT_BYTES)
-        throw new Violation(`the server keeps ${(kept / 2 ** 20).toFixed()} MiB for the client.`);
+        throw new Violation(`the server holds ${(kept / 2 ** 20).toFixed()} MiB for the client.`);
     },
   },
   ...BOTH.map((protocol): FuzzCase => ({
-    name: `${protocol} messages behind the server's close frame`,
+    name: `${protocol} messages after the server's close frame`,
     run: async (target) => {
       const session = await connected(target, 0, protocol);
       const witness = await connected(target, 0, 'json');
@@ -153,12 +153,12 @@ export const CLIENT_CORPUS: readonly FuzzCase[] = [
     },
   })),
   {
-    name: '150 results that have no form in JSON',
+    name: '150 handler results that JSON cannot represent',
     run: async (target) => {
       const session = await connected(target, 0, 'json');
       const result = map(['event', text('unserialisable')], ['data', number(0)]);
       session.write(repeated(150, messageFrame(random, 'json', result)));
-      await answering(session);
+      await stillServed(session);
     },
   },
   {
@@ -170,13 +170,14 @@ export const CLIENT_CORPUS: readonly FuzzCase[] = [
         connected(target, 0, 'json'),
         connected(target, 1, 'json'),
       ]);
-      // The server nests it: a client's own message may not be so deep.
+      // The server builds the nested data because a client's message may not be that deep.
       teller.write(messageFrame(random, 'json', map(['event', text('tell-nested')], ['data', number(150)])));
       const heard = await Promise.all(
         others.slice(1).map((other) => other.until(() => hears(other, 'deep-down'), PATIENCE_MS)),
       );
       await Promise.all([teller, ...others].map((session) => session.end(0)));
-      if (heard.includes(false)) throw new Violation('a JSON client did not get what JSON can carry.');
+      if (heard.includes(false))
+        throw new Violation('a JSON client did not get data that JSON can represent.');
     },
   },
 ];

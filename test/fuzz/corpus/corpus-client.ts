@@ -20,10 +20,10 @@ export async function connected(
 
 export async function accepted(session: RawSession): Promise<void> {
   if (await session.until(() => session.received.includes(SWITCHING), PATIENCE_MS)) return;
-  throw new Violation(`the upgrade was answered with ${JSON.stringify(session.received.slice(0, 40))}.`);
+  throw new Violation(`the upgrade got the response ${JSON.stringify(session.received.slice(0, 40))}.`);
 }
 
-/** Whether the text has come, in either protocol: both carry ASCII as it is. */
+/** Whether the client received this text. Works for both protocols because both send ASCII unchanged. */
 export function hears(session: RawSession, text: string): boolean {
   return session.received.includes(text);
 }

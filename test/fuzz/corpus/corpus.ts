@@ -3,5 +3,5 @@ import { CLIENT_CORPUS } from './client-corpus.js';
 import { RECORD_CORPUS } from './record-corpus.js';
 import { UPGRADE_CORPUS } from './upgrade-corpus.js';
 
-/** Everything that was ever found, replayed at the start of each run. Nothing is removed from it. */
+/** Every defect found so far, replayed at the start of each run. Entries are never removed. */
 export const CORPUS: readonly FuzzCase[] = [...CLIENT_CORPUS, ...UPGRADE_CORPUS, ...RECORD_CORPUS];

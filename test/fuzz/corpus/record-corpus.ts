@@ -21,7 +21,7 @@ function payload(protocol: ProtocolName, content: Buffer): Buffer {
   return Buffer.concat([u8(CODES[protocol]), bytes(content)]);
 }
 
-/** A record that reaches a client of each protocol at the first server. */
+/** Publishes a record while the first server has one client of each protocol. */
 function withClients(name: string, channel: string, make: (target: FuzzTarget) => Buffer): FuzzCase {
   return {
     name,
@@ -55,7 +55,7 @@ export const RECORD_CORPUS: readonly FuzzCase[] = [
     () => message(payload('json', encoded(random, 'json', deep(20_000)))),
   ),
   ...[2 ** 31, 2 ** 49 - 1].map((timeoutMs) =>
-    withClients(`an ask with a timeout of ${timeoutMs} ms`, 'servers', () =>
+    withClients(`a request with a timeout of ${timeoutMs} ms`, 'servers', () =>
       record(
         KIND.ask,
         string(`${GHOST}:1`),
@@ -66,7 +66,7 @@ export const RECORD_CORPUS: readonly FuzzCase[] = [
     ),
   ),
   ...(['servers', 'own'] as const).map((where): FuzzCase => ({
-    name: `an answer of two array32 headers that nobody waits for, on ${where === 'own' ? "a server's own" : "the servers'"} channel`,
+    name: `an unexpected reply of two array32 headers on ${where === 'own' ? "a server's own" : "the servers'"} channel`,
     run: (target) => {
       const channel = where === 'own' ? `server:${target.serverIds[0] ?? ''}` : where;
       const answer = record(
@@ -80,7 +80,7 @@ export const RECORD_CORPUS: readonly FuzzCase[] = [
     },
   })),
   {
-    name: 'heartbeats with absurd numbers, and numbers that fall',
+    name: 'heartbeats with huge numbers, and numbers that go down',
     run: async (target) => {
       for (const absurd of [0, 2 ** 49 - 1, 1, 2 ** 48]) {
         const beat = record(KIND.heartbeat, varint(absurd), varint(absurd));

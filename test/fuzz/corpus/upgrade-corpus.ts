@@ -29,7 +29,7 @@ export const UPGRADE_CORPUS: readonly FuzzCase[] = [
     upgradeRequest({ target: `http://a:80${FUZZ_PATH}?b=c` }),
   ),
   ...(['json', 'msgpack'] as const).map((protocol): FuzzCase => ({
-    name: `an upgrade, a ${protocol} message, a close frame and the FIN in one segment`,
+    name: `an upgrade, a ${protocol} message, a close frame and the FIN in one TCP segment`,
     run: async (target) => {
       const other = await connected(target, 0, 'json');
       const session = target.open(0, protocol);
@@ -45,7 +45,7 @@ export const UPGRADE_CORPUS: readonly FuzzCase[] = [
     },
   })),
   {
-    name: `${REFUSALS} clients whose refusal has 3,000 characters to say`,
+    name: `${REFUSALS} clients refused by an error with a message of 3,000 characters`,
     run: async (target) => {
       const sessions = Array.from({ length: REFUSALS }, () => target.open(0, 'json'));
       for (const session of sessions) session.write(upgradeRequest({ headers: { 'X-Fuzz': 'throw' } }));

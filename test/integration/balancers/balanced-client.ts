@@ -5,13 +5,13 @@ import type { WsClient } from '../../support/ws-client.js';
 export interface BalancedClient {
   readonly client: WsClient;
   readonly who: Who;
-  /** The cookies that the balancer set, as a browser sends them back. */
+  /** The balancer's cookies, in the form of a Cookie header. */
   readonly cookie: string;
 }
 
 type Options = Parameters<typeof WsClient.open>[1];
 
-/** A client whose upgrade went through the balancer; it ends with the test. */
+/** Connects a client through the balancer. It ends with the test. */
 export async function openBalanced(
   farm: TestFarm,
   { port }: { port: number },
@@ -24,7 +24,7 @@ export async function openBalanced(
   return { client, who, cookie: cookies.map((cookie) => cookie.split(';', 1)[0]).join('; ') };
 }
 
-/** So many clients that stay connected, one after the other. */
+/** Connects this many clients one after the other. They stay connected. */
 export async function openMany(
   farm: TestFarm,
   balancer: { port: number },

@@ -21,14 +21,14 @@ export class BalancedServer {
     return this.server?.child.pid ?? NaN;
   }
 
-  /** Resolves when it listens. */
+  /** Starts the process. Resolves once it listens. */
   async start(): Promise<void> {
     const env = { BALANCED_SERVER: JSON.stringify(this.settings) };
     this.server = await startServerProcess(compiledServer('balanced-server'), { env });
     this.server.child.on('message', (report: LossReport) => this.losses.push(report));
   }
 
-  /** Asks it to end, as a deployment does; resolves when the process is gone. */
+  /** Sends SIGTERM, as a deployment does. Resolves once the process has exited. */
   async terminate(): Promise<void> {
     await this.end('SIGTERM');
   }
@@ -43,7 +43,7 @@ export class BalancedServer {
   }
 }
 
-/** Three servers of one backplane in processes of their own; they end with the test. */
+/** Starts three server processes on one backplane. They end with the test. */
 export async function startBalancedServers(
   farm: TestFarm,
   options: Pick<BalancedSettings, 'connection' | 'channelPrefix' | 'heartbeat'>,

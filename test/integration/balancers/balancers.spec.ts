@@ -15,7 +15,7 @@ import { useTestFarm } from '../../support/test-farm.js';
 import { namesOf, openBalanced, openMany } from './balanced-client.js';
 import { startBalancedServers } from './balanced-farm.js';
 
-/** How a user takes the other forms of the configuration into use: a line instead of another, and a comment that is none any more. */
+/** The edits with which a user enables the sticky variants: remove one line and uncomment another. */
 const FORMS: Record<BalancerName, Record<'address' | 'cookie', BalancerOptions['changes']>> = {
   nginx: {
     address: { 'least_conn;': '', '# ip_hash;': 'ip_hash;' },
@@ -30,7 +30,7 @@ const FORMS: Record<BalancerName, Record<'address' | 'cookie', BalancerOptions['
     cookie: { '# cookie SERVER': 'cookie SERVER' },
   },
 };
-/** An idle connection lives so long. */
+/** Edits that shorten the idle timeout of connections. */
 const SHORT_TIMEOUT: Record<BalancerName, BalancerOptions['changes']> = {
   nginx: { 'proxy_read_timeout 60s': 'proxy_read_timeout 2s' },
   haproxy: { 'timeout tunnel 60s': 'timeout tunnel 2s' },
@@ -45,7 +45,7 @@ beforeAll(async () => {
 }, BRING_DEADLINE_MS);
 afterAll(() => redis.stop());
 
-describe.each(BALANCERS)('three servers behind %s', { timeout: 60_000 }, (name) => {
+describe.each(BALANCERS)('Three servers behind %s', { timeout: 60_000 }, (name) => {
   async function start(changes?: BalancerOptions['changes'], heartbeat?: { interval: number } | false) {
     const options = { ...farm.options(redis.url), ...(heartbeat === undefined ? {} : { heartbeat }) };
     const servers = await startBalancedServers(farm, options);
@@ -55,7 +55,7 @@ describe.each(BALANCERS)('three servers behind %s', { timeout: 60_000 }, (name) 
     return { servers, balancer };
   }
 
-  it('upgrades reach all three alike, and tell them who the client is', async () => {
+  it('get upgrades evenly, with the client’s address in the headers', async () => {
     const { balancer } = await start();
 
     const clients = await openMany(farm, balancer, 6);
@@ -70,13 +70,13 @@ describe.each(BALANCERS)('three servers behind %s', { timeout: 60_000 }, (name) 
     }
   });
 
-  it('no stickiness is needed: a group has members on all servers, and who reconnects goes on at another one', async () => {
+  it('need no stickiness: a group has members on all servers, and a client may reconnect to another server', async () => {
     const { balancer } = await start();
     const [first, ...others] = await openMany(farm, balancer, 3);
-    if (!first) throw new Error('There is no client.');
+    if (!first) throw new Error('The first client is missing.');
     for (const { client } of others) client.send('join', 'tea');
     for (const { client } of others) await client.next('joined');
-    // Its server has a client less now, and so would get it back: somebody else takes that place.
+    // Its server has the fewest clients now and would get it back, so another client takes its place first.
     await first.client.close();
     await openBalanced(farm, balancer);
 
@@ -92,9 +92,9 @@ describe.each(BALANCERS)('three servers behind %s', { timeout: 60_000 }, (name) 
     expect(again.client.dataOf('told')).toEqual(['all']);
   });
 
-  it('by address: each address always comes to the same server, different ones to different servers', async () => {
+  it('can be sticky by address: each address gets the same server, and not all addresses the same one', async () => {
     const { balancer } = await start(FORMS[name].address);
-    // nginx looks at the first three bytes of an address only.
+    // nginx hashes only the first three bytes of an address.
     const addresses = Array.from({ length: 8 }, (_, index) => `127.0.${10 + index}.1`);
 
     const serversOf = new Map<string, Set<string>>();
@@ -108,11 +108,11 @@ describe.each(BALANCERS)('three servers behind %s', { timeout: 60_000 }, (name) 
     expect(new Set([...serversOf.values()].flatMap((servers) => [...servers])).size).toBeGreaterThan(1);
   });
 
-  it('by cookie: who sends it back comes to the same server, and to another one when that is gone', async () => {
+  it('can be sticky by cookie: a returning client gets the same server, or another one if that is gone', async () => {
     const { balancer, servers } = await start(FORMS[name].cookie);
     const strangers = await openMany(farm, balancer, 8);
     const [first] = strangers;
-    if (!first) throw new Error('There is no client.');
+    if (!first) throw new Error('The first client is missing.');
     const sticky = { headers: { cookie: first.cookie } };
 
     const returning = await openMany(farm, balancer, 4, sticky);
@@ -125,14 +125,14 @@ describe.each(BALANCERS)('three servers behind %s', { timeout: 60_000 }, (name) 
     expect(moved.who.name).not.toBe(first.who.name);
   });
 
-  it('an idle connection outlives the timeout of the balancer by the heartbeat alone', async () => {
+  it('keep idle connections alive beyond the balancer’s timeout with the heartbeat', async () => {
     const { balancer } = await start(SHORT_TIMEOUT[name], { interval: 500 });
-    const { balancer: unhelped } = await start(SHORT_TIMEOUT[name], false);
+    const { balancer: withoutHeartbeat } = await start(SHORT_TIMEOUT[name], false);
     const idle = await openBalanced(farm, balancer);
 
-    // Without a heartbeat the balancer cuts a connection off, twice in the time.
+    // Meanwhile the balancer closes two connections without a heartbeat, one after the other.
     for (let turn = 0; turn < 2; turn++) {
-      const { client } = await openBalanced(farm, unhelped);
+      const { client } = await openBalanced(farm, withoutHeartbeat);
       expect((await client.closed).code).toBe(1006);
     }
 
@@ -141,13 +141,13 @@ describe.each(BALANCERS)('three servers behind %s', { timeout: 60_000 }, (name) 
   });
 });
 
-it('HAProxy sends nobody to a server that is not ready any more, although it still accepts', async () => {
+it('HAProxy sends no client to a server that is no longer ready but still accepts connections', async () => {
   const servers = await startBalancedServers(farm, farm.options(redis.url));
   const balancer = await startBalancer('haproxy', { servers: servers.map(({ port }) => port) });
   farm.onEnd(() => balancer.stop());
   const [leaving] = servers;
-  if (!leaving) throw new Error('There is no server.');
-  // A client that never answers the goodbye holds its server for two seconds.
+  if (!leaving) throw new Error('The first server is missing.');
+  // A client that never replies to the close frame delays its server's shutdown by two seconds.
   const holding = await RawClient.ask(leaving, '/chat');
   await holding.until('101 Switching Protocols');
 
@@ -160,7 +160,7 @@ it('HAProxy sends nobody to a server that is not ready any more, although it sti
   await gone;
 });
 
-describe('a configuration without its line for servers that stop', () => {
+describe('Without the configuration lines for stopping servers', () => {
   const without: Record<BalancerName, [changes: BalancerOptions['changes'], status: number]> = {
     nginx: [{ 'proxy_next_upstream error timeout http_503': 'proxy_next_upstream off' }, 502],
     haproxy: [
@@ -181,8 +181,8 @@ describe('a configuration without its line for servers that stop', () => {
     farm.onEnd(() => balancer.stop());
     await servers[0]?.terminate();
 
-    const answers = [0, 1, 2].map(() => refusal(balancer, '/chat').catch(() => 101));
+    const responses = [0, 1, 2].map(() => refusal(balancer, '/chat').catch(() => 101));
 
-    expect(await Promise.all(answers)).toContain(status);
+    expect(await Promise.all(responses)).toContain(status);
   });
 });

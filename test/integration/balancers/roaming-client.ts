@@ -3,16 +3,16 @@ import { WebSocket } from 'ws';
 import type { Who } from '../../servers/balanced-server.js';
 import type { ServerMessage } from '../../support/ws-client.js';
 
-/** Clients that are sent away together do not come back in one instant. */
+/** The maximum delay before a reconnect, so that clients that were closed together do not return at the same moment. */
 const RECONNECT_MS = 50;
 
-/** What a client received on one connection, as a member of the group. */
+/** What a client received on one connection while it was in the group. */
 export interface Life {
   readonly pid: number;
-  /** The number that was to be emitted next when the client learned that it is a member. */
+  /** The next number to be emitted when the client learned that it had joined. */
   readonly joinedAt: number;
   readonly numbers: readonly number[];
-  /** Of its close; absent while it is open. */
+  /** The close code. Absent while the connection is open. */
   readonly code?: number;
 }
 
@@ -22,10 +22,10 @@ interface CurrentLife {
   readonly numbers: number[];
 }
 
-/** Connects through a balancer, joins the group, and does so again whenever its connection ends. */
+/** A client that connects through a balancer, joins the group, and reconnects whenever its connection closes. */
 export class RoamingClient {
   readonly lives: Life[] = [];
-  /** Answers to an upgrade that were none, and connections that failed: what a person would see as an error page. */
+  /** Errors of failed upgrades and connections, which a user would see as an error page. */
   readonly refusals: string[] = [];
   private current: CurrentLife = { who: undefined, joinedAt: NaN, numbers: [] };
   private socket: WebSocket;
@@ -39,7 +39,7 @@ export class RoamingClient {
     this.socket = this.connect();
   }
 
-  /** The process whose group it is a member in now. */
+  /** The process id of the server on which it is in the group now. */
   get pid(): number | undefined {
     return this.current.who?.pid;
   }
@@ -48,7 +48,7 @@ export class RoamingClient {
     return this.current.numbers.at(-1);
   }
 
-  /** All lives, the one that goes on included. */
+  /** All lives, including the current one. */
   history(): Life[] {
     const { who, joinedAt, numbers } = this.current;
     return who ? [...this.lives, { pid: who.pid, joinedAt, numbers }] : [...this.lives];

@@ -14,7 +14,7 @@ const CLIENTS = 60;
 const PAUSE_MS = 5;
 const GROUP = 'tea';
 const PROBE = { timeout: 20_000, interval: 20 };
-/** A message is emitted a moment before its time is noted, or after. */
+/** The noted time of an emit may be off by this much. */
 const CLOCK_SLACK_MS = 50;
 
 const farm = useTestFarm();
@@ -25,9 +25,9 @@ beforeAll(async () => {
 }, BRING_DEADLINE_MS);
 afterAll(() => redis.stop());
 
-/** Numbers to the group, until it is told to end. */
+/** Emits numbers to the group until it is stopped. */
 class Numbers {
-  /** When each was emitted. */
+  /** The time of each emit. */
   readonly sentAt: number[] = [];
   accepted = 0;
   private readonly done: Promise<void>;
@@ -53,7 +53,7 @@ class Numbers {
   }
 }
 
-/** Numbers that a client should have received on a connection, and did not, and that nobody reported. */
+/** The numbers that a client missed on a connection without a loss report. */
 function missedInSilence(
   { joinedAt, numbers }: Life,
   end: number,
@@ -69,8 +69,8 @@ function missedInSilence(
   });
 }
 
-describe.each(BALANCERS)('a rolling restart of three servers behind %s, under traffic', (name) => {
-  it(`${CLIENTS} clients that reconnect: none sees an error page, none misses a message in silence`, async () => {
+describe.each(BALANCERS)('A rolling restart of three servers behind %s under traffic', (name) => {
+  it(`shows no error page to ${CLIENTS} reconnecting clients and loses no message silently`, async () => {
     const options = farm.options(redis.url);
     const servers = await startBalancedServers(farm, options);
     const balancer = await startBalancer(name, { servers: servers.map(({ port }) => port) });
@@ -84,19 +84,19 @@ describe.each(BALANCERS)('a rolling restart of three servers behind %s, under tr
       () => new RoamingClient(url, GROUP, () => numbers.sentAt.length),
     );
     for (const client of clients) farm.onEnd(() => client.end());
-    const everyoneIsIn = (): Promise<void> =>
+    const allJoined = (): Promise<void> =>
       eventually(() => expect(clients.every(({ pid }) => pid !== undefined)).toBe(true));
     const serverOf = new Map<number, { server: BalancedServer; acceptedBeforeSignal: number }>();
 
     const refusals: string[] = [];
-    await everyoneIsIn();
+    await allJoined();
     for (const server of servers) {
       const { pid } = server;
       serverOf.set(pid, { server, acceptedBeforeSignal: numbers.accepted });
       await server.terminate();
       await server.start();
-      await everyoneIsIn();
-      // The balancer sends clients to it again: only then comes the next one's turn.
+      await allJoined();
+      // Wait until the balancer uses it again before restarting the next one.
       refusals.push(...(await untilUsed(server, url)));
     }
     await numbers.stop();
@@ -120,7 +120,7 @@ describe.each(BALANCERS)('a rolling restart of three servers behind %s, under tr
   }, 90_000);
 });
 
-/** Connects, again and again, until a connection reaches the server. @returns what was refused meanwhile */
+/** Connects repeatedly until a connection reaches the server. @returns the errors meanwhile */
 async function untilUsed(server: BalancedServer, url: string): Promise<string[]> {
   const refusals: string[] = [];
   const isReached = async (): Promise<boolean> => {

@@ -1,7 +1,7 @@
 import { FaultSuite } from '../../faults/fault-suite.js';
 
-// The negative twins: with a mechanism taken out of the servers' processes a fault misses its target, so the check of
-// the fault can fail. The columns tell the mechanisms of a farm apart.
+// The negative twins: with a mechanism switched off in the server processes, a fault must miss a target. That proves
+// that the check can fail. Each twin of a farm is identified by a different column.
 
 FaultSuite.fails(
   [
@@ -13,20 +13,21 @@ FaultSuite.fails(
     'death of silent servers',
   ],
   [
-    // Also for shutdown, overflow, freeze, blackhole, half, partition, detached and churn: one place reports.
+    // Also covers shutdown, overflow, freeze, blackhole, half, partition, detached and churn: the same code reports
+    // them.
     ['kill-sub', 'loss reports', 'uncovered'],
     ['kill', 'local delivery', 'undelivered'],
     ['kill-pub', 'deduplication', 'duplicates'],
-    ['oversize', 'limit of size', 'refused at the sender'],
+    ['oversize', 'limit of size', 'rejects with MessageTooLargeError'],
     ['acl', 'retry of refused channels', 'readyMs'],
-    // Also for frozen-server: the same silence declares it dead.
+    // Also covers frozen-server: the same silence makes it count as dead.
     ['dead-server', 'death of silent servers', 'noticeMs'],
   ],
 );
 
 FaultSuite.fails(['resubscription'], [['overflow', 'resubscription', 'uncovered']]);
 FaultSuite.fails(['guard against garbage'], [['garbage', 'guard against garbage', 'exits']]);
-// Also for freeze, blackhole, half and partition: no socket closes there either.
+// Also covers freeze, blackhole, half and partition: no socket closes there either.
 FaultSuite.fails(['echo deadline'], [['detached', 'echo deadline', 'noticeMs']]);
 FaultSuite.fails(['heartbeat numbers'], [['island', 'heartbeat numbers', 'uncovered']]);
 FaultSuite.fails(['wait for Redis'], [['boot', 'wait for Redis', 'with abortConnect']]);

@@ -1,6 +1,6 @@
 import { FaultSuite } from '../../faults/fault-suite.js';
 
-// The short forms that `npm test` has no time for.
+// The short forms that would take too long for `npm test`.
 
 FaultSuite.survives({ shutdown: [], 'kill-pub': [] });
 FaultSuite.survives({ blackhole: [], half: [], partition: [] });

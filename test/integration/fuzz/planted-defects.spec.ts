@@ -18,7 +18,7 @@ afterEach(async () => {
 });
 
 const trigger: FuzzCase = {
-  name: 'the event that does harm',
+  name: 'the event that triggers the planted defect',
   run: async (target) => {
     const session = target.open(0, 'json');
     session.write(protocolUpgrade('json'));
@@ -35,7 +35,7 @@ describe('The fuzz test finds', () => {
     ['uncaught', /uncaught exception: Error: planted/],
     ['stall', /blocked for \d+ ms of CPU time/],
     ['memory', /used \d+ MiB at once/],
-    ['wronged', /witness .* was cut off with 4000/],
+    ['wronged', /witness .* was disconnected with code 4000/],
   ])(
     'a planted defect: %s',
     async (defect, message) => {

@@ -15,7 +15,7 @@ const SCHEMATICS = join(PROJECT, 'node_modules/@angular-devkit/schematics-cli/bi
 const COLLECTION = join(PROJECT, 'node_modules/@nestjs/schematics/dist/collection.json');
 const FIXTURE = new URL('app/', import.meta.url);
 
-/** Packs the package as it is built. @returns the tarball */
+/** Packs the built package. @returns the path of the tarball */
 export async function pack(folder: string): Promise<string> {
   const name = await run(
     'npm',
@@ -25,7 +25,7 @@ export async function pack(folder: string): Promise<string> {
   return join(folder, name.trim());
 }
 
-/** A Nest app as Nest's own generator makes it, with the package installed as the README says. */
+/** A Nest app made by Nest's own generator, with the package installed as the README says. */
 export class FreshApp {
   private constructor(private readonly folder: string) {}
 
@@ -44,10 +44,10 @@ export class FreshApp {
     return app;
   }
 
-  /** Compiles it as the generated app is set up to be. */
+  /** Compiles it with the generated configuration. */
   async build(): Promise<void> {
     const tsc = join(this.folder, 'node_modules/typescript/bin/tsc');
-    // The generated tests, and so the types of their runner, are left out.
+    // Exclude the generated tests and the types of their runner.
     const options = ['-p', 'tsconfig.build.json', '--types', 'node', '--rootDir', 'src'];
     await run(process.execPath, [tsc, ...options], this.folder);
   }
@@ -63,7 +63,7 @@ export class FreshApp {
 
   private async install(tarball: string): Promise<void> {
     const manifest = await manifestOf(this.folder);
-    // The test runner and the linters of the generated app play no part here.
+    // The generated app's test runner and linters are not needed.
     manifest.devDependencies = { typescript: '*', '@types/node': '*' };
     const { devDependencies: ours } = await manifestOf(PROJECT);
     for (const group of [manifest.dependencies, manifest.devDependencies])
@@ -74,11 +74,11 @@ export class FreshApp {
   }
 }
 
-/** What the README's command installs beside the package: a user has no more. */
+/** The packages that the README's install command names. A user installs no others. */
 async function documentedPeers(): Promise<string[]> {
   const readme = await readFile(join(PROJECT, 'README.md'), 'utf8');
   const [, names] = /^npm install nestjs-redis-backplane (.+)$/m.exec(readme) ?? [];
-  if (!names) throw new Error('The README does not say how to install the package.');
+  if (!names) throw new Error('The README has no line "npm install nestjs-redis-backplane …".');
   return names.split(' ');
 }
 

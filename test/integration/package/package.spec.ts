@@ -12,7 +12,7 @@ import { FreshApp, type ModuleSystem, pack } from './fresh-app.js';
 
 const INSTALL_TIMEOUT_MS = 120_000;
 const TEST_TIMEOUT_MS = 60_000;
-/** The oldest release that is supported runs these tests; the others come from npm. */
+/** These tests run on the oldest supported release. The others come from npm. */
 const NODES = [process.versions.node, '22.23.3', '24.9.0'];
 
 const farm = useTestFarm();
@@ -28,21 +28,21 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 
 const LISTENING = /^Node v(\S+) at http:\/\/(\S+)$/m;
 
-/** Resolves when the process has written such a line. */
+/** Resolves once the output has a matching line. */
 function written(instance: GuardedProcess, line: RegExp): Promise<void> {
   return new Promise((resolve) => {
-    const look = (): void => {
+    const check = (): void => {
       if (line.test(instance.output())) resolve();
     };
-    instance.onOutput(look);
-    look();
+    instance.onOutput(check);
+    check();
   });
 }
 
 const bin = (name: string): string => join(PROJECT, 'node_modules/.bin', name);
 
-describe('the package', () => {
-  it('has what is built, and no test', async () => {
+describe('The package', () => {
+  it('contains the build and no tests', async () => {
     const list = (await run('tar', ['-tzf', tarball], folder)).trim().split('\n');
     const inside = list.map((path) => path.replace(/^package\//, ''));
     expect(inside.filter((path) => !path.startsWith('dist/')).sort()).toEqual([
@@ -56,12 +56,13 @@ describe('the package', () => {
     expect(inside.filter((path) => /spec|test|tsbuildinfo/.test(path))).toEqual([]);
   });
 
-  it('is clean to publint', () => run(bin('publint'), ['run', tarball, '--strict'], folder), TEST_TIMEOUT_MS);
+  it('passes publint', () => run(bin('publint'), ['run', tarball, '--strict'], folder), TEST_TIMEOUT_MS);
 
   it(
-    'has types that resolve, to arethetypeswrong',
+    'passes arethetypeswrong',
     async () => {
-      // ES modules only: CommonJS requires them on every release of Node that is supported, which the apps below prove.
+      // The package has only ES modules, which CommonJS can require on every supported Node release. The apps below
+      // prove it.
       const options = ['--profile', 'node16', '--ignore-rules', 'cjs-resolves-to-esm'];
       await run(bin('attw'), [tarball, ...options], folder);
     },
@@ -72,7 +73,7 @@ describe('the package', () => {
 describe.each<[name: string, type: ModuleSystem]>([
   ['ES modules', 'esm'],
   ['CommonJS', 'cjs'],
-])('a fresh Nest app in %s, with the documented peers', (_name, type) => {
+])('A new Nest app in %s with the documented peers', (_name, type) => {
   let app: FreshApp;
   beforeAll(async () => {
     app = await FreshApp.make(type, tarball);
@@ -80,7 +81,7 @@ describe.each<[name: string, type: ModuleSystem]>([
   }, INSTALL_TIMEOUT_MS);
   afterAll(() => app.remove());
 
-  /** A client of an instance of its own. */
+  /** Starts an instance and connects a client to it. */
   async function connect(version: string, node: string, env: NodeJS.ProcessEnv): Promise<WsClient> {
     const instance = await app.start(node, env);
     farm.onEnd(() => instance.kill());
@@ -93,7 +94,7 @@ describe.each<[name: string, type: ModuleSystem]>([
   }
 
   it.each(NODES)(
-    'on Node %s: two instances boot, and a client of one gets what one of the other says',
+    'on Node %s starts two instances, and a client of one receives a message of the other',
     async (version) => {
       const node = version === process.versions.node ? process.execPath : await nodeBinary(version);
       const env = { ...process.env, NODE_OPTIONS: '', CONNECTION: redis.url, PREFIX: randomUUID() };

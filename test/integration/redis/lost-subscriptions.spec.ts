@@ -27,7 +27,7 @@ afterEach(async () => {
 
 const channel = (name: string): string => `${farm.prefix}:/chat:group:${name}`;
 
-/** A server whose owner has the clients in hand. */
+/** Starts a server with a connection factory, so that the test can use its Redis clients. */
 async function withOwnClients(): Promise<{ server: BusServer; subscriber: Redis; end: () => void }> {
   const clients: Redis[] = [];
   const connectionFactory = (_role: string, options: RedisOptions): Redis => {
@@ -38,12 +38,12 @@ async function withOwnClients(): Promise<{ server: BusServer; subscriber: Redis;
   };
   const server = await farm.ready({ connectionFactory });
   const subscriber = clients.find(({ options }) => options.connectionName?.endsWith('subscriber'));
-  if (!subscriber) throw new Error('The factory was not asked for a subscriber.');
+  if (!subscriber) throw new Error('The connection factory was not called for the role subscriber.');
   return { server, subscriber, end: () => clients.forEach((client) => client.disconnect()) };
 }
 
-describe('a subscription that somebody takes back behind the back of the server', () => {
-  it.each([1, 5])('is made again and reported, and so is each of %i', async (count) => {
+describe('A subscription that is removed behind the server’s back', () => {
+  it.each([1, 5])('is restored and reported, with %i lost at once', async (count) => {
     const { server, subscriber, end } = await withOwnClients();
     const other = await farm.ready();
     const names = Array.from({ length: 8 }, (_, index) => channel(`${index}`));
@@ -70,7 +70,7 @@ describe('a subscription that somebody takes back behind the back of the server'
     end();
   });
 
-  it('is told apart from what the server itself takes back and makes, again and again', async () => {
+  it('is not confused with the server’s own repeated subscribes and unsubscribes', async () => {
     const server = await farm.ready();
     const errors = collect(server.bus.errors$);
     const losses = collect(server.bus.loss$);
@@ -85,9 +85,9 @@ describe('a subscription that somebody takes back behind the back of the server'
   });
 });
 
-describe('a command that a proxy swallows', () => {
+describe('A command that a proxy drops', () => {
   it.each(['subscribe', 'unsubscribe'])(
-    '%s makes the server connect anew: what it wants works',
+    'makes the server reconnect and restore its subscriptions: %s',
     async (command) => {
       const server = await farm.ready({ connection: `redis://127.0.0.1:${proxy.port}` });
       const other = await farm.ready();
@@ -108,8 +108,8 @@ describe('a command that a proxy swallows', () => {
   );
 });
 
-describe('a subscriber link on which nothing is subscribed for long', () => {
-  it('says something to Redis every few seconds, so that no limit of idle time cuts it off', async () => {
+describe('A subscriber link without new subscriptions', () => {
+  it('sends a PING every few seconds, so that no idle timeout closes it', async () => {
     await farm.ready();
     const before = await inspector.calls('ping');
     await eventually(async () => expect(await inspector.calls('ping')).toBeGreaterThanOrEqual(before + 3));

@@ -35,7 +35,7 @@ async function wantAll(): Promise<void> {
 }
 
 describe(`${REFUSED} refused channels`, () => {
-  it('are told with one error, and cost Redis a few commands a second as long as they are refused', async () => {
+  it('are reported in one error and cost Redis only a limited number of commands per second', async () => {
     const errors = collect(server.bus.errors$);
     await wantAll();
     await eventually(() => expect(errors.values.length).toBeGreaterThan(0));
@@ -57,7 +57,7 @@ describe(`${REFUSED} refused channels`, () => {
     expect(errors.values).toHaveLength(1);
   });
 
-  it('take as long for each as a tenth of them', async () => {
+  it('take no more CPU time per channel than a tenth as many', async () => {
     const cpuOf = async (from: number, to: number): Promise<number> => {
       const before = process.cpuUsage();
       await Promise.allSettled(channels.slice(from, to).map((channel) => server.bus.want(channel)));
@@ -67,11 +67,11 @@ describe(`${REFUSED} refused channels`, () => {
     await cpuOf(0, tenth);
     const few = await cpuOf(tenth, 2 * tenth);
     const many = await cpuOf(2 * tenth, REFUSED);
-    // Eight times as many took eight times as long for each where each refusal looked at all others.
+    // If each refusal looked at all others, eight times as many would take eight times as long per channel.
     expect(many / few).toBeLessThan(3);
   });
 
-  it('that are granted are subscribed within seconds, and reported as a few losses since they were first wanted', async () => {
+  it('are subscribed within seconds once granted, and reported in a few losses that begin when they were first wanted', async () => {
     const losses = collect(server.bus.loss$);
     const wantedAt = performance.now();
     await wantAll();
@@ -87,7 +87,7 @@ describe(`${REFUSED} refused channels`, () => {
     }
   });
 
-  it('of which one is granted: that one is found, though the others stay refused', async () => {
+  it('include one that is granted: it is subscribed while the others stay refused', async () => {
     channels = channels.slice(0, 300);
     await wantAll();
     const [last = ''] = channels.slice(-1);

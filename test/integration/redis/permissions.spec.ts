@@ -23,13 +23,13 @@ afterEach(async () => {
 
 const documented = leastPrivilege().filter((right) => right.startsWith('+') || right.startsWith('&'));
 
-/** The documented rights, for the channels of this test. */
+/** The documented rights for the channels of this test. */
 function rights(): string[] {
   return ['-@all', ...documented].map((right) => right.replace('MyApp', farm.prefix));
 }
 
-describe('a right of the documented rule that is missing', () => {
-  it.each(documented)('%s is named on errors$, with the line that grants it', async (missing) => {
+describe('A missing right of the documented ACL rule', () => {
+  it.each(documented)('is reported on errors$ with the command that grants it: %s', async (missing) => {
     const right = missing.replace('MyApp', farm.prefix);
     await inspector.setUser('app', ...rights().filter((given) => given !== right));
     const server = farm.server();
@@ -47,7 +47,7 @@ describe('a right of the documented rule that is missing', () => {
     );
   });
 
-  it('is none where all are there', async () => {
+  it('is not reported if all rights are granted', async () => {
     await inspector.setUser('app', ...rights());
     const server = farm.server();
     const errors = collect(server.bus.errors$);
@@ -59,8 +59,8 @@ describe('a right of the documented rule that is missing', () => {
   });
 });
 
-describe('without +unsubscribe', () => {
-  it('is told once, however many channels stay, and they are unsubscribed once it is granted', async () => {
+describe('A user without +unsubscribe', () => {
+  it('gets one error for any number of channels, and the channels are unsubscribed once it is granted', async () => {
     await inspector.setUser('app', ...rights().filter((right) => right !== '+unsubscribe'));
     const server = await farm.ready();
     const errors = collect(server.bus.errors$);

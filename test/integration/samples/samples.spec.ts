@@ -16,8 +16,8 @@ beforeAll(() => bringBalancers(), BRING_DEADLINE_MS);
 const start = (number: string, env: NodeJS.ProcessEnv = {}): SampleProcess =>
   new SampleProcess(farm, number, { REDIS_URL: redis.url, ...env });
 
-describe('the samples', { timeout: 60_000 }, () => {
-  it('02: options come from the file and the environment, and a wrong one is named at bootstrap', async () => {
+describe('The samples', { timeout: 60_000 }, () => {
+  it('02: options come from the file and the environment, and an invalid one is named at startup', async () => {
     const seen = new Redis(redis.url, { protocol: 2 });
     farm.onEnd(() => seen.disconnect());
     const prefixes = new Set<string>();
@@ -34,7 +34,7 @@ describe('the samples', { timeout: 60_000 }, () => {
     }
   });
 
-  it('03: what a worker without HTTP emits reaches its users at the servers', async () => {
+  it('03: emits of a worker without HTTP reach users on the servers', async () => {
     const sample = start('03');
 
     expect(await sample.ended).toBe(0);
@@ -46,7 +46,7 @@ describe('the samples', { timeout: 60_000 }, () => {
     ]);
   });
 
-  it('04: a token opens the connection, as header or cookie, names its user at all servers, and ends it', async () => {
+  it('04: a token in a header or cookie admits a client, identifies its user on all servers, and expires', async () => {
     const sample = start('04');
 
     expect(await sample.ended).toBe(0);
@@ -66,7 +66,7 @@ describe('the samples', { timeout: 60_000 }, () => {
   it.each([
     ['05', 'nginx'],
     ['06', 'haproxy'],
-  ])('%s: %s leads pages and connections to three servers, which are one chat', async (number) => {
+  ])('%s: %s distributes pages and connections to three servers of one chat', async (number) => {
     const sample = start(number);
     const url = new URL(await sample.says(/(http:\S+)/));
     const page = await fetch(url);
@@ -87,7 +87,7 @@ describe('the samples', { timeout: 60_000 }, () => {
     expect(await once(late, 'error')).toMatchObject([{ code: 'ECONNREFUSED' }]);
   });
 
-  it('07: a farm on a Redis Cluster goes on when the master on which it meets is killed', async () => {
+  it('07: a farm on a Redis Cluster recovers when the master that it uses is killed', async () => {
     const sample = start('07');
 
     expect(await sample.ended).toBe(0);
@@ -98,7 +98,7 @@ describe('the samples', { timeout: 60_000 }, () => {
     expect(sample.output).toContain('Received at all three: Good evening, Good evening, Good evening');
   });
 
-  it('a number that is none is told which there are', async () => {
+  it('an unknown number prints the list of samples', async () => {
     const sample = start('99');
 
     expect(await sample.ended).toBe(2);

@@ -5,7 +5,7 @@ import type { Plan } from '../../soak/plan.js';
 import { Soak } from '../../soak/soak.js';
 import type { Strike } from '../../soak/strikes.js';
 
-// Rounds that the soak test has found something with, each with its negative twin.
+// Rounds in which the soak test found a defect, each with its negative twin.
 
 const TIMEOUT_MS = 120_000;
 const CYCLES = 5;
@@ -27,14 +27,14 @@ async function missedIn(plan: Plan, without: readonly Mechanism[] = []): Promise
 
 const ROUNDS: readonly [name: string, plan: Plan, without: Mechanism[]][] = [
   [
-    'a server that is on another Redis for less than the time between two heartbeats',
+    'A server that is on another Redis for less than a heartbeat interval',
     [Array.from({ length: CYCLES }, () => island(0, 800, 300))],
     ['proof of hearing others'],
   ],
   [
-    'two servers that move to another Redis and back, one a little after the other',
+    'Two servers that move to another Redis and back, one a little after the other',
     [
-      // By less than the time between two heartbeats.
+      // The second one follows by less than a heartbeat interval.
       Array.from({ length: CYCLES }, () => island(0, 1000, 1000)),
       Array.from({ length: CYCLES }, (_, cycle) => island(2, cycle === 0 ? 1450 : 1000, 1000)),
     ],
@@ -43,27 +43,27 @@ const ROUNDS: readonly [name: string, plan: Plan, without: Mechanism[]][] = [
 ];
 
 describe.each(ROUNDS)('%s', (_name, plan, without) => {
-  it('reports what it missed', { timeout: TIMEOUT_MS }, async () => {
+  it('reports every missed message', { timeout: TIMEOUT_MS }, async () => {
     expect(await missedIn(plan)).toEqual([]);
   });
 
-  it(`does not without the ${without.join(' and the ')}`, { timeout: TIMEOUT_MS }, async () => {
-    expect((await missedIn(plan, without)).join()).toContain('uncovered');
-  });
+  it(
+    `misses messages silently without the ${without.join(' and the ')}`,
+    { timeout: TIMEOUT_MS },
+    async () => {
+      expect((await missedIn(plan, without)).join()).toContain('uncovered');
+    },
+  );
 });
 
-it(
-  'after a fault the farm is calm: nothing is reported in a round without one',
-  { timeout: TIMEOUT_MS },
-  async () => {
-    const soak = await Soak.start('reject');
-    try {
-      const strike = { name: 'cut', server: 0, pauseMs: 100, lastsMs: 0, strength: 0 } as const;
-      const { facts } = await soak.round([[strike]]);
-      expect(facts.reports.length).toBeGreaterThan(0);
-      expect((await soak.round([])).missed).toEqual([]);
-    } finally {
-      await soak.end();
-    }
-  },
-);
+it('After a fault, a round without faults has no reports', { timeout: TIMEOUT_MS }, async () => {
+  const soak = await Soak.start('reject');
+  try {
+    const strike = { name: 'cut', server: 0, pauseMs: 100, lastsMs: 0, strength: 0 } as const;
+    const { facts } = await soak.round([[strike]]);
+    expect(facts.reports.length).toBeGreaterThan(0);
+    expect((await soak.round([])).missed).toEqual([]);
+  } finally {
+    await soak.end();
+  }
+});

@@ -24,13 +24,13 @@ afterAll(() => cluster.stop());
 describe.each([
   ['classic', {}],
   ['sharded', { sharded: true }],
-] satisfies [string, RedisBackplaneOptions][])('apps on a Redis Cluster, %s', (_name, form) => {
+] satisfies [string, RedisBackplaneOptions][])('Apps on a Redis Cluster with %s pub/sub', (_name, form) => {
   async function servers(): Promise<[ChatServer, ChatServer, ChatServer]> {
     const options = { ...farm.options(cluster.url), ...form, authenticate: userOfQuery };
     return Promise.all([farm.server(options), farm.server(options), farm.server(options)]);
   }
 
-  it('deliver to a group that was joined a moment ago, time after time', async () => {
+  it('deliver to a group right after a join, every time', async () => {
     const [near, far] = await servers();
     const { client, connection } = await connectMember(farm, far);
     for (let round = 0; round < 50; round++) {
@@ -41,7 +41,7 @@ describe.each([
     expect(new Set(client.dataOf('hi'))).toEqual(new Set(Array.from({ length: 50 }, (_, round) => round)));
   });
 
-  it('deliver once to whoever is addressed several times', async () => {
+  it('deliver once to a client that several targets address', async () => {
     const [near, far, third] = await servers();
     const members = [await connectMember(farm, far, 'u'), await connectMember(farm, third, 'u')];
     const groups = Array.from({ length: 20 }, (_, index) => `g${index}`);
@@ -59,7 +59,7 @@ describe.each([
     }
   });
 
-  it('deliver once to whoever is addressed by many names, too many for a channel each', async () => {
+  it('deliver once to a client of more targets than a message may have channels', async () => {
     const [near, far, third] = await servers();
     const members = [await connectMember(farm, far, 'u'), await connectMember(farm, third, 'u')];
     const groups = Array.from({ length: MAX_CHANNELS + 8 }, (_, index) => `g${index}`);
@@ -74,7 +74,7 @@ describe.each([
     expect(members.map(({ client }) => client.dataOf('hi'))).toEqual([[...rounds, 'who has left'], rounds]);
   });
 
-  it('let a connection join on another server, and know when it has', async () => {
+  it('let a connection of another server join and resolve once it has', async () => {
     const [near, far] = await servers();
     const { client, id } = await connectMember(farm, far);
     await near.broadcaster.gateway('/chat').connection(id).join('g');
@@ -86,7 +86,7 @@ describe.each([
     expect(client.dataOf('hi')).toEqual([1]);
   });
 
-  it('ask a client of another server, and all clients of a group', async () => {
+  it('invoke a client of another server and all clients of a group', async () => {
     const [near, far, third] = await servers();
     const members = [await connectMember(farm, far), await connectMember(farm, third)];
     const one = near.broadcaster.connection(members[0]?.id ?? '').invoke('question');
@@ -105,9 +105,9 @@ describe.each([
   ['classic', {}, (prefix: string) => hashSlot(prefix)],
   ['sharded', { sharded: true }, slotOfAll],
 ] satisfies [string, RedisBackplaneOptions, (prefix: string) => number][])(
-  'apps whose primary is killed, %s',
+  'Apps with %s pub/sub whose primary is killed',
   (_name, form, slotOf) => {
-    it('serve their own clients meanwhile, tell what was lost, and reach all clients again', async () => {
+    it('serve local clients during the outage, report losses, and reach all clients again', async () => {
       const own = await startRedisCluster();
       farm.onEnd(() => own.stop());
       const options = { ...farm.options(own.url), ...form };

@@ -1,6 +1,7 @@
 import { FaultSuite } from '../../faults/fault-suite.js';
 
-// The short forms. The full ones are rows of `npm run faults`. A cluster that has lost a master is of no use to the next fault.
+// The short forms. `npm run faults` runs the full ones. Each needs a new cluster because one that lost a master cannot
+// be reused.
 
 FaultSuite.survives({ 'cluster-kill': [] });
 FaultSuite.survives({ 'cluster-freeze': [] });

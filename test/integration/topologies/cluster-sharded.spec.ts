@@ -16,7 +16,7 @@ const READY_AGAIN_MS = 2500;
 const RECOVERY_DEADLINE_MS = 20_000;
 const PARTITIONS = allPartitions('any').length;
 
-/** Channels of this base, one in each partition. */
+/** Channels made from this base, one per partition. */
 function oneInEach(base: string): string[] {
   const channels = new Map<number, string>();
   for (let run = 0; channels.size < PARTITIONS; run++) {
@@ -34,7 +34,7 @@ describeBus('through sharded pub/sub of a Redis Cluster', async () => {
     publishForeign: async (channel, bytes) => {
       const [prefix = ''] = channel.split(':');
       const partition = allPartitions(prefix)[partitionOf(channel)];
-      if (!partition) throw new Error('there is no such partition');
+      if (!partition) throw new Error(`The channel ${channel} has no partition.`);
       const { admin } = await cluster.primaryOf(partition.slot);
       return admin.spublish(partition.realName(channel), bytes);
     },
@@ -42,7 +42,7 @@ describeBus('through sharded pub/sub of a Redis Cluster', async () => {
   };
 });
 
-describe('servers with sharded pub/sub under traffic', () => {
+describe('Servers with sharded pub/sub under traffic', () => {
   let cluster: RedisCluster;
   let farm: BusFarm;
   let servers: BusServer[];
@@ -68,7 +68,11 @@ describe('servers with sharded pub/sub under traffic', () => {
 
   const slotOf = (partition: number): number => allPartitions(farm.prefix)[partition]?.slot ?? -1;
 
-  /** Does it to the primary of a partition, and waits until all servers are back. @returns how long they took once the slot had a new owner */
+  /**
+   * Runs a fault on the slot's primary and waits until all servers are back.
+   *
+   * @returns how many milliseconds they took once the slot had a new owner
+   */
   async function recoverFrom(slot: number, fault: (primary: ClusterNode) => Promise<void>): Promise<number> {
     await traffic.more(150);
     const primary = await cluster.primaryOf(slot);
@@ -99,7 +103,7 @@ describe('servers with sharded pub/sub under traffic', () => {
     }
   }
 
-  it('have one pair of links to each master, and none to a replica', async () => {
+  it('have one pair of links to each master and none to replicas', async () => {
     const masters = new Set(
       await Promise.all(allPartitions(farm.prefix).map(({ slot }) => cluster.primaryOf(slot))),
     );
@@ -126,14 +130,14 @@ describe('servers with sharded pub/sub under traffic', () => {
     expect(b.bus.counters.duplicates).toBe(duplicates + PARTITIONS - 1);
   });
 
-  it('follow to the replica when a primary is killed, and lose nothing in silence', async () => {
+  it('move to the replica when a primary is killed and report every loss', async () => {
     const failures = servers.map(({ bus }) => collect(bus.connectionFailed$));
     expect(await recoverFrom(slotOf(0), (primary) => cluster.kill(primary))).toBeLessThan(READY_AGAIN_MS);
     expect(failures.map(({ values }) => values.length)).toEqual([1, 1, 1]);
     await expectNothingLostInSilence();
   });
 
-  it('keep hearing the partitions of the other primaries when one is killed', async () => {
+  it('keep receiving from the partitions of other primaries when one is killed', async () => {
     const primary = await cluster.primaryOf(slotOf(0));
     const losses = servers.map(({ bus }) => collect(bus.loss$));
     await recoverFrom(slotOf(0), () => cluster.kill(primary));
@@ -150,19 +154,19 @@ describe('servers with sharded pub/sub under traffic', () => {
     await expectNothingLostInSilence();
   });
 
-  it('follow to the replica when a primary is frozen, and lose nothing in silence', async () => {
+  it('move to the replica when a primary is frozen and report every loss', async () => {
     const freeze = (primary: ClusterNode): Promise<void> => Promise.resolve(cluster.freeze(primary));
     expect(await recoverFrom(slotOf(5), freeze)).toBeLessThan(READY_AGAIN_MS);
     await expectNothingLostInSilence();
   });
 
-  it('follow a slot that migrates, at once and time after time', async () => {
+  it('follow a migrating slot at once, every time', async () => {
     for (let run = 0; run < 3; run++)
       expect(await recoverFrom(slotOf(11), () => cluster.migrate(slotOf(11)))).toBeLessThan(1000);
     await expectNothingLostInSilence();
   });
 
-  it('see a server that ends, and one that is new, each once', async () => {
+  it('notice a stopped server and a new one once each', async () => {
     const [a, b, c] = servers as [BusServer, BusServer, BusServer];
     await traffic.stop();
     const lost = collect(a.bus.peers.lost$);
@@ -175,7 +179,7 @@ describe('servers with sharded pub/sub under traffic', () => {
   });
 });
 
-describe('sharded pub/sub', () => {
+describe('Sharded pub/sub', () => {
   let cluster: RedisCluster;
   let farm: BusFarm;
 
@@ -188,7 +192,7 @@ describe('sharded pub/sub', () => {
   });
   afterEach(() => farm.close());
 
-  it('serves a user who may do no more than the README says', async () => {
+  it('works for a user with only the rights that the README lists', async () => {
     const rights = '+spublish +ssubscribe +sunsubscribe +ping +hello +client|setname +info +cluster|nodes';
     const rules = ['on', '>pw', 'resetchannels', `&${farm.prefix}:*`, '-@all', ...rights.split(' ')];
     for (const { server } of cluster.nodes)
@@ -202,7 +206,7 @@ describe('sharded pub/sub', () => {
     expect([errors, b.bus.status.state]).toEqual([[], 'ready']);
   });
 
-  it('costs an idle server one heartbeat a second for each node, and one check of a subscription', async () => {
+  it('costs an idle server one heartbeat per second and node, plus one subscription check', async () => {
     const servers = [await farm.ready(), await farm.ready()];
     const published = async (): Promise<number> => {
       const stats = await Promise.all(cluster.nodes.map(({ admin }) => admin.info('commandstats')));
@@ -218,12 +222,12 @@ describe('sharded pub/sub', () => {
     await eventually(() => expect(received()).toBeGreaterThanOrEqual(last));
     const sent = (await published()) - before;
     const masters = 3;
-    // Where a second ends in the midst of a turn there are two messages for a node; without sharing there are four.
+    // If a second ends in the middle of a turn, a node gets two messages. Without sharing it would get four.
     expect(sent).toBeLessThanOrEqual((seconds + 1) * servers.length * (2 * masters + 1));
     expect(sent).toBeGreaterThanOrEqual((seconds - 1) * servers.length * masters);
   });
 
-  it('is waited for at the start, and does not hold up close', async () => {
+  it('is retried at startup and does not delay close', async () => {
     const server = farm.server({ connection: 'redis+cluster://127.0.0.1:1,127.0.0.1:2' });
     const { failures } = watch(server);
     await server.start();
@@ -236,8 +240,8 @@ describe('sharded pub/sub', () => {
   });
 });
 
-describe('sharded pub/sub on nodes that do not know it, as before Redis 7', () => {
-  it('is told once, with what to do', async () => {
+describe('Sharded pub/sub on nodes older than Redis 7', () => {
+  it('is reported once, with advice', async () => {
     const node = await startClusterNode({ args: ['--rename-command', 'SSUBSCRIBE', ''] });
     const farm = new BusFarm({ connection: node.url.replace('redis:', 'redis+cluster:'), sharded: true });
     try {
@@ -246,8 +250,8 @@ describe('sharded pub/sub on nodes that do not know it, as before Redis 7', () =
       const { errors } = watch(server);
       await server.start();
       await inState(server, 'degraded');
-      const told = errors.filter(({ stage }) => stage === 'connect').map(({ message }) => message);
-      expect(told).toEqual([expect.stringContaining('needs Redis 7 or later')]);
+      const messages = errors.filter(({ stage }) => stage === 'connect').map(({ message }) => message);
+      expect(messages).toEqual([expect.stringContaining('needs Redis 7 or later')]);
     } finally {
       await farm.close();
       await node.stop();

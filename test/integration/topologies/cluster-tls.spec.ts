@@ -16,7 +16,7 @@ const authority = new CertificateAuthority();
 const byAddress = authority.issue(['127.0.0.1']);
 const byName = authority.issue(['localhost']);
 
-/** The plain ports of its nodes are for the test's own commands. */
+/** Starts a cluster with TLS. The nodes' plain ports are for the test's own commands. */
 function startTlsCluster(certificate: Certificate, announced: readonly string[] = []): Promise<RedisCluster> {
   const { args, files } = tlsOptions(authority, certificate);
   return startRedisCluster({
@@ -56,7 +56,7 @@ describe('TLS to a cluster', () => {
   describe.each([
     ['whose nodes announce addresses', byAddress, '127.0.0.1', []],
     [
-      'whose nodes announce hostnames, which alone their certificate names',
+      'whose nodes announce host names, with a certificate for host names only',
       byName,
       'localhost',
       ['--cluster-announce-hostname', 'localhost'],
@@ -82,13 +82,13 @@ describe('TLS to a cluster', () => {
       await traffic.stop();
       for (const verdict of traffic.verdicts('all channels'))
         expect(verdict).toMatchObject({ uncovered: [], duplicates: [], inversions: [] });
-      // That a node does not answer is told as a failure; a certificate that is wrong would be an error of connecting.
+      // An unreachable node is reported as a failure. A wrong certificate would be an error of the stage `connect`.
       const stages = told.flatMap(({ errors }) => errors.map(({ stage }) => stage));
       expect(stages).not.toContain('connect');
     });
   });
 
-  it('a certificate that names other hosts than the nodes announce is refused, which is reported once', async () => {
+  it('refuses a certificate for other hosts than the nodes announce, and reports it once', async () => {
     cluster = await startTlsCluster(byName);
     farm = new BusFarm(optionsFor(cluster, '127.0.0.1'));
     const server = farm.server();

@@ -14,7 +14,7 @@ import {
 } from '../../support/redis-cluster.js';
 import { type RedisServer, startRedis } from '../../support/redis-server.js';
 
-/** From the moment when the cluster has a new owner of the slot. */
+/** Counted from the moment at which the slot has a new owner. */
 const READY_AGAIN_MS = 2500;
 const RECOVERY_DEADLINE_MS = 20_000;
 
@@ -22,7 +22,7 @@ describeBus('through a Redis Cluster', async () => {
   const cluster = await startRedisCluster();
   return {
     options: { connection: cluster.url },
-    // On the home node, where it keeps its order with what the servers publish.
+    // Publish on the home node, to keep the order with the servers' messages.
     publishForeign: async (channel, bytes) => {
       const [prefix = ''] = channel.split(':');
       const home = await cluster.primaryOf(hashSlot(prefix));
@@ -32,7 +32,7 @@ describeBus('through a Redis Cluster', async () => {
   };
 });
 
-describe('servers on a Redis Cluster under traffic', () => {
+describe('Servers on a Redis Cluster under traffic', () => {
   let cluster: RedisCluster;
   let farm: BusFarm;
   let servers: BusServer[];
@@ -59,7 +59,11 @@ describe('servers on a Redis Cluster under traffic', () => {
     expect(unhandled.splice(0)).toEqual([]);
   });
 
-  /** Does it, and waits until all servers are back. @returns how long they took once the slot had a new owner */
+  /**
+   * Runs a fault and waits until all servers are back.
+   *
+   * @returns how many milliseconds they took once the slot had a new owner
+   */
   async function recoverFrom(fault: (home: ClusterNode) => Promise<void>): Promise<number> {
     await traffic.more(150);
     const home = await cluster.primaryOf(slot);
@@ -90,13 +94,13 @@ describe('servers on a Redis Cluster under traffic', () => {
     }
   }
 
-  /** Names of the clients that the node serves, without those of administrators. */
+  /** The names of the servers' links to the node. */
   async function clientsOf(node: ClusterNode): Promise<string[]> {
     const list = String(await node.admin.client('LIST'));
     return [...list.matchAll(/ name=(backplane:\S+:\w+er)/g)].map(([, name]) => name as string);
   }
 
-  it('meet on the master that owns the slot of the channel prefix, and nowhere else', async () => {
+  it('connect only to the master that owns the slot of the channel prefix', async () => {
     const home = await cluster.primaryOf(slot);
     for (const node of cluster.nodes)
       expect(await clientsOf(node)).toHaveLength(node === home ? 2 * servers.length : 0);
@@ -106,20 +110,20 @@ describe('servers on a Redis Cluster under traffic', () => {
       expect(verdict).toMatchObject({ missed: 0, duplicates: [], inversions: [] });
   });
 
-  it('follow to the replica when the primary is killed, and lose nothing in silence', async () => {
+  it('move to the replica when the primary is killed and report every loss', async () => {
     expect(await recoverFrom((home) => cluster.kill(home))).toBeLessThan(READY_AGAIN_MS);
     await expectNothingLostInSilence();
     expect(await clientsOf(await cluster.primaryOf(slot))).toHaveLength(2 * servers.length);
   });
 
-  it('follow to the replica when the primary is frozen, and lose nothing in silence', async () => {
+  it('move to the replica when the primary is frozen and report every loss', async () => {
     const freeze = (home: ClusterNode): Promise<void> => Promise.resolve(cluster.freeze(home));
     expect(await recoverFrom(freeze)).toBeLessThan(READY_AGAIN_MS);
     await expectNothingLostInSilence();
     expect(await clientsOf(await cluster.primaryOf(slot))).toHaveLength(2 * servers.length);
   });
 
-  it('leave a primary that is demoted and lives on, within a watch', async () => {
+  it('leave a primary that is demoted but still running', async () => {
     const demote = async (home: ClusterNode): Promise<void> => {
       await (await cluster.replicaOf(home)).admin.cluster('FAILOVER');
     };
@@ -129,14 +133,14 @@ describe('servers on a Redis Cluster under traffic', () => {
     expect(await clientsOf(home)).toEqual([]);
   });
 
-  it('follow the slot when it migrates, time after time', async () => {
+  it('follow the slot every time it migrates', async () => {
     for (let run = 0; run < 3; run++)
       expect(await recoverFrom(() => cluster.migrate(slot))).toBeLessThan(READY_AGAIN_MS);
     await expectNothingLostInSilence();
     expect(await clientsOf(await cluster.primaryOf(slot))).toHaveLength(2 * servers.length);
   });
 
-  it('report an outage once, and are all heard afterwards by a server that is new', async () => {
+  it('report an outage once, and a new server receives from all of them afterwards', async () => {
     const failures = servers.map(({ bus }) => collect(bus.connectionFailed$));
     await recoverFrom((home) => cluster.kill(home));
     expect(failures.map(({ values }) => values.length)).toEqual([1, 1, 1]);
@@ -149,7 +153,7 @@ describe('servers on a Redis Cluster under traffic', () => {
   });
 });
 
-describe('a Redis Cluster', () => {
+describe('A Redis Cluster', () => {
   let cluster: RedisCluster;
   let farm: BusFarm;
 
@@ -164,7 +168,7 @@ describe('a Redis Cluster', () => {
 
   const LEAST = '-@all +publish +subscribe +unsubscribe +ping +hello +client|setname +info'.split(' ');
 
-  /** A user on every node. @returns the URL with which the user comes */
+  /** Creates a user on every node. @returns the URL for this user */
   async function user(...rules: string[]): Promise<string> {
     const name = `user-${randomUUID()}`;
     const own = ['on', '>pw', 'resetchannels', `&${farm.prefix}:*`, ...LEAST, ...rules];
@@ -172,7 +176,7 @@ describe('a Redis Cluster', () => {
     return cluster.url.replace('//', `//${name}:pw@`);
   }
 
-  it('is asked for the slots that we compute', async () => {
+  it('computes the same slots as we do', async () => {
     const { admin } = cluster.nodes[0] as ClusterNode;
     for (const key of [
       '',
@@ -188,7 +192,7 @@ describe('a Redis Cluster', () => {
       expect([key, hashSlot(key)]).toEqual([key, await admin.cluster('KEYSLOT', key)]);
   });
 
-  it('serves a user who may do no more than the README says', async () => {
+  it('works for a user with only the rights that the README lists', async () => {
     const connection = await user('+cluster|nodes');
     const [a, b] = [await farm.ready({ connection }), await farm.ready({ connection })];
     const channel = `${farm.prefix}:/chat:all`;
@@ -198,7 +202,7 @@ describe('a Redis Cluster', () => {
     expect([a.bus.status.state, b.bus.status.state]).toEqual(['ready', 'ready']);
   });
 
-  it('that does not tell its nodes is reported once, with what to grant', async () => {
+  it('that refuses to list its nodes is reported once, with the right to grant', async () => {
     const server = farm.server({ connection: await user() });
     const { errors } = watch(server);
     const failure = next(server.bus.connectionFailed$);
@@ -210,7 +214,7 @@ describe('a Redis Cluster', () => {
     ]);
   });
 
-  it('is found through any one node, with others that are not there', async () => {
+  it('is found through any single reachable node', async () => {
     const connection = `redis+cluster://127.0.0.1:1,127.0.0.1:${cluster.nodes.at(-1)?.port},127.0.0.1:2`;
     const [a, b] = [await farm.ready({ connection }), await farm.ready()];
     await b.bus.want(`${farm.prefix}:x`);
@@ -218,7 +222,7 @@ describe('a Redis Cluster', () => {
     expect(await b.heardFrom(a)).toEqual(['heard']);
   });
 
-  it('is waited for at the start, and does not hold up close', async () => {
+  it('is retried at startup and does not delay close', async () => {
     const server = farm.server({ connection: 'redis+cluster://127.0.0.1:1,127.0.0.1:2' });
     const { failures } = watch(server);
     await server.start();
@@ -231,7 +235,7 @@ describe('a Redis Cluster', () => {
   });
 });
 
-describe('a node of a cluster', () => {
+describe('A cluster node', () => {
   let node: RedisServer;
   let farm: BusFarm;
 
@@ -240,7 +244,7 @@ describe('a node of a cluster', () => {
     await node.stop();
   });
 
-  it('that announces an address which cannot be reached is found by natMap', async () => {
+  it('that announces an unreachable address is found through natMap', async () => {
     node = await startClusterNode({ args: ['--cluster-announce-ip', '192.0.2.1'] });
     const { port, host } = node;
     await administer(node.url, (client) => client.cluster('ADDSLOTSRANGE', 0, 16_383));
@@ -251,23 +255,18 @@ describe('a node of a cluster', () => {
 
   it.each([
     ['without a password', '', 'Redis asks for a password'],
-    ['with a wrong one', ':wrong@', 'Redis refuses the user or the password'],
-  ])(
-    'that asks for a password refuses whoever comes %s, which is reported once',
-    async (_how, user, message) => {
-      node = await startClusterNode({ args: ['--requirepass', 'secret'] });
-      farm = new BusFarm({ connection: `redis+cluster://${user}${node.host}:${node.port}` });
-      const server = farm.server();
-      const { errors } = watch(server);
-      await server.start();
-      await next(server.bus.status$, (status) => status.state === 'reconnecting' && status.attempt >= 3);
-      expect(errors).toMatchObject([
-        { stage: 'connect', message: expect.stringContaining(message) as string },
-      ]);
-    },
-  );
+    ['with a wrong password', ':wrong@', 'Redis refuses the user or the password'],
+  ])('that requires a password refuses a server %s, which is reported once', async (_how, user, message) => {
+    node = await startClusterNode({ args: ['--requirepass', 'secret'] });
+    farm = new BusFarm({ connection: `redis+cluster://${user}${node.host}:${node.port}` });
+    const server = farm.server();
+    const { errors } = watch(server);
+    await server.start();
+    await next(server.bus.status$, (status) => status.state === 'reconnecting' && status.attempt >= 3);
+    expect(errors).toMatchObject([{ stage: 'connect', message: expect.stringContaining(message) as string }]);
+  });
 
-  it('that is no cluster is told from one, with what to write instead', async () => {
+  it('that is not in cluster mode is reported, with the URL to use instead', async () => {
     node = await startRedis();
     farm = new BusFarm({ connection: node.url.replace('redis:', 'redis+cluster:') });
     const server = farm.server();

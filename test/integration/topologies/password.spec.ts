@@ -24,7 +24,7 @@ describeBus('through Redis with a password', async () => {
   };
 });
 
-// The contract has channels of many prefixes, so its user may use all of them.
+// The contract uses many prefixes, so its user may use all channels.
 const rights = ['on', '>password', '&*', ...leastCommands()];
 
 describeBus('through Redis as the least-privilege user', async () => {
@@ -51,7 +51,7 @@ describeOutages('through Redis as the least-privilege user', async () => {
   };
 });
 
-describe('a Redis user', () => {
+describe('A Redis user', () => {
   let redis: RedisServer;
   let farm: BusFarm;
 
@@ -64,7 +64,7 @@ describe('a Redis user', () => {
     await redis.stop();
   });
 
-  it('made with the very line of the README is enough, and is refused everything else', async () => {
+  it('created with the README’s command has enough rights and no others', async () => {
     await administer(redis.url, (client) => client.call('ACL', 'SETUSER', 'myapp', ...leastPrivilege()));
     const asMyApp = { connection: redis.url.replace('//', '//myapp:password@') };
     const [a, b] = [await farm.ready(asMyApp), await farm.ready(asMyApp)];
@@ -89,8 +89,8 @@ describe('a Redis user', () => {
 
   it.each([
     ['a wrong password', 'myapp:wrong@', 'refuses the user or the password'],
-    ['no password where one is asked for', '', 'asks for a password'],
-  ])('with %s is an error that says so, and is tried on and on', async (_what, credentials, message) => {
+    ['no password although one is required', '', 'asks for a password'],
+  ])('with %s is reported with the reason and retried', async (_what, credentials, message) => {
     const server = farm.server({ connection: redis.url.replace('//', `//${credentials}`) });
     await administer(redis.url, (client) => client.config('SET', 'requirepass', 'secret'));
     const { errors } = watch(server);

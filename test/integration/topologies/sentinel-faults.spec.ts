@@ -1,6 +1,6 @@
 import { FaultSuite } from '../../faults/fault-suite.js';
 
-// The short forms. The full ones are rows of `npm run faults`.
+// The short forms. `npm run faults` runs the full ones.
 
 FaultSuite.survives({
   'sentinel-failover': [],
@@ -8,5 +8,5 @@ FaultSuite.survives({
   'sentinel-freeze': [],
 });
 
-// The negative twin: the primary before serves on, so a server stays until Sentinel throws it out.
+// The negative twin: the old primary still works, so a server stays there until Sentinel disconnects it.
 FaultSuite.fails(['watch on sentinels'], [['sentinel-failover', 'watch on sentinels', 'noticeMs']]);

@@ -12,9 +12,9 @@ import { sayTopology } from '../../support/topology.js';
 import { describeBus } from '../../bus/bus-contract.js';
 
 const PASSWORD = 'se:cr/et';
-/** From the moment at which a sentinel names another primary. */
+/** Counted from the moment at which a sentinel names another primary. */
 const READY_SOON_MS = 2000;
-/** Sentinel takes eight seconds to demote a primary that came back. */
+/** Sentinel takes eight seconds to demote a returning primary. */
 const TIMEOUT_MS = 60_000;
 
 describeBus('through Sentinel', async () => {
@@ -32,7 +32,7 @@ describeBus('through Sentinel', async () => {
   };
 });
 
-describe('a primary that Sentinel watches', () => {
+describe('A primary that Sentinel watches', () => {
   let redis: RedisSentinel;
   let farm: BusFarm;
   let channel: string;
@@ -55,8 +55,8 @@ describe('a primary that Sentinel watches', () => {
   });
   afterEach(() => farm.close());
 
-  /** Both hear each other through the new primary, and nobody is left on the one before. */
-  async function goesOnWithout(old: RedisServer): Promise<void> {
+  /** Checks that the servers reach each other through the new primary and that none is left on the old one. */
+  async function expectAbandoned(old: RedisServer): Promise<void> {
     const [a, b] = await pair;
     await a.publish(channel, 'later');
     expect(await b.heardFrom(a)).toContain('later');
@@ -70,7 +70,7 @@ describe('a primary that Sentinel watches', () => {
     await b.bus.want(channel);
   });
 
-  /** Milliseconds from the promotion until both are ready, once both have noticed. */
+  /** Resolves with the milliseconds from the promotion until both servers are ready, once both have noticed it. */
   async function readyAfterPromotion(noticed: Promise<unknown>): Promise<number> {
     await redis.promoted(before);
     const promotedAt = performance.now();
@@ -84,18 +84,18 @@ describe('a primary that Sentinel watches', () => {
   }
 
   it(
-    'is left soon after a failover that is ordered',
+    'is left soon after an ordered failover',
     async () => {
       const noticed = unready();
       await redis.failover();
       expect(await readyAfterPromotion(noticed)).toBeLessThan(READY_SOON_MS);
-      await goesOnWithout(before);
+      await expectAbandoned(before);
     },
     TIMEOUT_MS,
   );
 
   it(
-    'that is killed is replaced, and holds nobody when it comes back',
+    'that is killed is replaced, and no server uses it when it returns',
     async () => {
       const noticed = unready();
       await before.kill();
@@ -103,16 +103,16 @@ describe('a primary that Sentinel watches', () => {
       await before.start();
       const [a] = await pair;
       const { states } = watch(a);
-      // It comes back as a primary, and Sentinel makes a replica of it.
+      // It returns as a primary until Sentinel makes it a replica.
       await redis.demoted(before);
       expect(states()).toEqual(['ready']);
-      await goesOnWithout(before);
+      await expectAbandoned(before);
     },
     TIMEOUT_MS,
   );
 
   it(
-    'that hangs together with a sentinel is replaced, and holds nobody when it goes on',
+    'that hangs together with a sentinel is replaced, and no server uses it when it resumes',
     async () => {
       const noticed = unready();
       const [sentinel] = redis.sentinels;
@@ -125,14 +125,14 @@ describe('a primary that Sentinel watches', () => {
       const { states } = watch(a);
       await redis.demoted(before);
       expect(states()).toEqual(['ready']);
-      await goesOnWithout(before);
+      await expectAbandoned(before);
     },
     TIMEOUT_MS,
   );
 });
 
 it(
-  'a primary with TLS is found through sentinels with TLS, and left for the next one',
+  'A primary with TLS is found through sentinels with TLS and left after a failover',
   async () => {
     const authority = new CertificateAuthority();
     const redis = await RedisSentinel.start({ tls: tlsOptions(authority, authority.issue(['127.0.0.1'])) });
@@ -160,7 +160,7 @@ it(
 );
 
 it(
-  'a certificate of sentinels that names other hosts is refused, which is told once, with what to do',
+  'A sentinel certificate for other hosts is refused and reported once, with the reason',
   async () => {
     const authority = new CertificateAuthority();
     const tls = tlsOptions(authority, authority.issue(['sentinel.example']));
@@ -186,7 +186,7 @@ it(
   TIMEOUT_MS,
 );
 
-describe('sentinels', () => {
+describe('Sentinels', () => {
   let redis: RedisSentinel;
   let farm: BusFarm;
 
@@ -199,7 +199,7 @@ describe('sentinels', () => {
   });
   afterEach(() => farm.close());
 
-  it('that are absent are tried on and on, and found when they come', async () => {
+  it('that are down are retried and used once they are up', async () => {
     await Promise.all(redis.sentinels.map((sentinel) => sentinel.kill()));
     const server = farm.server();
     const { errors, failures } = watch(server);
@@ -213,7 +213,7 @@ describe('sentinels', () => {
     await server.ready();
   });
 
-  it('that do not know the name of the master are an error that says so', async () => {
+  it('that do not know the master’s name are reported with the reason', async () => {
     const server = farm.server({ connection: redis.url.replace('mymaster', 'other') });
     const { errors } = watch(server);
     await server.start();
@@ -223,7 +223,7 @@ describe('sentinels', () => {
     ]);
   });
 
-  it('do not hold up close while none of them answers', async () => {
+  it('do not delay close while none of them replies', async () => {
     const server = await farm.ready();
     for (const sentinel of redis.sentinels) sentinel.freeze();
     await redis.nodes[0]?.kill();

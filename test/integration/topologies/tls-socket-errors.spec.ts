@@ -8,7 +8,7 @@ import type { RedisServer } from '../../support/redis-server.js';
 import { startTlsRedis, tlsPortOf } from '../../support/redis-tls.js';
 import { CertificateAuthority } from '../../support/tls-certificates.js';
 
-// A TLS socket may tell a second error, of which ioredis does not hear: it must not end the process.
+// A TLS socket may emit a second error that ioredis does not handle. It must not crash the process.
 
 const authority = new CertificateAuthority();
 const tls = { ca: authority.cert };
@@ -17,7 +17,7 @@ const uncaught: Error[] = [];
 const keep = (error: Error): unknown => uncaught.push(error);
 
 beforeEach(async () => {
-  // Valid, but for another host: the first of two errors.
+  // A valid certificate for another host, which causes the first of two errors.
   redis = await startTlsRedis(authority, authority.issue(['redis.example']));
   process.on('uncaughtException', keep);
 });
@@ -28,7 +28,7 @@ afterEach(async () => {
   expect(uncaught.splice(0)).toEqual([]);
 });
 
-it('a client that is given up while it shakes hands with a server of another name ends without a word', async () => {
+it('A client that is closed during the handshake with a wrong certificate emits no uncaught error', async () => {
   const clients = new OwnRedisClients({ host: redis.host, port: tlsPortOf(redis), tls }, 'test');
   const client = await clients.create('publisher');
   client.connect().catch(() => undefined);
@@ -39,7 +39,7 @@ it('a client that is given up while it shakes hands with a server of another nam
   expect(client.status).toBe('end');
 });
 
-it('a record that cannot be read, and then a reset, are one failure, and one restoration', async () => {
+it('An unreadable TLS record followed by a reset causes one failure and one restoration', async () => {
   const proxy = await startProxy(tlsPortOf(redis));
   const connection = `rediss://127.0.0.1:${proxy.port}?tlsServername=redis.example`;
   const farm = new BusFarm({ connection, redis: { tls } });
@@ -59,7 +59,7 @@ it('a record that cannot be read, and then a reset, are one failure, and one res
 
 interface Proxy {
   readonly port: number;
-  /** Sends each client a record that its key does not open, and resets its connection once it was read. */
+  /** Sends each client a record that it cannot decrypt, and resets the connection after the client has read it. */
   garble(): void;
   close(): Promise<unknown>;
 }
@@ -80,7 +80,7 @@ async function startProxy(target: number): Promise<Proxy> {
     garble: () => {
       for (const client of clients) {
         client.write(Buffer.from([0x17, 3, 3, 0, 0x20, ...new Uint8Array(32)]));
-        // It answers with an alert, and ends nothing.
+        // The client replies with an alert and keeps the socket open.
         client.once('data', () => client.resetAndDestroy());
       }
     },

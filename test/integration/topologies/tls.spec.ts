@@ -63,7 +63,7 @@ function busFarm(options: RedisBackplaneOptions): BusFarm {
   return farm;
 }
 
-/** What is told on `errors$` until connecting was tried three times. */
+/** Resolves with the errors of `errors$` after three failed attempts to connect. */
 async function refusal(options: RedisBackplaneOptions): Promise<readonly { message: string }[]> {
   const server = busFarm(options).server();
   const { errors, failures } = watch(server);
@@ -77,8 +77,8 @@ async function refusal(options: RedisBackplaneOptions): Promise<readonly { messa
 describe.each([
   ['rediss://', (port: number) => `rediss://127.0.0.1:${port}`],
   ['ssl=true', (port: number) => `127.0.0.1:${port},ssl=true`],
-])('with %s', (_form, connectionTo) => {
-  it('a certificate of an authority that is not trusted is refused, with an error that says how to trust it', async () => {
+])('With %s', (_form, connectionTo) => {
+  it('a certificate of an untrusted authority is refused with an error that says how to trust it', async () => {
     const redis = await runningRedis(good);
     const connection = connectionTo(tlsPortOf(redis));
     const [error] = await refusal({ connection, redis: { tls: { ca: new CertificateAuthority().cert } } });
@@ -87,14 +87,14 @@ describe.each([
     expect(unconfigured?.message).toContain('NODE_EXTRA_CA_CERTS');
   });
 
-  it('a certificate for another host is refused, with an error that says how to expect it', async () => {
+  it('a certificate for another host is refused with an error that says how to set the host name', async () => {
     const redis = await runningRedis(misnamed);
     const connection = connectionTo(tlsPortOf(redis));
     const [error] = await refusal({ connection, redis: { tls } });
     expect(error?.message).toMatch(/is for other hosts.*tlsServername.*sslHost.*127\.0\.0\.1/);
   });
 
-  it('a host name that is expected is accepted', async () => {
+  it('a certificate for the configured host name is accepted', async () => {
     const redis = await runningRedis(misnamed);
     const connection = connectionTo(tlsPortOf(redis));
     const key = connection.includes('//') ? '?tlsServername=' : ',sslHost=';
@@ -102,7 +102,7 @@ describe.each([
   });
 });
 
-it('an expired certificate is refused, and the connection is there once it is renewed', async () => {
+it('An expired certificate is refused, and the server connects once the certificate is renewed', async () => {
   const redis = await runningRedis(authority.issue(['127.0.0.1'], -0.01), good);
   const server = busFarm({ connection: `rediss://127.0.0.1:${tlsPortOf(redis)}`, redis: { tls } }).server();
   const { errors } = watch(server);
@@ -113,7 +113,7 @@ it('an expired certificate is refused, and the connection is there once it is re
   await server.ready();
 });
 
-it('a certificate of the client is shown where Redis asks for one', async () => {
+it('A client certificate is sent if Redis requires one', async () => {
   const redis = await runningRedis(good);
   await administer(redis.url, (client) => client.call('CONFIG', 'SET', 'tls-auth-clients', 'yes'));
   const connection = `rediss://127.0.0.1:${tlsPortOf(redis)}`;
@@ -123,7 +123,7 @@ it('a certificate of the client is shown where Redis asks for one', async () => 
   await busFarm({ connection, redis: { tls: { ...tls, ...good } } }).ready();
 });
 
-it('with abortConnect the bootstrap fails, and says what to do', async () => {
+it('With abortConnect the bootstrap fails with advice', async () => {
   const redis = await runningRedis(misnamed);
   const connection = `rediss://127.0.0.1:${tlsPortOf(redis)}`;
   const options = { ...testFarm.options(connection), abortConnect: true, redis: { tls } };

@@ -7,7 +7,7 @@ import { describeOutages } from '../../bus/outage-contract.js';
 import { startRedis } from '../../support/redis-server.js';
 import { sayTopology } from '../../support/topology.js';
 
-/** A Redis behind a socket whose path stays the same when Redis is started again. */
+/** Starts a Redis with a unix socket whose path stays the same after a restart. */
 async function behindSocket() {
   const folder = await mkdtemp(join(tmpdir(), 'redis-socket-'));
   const path = join(folder, 'redis.sock');

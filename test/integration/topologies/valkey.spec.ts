@@ -10,8 +10,8 @@ import { findValkeyBinary } from '../../support/valkey-binary.js';
 const found = await findValkeyBinary();
 
 if ('absent' in found) {
-  it('Valkey is not on this machine: nothing was tested on it', () => {
-    console.log(`topology: no Valkey. Install valkey-server, or set VALKEY_SERVER_BIN. ${found.absent}`);
+  it('Valkey is not installed, so it was not tested', () => {
+    console.log(`topology: no Valkey. Install valkey-server or set VALKEY_SERVER_BIN. ${found.absent}`);
   });
 } else {
   describeValkey(found);

@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import type { Broadcaster } from 'nestjs-redis-backplane';
 import { WebSocket } from 'ws';
 
-// Clients that use everything, and go in every way. They live in the process of their servers.
+// Clients that use every feature and disconnect in every way, in the same process as their servers.
 
 export interface ChurnServer {
   readonly port: number;
@@ -64,7 +64,7 @@ class ChurnClient {
   }
 }
 
-/** So many clients come, use everything, and go; resolves when the last one is gone. */
+/** Runs this many clients from connect to close. Resolves once the last one has closed. */
 export async function churn(
   near: ChurnServer,
   far: ChurnServer,
@@ -83,7 +83,7 @@ export async function churn(
 }
 
 async function life(near: ChurnServer, far: ChurnServer, number: number, shared: AbortSignal): Promise<void> {
-  // A time that is far beyond the life of the client: its timer must go with the client.
+  // Expires long after the client has closed, so its timer must be removed on close.
   const client = new ChurnClient(near.port, `user=${number}&expires=3600000`);
   await client.opened;
   const id = (await client.ask('id')) as string;
@@ -141,7 +141,7 @@ async function refused(port: number): Promise<void> {
   await new ChurnClient(port, 'refuse').closed;
 }
 
-/** It sends a message before it is admitted, and goes. */
+/** Sends bytes before it is admitted and resets the connection. */
 async function vanishWhileWaiting(port: number): Promise<void> {
   const socket = connect(port, '127.0.0.1').on('error', () => undefined);
   const closed = once(socket, 'close');

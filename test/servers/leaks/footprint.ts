@@ -1,23 +1,23 @@
 import { getEventListeners } from 'node:events';
 import type { EventEmitter } from 'node:events';
 
-// What a process holds, counted so that two moments can be compared.
+// Counts what a process holds, so that two moments can be compared.
 
 export interface Footprint {
-  /** Bytes in use after garbage collections. */
+  /** Heap bytes in use after garbage collections. */
   readonly heap: number;
-  /** What keeps the process, by kind: timers, sockets, servers. */
+  /** Active handles by kind: timers, sockets, servers. */
   readonly resources: Readonly<Record<string, number>>;
-  /** Listeners by what is listened to, and event. */
+  /** Listeners by emitter and event. */
   readonly listeners: Readonly<Record<string, number>>;
-  /** Entries of maps, sets and lists, by the properties that lead to them. */
+  /** Entries of maps, sets and arrays, by property path. */
   readonly entries: Readonly<Record<string, number>>;
 }
 
 export interface Watched {
   readonly emitters: Readonly<Record<string, EventEmitter>>;
   readonly signals: Readonly<Record<string, AbortSignal>>;
-  /** Objects of the library: all that can be reached from them is counted. */
+  /** Objects of the library. Everything reachable from them is counted. */
   readonly roots: Readonly<Record<string, object>>;
 }
 
@@ -34,12 +34,12 @@ export async function footprint({ emitters, signals, roots }: Watched): Promise<
 function resources(): Record<string, number> {
   const counts: Record<string, number> = {};
   for (const kind of process.getActiveResourcesInfo()) counts[kind] = (counts[kind] ?? 0) + 1;
-  // One that runs now, or whose turn is next, is no leftover.
+  // An Immediate of the current or next turn is not left over.
   delete counts.Immediate;
   return counts;
 }
 
-/** Three times, with turns between: what a finalizer lets go of is collected by the next one. */
+/** Collects three times with pauses in between, because each one frees what finalizers released in the previous one. */
 async function heapUsed(): Promise<number> {
   for (let times = 0; times < 3; times++) {
     globalThis.gc?.();
@@ -48,7 +48,7 @@ async function heapUsed(): Promise<number> {
   return process.memoryUsage().heapUsed;
 }
 
-/** Foreign objects, at which the walk ends: what they hold is counted by the heap, or is a listener. */
+/** Classes of other libraries. The walk stops there because the heap and the listeners cover what they hold. */
 const FOREIGN =
   /^(Server|Socket|WebSocket|WebSocketServer|NestContainer|ApplicationConfig|ModulesContainer|HttpAdapterHost|Logger|AbortSignal|Timeout|Immediate|AsyncLocalStorage)$/;
 
@@ -78,7 +78,7 @@ function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null;
 }
 
-/** An object without a prototype has no class. */
+/** The class name. Empty for an object without a prototype. */
 function nameOfClass(object: object): string {
   const { constructor } = object as { constructor?: { name?: string } };
   return constructor?.name ?? '';

@@ -19,24 +19,24 @@ import { endWithParent } from '../serve.js';
 import { churn, type ChurnServer } from './churn.js';
 import { type Footprint, footprint, type Watched } from './footprint.js';
 
-// Two servers of a farm and their clients, all in one process: it measures what is left of thousands of them, and
-// closes the apps. Then nothing may keep it. Run it with --expose-gc.
+// Two servers and their clients in one process. It measures what is left of thousands of clients and closes the apps.
+// After that nothing may keep the process alive. Run it with --expose-gc.
 
-/** What the process tells its parent. */
+/** The report for the parent. */
 export interface LeakReport {
-  /** When the caches are warm, and after each round of clients that came and went. */
+  /** Measured after the warm-up and after each round of clients. */
   readonly rounds: readonly Footprint[];
-  /** When the apps are closed. */
+  /** Measured after the apps have closed. */
   readonly closed: Footprint;
   readonly connections: number;
-  /** Whether someone still listens to what handlers streamed. */
+  /** Whether a handler's stream still has a subscriber. */
   readonly streamed: boolean;
 }
 
 const [WARM_UP = 0, ROUNDS = 0, CLIENTS = 0] = process.argv.slice(2).map(Number);
-/** Channels are kept for 1 s after their last member, and questions that nobody answered for their timeout. */
+/** Channels stay subscribed for 1 s after their last member left. Unanswered requests are kept until their timeout. */
 const LINGER_MS = 1500;
-/** Commands of other servers are remembered for a minute, and so are the times of their heartbeats. */
+/** Servers remember commands and heartbeat times of their peers for a minute. */
 const REMEMBER_MS = 61_000;
 const streams = new Subject<unknown>();
 
@@ -81,7 +81,7 @@ class LeakGateway {
     return client.invoke('question');
   }
 
-  /** A stream without an end: it must end with its client. */
+  /** A stream that never completes. It must be unsubscribed when its client disconnects. */
   @SubscribeMessage('watch')
   watch() {
     return streams;
@@ -89,7 +89,7 @@ class LeakGateway {
 
   @SubscribeMessage('close me')
   closeMe(@ConnectedSocket() client: BackplaneConnection) {
-    client.close(4001, 'as you wish');
+    client.close(4001, 'requested by the client');
   }
 }
 
@@ -124,7 +124,7 @@ Logger.overrideLogger(false);
 const servers = await Promise.all([start(NearModule), start(FarModule)]);
 const [near, far] = servers;
 const shared = new AbortController();
-// So many invokes share it at the same time, which is no leak.
+// Node would warn of a leak because many concurrent invokes share the signal.
 setMaxListeners(0, shared.signal);
 const watched: Watched = {
   emitters: {
@@ -145,13 +145,13 @@ const now = performance.now.bind(performance);
 let skippedMs = 0;
 performance.now = () => now() + skippedMs;
 
-/** What is left when all that is kept for a while is gone. */
+/** Measures after everything that is kept for a limited time has expired. */
 async function settled(): Promise<Footprint> {
   const counts = (): number[] => servers.map(({ app }) => app.get(RedisBackplane).counters.connections);
   while (counts().some((connections) => connections > 0)) await delay(10);
   skippedMs += REMEMBER_MS;
   await delay(LINGER_MS);
-  // What is old is forgotten when something new comes.
+  // A new command makes servers drop the expired ones.
   for (const { broadcaster } of servers) await broadcaster.join('nobody is there');
   return footprint(watched);
 }
@@ -164,12 +164,12 @@ while (rounds.length <= ROUNDS) {
 }
 const connections = near.app.get(RedisBackplane).counters.connections;
 await Promise.all(servers.map(({ app }) => app.close()));
-// Handles that are closed are gone with the next turn.
+// Closed handles disappear in the next event loop turn.
 await delay(0);
 const closed = await footprint({ ...watched, roots: {} });
 const report: LeakReport = { rounds, closed, connections, streamed: streams.observed };
 process.send?.(report, () => {
-  // From now on nothing may keep this process: it ends by itself, or not at all.
+  // From now on nothing may keep this process alive, so it must exit by itself.
   process.removeAllListeners('disconnect');
   process.disconnect();
 });

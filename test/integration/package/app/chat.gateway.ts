@@ -26,13 +26,13 @@ export class ChatGateway {
     return this.server.group(group).emit('said', { text });
   }
 
-  /** What cannot compile where the package's types resolve. Were they not found, it could. */
+  /** These lines must not compile. They would if the package's types were not found. */
   wrong(client: BackplaneConnection): string {
     // @ts-expect-error no such event
     void this.server.emit('shouted', {});
     // @ts-expect-error data of the wrong type
     void this.server.emit('said', { text: 1 });
-    // @ts-expect-error a number: the socket is one of `ws`, whose types come with the package
+    // @ts-expect-error a number, because the package brings the types of `ws`
     return client.socket.readyState;
   }
 }
