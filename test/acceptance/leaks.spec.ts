@@ -71,7 +71,7 @@ describe('questions that a client never answers', () => {
   it('are forgotten by its connection when their time is over', async () => {
     const [near, far] = await serverPair(farm, redis.url);
     const { id, connection } = await connectMember(farm, far);
-    const local = (connection as unknown as { local: LocalConnection }).local;
+    const local = (connection as unknown as { session: LocalConnection }).session;
     for (const server of [near, far])
       await rejection(
         server.broadcaster.connection(id).invoke('question', undefined, { timeout: 50 }),
