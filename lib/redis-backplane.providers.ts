@@ -1,9 +1,9 @@
 import type { FactoryProvider } from '@nestjs/common';
 import { ADAPTER_CONTEXT, type AdapterContext } from './adapter/adapter-context.js';
 import { LimitedLog } from './broadcast/limited-log.js';
+import { BROADCAST_CONTEXT, type BroadcastContext } from './broadcast/broadcast-context.js';
 import { Broadcaster } from './broadcast/broadcaster.js';
 import { Connections } from './broadcast/connections.js';
-import { Dispatcher } from './broadcast/dispatcher.js';
 import { type EdgeCounters, noEdgeCounts } from './broadcast/edge-counters.js';
 import { RedisBackplane } from './broadcast/redis-backplane.js';
 import { UnreachableUsers } from './broadcast/unreachable-users.js';
@@ -48,44 +48,43 @@ export const backplaneProviders: FactoryProvider[] = [
       }),
   },
   {
-    provide: Dispatcher,
+    provide: BROADCAST_CONTEXT,
     inject: [RESOLVED_OPTIONS, Router],
-    useFactory: ({ invokeTimeoutMs, edge }: ResolvedOptions, router: Router) =>
-      new Dispatcher(
-        router,
-        invokeTimeoutMs,
-        edge.authenticate ? undefined : new UnreachableUsers(() => router.roster.paths),
-      ),
+    useFactory: ({ invokeTimeoutMs, edge }: ResolvedOptions, router: Router): BroadcastContext => ({
+      router,
+      invokeTimeoutMs,
+      unreachable: edge.authenticate ? undefined : new UnreachableUsers(() => router.roster.paths),
+    }),
   },
-  { provide: Connections, inject: [Router], useFactory: (router: Router) => new Connections(router) },
+  { provide: Connections, inject: [], useFactory: () => new Connections() },
   {
     provide: Broadcaster,
-    inject: [Dispatcher, Connections],
-    useFactory: (dispatcher: Dispatcher, connections: Connections) =>
-      new Broadcaster(dispatcher, connections),
+    inject: [BROADCAST_CONTEXT, Connections],
+    useFactory: (context: BroadcastContext, connections: Connections) =>
+      new Broadcaster(context, connections),
   },
   { provide: EDGE_COUNTERS, inject: [], useFactory: noEdgeCounts },
   {
     provide: RedisBackplane,
-    inject: [BUS, Router, Dispatcher, EDGE_COUNTERS],
-    useFactory: (bus: Bus, router: Router, dispatcher: Dispatcher, counters: EdgeCounters) =>
-      new RedisBackplane(bus, router, dispatcher, counters),
+    inject: [BUS, Router, BROADCAST_CONTEXT, EDGE_COUNTERS],
+    useFactory: (bus: Bus, router: Router, context: BroadcastContext, counters: EdgeCounters) =>
+      new RedisBackplane(bus, router, context, counters),
   },
   {
     provide: ADAPTER_CONTEXT,
-    inject: [RESOLVED_OPTIONS, BUS, Dispatcher, Connections, EDGE_COUNTERS],
+    inject: [RESOLVED_OPTIONS, BUS, BROADCAST_CONTEXT, Connections, EDGE_COUNTERS],
     useFactory: (
       options: ResolvedOptions,
       bus: Bus,
-      dispatcher: Dispatcher,
+      context: BroadcastContext,
       connections: Connections,
       counters: EdgeCounters,
     ): AdapterContext => ({
+      ...context,
       serverId: bus.serverId,
       protocols: clientProtocols(options.protocols),
       edge: options.edge,
       counters,
-      dispatcher,
       connections,
       log: new LimitedLog('RedisBackplaneAdapter'),
     }),

@@ -1,16 +1,15 @@
 import type { ResolvedEdge } from '../options/edge-options.js';
+import type { BroadcastContext } from '../broadcast/broadcast-context.js';
 import type { EdgeCounters } from '../broadcast/edge-counters.js';
 import type { Connections } from '../broadcast/connections.js';
-import type { Dispatcher } from '../broadcast/dispatcher.js';
 import type { ClientProtocol } from '../protocol/client-protocol.js';
 import type { LimitedLog } from '../broadcast/limited-log.js';
 
 export const ADAPTER_CONTEXT = Symbol('ADAPTER_CONTEXT');
 
 /** What the adapter needs of the rooms below it. */
-export interface AdapterContext {
+export interface AdapterContext extends BroadcastContext {
   readonly serverId: string;
-  readonly dispatcher: Dispatcher;
   readonly connections: Connections;
   readonly protocols: readonly ClientProtocol[];
   readonly edge: ResolvedEdge;

@@ -1,4 +1,4 @@
-import type { ClientSession } from './client-session.js';
+import type { Session } from './session.js';
 
 /** The wheel turns so often; the connections of one slot are pinged together. */
 const TICK_MS = 500;
@@ -14,18 +14,18 @@ interface Ping {
  * one timer for all.
  */
 export class ConnectionHeartbeat {
-  private readonly slots: Set<ClientSession>[];
+  private readonly slots: Set<Session>[];
   private readonly timer: NodeJS.Timeout;
   private look: NodeJS.Immediate | undefined;
   /** Whose sign of life is waited for, and since when: oldest first. */
-  private readonly pinged = new Map<ClientSession, Ping>();
+  private readonly pinged = new Map<Session, Ping>();
   private turn = 0;
   private nextSlot = 0;
 
   constructor(
     intervalMs: number,
     private readonly timeoutMs: number,
-    private readonly onVanished: (session: ClientSession) => void,
+    private readonly onVanished: (session: Session) => void,
   ) {
     const count = Math.max(1, Math.floor(intervalMs / TICK_MS));
     this.slots = Array.from({ length: count }, () => new Set());
@@ -34,14 +34,14 @@ export class ConnectionHeartbeat {
     this.timer = setInterval(look, Math.min(TICK_MS, intervalMs));
   }
 
-  add(session: ClientSession): void {
+  add(session: Session): void {
     const slot = this.slots[this.nextSlot];
     this.nextSlot = (this.nextSlot + 1) % this.slots.length;
     slot?.add(session);
     session.heartbeatSlot = slot;
   }
 
-  remove(session: ClientSession): void {
+  remove(session: Session): void {
     session.heartbeatSlot?.delete(session);
     this.pinged.delete(session);
   }
@@ -71,7 +71,7 @@ export class ConnectionHeartbeat {
       if (at > limit) return;
       this.pinged.delete(session);
       // Whose socket is not read, while handleConnection runs, say, cannot show life.
-      if (session.socket.isPaused || !session.isOpen) continue;
+      if (session.socket.isPaused || !session.isSocketOpen) continue;
       if (session.bytesRead === bytesRead) this.onVanished(session);
     }
   }

@@ -1,48 +1,46 @@
 import { isObservable, type Observable } from 'rxjs';
 import type { RawData } from 'ws';
 import { INTERNAL_ERROR } from '../broadcast/exception-payload.js';
-import { frameContext, pendingStreams } from '../broadcast/frame-context.js';
 import type { ClientMessage } from '../protocol/client-message.js';
 import { MessageFrames } from '../protocol/message-frames.js';
 import { readClientFrame } from '../protocol/read-client-frame.js';
-import type { ClientSession } from './client-session.js';
 import { FrameAnswer } from './frame-answer.js';
 import { messageOf } from './handler-result.js';
+import { failingWithin } from './nest-stream.js';
+import type { Session } from './session.js';
 
 const SHOWN_EVENT_CHARACTERS = 100;
 
 type EventMessage = Extract<ClientMessage, { kind: 'event' }>;
 
 /** Takes one message of a client to its handler and the result back, or a reply to its pending invoke. Never throws. */
-export function receiveMessage(session: ClientSession, data: RawData): void {
-  const message = readClientFrame(session.local.protocol, toBuffer(data), session.payloadLimits);
+export function receiveMessage(session: Session, data: RawData): void {
+  const message = readClientFrame(session.protocol, toBuffer(data), session.context.edge.payload);
   // A handler may be waiting for just this answer: it never queues.
   if (message.kind === 'answer') takeAnswer(session, message);
   else session.enqueue(message, (next) => handleMessage(session, next));
 }
 
 /** Resolves when the handler has ended, and the stream that it returned; never rejects. */
-async function handleMessage(session: ClientSession, message: ClientMessage): Promise<void> {
+async function handleMessage(session: Session, message: ClientMessage): Promise<void> {
   try {
     if (message.kind === 'event') await handleEvent(session, message);
     else if (message.kind === 'invalid') refuse(session, message.reason);
   } catch (error) {
     // Nothing that is known gets here; what did would end the process, and hold up the client's other messages.
-    session.log.error('message', 'A message could not be handled', error);
+    session.context.log.error('message', 'A message could not be handled', error);
     refuse(session, INTERNAL_ERROR.message);
   }
 }
 
-function handleEvent(session: ClientSession, message: EventMessage): Promise<void> {
+function handleEvent(session: Session, message: EventMessage): Promise<void> {
   if (message.id === undefined) return handle(session, message, undefined);
-  const answer = new FrameAnswer(session.local, message.id, (reason) =>
-    logUnsendable(session, message, reason),
-  );
-  return frameContext.run(answer, handle, session, message, answer);
+  const answer = new FrameAnswer(session, message.id, (reason) => logUnsendable(session, message, reason));
+  return answer.run(handle, session, message, answer);
 }
 
 async function handle(
-  session: ClientSession,
+  session: Session,
   message: EventMessage,
   answer: FrameAnswer | undefined,
 ): Promise<void> {
@@ -68,7 +66,7 @@ function ackOf(answer: FrameAnswer | undefined): (value: unknown) => void {
 
 /** With an id the result is the answer, unless the handler answers by `@Ack()`; without one it is a message. */
 function deliver(
-  session: ClientSession,
+  session: Session,
   message: EventMessage,
   answer: FrameAnswer | undefined,
   manually: boolean,
@@ -79,11 +77,7 @@ function deliver(
 }
 
 /** Without an id each value of an Observable is a message. */
-function sendEach(
-  session: ClientSession,
-  message: EventMessage,
-  stream$: Observable<unknown>,
-): Promise<void> {
+function sendEach(session: Session, message: EventMessage, stream$: Observable<unknown>): Promise<void> {
   return session.follow(stream$, {
     next: (value) => send(session, message, value),
     error: (error) => filterFailed(session, message, error),
@@ -92,36 +86,31 @@ function sendEach(
 }
 
 /**
- * With an id the last value of an Observable is the answer. Nest ends a stream that fails, after its filter has emitted
- * `exception`: that is the answer then.
+ * With an id the last value of an Observable is the answer. Nest completes a stream that fails, after its filter has emitted
+ * `exception`: that was the answer then.
  */
-async function answerWithLast(
-  session: ClientSession,
+function answerWithLast(
+  session: Session,
   message: EventMessage,
   answer: FrameAnswer,
   manually: boolean,
   stream$: Observable<unknown>,
 ): Promise<void> {
   let last: unknown;
-  pendingStreams.opened(answer.connectionId);
-  await session.follow(stream$, {
+  return session.follow(failingWithin(answer, stream$), {
     next: (value) => (last = value),
     error: (error) => filterFailed(session, message, error),
-    complete: () => {
-      if (!pendingStreams.claim(answer)) deliver(session, message, answer, manually, last);
-    },
+    complete: () => deliver(session, message, answer, manually, last),
   });
-  pendingStreams.closed(answer.connectionId);
 }
 
 /** As in `@nestjs/platform-ws`: a result is sent as it is, and none where there is none. */
-function send(session: ClientSession, message: EventMessage, result: unknown): void {
-  const { local } = session;
+function send(session: Session, message: EventMessage, result: unknown): void {
   // One packet may ask for thousands of large results: what cannot be written is not encoded either.
-  if (!local.isWritable) return;
+  if (!session.isWritable) return;
   try {
-    const sent = messageOf(result, local.protocol);
-    if (sent !== undefined) local.sink.write(MessageFrames.of(sent).for(local.protocol), false);
+    const sent = messageOf(result, session.protocol);
+    if (sent !== undefined) session.sink.write(MessageFrames.of(sent).for(session.protocol), false);
   } catch (reason) {
     logUnsendable(session, message, reason);
     refuse(session, INTERNAL_ERROR.message);
@@ -129,30 +118,34 @@ function send(session: ClientSession, message: EventMessage, result: unknown): v
 }
 
 /** Nest takes what a handler throws to an exception filter: this is an exception filter that throws itself. */
-function filterFailed(session: ClientSession, { event }: EventMessage, error: unknown): void {
-  session.log.error('filter', `The exception filter for the handler of '${shown(event)}' failed`, error);
+function filterFailed(session: Session, { event }: EventMessage, error: unknown): void {
+  session.context.log.error(
+    'filter',
+    `The exception filter for the handler of '${shown(event)}' failed`,
+    error,
+  );
   refuse(session, INTERNAL_ERROR.message);
 }
 
-function logUnsendable(session: ClientSession, { event }: EventMessage, reason: unknown): void {
-  const what = `What the handler of '${shown(event)}' answered cannot be encoded as ${session.local.protocol.name}`;
-  session.log.error('result', what, reason);
+function logUnsendable(session: Session, { event }: EventMessage, reason: unknown): void {
+  const what = `What the handler of '${shown(event)}' answered cannot be encoded as ${session.protocol.name}`;
+  session.context.log.error('result', what, reason);
 }
 
 function takeAnswer(
-  session: ClientSession,
+  session: Session,
   { id, outcome, value }: Extract<ClientMessage, { kind: 'answer' }>,
 ): void {
-  if (session.answer(id, outcome, value)) return;
-  refuse(session, `The id '${id}' is not valid for the connection '${session.client.id}'.`);
+  if (session.context.router.asks.answer(session, id, { outcome, value })) return;
+  refuse(session, `The id '${id}' is not valid for the connection '${session.id}'.`);
 }
 
-function refuse({ client }: ClientSession, message: string): void {
+function refuse({ client }: Session, message: string): void {
   void client.emit('exception', { status: 'error', message });
 }
 
 /** Browsers cannot see the ping frames of WebSocket: this is one that they can send, unless a gateway handles `ping`. */
-function pong(session: ClientSession, message: EventMessage, answer: FrameAnswer | undefined): void {
+function pong(session: Session, message: EventMessage, answer: FrameAnswer | undefined): void {
   if (answer) answer.result('pong');
   else send(session, message, { event: 'pong' });
 }

@@ -2,20 +2,19 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { Logger } from '@nestjs/common';
 import type { RawData, WebSocket, WebSocketServer } from 'ws';
-import { BackplaneConnection } from '../broadcast/backplane-connection.js';
+import type { BackplaneConnection } from '../broadcast/backplane-connection.js';
 import type { Admission } from '../options/edge-options.js';
 import { newConnectionId } from '../protocol/connection-id.js';
 import { jsonProtocol } from '../protocol/json-protocol.js';
-import { LocalConnection } from '../routing/local-connection.js';
 import type { AdapterContext } from './adapter-context.js';
 import { type AdmissionResult, admit, type Refusal } from './admission.js';
-import { ClientSession, type SessionHost } from './client-session.js';
 import type { ConnectionHeartbeat } from './connection-heartbeat.js';
 import type { Deadline } from './deadline.js';
 import { Farewells } from './farewells.js';
 import { hooksEnded } from './gateway-hooks.js';
 import { sayGoodbye } from './goodbye.js';
 import { receiveMessage } from './message-dispatch.js';
+import { Session, type SessionHost } from './session.js';
 import { SocketSink } from './socket-sink.js';
 import { TimeLimits } from './time-limits.js';
 import type { TurnWriter } from './turn-writer.js';
@@ -50,7 +49,7 @@ export interface PathServerContext extends AdapterContext {
 export class PathServer implements SessionHost {
   private readonly logger = new Logger('RedisBackplaneAdapter');
   private readonly waiting = new Set<WaitingSocket>();
-  private readonly sessions = new Map<BackplaneConnection, ClientSession>();
+  private readonly sessions = new Map<BackplaneConnection, Session>();
   private readonly farewells = new Farewells();
   /** Raw sockets that `ws` has not completed yet, where a `verifyClient` of the gateway's takes its time. */
   private readonly upgrading = new Set<Duplex>();
@@ -68,9 +67,9 @@ export class PathServer implements SessionHost {
     /** The path of the URL, without a port. */
     readonly urlPath: string,
     /** The path as routing names it. */
-    private readonly key: string,
+    readonly key: string,
     private readonly wsServer: WebSocketServer,
-    private readonly context: PathServerContext,
+    readonly context: PathServerContext,
     /** False where the gateway wants no pongs, or sends its own. */
     private readonly answersPings: boolean,
   ) {
@@ -78,7 +77,7 @@ export class PathServer implements SessionHost {
   }
 
   /** What belongs to the client, for as long as it is connected to this path. */
-  sessionOf(client: BackplaneConnection): ClientSession | undefined {
+  sessionOf(client: BackplaneConnection): Session | undefined {
     return this.sessions.get(client);
   }
 
@@ -98,8 +97,8 @@ export class PathServer implements SessionHost {
     // However it ends: vanished while it waited, refused here or by `ws`, or after a whole life.
     socket.on('close', this.onSocketClosed);
     const admission = admit(edge, request, this.key, this.admissionLimits);
-    const { connections } = this.context;
-    if ('admitted' in admission && (!admission.admitted || connections.hears(this.key))) {
+    const { roster } = this.context.router;
+    if ('admitted' in admission && (!admission.admitted || roster.hears(this.key))) {
       // Put back, as a WaitingSocket does: a `verifyClient` of the gateway may take its time.
       if (head.length > 0) socket.unshift(head);
       this.decided(request, socket, admission);
@@ -140,17 +139,17 @@ export class PathServer implements SessionHost {
     waiting: WaitingSocket,
     admission: AdmissionResult | Promise<AdmissionResult>,
   ): Promise<void> {
-    const { connections } = this.context;
+    const { roster } = this.context.router;
     this.waiting.add(waiting);
     const result = await admission;
     // Whose socket is open misses no broadcast: so it opens when they are heard.
-    if (result.admitted) await connections.expect(this.key);
+    if (result.admitted) await roster.expect(this.key);
     this.waiting.delete(waiting);
     if (!waiting.gone) {
       waiting.release();
       this.decided(request, socket, result);
     }
-    if (result.admitted) connections.arrived(this.key);
+    if (result.admitted) roster.arrived(this.key);
   }
 
   /** Completes the upgrade of a client that is admitted, or that learns by a close code why it is not. */
@@ -205,14 +204,16 @@ export class PathServer implements SessionHost {
   /** Nothing is awaited that need not be: promises for each client are half a kilobyte of garbage. */
   private accept(socket: WatchedSocket, request: IncomingMessage, admission: Admission): void {
     const session = this.createSession(socket, admission);
-    this.context.heartbeat?.add(session);
-    const reachable = this.context.connections.admit(session.local, session.client);
+    const { router, connections, heartbeat } = this.context;
+    heartbeat?.add(session);
+    connections.add(this.key, session.client);
+    const reachable = router.roster.add(session);
     if (reachable) this.unread(socket, reachable, () => this.greet(session, request));
     else this.greet(session, request);
   }
 
-  private greet(session: ClientSession, request: IncomingMessage): void {
-    if (!session.isOpen) return this.listen(session);
+  private greet(session: Session, request: IncomingMessage): void {
+    if (!session.isSocketOpen) return this.listen(session);
     for (const listener of this.connectListeners) listener(session.client, request);
     const hooks = hooksEnded(session.client);
     if (hooks) this.unread(session.socket, hooks, () => this.listen(session));
@@ -220,9 +221,9 @@ export class PathServer implements SessionHost {
   }
 
   /** Whom `handleConnection` turned away reaches no handler with what it sent before it knew. */
-  private listen(session: ClientSession): void {
-    const { socket, isOpen } = session;
-    if (isOpen) socket.on('message', onSocketMessage);
+  private listen(session: Session): void {
+    const { socket, isSocketOpen } = session;
+    if (isSocketOpen) socket.on('message', onSocketMessage);
     socket.resume();
   }
 
@@ -232,28 +233,28 @@ export class PathServer implements SessionHost {
     void until.then(then);
   }
 
-  private createSession(socket: WatchedSocket, { userId, data, expiresAt }: Admission): ClientSession {
-    const { serverId, dispatcher, protocols, writer, edge, counters, log } = this.context;
+  private createSession(socket: WatchedSocket, admission: Admission): Session {
+    const { serverId, protocols, writer, edge, counters } = this.context;
     const asked = socket.protocol && protocols.find(({ subprotocol }) => subprotocol === socket.protocol);
     const sink = new SocketSink(socket, writer, edge.maxBufferedBytes, counters);
     const id = newConnectionId(serverId);
-    const local = new LocalConnection(id, this.key, userId, asked || jsonProtocol, sink);
-    const client = new BackplaneConnection(local, dispatcher, socket, data ?? {});
-    const session = new ClientSession(socket, local, client, sink, this, dispatcher, edge, counters, log);
-    this.sessions.set(client, session);
+    const session = new Session(id, admission, asked || jsonProtocol, socket, sink, this);
+    this.sessions.set(session.client, session);
     socket.session = session;
     socket.on('close', onSocketClose);
     if (this.answersPings) socket.on('ping', onSocketPing);
-    if (expiresAt) client.renew(expiresAt);
+    if (admission.expiresAt) session.client.renew(admission.expiresAt);
     return session;
   }
 
-  dismiss(session: ClientSession): void {
-    this.context.heartbeat?.remove(session);
-    this.context.connections.dismiss(session.local);
+  dismiss(session: Session): void {
+    const { router, connections, heartbeat } = this.context;
+    heartbeat?.remove(session);
+    router.remove(session);
+    connections.remove(this.key, session.client);
   }
 
-  ended(session: ClientSession, code: number): void {
+  ended(session: Session, code: number): void {
     this.sessions.delete(session.client);
     session.disconnected(code);
     this.farewells.add(session.client);

@@ -13,7 +13,7 @@ import { protocolOfSubprotocol } from '../protocol/client-protocols.js';
 import { pathKey } from '../protocol/channel-names.js';
 import { ADAPTER_CONTEXT, type AdapterContext } from './adapter-context.js';
 import { DuplicateBackplaneError, ForeignAdapterError, NoHttpServerError } from './adapter.errors.js';
-import type { ClientSession } from './client-session.js';
+import type { Session } from './session.js';
 import { ConnectionHeartbeat } from './connection-heartbeat.js';
 import { Deadline } from './deadline.js';
 import { DefaultExceptionFilter } from './default-exception.filter.js';
@@ -88,11 +88,10 @@ export class RedisBackplaneAdapter extends WsAdapter {
       // `ws` would answer pings without a limit. PathServer answers them.
       autoPong: false,
     }) as WebSocketServer;
-    const { dispatcher, connections } = this.context;
     const { writer } = this;
     this.heartbeat ??= createHeartbeat(this.context);
     const { heartbeat } = this;
-    connections.open(key);
+    this.context.router.roster.open(key);
     const context = { ...this.context, writer, heartbeat };
     const server = new PathServer(
       pathKey(options.path),
@@ -102,7 +101,7 @@ export class RedisBackplaneAdapter extends WsAdapter {
       options['autoPong'] !== false,
     );
     upgrades.add(server);
-    const broadcaster = new Broadcaster(dispatcher, connections, () => key);
+    const broadcaster = new Broadcaster(this.context, this.context.connections, () => key);
     this.servers.set(broadcaster, server);
     return broadcaster;
   }
@@ -153,7 +152,7 @@ export class RedisBackplaneAdapter extends WsAdapter {
 
   protected override addWsServerToRegistry(): void {}
 
-  private sessionOf(client: BackplaneConnection): ClientSession | undefined {
+  private sessionOf(client: BackplaneConnection): Session | undefined {
     for (const server of this.servers.values()) {
       const session = server.sessionOf(client);
       if (session) return session;

@@ -1,11 +1,11 @@
 import type { Duplex } from 'node:stream';
 import type { WebSocket, WebSocketServer } from 'ws';
-import type { ClientSession } from './client-session.js';
 import { closeFrameReceived } from './fast-write.js';
+import type { Session } from './session.js';
 
 /** A `ws` socket that tells its session when it begins to close. Only those of {@link watchSockets} have these members. */
 export interface WatchedSocket extends WebSocket {
-  session?: ClientSession | undefined;
+  session?: Session | undefined;
   /** The client has ended its side of the TCP connection. */
   clientEnded?(): void;
 }
@@ -27,12 +27,12 @@ export function watchSockets({ options }: WebSocketServer): void {
       'This version of ws does not name the class of its sockets: use the one of @nestjs/platform-ws.',
     );
   options.WebSocket = class extends Base implements WatchedSocket {
-    session: ClientSession | undefined;
+    session: Session | undefined;
 
     override close(code?: number, data?: string | Buffer): void {
       const byClient = this.readyState === this.OPEN && closeFrameReceived(this);
       super.close(code, data);
-      if (byClient) this.session?.leave();
+      if (byClient) this.session?.dismiss();
       else this.session?.closing();
     }
 
@@ -44,7 +44,7 @@ export function watchSockets({ options }: WebSocketServer): void {
     clientEnded(): void {
       // With our close frame on its way, `ws` limits how long it waits for what the client has not read yet.
       super.close();
-      this.session?.leave();
+      this.session?.dismiss();
     }
   };
 }
@@ -59,7 +59,7 @@ export function onSocketClose(this: WatchedSocket, code: number): void {
 }
 
 export function onSocketPing(this: WatchedSocket, payload: Buffer): void {
-  this.session?.ping(payload);
+  this.session?.sink.pong(payload);
 }
 
 /**

@@ -1,17 +1,31 @@
 import type { WebSocket } from 'ws';
+import { MessageFrames } from '../protocol/message-frames.js';
 import type { Address } from '../protocol/target.js';
 import { MAX_TIMER_MS } from '../protocol/timer-limit.js';
 import { Delivery } from '../routing/delivery.js';
+import type { EmitOptions } from '../routing/emitter.js';
 import type { LocalConnection } from '../routing/local-connection.js';
-import { checkExpiry, checkGroup } from './arguments.js';
+import { checkData, checkEvent, checkExpiry, checkGroup } from './arguments.js';
+import type { BroadcastContext } from './broadcast-context.js';
 import { checkClose } from './close-code.js';
-import { addressOf, type Dispatcher } from './dispatcher.js';
 import type { AnyEvents, DataOf, EventData, EventName } from './events.js';
 import { encodeException, withoutHeavyCause } from './exception-payload.js';
-import { frameContext, pendingStreams } from './frame-context.js';
+import { invoke } from './invocations.js';
 import type { InvokeOptions } from './invoke.js';
 
 const POLICY_VIOLATION = 1008;
+const TO_ONE: EmitOptions = { local: true, volatile: false };
+
+/** What a connection needs of the session behind it. Implemented in adapter/session.ts. */
+export interface ConnectionSession extends LocalConnection {
+  readonly socket: WebSocket;
+  /**
+   * Answers the frame with an `id` whose handler is running with an error.
+   *
+   * @returns false when no such frame is being handled, or it has been answered already
+   */
+  failFrame(error: unknown): boolean;
+}
 
 /**
  * A client, as handlers get it. Not a `ws` socket: that one is `socket`.
@@ -24,30 +38,33 @@ export class BackplaneConnection<Data = unknown, Events extends object = AnyEven
 
   /** @internal */
   constructor(
-    private readonly local: LocalConnection,
-    private readonly dispatcher: Dispatcher,
-    /**
-     * The raw socket. What is written to it directly passes by the order of what `emit` sends, and by `limits.bufferedBytes`:
-     * it counts when something is emitted, but nothing limits it by itself. Look at `bufferedAmount` before you write much.
-     */
-    readonly socket: WebSocket,
+    private readonly session: ConnectionSession,
+    private readonly context: BroadcastContext,
     /** What admission found out about the client, else an empty object; the same for the connection's whole life. */
     readonly data: Data,
   ) {}
 
+  /**
+   * The raw socket. What is written to it directly passes by the order of what `emit` sends, and by `limits.bufferedBytes`:
+   * it counts when something is emitted, but nothing limits it by itself. Look at `bufferedAmount` before you write much.
+   */
+  get socket(): WebSocket {
+    return this.session.socket;
+  }
+
   /** `<serverId>.<random>`, unique in the farm. */
   get id(): string {
-    return this.local.id;
+    return this.session.id;
   }
 
   /** The user that admission recognised. */
   get userId(): string | undefined {
-    return this.local.userId;
+    return this.session.userId;
   }
 
   /** The groups that the connection is in now: a copy. None from the moment when it begins to close, so also in `handleDisconnect`. */
   get groups(): ReadonlySet<string> {
-    return new Set(this.local.memberships.keys());
+    return new Set(this.session.memberships.keys());
   }
 
   /**
@@ -58,7 +75,7 @@ export class BackplaneConnection<Data = unknown, Events extends object = AnyEven
    * @throws InvalidNameError (as a rejection)
    */
   join(group: string): Promise<void> {
-    const joined = this.dispatcher.join(this.local, group);
+    const joined = this.context.router.roster.join(this.session, group);
     // A client that leaves must not end the process of an app that does not wait for its join.
     joined.catch(ignore);
     return joined;
@@ -72,7 +89,7 @@ export class BackplaneConnection<Data = unknown, Events extends object = AnyEven
   leave(group: string): Promise<void> {
     return new Promise((resolve) => {
       checkGroup(group);
-      this.dispatcher.leave(this.local, group);
+      this.context.router.roster.leave(this.session, group);
       resolve();
     });
   }
@@ -84,12 +101,12 @@ export class BackplaneConnection<Data = unknown, Events extends object = AnyEven
    * deeper than 64 levels: it is mostly what the client sent.
    */
   emit<Name extends EventName<Events>>(event: Name, ...data: EventData<Events, Name>): Promise<Delivery> {
-    if (event !== 'exception' || !this.local.open) return this.send(event, data[0]);
+    if (event !== 'exception' || !this.session.open) return this.send(event, data[0]);
     try {
       return this.fail(data[0]);
     } catch (error) {
       // A getter of the exception's own, say.
-      return this.dispatcher.refuse(error);
+      return this.context.router.emitter.refuse(error);
     }
   }
 
@@ -103,7 +120,7 @@ export class BackplaneConnection<Data = unknown, Events extends object = AnyEven
     data?: DataOf<Events, Name>,
     options: InvokeOptions<T> = {},
   ): Promise<T> {
-    return this.dispatcher.invoke({ address: this.address, local: true }, event, data, options);
+    return invoke(this.context, { address: this.address, local: true }, event, data, options);
   }
 
   /**
@@ -116,7 +133,7 @@ export class BackplaneConnection<Data = unknown, Events extends object = AnyEven
     checkExpiry(expiresAt);
     clearTimeout(this.expiry);
     // A timer of a connection that is gone would keep the process running.
-    if (!expiresAt || !this.local.open) return;
+    if (!expiresAt || !this.session.open) return;
     const left = Math.max(0, expiresAt.getTime() - Date.now());
     // What lies beyond a timer's reach is looked at again when the timer ends.
     const expire = (): void =>
@@ -135,34 +152,34 @@ export class BackplaneConnection<Data = unknown, Events extends object = AnyEven
    */
   close(code = 1000, reason = ''): void {
     checkClose(code, reason);
-    this.local.sink.close(code, reason);
+    this.session.sink.close(code, reason);
   }
 
-  /** Answers the frame with an `id` that failed, else sends a message of its own. */
+  /** The error of the frame with an `id` that is being handled, or else a message of its own. */
   private fail(error: unknown): Promise<Delivery> {
+    const { session } = this;
     const payload = withoutHeavyCause(error);
-    const context = frameContext.getStore();
-    const frame = context?.connectionId === this.id ? context : undefined;
-    const deliver = (): Promise<Delivery> =>
-      frame?.fail(payload) ? Promise.resolve(new Delivery(1, 'notNeeded')) : this.sendException(payload);
-    return pendingStreams.has(this.id) ? pendingStreams.offer(this.id, payload, deliver) : deliver();
-  }
-
-  private sendException(error: unknown): Promise<Delivery> {
-    const { local } = this;
-    if (!local.open) return Promise.resolve(new Delivery(0, 'notNeeded'));
-    const { frame, isWhole } = encodeException(error, local.protocol);
-    local.sink.write(frame, false);
+    if (session.failFrame(payload)) return Promise.resolve(new Delivery(1, 'notNeeded'));
+    const { frame, isWhole } = encodeException(payload, session.protocol);
+    session.sink.write(frame, false);
     // The client learns at least that something failed; the caller of `emit` learns why it learns no more.
-    return isWhole ? Promise.resolve(new Delivery(1, 'notNeeded')) : this.send('exception', error);
+    return isWhole ? Promise.resolve(new Delivery(1, 'notNeeded')) : this.send('exception', payload);
   }
 
   private send(event: string, data: unknown): Promise<Delivery> {
-    return this.dispatcher.emit(() => this.address, event, data, { local: true, volatile: false });
+    const { emitter } = this.context.router;
+    try {
+      checkEvent(event);
+      checkData(data);
+      return emitter.emit(this.address, MessageFrames.of({ event, data }), TO_ONE);
+    } catch (error) {
+      return emitter.refuse(error);
+    }
   }
 
   private get address(): Address {
-    return addressOf(this.local.path, this.local.id);
+    const { path, id } = this.session;
+    return { path, targets: [{ kind: 'connection', name: id }], excluded: [] };
   }
 }
 

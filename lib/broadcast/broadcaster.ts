@@ -1,8 +1,8 @@
 import type { Type } from '@nestjs/common';
 import type { BackplaneConnection } from './backplane-connection.js';
 import { PathRequiredError } from './broadcast.errors.js';
+import type { BroadcastContext } from './broadcast-context.js';
 import type { Connections } from './connections.js';
-import type { Dispatcher } from './dispatcher.js';
 import type { AnyEvents } from './events.js';
 import { gatewayPath } from './gateway-path.js';
 import { Target } from './target.js';
@@ -14,11 +14,11 @@ import { Target } from './target.js';
 export class Broadcaster<Events extends object = AnyEvents> extends Target<Events> {
   /** @internal */
   constructor(
-    dispatcher: Dispatcher,
+    context: BroadcastContext,
     private readonly ownConnections: Connections,
-    path = () => onlyPath(ownConnections.paths),
+    path = () => onlyPath(context.router.roster.paths),
   ) {
-    super({ dispatcher, path, targets: undefined, excluded: [], local: false, volatile: false });
+    super({ context, path, targets: undefined, excluded: [], local: false, volatile: false });
   }
 
   /** This server's own connections of the path. */
@@ -34,7 +34,7 @@ export class Broadcaster<Events extends object = AnyEvents> extends Target<Event
    */
   gateway<Other extends object = AnyEvents>(gateway: Type | string): Broadcaster<Other> {
     const path = gatewayPath(gateway);
-    return new Broadcaster<Other>(this.state.dispatcher, this.ownConnections, () => path);
+    return new Broadcaster<Other>(this.state.context, this.ownConnections, () => path);
   }
 }
 

@@ -1,7 +1,7 @@
 import type { TimeOfDay } from '../bus/bus.js';
 import type { TargetRef } from '../protocol/target.js';
 import type { RoutedLoss } from '../routing/losses.js';
-import type { Dispatcher } from './dispatcher.js';
+import type { BroadcastContext } from './broadcast-context.js';
 import { Target } from './target.js';
 
 /** Messages that clients of this server may have missed. */
@@ -21,7 +21,7 @@ export interface Loss {
   readonly affected: Target;
 }
 
-export function toLoss(loss: RoutedLoss, dispatcher: Dispatcher, clock: TimeOfDay): Loss {
+export function toLoss(loss: RoutedLoss, context: BroadcastContext, clock: TimeOfDay): Loss {
   const { path, targets, certainty, origin } = loss;
   return {
     path,
@@ -31,7 +31,7 @@ export function toLoss(loss: RoutedLoss, dispatcher: Dispatcher, clock: TimeOfDa
     certainty,
     origin,
     affected: new Target({
-      dispatcher,
+      context,
       path: () => path,
       targets,
       excluded: [],

@@ -4,7 +4,7 @@ import { BackplaneError } from '../bus/bus.errors.js';
 import type { BackplaneStatus } from '../bus/status.js';
 import { messageOf } from '../protocol/thrown.js';
 import type { Router } from '../routing/router.js';
-import type { Dispatcher } from './dispatcher.js';
+import type { BroadcastContext } from './broadcast-context.js';
 import type { EdgeCounters } from './edge-counters.js';
 import { GuardedObservable } from './guarded-observable.js';
 import type { BackplaneHealth } from './health.js';
@@ -57,13 +57,13 @@ export class RedisBackplane {
   constructor(
     private readonly bus: Bus,
     private readonly router: Router,
-    dispatcher: Dispatcher,
+    context: BroadcastContext,
     private readonly edgeCounters: EdgeCounters,
   ) {
     const missed$ = bus.loss$.pipe(mergeMap((loss) => router.concerned(loss)));
     // A listener that emits what cannot be delivered causes the next of these losses.
     const losses$ = merge(missed$, oncePerTurn(router.undeliverable.losses$)).pipe(
-      map((loss) => toLoss(loss, dispatcher, bus.timeOfDay)),
+      map((loss) => toLoss(loss, context, bus.timeOfDay)),
     );
     this.status$ = this.guarded(bus.status$);
     this.connectionFailed$ = this.guarded(bus.connectionFailed$);

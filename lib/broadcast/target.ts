@@ -1,17 +1,20 @@
-import { ALL, type TargetRef } from '../protocol/target.js';
+import type { CommandAction } from '../protocol/command-record.js';
+import { MessageFrames } from '../protocol/message-frames.js';
+import { ALL, type Address, type TargetRef } from '../protocol/target.js';
 import type { Delivery } from '../routing/delivery.js';
-import { checkGroup, checkNames } from './arguments.js';
+import { checkData, checkEvent, checkGroup, checkNames } from './arguments.js';
+import type { BroadcastContext } from './broadcast-context.js';
 import { TargetWidenedError } from './broadcast.errors.js';
 import { checkClose } from './close-code.js';
-import type { Dispatcher, Scope } from './dispatcher.js';
 import type { AnyEvents, DataOf, EventData, EventName } from './events.js';
+import { invoke, invokeAll, type Scope } from './invocations.js';
 import type { InvokeAllResult, InvokeOptions } from './invoke.js';
 
 const EVERYONE: readonly TargetRef[] = [ALL];
 
 /** What a target is made of. It never changes: every call on a target makes a new one. */
 export interface TargetState {
-  readonly dispatcher: Dispatcher;
+  readonly context: BroadcastContext;
   /** The path's key; a function because an unbound broadcaster finds it only when it is needed. */
   readonly path: () => string;
   /** `undefined` while no target is named, which means everyone; an empty list is nobody. */
@@ -87,8 +90,17 @@ export class Target<Events extends object = AnyEvents> {
    * @throws InvalidArgumentError, PathRequiredError (as rejections); nobody got it
    */
   emit<Name extends EventName<Events>>(event: Name, ...data: EventData<Events, Name>): Promise<Delivery> {
-    const { dispatcher, local, volatile } = this.state;
-    return dispatcher.emit(() => this.scope.address, event, data[0], { local, volatile });
+    const { context, local, volatile } = this.state;
+    const { emitter } = context.router;
+    try {
+      checkEvent(event);
+      checkData(data[0]);
+      const { address } = this;
+      context.unreachable?.check(address);
+      return emitter.emit(address, MessageFrames.of({ event, data: data[0] }), { local, volatile });
+    } catch (error) {
+      return emitter.refuse(error);
+    }
   }
 
   /**
@@ -109,7 +121,7 @@ export class Target<Events extends object = AnyEvents> {
     data?: DataOf<Events, Name>,
     options: InvokeOptions<T> = {},
   ): Promise<T> {
-    return this.state.dispatcher.invoke(this.scope, event, data, options);
+    return invoke(this.state.context, this.scope, event, data, options);
   }
 
   /**
@@ -123,7 +135,7 @@ export class Target<Events extends object = AnyEvents> {
     data?: DataOf<Events, Name>,
     options: InvokeOptions<T> = {},
   ): Promise<InvokeAllResult<T>> {
-    return this.state.dispatcher.invokeAll(this.scope, event, data, options);
+    return invokeAll(this.state.context, this.scope, event, data, options);
   }
 
   /**
@@ -138,7 +150,7 @@ export class Target<Events extends object = AnyEvents> {
    */
   async join(group: string): Promise<void> {
     checkGroup(group);
-    await this.state.dispatcher.command(this.scope, { name: 'join', group });
+    await this.command({ name: 'join', group });
   }
 
   /**
@@ -148,7 +160,7 @@ export class Target<Events extends object = AnyEvents> {
    */
   async leave(group: string): Promise<void> {
     checkGroup(group);
-    await this.state.dispatcher.command(this.scope, { name: 'leave', group });
+    await this.command({ name: 'leave', group });
   }
 
   /**
@@ -161,12 +173,24 @@ export class Target<Events extends object = AnyEvents> {
    */
   async disconnect(code = 1000, reason = ''): Promise<void> {
     checkClose(code, reason);
-    await this.state.dispatcher.command(this.scope, { name: 'disconnect', code, reason });
+    await this.command({ name: 'disconnect', code, reason });
   }
 
-  protected get scope(): Scope {
-    const { path, targets, excluded, local } = this.state;
-    return { address: { path: path(), targets: targets ?? EVERYONE, excluded }, local };
+  private command(action: CommandAction): Promise<void> {
+    const { router, unreachable } = this.state.context;
+    const { address, local } = this.scope;
+    unreachable?.check(address);
+    return router.commands.run(address, action, local);
+  }
+
+  private get scope(): Scope {
+    return { address: this.address, local: this.state.local };
+  }
+
+  /** @throws PathRequiredError on an unbound broadcaster, which finds its path only now */
+  private get address(): Address {
+    const { path, targets, excluded } = this.state;
+    return { path: path(), targets: targets ?? EVERYONE, excluded };
   }
 
   private with(kind: TargetRef['kind'], names: readonly string[]): Target<Events> {

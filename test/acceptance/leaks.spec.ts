@@ -71,7 +71,7 @@ describe('Requests that a client never replies to', () => {
   it('are dropped by its connection after their timeout', async () => {
     const [near, far] = await serverPair(farm, redis.url);
     const { id, connection } = await connectMember(farm, far);
-    const local = (connection as unknown as { local: LocalConnection }).local;
+    const local = (connection as unknown as { session: LocalConnection }).session;
     for (const server of [near, far])
       await rejection(
         server.broadcaster.connection(id).invoke('question', undefined, { timeout: 50 }),

@@ -10,7 +10,7 @@ import { RedisBackplaneModule } from '../../lib/redis-backplane.module.js';
 import { ALL, type TargetRef } from '../../lib/protocol/target.js';
 import { systemClock } from '../../lib/bus/clock.js';
 import { WallClock } from '../../lib/bus/wall-clock.js';
-import { Dispatcher } from '../../lib/broadcast/dispatcher.js';
+import { BROADCAST_CONTEXT, type BroadcastContext } from '../../lib/broadcast/broadcast-context.js';
 import type { ChatServer } from '../support/chat-app.js';
 import { connectMember, serverPair, useRedis } from '../support/acceptance.js';
 import { collect } from '../support/observe.js';
@@ -88,7 +88,11 @@ describe('the connections that a loss affects', () => {
     const loss = { path: '/chat', targets, from: 0, to: 1, certainty: 'possible' as const };
     return {
       server,
-      target: toLoss(loss, server.app.get(Dispatcher), new WallClock(systemClock)).affected,
+      target: toLoss(
+        loss,
+        server.app.get<BroadcastContext>(BROADCAST_CONTEXT),
+        new WallClock(systemClock),
+      ).affected,
     };
   }
 

@@ -1,127 +1,30 @@
-import { ConnectedSocket, MessageBody, SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
-import { describe, expect, it, vi } from 'vitest';
-import { BackplaneConnection } from '../../lib/broadcast/backplane-connection.js';
+import { describe, expect, it } from 'vitest';
 import { Deferred } from '../../lib/bus/deferred.js';
 import type { RedisBackplaneOptions } from '../../lib/options/redis-backplane-options.js';
 import { ConnectionClosedError, ConnectionNotFoundError } from '../../lib/routing/request.errors.js';
 import { rejection, useRedis } from '../support/acceptance.js';
-import { startServerProcess } from '../servers/server-process.js';
 import type { ChatServer } from '../support/chat-app.js';
-import { compiledServer } from '../support/compiled-server.js';
 import { eventually } from '../support/observe.js';
-import { clientFrame, closeFrame, eventFrame, RawClient } from '../support/raw-client.js';
+import { clientFrame, eventFrame } from '../support/raw-client.js';
 import { RedisInspector } from '../support/redis-inspector.js';
-import { delivered, idOf, onlyConnection, turn, useTestFarm } from '../support/test-farm.js';
+import {
+  ClosingGateway,
+  closed,
+  connectStubborn,
+  expectDeaf,
+  expectNobody,
+  type Stubborn,
+} from '../support/stubborn-client.js';
+import { delivered, idOf, useTestFarm } from '../support/test-farm.js';
 
 const HOUR_MS = 3_600_000;
-const SHORT_MS = 50;
-
-@WebSocketGateway({ path: '/chat' })
-class ClosingGateway {
-  readonly handled: unknown[] = [];
-  readonly disconnects: number[] = [];
-  readonly groupsAtDisconnect: string[][] = [];
-  /** What the first connection's hook does. */
-  onConnection: () => unknown = () => undefined;
-  /** Handlers of `wait` end with it. */
-  readonly release = new Deferred();
-
-  handleConnection(): unknown {
-    return this.onConnection();
-  }
-
-  handleDisconnect(client: BackplaneConnection, code: number): void {
-    this.disconnects.push(code);
-    this.groupsAtDisconnect.push([...client.groups]);
-  }
-
-  @SubscribeMessage('id')
-  id(@ConnectedSocket() client: BackplaneConnection) {
-    return { event: 'id', data: client.id };
-  }
-
-  @SubscribeMessage('note')
-  note(@MessageBody() data: unknown) {
-    this.handled.push(data);
-    return { event: 'noted', data };
-  }
-
-  @SubscribeMessage('wait')
-  async wait(@MessageBody() data: unknown) {
-    this.handled.push(data);
-    await this.release.promise;
-    return { event: 'waited', data };
-  }
-}
 
 const farm = useTestFarm();
-const redis = useRedis();
 
 const start = (options: RedisBackplaneOptions = {}): Promise<ChatServer> =>
   farm.server({ ...farm.options(), ...options }, {}, ClosingGateway);
-
-/** A client that answers no close frame, so that `ws` keeps its socket for two seconds. */
-interface Stubborn {
-  readonly server: ChatServer;
-  readonly gateway: ClosingGateway;
-  readonly client: RawClient;
-  readonly connection: BackplaneConnection;
-}
-
-async function stubborn(server: ChatServer): Promise<Stubborn> {
-  const client = await RawClient.ask(server, '/chat?user=u');
-  farm.onEnd(() => client.socket.destroy());
-  await client.until('\r\n\r\n');
-  const gateway = server.app.get(ClosingGateway);
-  return { server, gateway, client, connection: onlyConnection(server) };
-}
-
-/** Resolves when the client has the server's close frame with this code. */
-function closed(client: RawClient, code: number): Promise<void> {
-  const bytes = String.fromCharCode(code >> 8, code & 0xff);
-  return eventually(() => {
-    const at = client.received.lastIndexOf(bytes);
-    expect(at).toBeGreaterThan(1);
-    expect(client.received[at - 2]).toBe('\x88');
-  });
-}
-
-/** That nobody reaches the connection, while its socket is still there. */
-async function expectNobody({ server, connection }: Stubborn): Promise<void> {
-  const { broadcaster } = server;
-  const own = broadcaster.gateway('/chat');
-  expect([...own.connections]).toEqual([]);
-  expect([...connection.groups]).toEqual([]);
-  const nobody = { local: 0, backplane: 'notNeeded' };
-  expect(await own.local.emit('late')).toEqual(nobody);
-  expect(await own.local.group('g').emit('late')).toEqual(nobody);
-  expect(await own.local.user('u').emit('late')).toEqual(nobody);
-  expect(await own.connection(connection.id).emit('late')).toEqual(nobody);
-  expect(await connection.emit('late')).toEqual(nobody);
-  expect(await connection.emit('exception', 'late')).toEqual(nobody);
-  await rejection(connection.join('late'), ConnectionClosedError);
-  await connection.leave('g');
-  await rejection(connection.invoke('late'), ConnectionNotFoundError);
-  const target = own.connection(connection.id);
-  await rejection(target.join('late'), ConnectionNotFoundError);
-  await rejection(target.leave('g'), ConnectionNotFoundError);
-  await rejection(target.disconnect(), ConnectionNotFoundError);
-  connection.close(4999);
-}
-
-/** That what the client sends now reaches nobody, and that it gets nothing. */
-async function expectDeaf({ server, gateway, client }: Stubborn, handled: unknown[] = []): Promise<void> {
-  for (let index = 0; index < 100; index++) client.write(eventFrame('note', `late ${index}`));
-  const received = client.received.length;
-  // The socket of `ws` reads in order: with the answer to the close frame it is gone.
-  client.write(closeFrame());
-  await client.closed;
-  await eventually(() => expect(gateway.disconnects).toHaveLength(1));
-  expect(gateway.handled).toEqual(handled);
-  expect(client.received).toHaveLength(received);
-  expect(client.received).not.toContain('late');
-  expect(server.backplane.counters.connections).toBe(0);
-}
+const stubborn = (server: ChatServer): Promise<Stubborn> => connectStubborn(farm, server);
+const redis = useRedis();
 
 const admission = { authenticate: () => ({ userId: 'u' }) };
 
@@ -307,159 +210,6 @@ describe('once the server closes a connection', () => {
     await expectNobody(stub);
   });
 });
-
-describe('a join', () => {
-  it('that waits for Redis when its connection closes does not resolve', async () => {
-    const server = await farm.server(farm.options(redis.url), {}, ClosingGateway);
-    const { connection } = await stubborn(server);
-    const joining = rejection(connection.join('g'), ConnectionClosedError);
-    connection.close();
-    await joining;
-    expect(connection.groups.size).toBe(0);
-  });
-
-  it.each(['reject', 'local'] as const)(
-    'does not resolve either with the outage policy %s',
-    async (outage) => {
-      const server = await farm.server({ ...farm.options(redis.url), outage }, {}, ClosingGateway);
-      const { connection } = await stubborn(server);
-      const joining = rejection(connection.join('g'), ConnectionClosedError);
-      connection.socket.terminate();
-      await joining;
-    },
-  );
-
-  it('of a group by a command does not fail because one of its members leaves meanwhile', async () => {
-    const server = await farm.server(farm.options(redis.url), {}, ClosingGateway);
-    const { connection } = await stubborn(server);
-    const staying = await farm.client(server);
-    const id = await idOf(staying);
-    const joining = server.broadcaster.local.join('g');
-    connection.close();
-    await joining;
-    await server.broadcaster.local.group('g').emit('hi');
-    await staying.next('hi');
-    expect(id).not.toBe(connection.id);
-  });
-
-  it('that nobody awaits is no unhandled rejection when its client leaves', async () => {
-    const server = await farm.server(farm.options(redis.url), {}, ClosingGateway);
-    const { connection } = await stubborn(server);
-    const escaped = farm.escapes();
-    void connection.join('g');
-    connection.close();
-    void connection.join('h');
-    await rejection(connection.join('i'), ConnectionClosedError);
-    await turn();
-    expect(escaped).toEqual([]);
-  });
-});
-
-describe('once the client closes a connection', () => {
-  it.each([
-    ['a close frame', ({ client }: Stubborn) => client.write(closeFrame(4000))],
-    // Its pings are answered until then: see pings.spec.ts.
-    ['the end of its TCP connection', ({ client }: Stubborn) => client.socket.end()],
-  ])('with %s, it is nobody, though its socket is still there', async (_name, close) => {
-    const server = await start(admission);
-    const stub = await stubborn(server);
-    await stub.connection.join('g');
-    const { socket } = stub.connection;
-    // What it does not read keeps the socket open.
-    stub.client.socket.pause();
-    while (socket.bufferedAmount === 0) {
-      await stub.connection.emit('text', 'x'.repeat(100_000));
-      await turn();
-    }
-
-    close(stub);
-    await eventually(() => expect(socket.readyState).toBe(socket.CLOSING));
-
-    await expectNobody(stub);
-    // ... and not for ever.
-    await eventually(() => expect(stub.gateway.disconnects).toHaveLength(1));
-    expect(server.backplane.counters.connections).toBe(0);
-  });
-
-  it.each([
-    ['a close frame', closeFrame(4000)],
-    ['the end of its TCP connection', Buffer.alloc(0)],
-  ])('with %s, what it has sent before is handled to the end', async (_name, goodbye) => {
-    const stub = await stubborn(await start({ parallelInvocations: 1 }));
-    const waits = [0, 1, 2].map((index) => eventFrame('wait', index));
-    stub.client.socket.end(Buffer.concat([...waits, eventFrame('note', 3), goodbye]));
-    await eventually(() => expect(stub.gateway.disconnects).toHaveLength(1));
-    expect(stub.gateway.handled).toEqual([0]);
-    stub.gateway.release.resolve();
-    await eventually(() => expect(stub.gateway.handled).toEqual([0, 1, 2, 3]));
-  });
-
-  it('and the server then closes it, too, what waits for a handler is dropped', async () => {
-    const stub = await stubborn(await start({ parallelInvocations: 1 }));
-    const waits = [0, 1, 2].map((index) => eventFrame('wait', index));
-    const { socket } = stub.connection;
-    stub.client.write(Buffer.concat([...waits, closeFrame(4000)]));
-    await eventually(() => expect(socket.readyState).not.toBe(socket.OPEN));
-    stub.connection.close(4001);
-    stub.gateway.release.resolve();
-    await turn();
-    await turn();
-    expect(stub.gateway.handled).toEqual([0]);
-  });
-});
-
-describe('no timer is left of a connection that is closed', () => {
-  it.each<[name: string, Close]>([
-    ['renewed before', ({ connection }) => connection.renew(new Date(Date.now() + HOUR_MS))],
-    ['renewed afterwards', () => undefined],
-    ['renewed beyond the reach of a timer', ({ connection }) => connection.renew(new Date(8e15))],
-  ])('%s', async (_name, prepare) => {
-    const stub = await stubborn(await start({ heartbeat: false }));
-    prepare(stub);
-    stub.connection.close();
-    stub.client.write(closeFrame());
-    await stub.client.closed;
-    await eventually(() => expect(stub.gateway.disconnects).toHaveLength(1));
-    const timers = vi.spyOn(globalThis, 'setTimeout');
-    farm.onEnd(() => timers.mockRestore());
-
-    stub.connection.renew(new Date(Date.now() + HOUR_MS));
-    stub.connection.renew(new Date(8e15));
-
-    expect(timers).not.toHaveBeenCalled();
-    expect(expiryOf(stub)).toSatisfy((timer) => timer === undefined || isCleared(timer as NodeJS.Timeout));
-  });
-
-  it('so a process ends by itself whose clients were renewed when they had gone', async () => {
-    const server = await startServerProcess(compiledServer('renewing-server'));
-    farm.onEnd(() => server.child.kill('SIGKILL'));
-    const [leaving, staying] = [await farm.client(server), await farm.client(server)];
-    await leaving.close();
-
-    server.child.send('close');
-
-    expect(await staying.closed).toMatchObject({ code: 1001 });
-    expect(await server.exited).toEqual([0, null]);
-  });
-
-  it('by its expiry, which it is renewed after', async () => {
-    const stub = await stubborn(await start());
-    stub.connection.renew(new Date(Date.now() + SHORT_MS));
-    await closed(stub.client, 1008);
-    stub.connection.renew(null);
-    stub.connection.renew(new Date(Date.now() + SHORT_MS));
-    await expectDeaf(stub);
-  });
-});
-
-function expiryOf({ connection }: Stubborn): NodeJS.Timeout | undefined {
-  return (connection as unknown as { expiry: NodeJS.Timeout | undefined }).expiry;
-}
-
-/** What Node marks a timer with that will not run. */
-function isCleared(timer: NodeJS.Timeout): boolean {
-  return (timer as unknown as { _destroyed: boolean })._destroyed;
-}
 
 it('a broadcast to all, and delivery after a close, reach those who stay', async () => {
   const server = await start();

@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { Worker } from 'node:worker_threads';
 import { MessageBody, SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import type { ClientSession } from '../../lib/adapter/client-session.js';
+import type { Session } from '../../lib/adapter/session.js';
 import { ConnectionHeartbeat } from '../../lib/adapter/connection-heartbeat.js';
 import { Deferred } from '../../lib/bus/deferred.js';
 import type { EdgeOptions } from '../../lib/options/edge-options.js';
@@ -132,9 +132,9 @@ describe('a process that stands still', () => {
         if (++pings === 3) pinged.resolve();
         setImmediate(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, STANDSTILL_MS));
       };
-      const session = { isOpen: true, socket: { ping, isPaused: false } };
+      const session = { isSocketOpen: true, socket: { ping, isPaused: false } };
       Object.defineProperty(session, 'bytesRead', { get: () => socket.bytesRead });
-      heartbeat.add(session as unknown as ClientSession);
+      heartbeat.add(session as unknown as Session);
 
       const outcome = Promise.race([
         vanished.promise.then(() => 'vanished'),
@@ -166,9 +166,9 @@ describe('pings', () => {
           pings.set(index, (pings.get(index) ?? 0) + 1);
         };
         let bytesRead = 0;
-        const session = { isOpen: true, socket: { ping, isPaused: false } };
+        const session = { isSocketOpen: true, socket: { ping, isPaused: false } };
         Object.defineProperty(session, 'bytesRead', { get: () => bytesRead++ });
-        heartbeat.add(session as unknown as ClientSession);
+        heartbeat.add(session as unknown as Session);
       }
 
       const ticks: number[] = [];

@@ -1,5 +1,4 @@
 import type { IncomingMessage } from 'node:http';
-import { WebSocketGateway } from '@nestjs/websockets';
 import { describe, expect, it } from 'vitest';
 import { Deferred } from '../../lib/bus/deferred.js';
 import type { Admission, EdgeOptions } from '../../lib/options/edge-options.js';
@@ -7,7 +6,7 @@ import type { ChatServer } from '../support/chat-app.js';
 import { NotingGateway } from '../support/noting.gateway.js';
 import { eventually } from '../support/observe.js';
 import { closeFrame, eventFrame, handshake, RawClient, refusal } from '../support/raw-client.js';
-import { delivered, idOf, turn, useTestFarm } from '../support/test-farm.js';
+import { turn, useTestFarm } from '../support/test-farm.js';
 
 const OPENED = 'HTTP/1.1 101 ';
 const farm = useTestFarm();
@@ -67,7 +66,6 @@ async function settled(value: () => number): Promise<number> {
 
 const notes = (from: number, to: number): Buffer =>
   Buffer.concat(Array.from({ length: to - from }, (_, index) => eventFrame('note', from + index)));
-const numbers = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
 
 describe('while a client waits for admission', () => {
   it('no hook and no handler runs; then what it sent at once is handled in order, after the hook', async () => {
@@ -88,7 +86,7 @@ describe('while a client waits for admission', () => {
     hook.resolve();
 
     await eventually(() => expect(gate.gateway.notes).toHaveLength(151));
-    expect(gate.gateway.notes).toEqual(['connected /chat', ...numbers(150)]);
+    expect(gate.gateway.notes).toEqual(['connected /chat', ...Array(150).keys()]);
   });
 
   it('more than is kept for it waits in the network, and comes whole', async () => {
@@ -103,7 +101,7 @@ describe('while a client waits for admission', () => {
 
     await eventually(() => expect(gate.gateway.notes).toHaveLength(41));
     const sent = gate.gateway.notes.slice(1) as string[];
-    expect(sent.map((text) => text.slice(0, -20_000))).toEqual(numbers(40).map(String));
+    expect(sent.map((text) => text.slice(0, -20_000))).toEqual([...Array(40).keys()].map(String));
   });
 
   it('a handshake in pieces is one', async () => {
@@ -125,7 +123,7 @@ describe('while a client waits for admission', () => {
   ])('that one %s: it counts no more at once, and harms nobody', async (_name, first, vanish) => {
     const gate = await gated({ limits: { admissionTime: 600_000 } });
     const escaped = farm.escapes();
-    const clients = await Promise.all(numbers(20).map(() => ask(gate, first)));
+    const clients = await Promise.all(Array.from({ length: 20 }, () => ask(gate, first)));
     await gate.asking(20);
     expect(gate.counts()).toEqual({ connections: 20, refused: 0 });
 
@@ -144,7 +142,7 @@ describe('while a client waits for admission', () => {
 
   it('no more of what it sends is read than fits two buffers of a socket', async () => {
     const gate = await gated();
-    const flood = Buffer.concat(numbers(1000).map(() => eventFrame('note', 'x'.repeat(20_000))));
+    const flood = Buffer.concat(Array.from({ length: 1000 }, () => eventFrame('note', 'x'.repeat(20_000))));
     const client = await ask(gate);
     await gate.asking(1);
     client.write(flood);
@@ -163,7 +161,7 @@ describe('while a client waits for admission', () => {
 
   it('it counts against the limit: the next one is refused with 503, and let in when there is room', async () => {
     const gate = await gated({ limits: { connections: 3 } });
-    const clients = await Promise.all(numbers(3).map(() => ask(gate)));
+    const clients = await Promise.all(Array.from({ length: 3 }, () => ask(gate)));
     await gate.asking(3);
 
     expect(await refusal(gate.server, '/chat')).toBe(503);
@@ -254,7 +252,7 @@ describe('a client that sends all at once and ends its side', () => {
     await eventually(() => expect(gate.gateway.notes).toEqual(['connected /chat']));
     hook.resolve();
     await eventually(() => expect(gate.gateway.notes).toContain('disconnected'));
-    expect(gate.gateway.notes).toEqual(['connected /chat', ...numbers(3), 'disconnected']);
+    expect(gate.gateway.notes).toEqual(['connected /chat', ...Array(3).keys(), 'disconnected']);
     expect(codes).toEqual([code]);
     await client.closed;
     await eventually(() => expect(gate.counts().connections).toBe(0));
@@ -299,103 +297,4 @@ describe('a client that sends all at once and ends its side', () => {
     await client.until('HTTP/1.1 503 ');
     expect(gate.gateway.notes).toEqual([]);
   });
-});
-
-describe('whom handleConnection turns away', () => {
-  it.each<[name: string, code: number, turnAway: (client: { close(code: number): void }) => unknown]>([
-    ['by closing', 4003, (client) => client.close(4003)],
-    ['by throwing', 1011, () => Promise.reject(new Error('no'))],
-  ])('%s reaches no handler with what it sent at once', async (_name, code, turnAway) => {
-    const server = await farm.server(farm.options(), {}, NotingGateway);
-    const gateway = server.app.get(NotingGateway);
-    gateway.onConnection = (client) => turnAway(client);
-
-    const client = await RawClient.ask(server, '/chat', {}, notes(0, 10));
-
-    const [high, low] = [code >> 8, code & 0xff];
-    await client.until(String.fromCharCode(high, low));
-    client.socket.end();
-    await client.closed;
-    await eventually(() => expect(gateway.notes).toContain('disconnected'));
-    expect(gateway.notes).toEqual(['connected /chat', 'disconnected']);
-  });
-});
-
-@WebSocketGateway({
-  path: '/chat',
-  verifyClient: () => {
-    throw new Error('a verifyClient of the gateway fails');
-  },
-})
-class ThrowingGateway {}
-
-@WebSocketGateway({
-  path: '/chat',
-  verifyClient: (_info: unknown, decide: (verified: boolean) => void) => setImmediate(() => decide(false)),
-})
-class LateGateway {}
-
-const verifying: ((verified: boolean) => void)[] = [];
-
-@WebSocketGateway({
-  path: '/chat',
-  verifyClient: (_info: unknown, decide: (verified: boolean) => void) => void verifying.push(decide),
-})
-class LateNotingGateway extends NotingGateway {}
-
-describe('a verifyClient of the gateway itself', () => {
-  it('that throws harms nobody, and its client is refused', async () => {
-    const server = await farm.server(farm.options(), {}, ThrowingGateway);
-    const escaped = farm.escapes();
-    expect(await refusal(server, '/chat')).toBe(500);
-    await eventually(() => expect(server.backplane.counters.connections).toBe(0));
-    expect(escaped).toEqual([]);
-  });
-
-  it('that admits late hears to the end who has sent all and ended its side', async () => {
-    const server = await farm.server(farm.options(), {}, LateNotingGateway);
-    const gateway = server.app.get(LateNotingGateway);
-    const all = Buffer.concat([Buffer.from(handshake('/chat')), notes(0, 3), closeFrame()]);
-    const sendAll = async (): Promise<void> => {
-      const client = await RawClient.open(server);
-      client.socket.end(all);
-      await eventually(() => expect(verifying).toHaveLength(1));
-      await turn();
-      verifying.pop()?.(true);
-      await eventually(() => expect(gateway.notes.at(-1)).toBe('disconnected'));
-      expect(gateway.notes.splice(0)).toEqual(['connected /chat', ...numbers(3), 'disconnected']);
-    };
-    await sendAll();
-    // The first client of a path waits in another way than those who find another one there.
-    const staying = farm.client(server);
-    await eventually(() => expect(verifying).toHaveLength(1));
-    verifying.pop()?.(true);
-    await staying;
-    expect(gateway.notes.splice(0)).toEqual(['connected /chat']);
-    await sendAll();
-  });
-
-  it('that refuses late leaves nothing counted', async () => {
-    const server = await farm.server(farm.options(), {}, LateGateway);
-    expect(await refusal(server, '/chat')).toBe(401);
-    await eventually(() => expect(server.backplane.counters.connections).toBe(0));
-  });
-});
-
-it('bad handshakes, too, leave nothing counted', async () => {
-  const server = await farm.server();
-  const bad: Record<string, string>[] = [
-    { 'Sec-WebSocket-Key': 'short' },
-    { 'Sec-WebSocket-Version': '7' },
-    { Upgrade: 'h2c' },
-  ];
-  for (const headers of bad) {
-    const client = await RawClient.ask(server, '/chat', headers);
-    await client.until('HTTP/1.1 4');
-    client.socket.destroy();
-  }
-  await eventually(() => expect(server.backplane.counters.connections).toBe(0));
-  const client = await farm.client(server);
-  await idOf(client);
-  await delivered(server, client);
 });

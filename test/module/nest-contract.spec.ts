@@ -10,11 +10,18 @@ import {
 import { EXCEPTION_FILTERS_METADATA } from '@nestjs/common/internal';
 import { AbstractHttpAdapter, ApplicationConfig, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import { WsAdapter } from '@nestjs/platform-ws';
-import { SubscribeMessage, WebSocketGateway, WebSocketServer } from '@nestjs/websockets';
+import {
+  type MessageMappingProperties,
+  SubscribeMessage,
+  WebSocketGateway,
+  WebSocketServer,
+} from '@nestjs/websockets';
 import { GATEWAY_METADATA, GATEWAY_OPTIONS, PORT_METADATA } from '@nestjs/websockets/internal';
+import { type Observable, Subject } from 'rxjs';
 import { WebSocketServer as WsServer } from 'ws';
 import { describe, expect, it } from 'vitest';
 import { gatewayPath } from '../../lib/broadcast/gateway-path.js';
+import { Deferred } from '../../lib/bus/deferred.js';
 import { listen, useTestFarm } from '../support/test-farm.js';
 
 // The behavior of Nest that the library relies on, but that is not public API. If a new version of Nest changes it, these
@@ -217,5 +224,57 @@ describe('the exception filters of a gateway', () => {
       client.send(event);
       await expect.poll(() => called).toEqual([name]);
     }
+  });
+});
+
+describe('a handler that returns an Observable', () => {
+  const returned = new Subject<unknown>();
+  const failures: unknown[] = [];
+
+  @Catch()
+  class Noting implements ExceptionFilter {
+    catch(error: unknown): void {
+      failures.push(error);
+    }
+  }
+
+  @UseFilters(Noting)
+  @WebSocketGateway({ path: '/chat' })
+  class Gateway {
+    @SubscribeMessage('stream')
+    stream(): Observable<unknown> {
+      return returned;
+    }
+  }
+
+  const handlers = new Deferred<MessageMappingProperties[]>();
+  class HandlersAdapter extends WsAdapter {
+    override bindMessageHandlers(_client: unknown, found: MessageMappingProperties[]): void {
+      handlers.resolve(found);
+    }
+  }
+
+  /** The members of RxJS that nest-stream.ts uses. */
+  interface Piped {
+    readonly source: unknown;
+    readonly operator: unknown;
+  }
+
+  it('gives a new Observable each time: the one returned, piped through one operator that asks the filters', async () => {
+    const app = await farm.app({ providers: [Gateway] });
+    app.useWebSocketAdapter(new HandlersAdapter(app));
+    await farm.client({ port: await listen(app) });
+    const [handler] = await handlers.promise;
+    const call = async () => (await handler?.callback(undefined, 'stream')) as Observable<unknown> & Piped;
+
+    const [first, second] = [await call(), await call()];
+
+    expect(first).not.toBe(second);
+    for (const { source, operator } of [first, second] as Piped[])
+      expect([source, operator]).toEqual([returned, expect.anything()]);
+    const completed = new Promise<void>((complete) => first.subscribe({ complete }));
+    returned.error('the stream fails');
+    await completed;
+    expect(failures).toEqual(['the stream fails']);
   });
 });

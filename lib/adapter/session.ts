@@ -1,16 +1,16 @@
 import type { MessageMappingProperties } from '@nestjs/websockets';
 import type { Observable } from 'rxjs';
 import type { WebSocket } from 'ws';
-import type { BackplaneConnection } from '../broadcast/backplane-connection.js';
-import type { Dispatcher } from '../broadcast/dispatcher.js';
-import type { EdgeCounters } from '../broadcast/edge-counters.js';
+import { BackplaneConnection, type ConnectionSession } from '../broadcast/backplane-connection.js';
+import type { Admission } from '../options/edge-options.js';
 import type { ClientMessage } from '../protocol/client-message.js';
-import type { PayloadLimits } from '../protocol/payload-limits.js';
-import type { LocalConnection } from '../routing/local-connection.js';
+import type { ClientProtocol } from '../protocol/client-protocol.js';
+import { LocalConnection } from '../routing/local-connection.js';
+import type { AdapterContext } from './adapter-context.js';
 import { bytesRead } from './fast-write.js';
+import { FrameAnswer } from './frame-answer.js';
 import { HandlerStreams, type StreamObserver } from './handler-streams.js';
-import { type InboundLimits, InboundQueue } from './inbound-queue.js';
-import type { LimitedLog } from '../broadcast/limited-log.js';
+import { InboundQueue } from './inbound-queue.js';
 import type { SocketSink } from './socket-sink.js';
 
 type DisconnectListener = (closeCode: number) => void;
@@ -20,36 +20,49 @@ const DROPPED = Promise.resolve();
 
 /** Who holds the sessions of a path. */
 export interface SessionHost {
+  readonly context: AdapterContext;
+  /** The path as routing names it. */
+  readonly key: string;
   /** The connection has begun to close: it is in no list any more. Called once, before `ended`. */
-  dismiss(session: ClientSession): void;
+  dismiss(session: Session): void;
   /** Its socket is closed. */
-  ended(session: ClientSession, closeCode: number): void;
+  ended(session: Session, closeCode: number): void;
 }
 
-/** All that belongs to one client while it is connected. */
-export class ClientSession {
+/**
+ * One client, from its admission until its socket has closed: what it may send, what its handlers still do, and how it
+ * ends. It is the connection that routing knows, writes to the socket through its `sink`, and makes the `client` that
+ * handlers get.
+ */
+export class Session extends LocalConnection implements ConnectionSession {
+  declare readonly sink: SocketSink;
+  readonly client: BackplaneConnection;
   private handlers: readonly MessageMappingProperties[] = [];
   private readonly disconnectListeners: DisconnectListener[] = [];
   private inbound: InboundQueue<ClientMessage> | undefined;
   private streams: HandlerStreams | undefined;
   /** Those who are pinged together with it. */
-  heartbeatSlot: Set<ClientSession> | undefined;
+  heartbeatSlot: Set<Session> | undefined;
   private closeCode: number | undefined;
   private isClosing = false;
 
   constructor(
+    id: string,
+    { userId, data }: Admission,
+    protocol: ClientProtocol,
     readonly socket: WebSocket,
-    readonly local: LocalConnection,
-    readonly client: BackplaneConnection,
-    private readonly sink: SocketSink,
+    sink: SocketSink,
     private readonly host: SessionHost,
-    private readonly dispatcher: Dispatcher,
-    private readonly limits: InboundLimits & { readonly payload: PayloadLimits },
-    private readonly counters: EdgeCounters,
-    readonly log: LimitedLog,
-  ) {}
+  ) {
+    super(id, host.key, userId, protocol, sink);
+    this.client = new BackplaneConnection(this, host.context, data ?? {});
+  }
 
-  get isOpen(): boolean {
+  get context(): AdapterContext {
+    return this.host.context;
+  }
+
+  get isSocketOpen(): boolean {
     return this.socket.readyState === this.socket.OPEN;
   }
 
@@ -66,14 +79,10 @@ export class ClientSession {
     return bytesRead(this.socket);
   }
 
-  get payloadLimits(): PayloadLimits {
-    return this.limits.payload;
-  }
-
   /** Takes a message to `handle`, now or when those before it have ended. Made when it is first used: most clients listen. */
   enqueue(message: ClientMessage, handle: (message: ClientMessage) => Promise<void>): void {
     this.inbound ??= new InboundQueue(
-      this.limits,
+      this.context.edge,
       (next) => (this.isHeard ? handle(next) : DROPPED),
       (reason) => this.tooMany(reason),
     );
@@ -82,16 +91,15 @@ export class ClientSession {
 
   /** Resolves when the stream has ended, or the client has gone: then nothing is left of it here. Never rejects. */
   follow(stream$: Observable<unknown>, observer: StreamObserver): Promise<void> {
-    if (!this.local.open) return Promise.resolve();
+    if (!this.open) return Promise.resolve();
     this.streams ??= new HandlerStreams((error) =>
-      this.log.error('teardown', 'The teardown of a stream that a handler returned failed', error),
+      this.context.log.error('teardown', 'The teardown of a stream that a handler returned failed', error),
     );
     return this.streams.follow(stream$, observer);
   }
 
-  /** @returns false when the client answers what another one was asked */
-  answer(id: string, outcome: 'data' | 'error', value: unknown): boolean {
-    return this.dispatcher.answer(this.local, id, outcome, value);
+  failFrame(error: unknown): boolean {
+    return FrameAnswer.underWay(this)?.fail(error) ?? false;
   }
 
   /** Each gateway of the path adds its own. Nest creates them for every client, so they are kept in a list: a map would hold 300 bytes more. */
@@ -110,25 +118,21 @@ export class ClientSession {
     else listener(this.closeCode);
   }
 
-  ping(payload: Buffer): void {
-    this.sink.pong(payload);
-  }
-
   /** This server closes the connection: what the client has sent and nobody has handled yet is dropped. */
   closing(): void {
     this.isClosing = true;
-    this.leave();
+    this.dismiss();
   }
 
   /** Either side has begun to close: nobody reaches the client any more. What it has sent before is still handled. */
-  leave(): void {
-    if (!this.local.open) return;
+  dismiss(): void {
+    if (!this.open) return;
     this.host.dismiss(this);
     this.client.renew(null);
   }
 
   closed(closeCode: number): void {
-    this.leave();
+    this.dismiss();
     this.host.ended(this, closeCode);
   }
 
@@ -139,8 +143,8 @@ export class ClientSession {
   }
 
   private tooMany(reason: string): void {
-    if (!this.isOpen) return;
-    this.counters.tooMany++;
+    if (!this.isSocketOpen) return;
+    this.context.counters.tooMany++;
     this.sink.close(POLICY_VIOLATION, reason);
   }
 }

@@ -1,0 +1,53 @@
+import type { Address } from '../protocol/target.js';
+import { InvokeTargetError } from '../routing/request.errors.js';
+import { checkData, checkEvent, checkInvokeOptions } from './arguments.js';
+import type { BroadcastContext } from './broadcast-context.js';
+import { allResults, type InvokeAllResult, type InvokeOptions, singleResult } from './invoke.js';
+
+/** The recipients of a call, and whether only those on this server are meant. */
+export interface Scope {
+  readonly address: Address;
+  readonly local: boolean;
+}
+
+/**
+ * Sends an event to one client and resolves with its answer.
+ *
+ * @throws as `Target.invoke` does
+ */
+export async function invoke<T>(
+  { router, invokeTimeoutMs }: BroadcastContext,
+  { address, local }: Scope,
+  event: string,
+  data: unknown,
+  options: InvokeOptions<T>,
+): Promise<T> {
+  checkEvent(event);
+  checkData(data);
+  checkInvokeOptions(options);
+  const [target, ...others] = address.targets;
+  if (target?.kind !== 'connection' || others.length > 0) throw new InvokeTargetError();
+  const { timeout: timeoutMs = invokeTimeoutMs, signal, parse } = options;
+  const ask = await router.asks.ask(address, event, data, { timeoutMs, signal, local });
+  return singleResult(ask, target.name, timeoutMs, parse);
+}
+
+/**
+ * Sends an event to all clients of a scope and resolves with their answers.
+ *
+ * @throws as `Target.invokeAll` does
+ */
+export async function invokeAll<T>(
+  { router, invokeTimeoutMs, unreachable }: BroadcastContext,
+  { address, local }: Scope,
+  event: string,
+  data: unknown,
+  options: InvokeOptions<T>,
+): Promise<InvokeAllResult<T>> {
+  checkEvent(event);
+  checkData(data);
+  checkInvokeOptions(options);
+  unreachable?.check(address);
+  const { timeout: timeoutMs = invokeTimeoutMs, signal, parse } = options;
+  return allResults(await router.asks.ask(address, event, data, { timeoutMs, signal, local }), parse);
+}

@@ -1,0 +1,127 @@
+import { describe, expect, it, vi } from 'vitest';
+import type { RedisBackplaneOptions } from '../../lib/options/redis-backplane-options.js';
+import { ConnectionClosedError } from '../../lib/routing/request.errors.js';
+import { startServerProcess } from '../servers/server-process.js';
+import { rejection, useRedis } from '../support/acceptance.js';
+import type { ChatServer } from '../support/chat-app.js';
+import { compiledServer } from '../support/compiled-server.js';
+import { eventually } from '../support/observe.js';
+import { closeFrame } from '../support/raw-client.js';
+import {
+  ClosingGateway,
+  closed,
+  connectStubborn,
+  expectDeaf,
+  type Stubborn,
+} from '../support/stubborn-client.js';
+import { idOf, turn, useTestFarm } from '../support/test-farm.js';
+
+const HOUR_MS = 3_600_000;
+const SHORT_MS = 50;
+
+const farm = useTestFarm();
+
+const start = (options: RedisBackplaneOptions = {}): Promise<ChatServer> =>
+  farm.server({ ...farm.options(), ...options }, {}, ClosingGateway);
+const stubborn = (server: ChatServer): Promise<Stubborn> => connectStubborn(farm, server);
+const redis = useRedis();
+
+describe('a join', () => {
+  it('that waits for Redis when its connection closes does not resolve', async () => {
+    const server = await farm.server(farm.options(redis.url), {}, ClosingGateway);
+    const { connection } = await stubborn(server);
+    const joining = rejection(connection.join('g'), ConnectionClosedError);
+    connection.close();
+    await joining;
+    expect(connection.groups.size).toBe(0);
+  });
+
+  it.each(['reject', 'local'] as const)(
+    'does not resolve either with the outage policy %s',
+    async (outage) => {
+      const server = await farm.server({ ...farm.options(redis.url), outage }, {}, ClosingGateway);
+      const { connection } = await stubborn(server);
+      const joining = rejection(connection.join('g'), ConnectionClosedError);
+      connection.socket.terminate();
+      await joining;
+    },
+  );
+
+  it('of a group by a command does not fail because one of its members leaves meanwhile', async () => {
+    const server = await farm.server(farm.options(redis.url), {}, ClosingGateway);
+    const { connection } = await stubborn(server);
+    const staying = await farm.client(server);
+    const id = await idOf(staying);
+    const joining = server.broadcaster.local.join('g');
+    connection.close();
+    await joining;
+    await server.broadcaster.local.group('g').emit('hi');
+    await staying.next('hi');
+    expect(id).not.toBe(connection.id);
+  });
+
+  it('that nobody awaits is no unhandled rejection when its client leaves', async () => {
+    const server = await farm.server(farm.options(redis.url), {}, ClosingGateway);
+    const { connection } = await stubborn(server);
+    const escaped = farm.escapes();
+    void connection.join('g');
+    connection.close();
+    void connection.join('h');
+    await rejection(connection.join('i'), ConnectionClosedError);
+    await turn();
+    expect(escaped).toEqual([]);
+  });
+});
+
+describe('no timer is left of a connection that is closed', () => {
+  it.each<[name: string, prepare: (stub: Stubborn) => unknown]>([
+    ['renewed before', ({ connection }) => connection.renew(new Date(Date.now() + HOUR_MS))],
+    ['renewed afterwards', () => undefined],
+    ['renewed beyond the reach of a timer', ({ connection }) => connection.renew(new Date(8e15))],
+  ])('%s', async (_name, prepare) => {
+    const stub = await stubborn(await start({ heartbeat: false }));
+    prepare(stub);
+    stub.connection.close();
+    stub.client.write(closeFrame());
+    await stub.client.closed;
+    await eventually(() => expect(stub.gateway.disconnects).toHaveLength(1));
+    const timers = vi.spyOn(globalThis, 'setTimeout');
+    farm.onEnd(() => timers.mockRestore());
+
+    stub.connection.renew(new Date(Date.now() + HOUR_MS));
+    stub.connection.renew(new Date(8e15));
+
+    expect(timers).not.toHaveBeenCalled();
+    expect(expiryOf(stub)).toSatisfy((timer) => timer === undefined || isCleared(timer as NodeJS.Timeout));
+  });
+
+  it('so a process ends by itself whose clients were renewed when they had gone', async () => {
+    const server = await startServerProcess(compiledServer('renewing-server'));
+    farm.onEnd(() => server.child.kill('SIGKILL'));
+    const [leaving, staying] = [await farm.client(server), await farm.client(server)];
+    await leaving.close();
+
+    server.child.send('close');
+
+    expect(await staying.closed).toMatchObject({ code: 1001 });
+    expect(await server.exited).toEqual([0, null]);
+  });
+
+  it('by its expiry, which it is renewed after', async () => {
+    const stub = await stubborn(await start());
+    stub.connection.renew(new Date(Date.now() + SHORT_MS));
+    await closed(stub.client, 1008);
+    stub.connection.renew(null);
+    stub.connection.renew(new Date(Date.now() + SHORT_MS));
+    await expectDeaf(stub);
+  });
+});
+
+function expiryOf({ connection }: Stubborn): NodeJS.Timeout | undefined {
+  return (connection as unknown as { expiry: NodeJS.Timeout | undefined }).expiry;
+}
+
+/** What Node marks a timer with that will not run. */
+function isCleared(timer: NodeJS.Timeout): boolean {
+  return (timer as unknown as { _destroyed: boolean })._destroyed;
+}
