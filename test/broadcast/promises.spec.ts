@@ -88,11 +88,8 @@ describe('the connections that a loss affects', () => {
     const loss = { path: '/chat', targets, from: 0, to: 1, certainty: 'possible' as const };
     return {
       server,
-      target: toLoss(
-        loss,
-        server.app.get<BroadcastContext>(BROADCAST_CONTEXT),
-        new WallClock(systemClock),
-      ).affected,
+      target: toLoss(loss, server.app.get<BroadcastContext>(BROADCAST_CONTEXT), new WallClock(systemClock))
+        .affected,
     };
   }
 
