@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { ConfigModule, ConfigService } from '@nestjs/config';
 import { RedisBackplaneModule } from 'nestjs-redis-backplane';
 import { ChatGateway } from './chat.gateway.js';
+import { FarmWatch } from './farm-watch.js';
 import { HealthController } from './health.controller.js';
 import { PageController } from './page.controller.js';
 
@@ -17,6 +18,6 @@ import { PageController } from './page.controller.js';
     }),
   ],
   controllers: [HealthController, PageController],
-  providers: [ChatGateway],
+  providers: [ChatGateway, FarmWatch],
 })
 export class AppModule {}

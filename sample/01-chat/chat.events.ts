@@ -7,19 +7,40 @@ export interface Person {
   readonly server: string;
 }
 
-/** A server of the farm, as the page shows it: without a link where it stands behind a balancer. */
+/** A server of the farm, as the page shows it: without a link if it is behind a balancer. */
 export interface FarmServer {
   readonly name: string;
   readonly url?: string;
 }
 
+/** The backplane's status on each server, by name; `gone` if the server does not answer. */
+export type FarmStates = Readonly<Record<string, BackplaneStatus['state'] | 'gone'>>;
+
+/** What every message says about itself. */
+export interface Origin {
+  /** Chosen by the sender's page. A page shows a message once, so a retry never appears twice. */
+  readonly key: string;
+  readonly from: Person;
+  /** When the sender's server took the message, in ms since the epoch. */
+  readonly at: number;
+}
+
 /** What the servers send to the pages. */
 export interface ChatEvents {
-  welcome: { id: string; server: string; farm: readonly FarmServer[]; status: BackplaneStatus };
+  welcome: {
+    id: string;
+    server: string;
+    farm: readonly FarmServer[];
+    states: FarmStates;
+    status: BackplaneStatus;
+    /** What carries messages between the servers, such as `Redis`. */
+    carrier: string;
+  };
   status: BackplaneStatus;
-  /** To everyone when it has neither `group` nor `whispered`. */
-  said: { from: Person; text: string; group?: string; whispered?: boolean };
-  waved: { from: Person };
+  states: FarmStates;
+  /** To everyone if it has neither `group` nor `whispered`. */
+  said: Origin & { text: string; group?: string; whispered?: boolean };
+  waved: Origin;
   joined: { from: Person; group: string };
   left: { from: Person; group: string };
 }

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { ConfigService } from '@nestjs/config';
 import {
   ConnectedSocket,
@@ -9,12 +10,14 @@ import {
   WebSocketServer,
 } from '@nestjs/websockets';
 import { BackplaneConnection, Broadcaster, RedisBackplane } from 'nestjs-redis-backplane';
-import type { ChatEvents, FarmServer, Person } from './chat.events.js';
+import type { ChatEvents, FarmServer, Origin, Person } from './chat.events.js';
+import { FarmWatch } from './farm-watch.js';
 import { TextPipe } from './text.pipe.js';
 
 type ChatConnection = BackplaneConnection<unknown, ChatEvents>;
 
 const NAME = new TextPipe(40);
+const KEY = new TextPipe(80, randomUUID);
 const TEXT = new TextPipe(2000);
 
 @WebSocketGateway({ path: '/chat' })
@@ -22,18 +25,23 @@ export class ChatGateway implements OnGatewayInit, OnGatewayConnection<ChatConne
   @WebSocketServer() private readonly server!: Broadcaster<ChatEvents>;
   private readonly serverName: string;
   private readonly farm: readonly FarmServer[];
+  private readonly carrier: string;
 
   constructor(
     private readonly backplane: RedisBackplane,
+    private readonly watch: FarmWatch,
     config: ConfigService,
   ) {
     this.serverName = config.get('SERVER_NAME', 'Server');
-    this.farm = parseFarm(config.get('FARM', ''));
+    const balanced = config.get('BEHIND_BALANCER') === 'true';
+    this.farm = balanced ? watch.servers.map(({ name }) => ({ name })) : watch.servers;
+    this.carrier = config.get<string>('REDIS_URL', '').startsWith('memory:') ? 'Memory' : 'Redis';
   }
 
-  /** How this server stands with the others concerns its own pages only. */
+  /** How a server stands with the others is told by each server to its own pages. */
   afterInit() {
     this.backplane.status$.subscribe((status) => void this.server.local.emit('status', status));
+    this.watch.states$.subscribe((states) => void this.server.local.emit('states', states));
   }
 
   handleConnection(client: ChatConnection) {
@@ -41,48 +49,60 @@ export class ChatGateway implements OnGatewayInit, OnGatewayConnection<ChatConne
       id: client.id,
       server: this.serverName,
       farm: this.farm,
+      states: this.watch.states,
       status: this.backplane.status,
+      carrier: this.carrier,
     });
   }
 
   @SubscribeMessage('say')
   say(
     @ConnectedSocket() client: BackplaneConnection,
+    @MessageBody('key', KEY) key: string,
     @MessageBody('name', NAME) name: string,
     @MessageBody('text', TEXT) text: string,
   ) {
-    return this.server.emit('said', { from: this.person(client, name), text });
+    return this.server.emit('said', { ...this.origin(client, key, name), text });
   }
 
   @SubscribeMessage('say-to-group')
   sayToGroup(
     @ConnectedSocket() client: BackplaneConnection,
+    @MessageBody('key', KEY) key: string,
     @MessageBody('name', NAME) name: string,
     @MessageBody('text', TEXT) text: string,
     @MessageBody('group', NAME) group: string,
   ) {
-    return this.server.group(group).emit('said', { from: this.person(client, name), text, group });
+    return this.server.group(group).emit('said', { ...this.origin(client, key, name), text, group });
   }
 
   /** To one connection, whichever server holds it. */
   @SubscribeMessage('whisper')
   whisper(
     @ConnectedSocket() client: BackplaneConnection,
+    @MessageBody('key', KEY) key: string,
     @MessageBody('name', NAME) name: string,
     @MessageBody('text', TEXT) text: string,
     @MessageBody('to', TEXT) to: string,
   ) {
-    const from = this.person(client, name);
-    return this.server.connection(to).emit('said', { from, text, whispered: true });
+    const origin = this.origin(client, key, name);
+    return this.server.connection(to).emit('said', { ...origin, text, whispered: true });
   }
 
   /** To everyone else. */
   @SubscribeMessage('wave')
-  wave(@ConnectedSocket() client: BackplaneConnection, @MessageBody('name', NAME) name: string) {
-    return this.server.except(client.id).emit('waved', { from: this.person(client, name) });
+  wave(
+    @ConnectedSocket() client: BackplaneConnection,
+    @MessageBody('key', KEY) key: string,
+    @MessageBody('name', NAME) name: string,
+  ) {
+    return this.server.except(client.id).emit('waved', this.origin(client, key, name));
   }
 
-  /** When `join` has resolved, the group hears of it, the new member included. */
+  /**
+   * The client is a member once `join` has resolved. That the group hears of it is not part of the answer: if Redis goes
+   * away in between, the client is a member all the same.
+   */
   @SubscribeMessage('join')
   async join(
     @ConnectedSocket() client: BackplaneConnection,
@@ -90,7 +110,7 @@ export class ChatGateway implements OnGatewayInit, OnGatewayConnection<ChatConne
     @MessageBody('group', NAME) group: string,
   ) {
     await client.join(group);
-    return this.server.group(group).emit('joined', { from: this.person(client, name), group });
+    void this.server.group(group).emit('joined', { from: this.person(client, name), group });
   }
 
   @SubscribeMessage('leave')
@@ -101,17 +121,14 @@ export class ChatGateway implements OnGatewayInit, OnGatewayConnection<ChatConne
   ) {
     await client.leave(group);
     const concerned = this.server.group(group).connection(client.id);
-    return concerned.emit('left', { from: this.person(client, name), group });
+    void concerned.emit('left', { from: this.person(client, name), group });
+  }
+
+  private origin(client: BackplaneConnection, key: string, name: string): Origin {
+    return { key, from: this.person(client, name), at: Date.now() };
   }
 
   private person({ id }: BackplaneConnection, name: string): Person {
     return { id, name, server: this.serverName };
   }
-}
-
-/** `Lima=http://127.0.0.1:3001 Perth=http://127.0.0.1:3002`, or `Lima Perth` */
-function parseFarm(text: string): FarmServer[] {
-  return [...text.matchAll(/([^\s=]+)(?:=(\S+))?/g)].map(([, name = '', url]) =>
-    url === undefined ? { name } : { name, url },
-  );
 }

@@ -46,7 +46,8 @@ export async function startFarm({ firstPort, behindBalancer = false }: FarmOptio
   const environments = servers.map(({ name, port }) => ({
     SERVER_NAME: name,
     PORT: `${port}`,
-    FARM: servers.map((server) => (behindBalancer ? server.name : `${server.name}=${server.url}`)).join(' '),
+    FARM: servers.map((server) => `${server.name}=${server.url}`).join(' '),
+    BEHIND_BALANCER: `${behindBalancer}`,
     // Two demos at the same Redis are two apps.
     CHANNEL_PREFIX: `chat-${process.pid}`,
   }));

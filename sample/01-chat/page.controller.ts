@@ -6,14 +6,12 @@ const PUBLIC = new URL('sample/01-chat/public/', import.meta.resolve('nestjs-red
 
 const TYPES = new Map([
   ['index.html', 'text/html'],
-  ['base.css', 'text/css'],
-  ['layout.css', 'text/css'],
-  ['farm.css', 'text/css'],
-  ['messages.css', 'text/css'],
-  ['chat.js', 'text/javascript'],
-  ['farm.js', 'text/javascript'],
-  ['reconnect.js', 'text/javascript'],
-  ['view.js', 'text/javascript'],
+  ...['base', 'layout', 'farm', 'composer', 'messages', 'screens'].map(
+    (name) => [`${name}.css`, 'text/css'] as const,
+  ),
+  ...['chat', 'composer', 'dom', 'farm', 'groups', 'latency', 'messages', 'reconnect', 'world'].map(
+    (name) => [`${name}.js`, 'text/javascript'] as const,
+  ),
 ]);
 
 @Controller()

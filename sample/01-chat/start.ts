@@ -7,7 +7,11 @@ import { type Farm, startFarm } from './farm.js';
 const FIRST_PORT = 3001;
 
 const checking = process.argv.includes('--check');
-console.log('Starting three servers …');
+console.log(
+  process.env.REDIS_URL
+    ? 'Starting three servers on the Redis of REDIS_URL …'
+    : 'Starting Redis and three servers. The first time, Redis may have to be downloaded …',
+);
 // Until the farm is there, Ctrl-C ends this process at once, and with it whatever has been started.
 const farm = await startFarm(checking ? {} : { firstPort: FIRST_PORT });
 if (farm.withoutRedis !== undefined) {

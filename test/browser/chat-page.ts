@@ -1,6 +1,8 @@
 import type { Browser, Locator, Page } from 'playwright-core';
 
 const DEADLINE_MS = 15_000;
+/** In CSS pixels, unless a test wants another one. */
+export const WINDOW = { width: 840, height: 640 };
 
 type WindowOptions = NonNullable<Parameters<Browser['newContext']>[0]>;
 
@@ -20,7 +22,7 @@ export class ChatPage {
   }
 
   static async open(browser: Browser, url: string, name: string, options: WindowOptions): Promise<ChatPage> {
-    const context = await browser.newContext({ viewport: { width: 720, height: 600 }, ...options });
+    const context = await browser.newContext({ viewport: WINDOW, ...options });
     const chat = new ChatPage(url, await context.newPage());
     await chat.page.goto(url);
     await chat.status('ready');
@@ -36,28 +38,78 @@ export class ChatPage {
   }
 
   async join(group: string): Promise<void> {
-    await this.page.getByRole('button', { name: `#${group}` }).click();
-    await this.page.getByRole('button', { name: `#${group}`, pressed: true }).waitFor();
+    await this.group(group).click();
+    await this.group(group, true).waitFor();
   }
 
-  /** @param to as the list of receivers shows it */
-  async say(text: string, to = 'to everyone'): Promise<void> {
-    await this.page.getByRole('combobox', { name: 'To' }).selectOption(to);
+  /** Resolves when the join was refused. @returns what the page says about it */
+  async joinInVain(group: string): Promise<string> {
+    await this.group(group).click();
+    await this.refusal.waitFor();
+    return oneLine(await this.refusal.innerText());
+  }
+
+  /** The button of a group; only if it is pressed, where that is asked for. */
+  group(group: string, pressed?: boolean): Locator {
+    const named = { name: `#${group}`, ...(pressed === undefined ? {} : { pressed }) };
+    return this.page.getByRole('button', named);
+  }
+
+  get refusal(): Locator {
+    return this.page.getByRole('alert').locator('.refusal');
+  }
+
+  /** Who can be chosen for the next message. */
+  async audiences(): Promise<string[]> {
+    return this.page.getByRole('group', { name: 'To' }).locator('label').allInnerTexts();
+  }
+
+  /** Who is chosen, and what the page says about who gets the next message. */
+  async audience(): Promise<string> {
+    const chosen = await this.page.locator('label', { has: this.page.locator(':checked') }).innerText();
+    return `${chosen}: ${await this.page.locator('#audience').innerText()}`;
+  }
+
+  /** @param to as the page names it */
+  async say(text: string, to = 'everyone'): Promise<void> {
+    await this.page.getByRole('radio', { name: to, exact: true }).check();
     await this.page.getByRole('textbox', { name: 'Message' }).fill(text);
     await this.page.getByRole('button', { name: 'Send' }).click();
   }
 
-  /** Makes a person the one who alone gets the next message, and says it. */
-  async whisper(name: string, text: string): Promise<void> {
+  /** Chooses the person for the next message, by a click on the name. */
+  async choose(name: string): Promise<void> {
     await this.page.getByRole('button', { name, exact: true }).first().click();
-    await this.say(text, `only to ${name}`);
+  }
+
+  async whisper(name: string, text: string): Promise<void> {
+    await this.choose(name);
+    await this.say(text, `only ${name}`);
   }
 
   /** Resolves when the message is there. @returns what stands above it: who, where, which way, to whom */
   async head(text: string): Promise<string> {
-    const message = this.messages.filter({ hasText: text });
-    await message.waitFor();
-    return (await message.locator('.meta').innerText()).replace(/\s+/g, ' ').trim();
+    return oneLine(await this.message(text).locator('.meta').innerText());
+  }
+
+  /** Resolves when what became of the message is known. @returns what stands below it */
+  async foot(text: string): Promise<string> {
+    const foot = this.message(text).locator('.foot').filter({ hasNotText: 'sending' });
+    return oneLine(await foot.innerText());
+  }
+
+  async retry(text: string): Promise<void> {
+    await this.message(text).getByRole('button', { name: 'Retry' }).click();
+  }
+
+  /** Resolves when the picture says so: who reaches whom. */
+  async reach(text: string): Promise<void> {
+    await this.page.locator('#reach').filter({ hasText: text }).waitFor();
+  }
+
+  /** The servers that the picture shows without a connection. */
+  async cutOff(): Promise<string[]> {
+    return this.page.locator('.place.off .server').allInnerTexts();
   }
 
   /** Resolves when a note is there. */
@@ -74,7 +126,15 @@ export class ChatPage {
     return this.messages.locator('.text').allInnerTexts();
   }
 
+  private message(text: string): Locator {
+    return this.messages.filter({ hasText: text });
+  }
+
   private get messages(): Locator {
     return this.page.getByRole('log').getByRole('article');
   }
+}
+
+function oneLine(text: string): string {
+  return text.replace(/\s+/g, ' ').trim();
 }

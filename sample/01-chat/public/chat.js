@@ -1,54 +1,82 @@
+import { composeTo, composer, showAudience, showAudiences } from './composer.js';
+import { $, hue } from './dom.js';
+import { showDoors, showFarm, showStates } from './farm.js';
+import { joined, rejoin, startGroups } from './groups.js';
+import { isNew, outgoing, showMessage, showNote, showWave } from './messages.js';
 import { connect } from './reconnect.js';
-import { $, showGroups, showMessage, showNote, showServer, showStatus } from './view.js';
+import { world } from './world.js';
 
-let me = { id: '', server: '' };
-let online = false;
-/** By name: whether this page wants to be in the group, and whether its server has confirmed it. */
-const groups = new Map(['tea', 'jazz', 'chess'].map((name) => [name, { wanted: false, joined: false }]));
-
-const send = connect(`${location.protocol.replace('http', 'ws')}//${location.host}/chat`, {
+const request = connect(`${location.protocol.replace('http', 'ws')}//${location.host}/chat`, {
   onEvent: ({ event, data }) => handlers[event]?.(data),
   onOnline(isOnline) {
-    online = isOnline;
-    for (const button of document.querySelectorAll('.composer button')) button.disabled = !isOnline;
+    world.online = isOnline;
+    composer.disable(!isOnline);
     if (!isOnline) showStatus({ state: 'offline' });
   },
-  rejoin(send) {
-    for (const [group, { wanted }] of groups) if (wanted) send('join', { name: name(), group });
-  },
+  rejoin,
 });
 
 const handlers = {
-  welcome({ id, server, farm, status }) {
-    me = { id, server };
-    showServer(server, farm);
+  welcome({ id, server, farm, states, status, carrier }) {
+    const servers = farm.length > 0 ? farm : [{ name: server }];
+    Object.assign(world, { me: { id, server }, servers, states, carrier });
+    showServer(server);
+    showFarm();
+    showDoors();
     showStatus(status);
   },
   status(status) {
-    if (online) showStatus(status);
+    if (world.online) showStatus(status);
   },
-  said({ from, text, group, whispered }) {
-    showMessage(me, from, text, whispered ? 'only to you' : group && `#${group}`);
+  states(states) {
+    // This page's own server has told it more recently.
+    const { server } = world.me;
+    world.states = { ...states, [server]: world.states[server] };
+    showReach();
   },
-  waved({ from }) {
-    showNote(`${from.name} waves to everyone`, from.server);
+  said(message) {
+    if (isNew(message)) showMessage(message, composeTo);
+  },
+  waved(wave) {
+    if (isNew(wave)) showWave(wave);
   },
   joined({ from, group }) {
-    if (from.id !== me.id) return showNote(`${from.name} joined #${group}`, from.server);
-    const again = groups.get(group).joined;
-    groups.set(group, { wanted: true, joined: true });
-    refreshGroups();
-    if (!again) showNote(`You joined #${group}`, from.server);
+    if (from.id !== world.me.id) showNote(`${from.name} joined #${group}`, from.server);
   },
   left({ from, group }) {
-    showNote(`${from.id === me.id ? 'You' : from.name} left #${group}`, from.server);
-  },
-  exception({ message, cause }) {
-    if (cause?.pattern === 'join') groups.set(cause.data.group, { wanted: false, joined: false });
-    refreshGroups();
-    showNote(message);
+    if (from.id !== world.me.id) showNote(`${from.name} left #${group}`, from.server);
   },
 };
+
+// --- this server -----------------------------------------------------------------------------------
+
+function showServer(server) {
+  $('server').textContent = server;
+  $('mark').textContent = server[0];
+  document.title = `${server} · chat across servers`;
+  document.documentElement.style.setProperty('--here', hue(server));
+}
+
+function showStatus({ state, reason }) {
+  const { server } = world.me;
+  const details = {
+    ready: 'all servers hear you',
+    offline: `no connection to ${server || 'this server'}, trying again`,
+    reconnecting: `only ${server} hears you`,
+    degraded: reason,
+  };
+  if (state !== 'offline') world.states[server] = state;
+  document.body.dataset.state = state;
+  $('detail').textContent = details[state] ?? '';
+  // A status region is read aloud whenever it is written.
+  if ($('state').textContent !== state) $('state').textContent = state;
+  showReach();
+}
+
+function showReach() {
+  showStates();
+  showAudience();
+}
 
 // --- the name --------------------------------------------------------------------------------------
 
@@ -71,46 +99,20 @@ $('name').value = localStorage.getItem('name') ?? randomName();
 $('name').onchange = keepName;
 keepName();
 
-// --- groups ------------------------------------------------------------------------------------------
+// --- groups and talking ----------------------------------------------------------------------------
 
-function refreshGroups() {
-  showGroups(new Map([...groups].map(([name, { joined }]) => [name, joined])), toggleGroup);
-}
+startGroups({
+  request: (event, group) => request(event, { name: name(), group }),
+  onChange: () => showAudiences(joined()),
+});
 
-function toggleGroup(group) {
-  if (!online) return;
-  const wanted = !groups.get(group)?.wanted;
-  groups.set(group, { wanted, joined: false });
-  send(wanted ? 'join' : 'leave', { name: name(), group });
-  refreshGroups();
-}
-
-$('new-group').onsubmit = (event) => {
-  event.preventDefault();
-  const group = $('group').value.trim().replace(/^#/, '');
-  $('group').value = '';
-  if (group !== '' && !groups.get(group)?.wanted) toggleGroup(group);
-};
-
-// --- talking -----------------------------------------------------------------------------------------
-
-$('say').onsubmit = (event) => {
-  event.preventDefault();
-  const text = $('text').value.trim();
-  if (text === '' || !online) return;
-  const message = { name: name(), text };
-  const to = $('to').value;
-  if (to.startsWith('#')) send('say-to-group', { ...message, group: to.slice(1) });
-  else if (to.startsWith('@')) {
-    send('whisper', { ...message, to: to.slice(1) });
-    showMessage(me, { ...me, name: name() }, text, $('to').selectedOptions[0].text);
-  } else send('say', message);
-  $('text').value = '';
+composer.onSend = (text, audience) => {
+  const targets = { everyone: ['say'], group: ['say-to-group'], person: ['whisper'] };
+  const [event] = targets[audience.kind];
+  const to = { group: { group: audience.group }, person: { to: audience.person?.id } }[audience.kind];
+  outgoing({ text, audience, send: (key) => request(event, { key, name: name(), text, ...to }) }, name());
 };
 
 $('wave').onclick = () => {
-  send('wave', { name: name() });
-  showNote('You wave to everyone else', me.server);
+  outgoing({ audience: { kind: 'others' }, send: (key) => request('wave', { key, name: name() }) }, name());
 };
-
-refreshGroups();
