@@ -9,6 +9,6 @@ export async function untilBack(farm: Farm, begin: number): Promise<void> {
 }
 
 function isBack({ facts }: BenchServer, begin: number): boolean {
-  const standings = facts.flatMap((reported) => told.standings).filter(({ at }) => at > begin);
+  const standings = facts.flatMap((reported) => reported.standings).filter(({ at }) => at > begin);
   return standings.some(({ state }) => state !== 'ready') && standings.at(-1)?.state === 'ready';
 }
