@@ -13,6 +13,11 @@ export default tseslint.config(
       // Nest's modules are classes that hold nothing but their decorator.
       '@typescript-eslint/no-extraneous-class': ['error', { allowWithDecorator: true }],
       '@typescript-eslint/no-confusing-void-expression': 'off',
+      // The promises of Node's test runner are its own business.
+      '@typescript-eslint/no-floating-promises': [
+        'error',
+        { allowForKnownSafeCalls: [{ from: 'package', name: ['describe', 'it'], package: 'node:test' }] },
+      ],
       // Nest types its options as classes, and everybody gives literals.
       '@typescript-eslint/no-unsafe-class-instance-assignment': 'off',
     },
