@@ -188,7 +188,7 @@ describe('sharded pub/sub', () => {
   });
   afterEach(() => farm.close());
 
-  it('serves a user who may do no more than the README says', async () => {
+  it('serves a user who may do no more than the guide says', async () => {
     const rights = '+spublish +ssubscribe +sunsubscribe +ping +hello +client|setname +info +cluster|nodes';
     const rules = ['on', '>pw', 'resetchannels', `&${farm.prefix}:*`, '-@all', ...rights.split(' ')];
     for (const { server } of cluster.nodes)

@@ -188,7 +188,7 @@ describe('a Redis Cluster', () => {
       expect([key, hashSlot(key)]).toEqual([key, await admin.cluster('KEYSLOT', key)]);
   });
 
-  it('serves a user who may do no more than the README says', async () => {
+  it('serves a user who may do no more than the guide says', async () => {
     const connection = await user('+cluster|nodes');
     const [a, b] = [await farm.ready({ connection }), await farm.ready({ connection })];
     const channel = `${farm.prefix}:/chat:all`;

@@ -64,7 +64,7 @@ describe('a Redis user', () => {
     await redis.stop();
   });
 
-  it('made with the very line of the README is enough, and is refused everything else', async () => {
+  it('made with the very line of the guide is enough, and is refused everything else', async () => {
     await administer(redis.url, (client) => client.call('ACL', 'SETUSER', 'myapp', ...leastPrivilege()));
     const asMyApp = { connection: redis.url.replace('//', '//myapp:password@') };
     const [a, b] = [await farm.ready(asMyApp), await farm.ready(asMyApp)];
