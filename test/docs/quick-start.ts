@@ -56,7 +56,9 @@ export class QuickStart {
     const lines = new Lines();
     const hosts = connecting.code.replaceAll('localhost:${port}', '${hosts[port]}');
     const table = JSON.stringify({ [FIRST_PORT]: first, [SECOND_PORT]: second });
-    const paste = evaluate(`(WebSocket, console) => { const hosts = ${table}; ${hosts}; return { first, second }; }`) as Paste;
+    const paste = evaluate(
+      `(WebSocket, console) => { const hosts = ${table}; ${hosts}; return { first, second }; }`,
+    ) as Paste;
     const sockets = paste(WebSocket, { log: (...values) => lines.add(values.join(' ')) });
     try {
       await lines.have(2);

@@ -95,7 +95,9 @@ describe('the client for those who come from Socket.IO', () => {
   it('waits until it is open, gets replies, and shows what others say', async () => {
     const server = await farm.server();
     const { code } = blockWith('sample/migrating/README.md', 'function request(');
-    const makeClient = evaluate(`(WebSocket) => { ${code}; return { open, request }; }`) as (socket: typeof WebSocket) => Client;
+    const makeClient = evaluate(`(WebSocket) => { ${code}; return { open, request }; }`) as (
+      socket: typeof WebSocket,
+    ) => Client;
     const { open, request } = makeClient(WebSocket);
     const shown = new Promise((resolve) => {
       void open(`ws://127.0.0.1:${server.port}/chat`, 'token', resolve).then(async (socket) => {

@@ -3,7 +3,9 @@ import ts from 'typescript';
 import { PROJECT } from '../support/npm.js';
 import { type CodeBlock, place } from './markdown.js';
 
-const file: { readonly config?: unknown } = ts.readConfigFile(join(PROJECT, 'tsconfig.json'), (path) => ts.sys.readFile(path));
+const file: { readonly config?: unknown } = ts.readConfigFile(join(PROJECT, 'tsconfig.json'), (path) =>
+  ts.sys.readFile(path),
+);
 const { options } = ts.parseJsonConfigFileContent(file.config, ts.sys, PROJECT);
 
 /** The project's own options, but the package is the built one: nothing leads from its types back to its sources. */
