@@ -13,6 +13,11 @@ export default tseslint.config(
       // Nest modules are often empty classes with a decorator.
       '@typescript-eslint/no-extraneous-class': ['error', { allowWithDecorator: true }],
       '@typescript-eslint/no-confusing-void-expression': 'off',
+      // Node's test runner handles the promises of `describe` and `it` itself.
+      '@typescript-eslint/no-floating-promises': [
+        'error',
+        { allowForKnownSafeCalls: [{ from: 'package', name: ['describe', 'it'], package: 'node:test' }] },
+      ],
       // Nest types some options as classes, but callers pass object literals.
       '@typescript-eslint/no-unsafe-class-instance-assignment': 'off',
     },

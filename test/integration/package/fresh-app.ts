@@ -1,6 +1,7 @@
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { QuickStart } from '../../docs/quick-start.js';
 import { npmInstall, PROJECT, run } from '../../support/npm.js';
 import { type GuardedProcess, startGuarded } from '../../support/process-guard.js';
 
@@ -25,7 +26,7 @@ export async function pack(folder: string): Promise<string> {
   return join(folder, name.trim());
 }
 
-/** A Nest app made by Nest's own generator, with the package installed as the README says. */
+/** A Nest app as Nest's own generator makes it, with the package installed and the files pasted as the README says. */
 export class FreshApp {
   private constructor(private readonly folder: string) {}
 
@@ -36,6 +37,7 @@ export class FreshApp {
       const generate = [`${COLLECTION}:application`, `--name=${type}`, `--type=${type}`, '--language=ts'];
       await run(process.execPath, [SCHEMATICS, ...generate, '--no-dry-run', '--package-manager=npm'], parent);
       await app.install(tarball);
+      for (const [path, code] of new QuickStart().files) await writeFile(join(app.folder, path), code);
       await cp(FIXTURE, join(app.folder, 'src'), { recursive: true });
     } catch (error) {
       await app.remove();

@@ -1,13 +1,11 @@
-import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { QuickStart } from '../../docs/quick-start.js';
 import { useRedis } from '../../support/acceptance.js';
 import { nodeBinary, PROJECT, run } from '../../support/npm.js';
-import type { GuardedProcess } from '../../support/process-guard.js';
 import { useTestFarm } from '../../support/test-farm.js';
-import { WsClient } from '../../support/ws-client.js';
 import { FreshApp, type ModuleSystem, pack } from './fresh-app.js';
 
 const INSTALL_TIMEOUT_MS = 120_000;
@@ -16,7 +14,8 @@ const TEST_TIMEOUT_MS = 60_000;
 const NODES = [process.versions.node, '22.23.3', '24.9.0'];
 
 const farm = useTestFarm();
-const redis = useRedis();
+// Its own: the README's prefix is the same for all of these apps.
+const redis = useRedis({ own: true });
 let folder: string;
 let tarball: string;
 
@@ -26,18 +25,7 @@ beforeAll(async () => {
 }, INSTALL_TIMEOUT_MS);
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
-const LISTENING = /^Node v(\S+) at http:\/\/(\S+)$/m;
-
-/** Resolves once the output has a matching line. */
-function written(instance: GuardedProcess, line: RegExp): Promise<void> {
-  return new Promise((resolve) => {
-    const check = (): void => {
-      if (line.test(instance.output())) resolve();
-    };
-    instance.onOutput(check);
-    check();
-  });
-}
+const quickStart = new QuickStart();
 
 const bin = (name: string): string => join(PROJECT, 'node_modules/.bin', name);
 
@@ -81,31 +69,22 @@ describe.each<[name: string, type: ModuleSystem]>([
   }, INSTALL_TIMEOUT_MS);
   afterAll(() => app.remove());
 
-  /** Starts an instance and connects a client to it. */
-  async function connect(version: string, node: string, env: NodeJS.ProcessEnv): Promise<WsClient> {
+  /** @returns the address of an instance, as the README starts it */
+  async function start(node: string, env: NodeJS.ProcessEnv): Promise<string> {
     const instance = await app.start(node, env);
     farm.onEnd(() => instance.kill());
-    await Promise.race([written(instance, LISTENING), instance.exited]);
-    const [, running, address = ''] = LISTENING.exec(instance.output()) ?? [];
-    expect(running, instance.output()).toBe(version);
-    const client = await WsClient.open(`ws://${address}/chat`);
-    farm.onEnd(() => client.socket.terminate());
-    return client;
+    return quickStart.addressOf(instance);
   }
 
   it.each(NODES)(
-    'on Node %s starts two instances, and a client of one receives a message of the other',
+    'on Node %s: two servers talk, by nothing but the quick start of the README',
     async (version) => {
       const node = version === process.versions.node ? process.execPath : await nodeBinary(version);
-      const env = { ...process.env, NODE_OPTIONS: '', CONNECTION: redis.url, PREFIX: randomUUID() };
-      const [near, far] = await Promise.all([connect(version, node, env), connect(version, node, env)]);
+      expect((await run(node, ['--version'], folder)).trim()).toBe(`v${version}`);
+      const env = { ...process.env, NODE_OPTIONS: '', REDIS_URL: redis.url, PORT: '0' };
+      const [first, second] = await Promise.all([start(node, env), start(node, env)]);
 
-      far.send('join', 'room');
-      await far.next('joined');
-      near.send('say', { group: 'room', text: 'hello' });
-
-      expect((await far.next('said')).data).toEqual({ text: 'hello' });
-      expect(near.received).toEqual([]);
+      expect(await quickStart.play(first, second)).toEqual(quickStart.expected);
     },
     INSTALL_TIMEOUT_MS,
   );

@@ -98,6 +98,61 @@ describe('The samples', { timeout: 60_000 }, () => {
     expect(sample.output).toContain('Received at all three: Good evening, Good evening, Good evening');
   });
 
+  it('08: users join on other servers, get one copy each, and reply to a request', async () => {
+    const sample = start('08');
+
+    expect(await sample.ended).toBe(0);
+    expect(sample.output.split('\n').slice(1)).toEqual([
+      'Grace received: [{"task":"changelog"},{"task":"tag"}]',
+      'Linus received: [{"task":"changelog"},{"task":"tag"}]',
+      'The vote: {"yes":2,"votes":3,"silent":0}',
+      '',
+    ]);
+  });
+
+  it('09: while Redis is down own clients are served, and then those who missed something reload', async () => {
+    const sample = start('09');
+
+    expect(await sample.ended).toBe(0);
+    for (const line of [
+      'Perth received 1.',
+      'Redis is down. Lima received 2.',
+      'Its sender was told: Only clients of this server have the message.',
+      'Redis is back. Perth was told to reload.',
+      'Perth received 1 and 3 in all.',
+    ]) {
+      expect(sample.output).toContain(`${line}\n`);
+    }
+  });
+
+  it('10: the tests of a gateway pass without a Redis', async () => {
+    const sample = start('10', { REDIS_URL: undefined });
+
+    expect(await sample.ended).toBe(0);
+    expect(sample.output).toMatch(/\bpass 2\b/);
+    expect(sample.output).toMatch(/\bfail 0\b/);
+  });
+
+  it('11: a farm follows Sentinel to another primary', async () => {
+    const sample = start('11');
+
+    expect(await sample.ended).toBe(0);
+    for (const server of ['Lima', 'Perth'])
+      expect(sample.output).toMatch(new RegExp(`^${server}: reconnecting, .*ready$`, 'm'));
+    expect(sample.output).toContain('Perth received: Good evening');
+  });
+
+  it('12: the diagnosis names what is wrong with each Redis', async () => {
+    const sample = start('12');
+
+    expect(await sample.ended).toBe(0);
+    const [good, secured, absent] = sample.output.split(/^A .*:$/m).slice(1);
+    expect(good).toContain('Messages get through.\n  Status ready');
+    expect(secured).toContain('Redis asks for a password.');
+    expect(absent).toContain('ECONNREFUSED');
+    for (const bad of [secured, absent]) expect(bad).toContain('Messages do not get through');
+  });
+
   it('an unknown number prints the list of samples', async () => {
     const sample = start('99');
 

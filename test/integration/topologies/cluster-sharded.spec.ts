@@ -192,7 +192,7 @@ describe('Sharded pub/sub', () => {
   });
   afterEach(() => farm.close());
 
-  it('works for a user with only the rights that the README lists', async () => {
+  it('works for a user with only the rights that the guide lists', async () => {
     const rights = '+spublish +ssubscribe +sunsubscribe +ping +hello +client|setname +info +cluster|nodes';
     const rules = ['on', '>pw', 'resetchannels', `&${farm.prefix}:*`, '-@all', ...rights.split(' ')];
     for (const { server } of cluster.nodes)

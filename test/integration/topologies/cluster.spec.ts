@@ -192,7 +192,7 @@ describe('A Redis Cluster', () => {
       expect([key, hashSlot(key)]).toEqual([key, await admin.cluster('KEYSLOT', key)]);
   });
 
-  it('works for a user with only the rights that the README lists', async () => {
+  it('works for a user with only the rights that the guide lists', async () => {
     const connection = await user('+cluster|nodes');
     const [a, b] = [await farm.ready({ connection }), await farm.ready({ connection })];
     const channel = `${farm.prefix}:/chat:all`;

@@ -64,7 +64,7 @@ describe('A Redis user', () => {
     await redis.stop();
   });
 
-  it('created with the README’s command has enough rights and no others', async () => {
+  it('created with the command from the guide has enough rights and no others', async () => {
     await administer(redis.url, (client) => client.call('ACL', 'SETUSER', 'myapp', ...leastPrivilege()));
     const asMyApp = { connection: redis.url.replace('//', '//myapp:password@') };
     const [a, b] = [await farm.ready(asMyApp), await farm.ready(asMyApp)];

@@ -1,0 +1,26 @@
+import {
+  ConnectedSocket,
+  MessageBody,
+  SubscribeMessage,
+  WebSocketGateway,
+  WebSocketServer,
+  WsException,
+} from '@nestjs/websockets';
+import { BackplaneConnection, Broadcaster } from 'nestjs-redis-backplane';
+
+@WebSocketGateway({ path: '/score' })
+export class ScoreGateway {
+  @WebSocketServer() private readonly server!: Broadcaster;
+
+  @SubscribeMessage('watch')
+  async watch(@ConnectedSocket() client: BackplaneConnection, @MessageBody() match: string) {
+    await client.join(match);
+    return { event: 'watching', data: match };
+  }
+
+  @SubscribeMessage('goal')
+  goal(@MessageBody() { match, team }: { match: string; team: unknown }) {
+    if (typeof team !== 'string') throw new WsException('The team must be a string.');
+    return this.server.group(match).emit('scored', { team });
+  }
+}

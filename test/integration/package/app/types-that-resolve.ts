@@ -1,0 +1,15 @@
+import { BackplaneConnection, Broadcaster } from 'nestjs-redis-backplane';
+
+interface ChatEvents {
+  said: { text: string };
+}
+
+/** What cannot compile where the package's types resolve. Were they not found, it could. */
+export function wrong(server: Broadcaster<ChatEvents>, client: BackplaneConnection): string {
+  // @ts-expect-error no such event
+  void server.emit('shouted', {});
+  // @ts-expect-error data of the wrong type
+  void server.emit('said', { text: 1 });
+  // @ts-expect-error a number: the socket is one of `ws`, whose types come with the package
+  return client.socket.readyState;
+}
