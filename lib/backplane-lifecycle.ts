@@ -10,29 +10,13 @@ import {
 import { RedisBackplaneAdapter } from './adapter/redis-backplane.adapter.js';
 import { RedisBackplane } from './broadcast/redis-backplane.js';
 import type { Bus } from './bus/bus.js';
-import type { BackplaneStatus } from './bus/status.js';
 import type { ResolvedOptions } from './options/resolve-options.js';
 import { BUS, RESOLVED_OPTIONS } from './redis-backplane.providers.js';
 import { Router } from './routing/router.js';
+import { StartupTimeoutError } from './startup-timeout.error.js';
 
-/** How long bootstrap waits for Redis; what happens then is up to `abortConnect`. */
-const READY_TIMEOUT_MS = 5000;
 /** Redis that answers again and again with the same error would fill the log. */
 const LOG_INTERVAL_MS = 1000;
-
-/** Bootstrap with `abortConnect: true`, and Redis could not be reached. */
-export class BackplaneConnectError extends Error {
-  override readonly name = 'BackplaneConnectError';
-
-  constructor(status: BackplaneStatus, cause: Error | undefined) {
-    const why = cause ? `: ${cause.message}` : '';
-    super(
-      `Redis could not be reached within ${READY_TIMEOUT_MS} ms (the backplane is ${status.state})${why}. ` +
-        'Check the option connection, or set abortConnect to false to start without Redis.',
-      { cause },
-    );
-  }
-}
 
 /** Starts the backplane when the app starts, lets Redis go as the app's last step, and logs what happens between. */
 @Injectable()
@@ -79,8 +63,9 @@ export class BackplaneLifecycle
     for (const warning of this.options.connection.warnings) this.logger.warn(warning);
     this.log();
     await this.bus.start((origin, kind, body) => this.router.receive(origin, kind, body));
-    if (await this.bus.whenReady(READY_TIMEOUT_MS)) return;
-    if (this.options.abortConnect) throw new BackplaneConnectError(this.bus.status, this.failure);
+    const { startupTimeoutMs, abortConnect } = this.options;
+    if (await this.bus.whenReady(startupTimeoutMs)) return;
+    if (abortConnect) throw new StartupTimeoutError(startupTimeoutMs, this.bus.status.state, this.failure);
     if (this.bus.status.state === 'closed') return;
     this.logger.warn('Redis is not there yet: only this server is served until it is.');
   }

@@ -1,5 +1,5 @@
 export { RedisBackplaneModule } from './redis-backplane.module.js';
-export { BackplaneConnectError } from './backplane-lifecycle.js';
+export { StartupTimeoutError } from './startup-timeout.error.js';
 export type {
   BufferOptions,
   OutageOption,
@@ -58,10 +58,16 @@ export {
 
 export type { BackplaneStatus } from './bus/status.js';
 export type { ConnectionFailure, ConnectionRestoration } from './bus/bus.js';
-export { BackplaneError, type ErrorStage } from './bus/bus.errors.js';
+export { type ErrorStage, ReportedError } from './bus/bus.errors.js';
 export { RedisConnectError } from './bus/transport.js';
 
 export { InvalidCloseError } from './broadcast/close-code.js';
+export {
+  BackplaneError,
+  type BackplaneErrorCode,
+  type ReportedErrorCode,
+} from './protocol/backplane.error.js';
+export { UnsendableDataError } from './protocol/unsendable-data.error.js';
 export { InvalidNameError } from './protocol/channel-names.js';
 export { InvalidArgumentError } from './protocol/invalid-argument.error.js';
 export type { ClientProtocolName } from './protocol/client-protocol.js';

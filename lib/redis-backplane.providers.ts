@@ -45,6 +45,8 @@ export const backplaneProviders: FactoryProvider[] = [
         protocols: clientProtocols(options.protocols),
         outage: options.outage,
         commandTimeoutMs: options.commandTimeoutMs,
+        maxMessageBytes: options.maxMessageBytes,
+        unsubscribeDelayMs: options.unsubscribeDelayMs,
       }),
   },
   {

@@ -82,8 +82,8 @@ export class Target<Events extends object = AnyEvents> {
    *
    * @throws NotPublishedError (as a rejection) when Redis certainly did not take it
    * @throws PublishOutcomeUnknownError (as a rejection) when it was written and no reply came
-   * @throws MessageTooLargeError (as a rejection) when it has more than 1 MiB; nobody got it
-   * @throws TypeError (as a rejection) when the data has no form in any client protocol, such as a circular object
+   * @throws MessageTooLargeError (as a rejection) when it has more than `limits.messageBytes`; nobody got it
+   * @throws UnsendableDataError (as a rejection) when no client protocol can carry the data, such as a circular object; nobody got it
    * @throws InvalidArgumentError, PathRequiredError (as rejections); nobody got it
    */
   emit<Name extends EventName<Events>>(event: Name, ...data: EventData<Events, Name>): Promise<Delivery> {

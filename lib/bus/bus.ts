@@ -1,5 +1,5 @@
 import type { Observable } from 'rxjs';
-import type { BackplaneError } from './bus.errors.js';
+import type { ReportedError } from './bus.errors.js';
 import type { BackplaneStatus } from './status.js';
 import type { LinkRole } from './transport.js';
 
@@ -20,7 +20,7 @@ export interface Bus {
   readonly status$: Observable<BackplaneStatus>;
   readonly connectionFailed$: Observable<ConnectionFailure>;
   readonly connectionRestored$: Observable<ConnectionRestoration>;
-  readonly errors$: Observable<BackplaneError>;
+  readonly errors$: Observable<ReportedError>;
   /** What this server may have missed. */
   readonly loss$: Observable<BusLoss>;
   readonly counters: BusCounters;

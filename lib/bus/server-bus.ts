@@ -4,7 +4,7 @@ import { encodeRecord } from '../protocol/envelope.js';
 import { RecordKind } from '../protocol/record-kind.js';
 import { Audit } from './audit.js';
 import type { Accepted, Bus, BusCounters, Pipe, RecordReceiver } from './bus.js';
-import { BackplaneError } from './bus.errors.js';
+import { ReportedError } from './bus.errors.js';
 import { Hearing } from './hearing.js';
 import { Heartbeats } from './heartbeats.js';
 import { Inbox } from './inbox.js';
@@ -40,7 +40,7 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 export class ServerBus implements Bus {
   private readonly now = (): number => performance.now();
   private readonly statusSubject = new BehaviorSubject<BackplaneStatus>({ state: 'connecting' });
-  private readonly errors = new Subject<BackplaneError>();
+  private readonly errors = new Subject<ReportedError>();
   private readonly subscriptions: Subscriptions;
   private readonly outbox: Outbox;
   private readonly heartbeats: Heartbeats;
@@ -87,7 +87,7 @@ export class ServerBus implements Bus {
   readonly connectionFailed$ = this.outage.failed$;
   readonly connectionRestored$ = this.outage.restored$;
   readonly loss$ = this.outage.loss$;
-  readonly errors$: Observable<BackplaneError> = this.errors.asObservable();
+  readonly errors$: Observable<ReportedError> = this.errors.asObservable();
 
   constructor(
     readonly serverId: string,
@@ -232,7 +232,7 @@ export class ServerBus implements Bus {
       this.outage.deaf(since);
       this.heartbeats.skip();
     },
-    problem: (cause) => this.report(new BackplaneError('connect', cause.message, { cause })),
+    problem: (cause) => this.report(new ReportedError('connect', cause.message, { cause })),
     message: (bytes, channel) => {
       // A client that its owner uses for something else brings other messages, too.
       if (this.channels.owns(channel)) this.inbox.read(bytes, channel);
@@ -313,7 +313,7 @@ export class ServerBus implements Bus {
     this.outage.failed(link, cause);
     if (!(cause instanceof RedisConnectError) || cause.message === this.toldProblem) return;
     this.toldProblem = cause.message;
-    this.report(new BackplaneError('connect', cause.message, { cause }));
+    this.report(new ReportedError('connect', cause.message, { cause }));
   }
 
   /** Once, and not each second, while they fail for the same reason. */
@@ -321,10 +321,10 @@ export class ServerBus implements Bus {
     if (cause.message === this.toldBeatProblem) return;
     this.toldBeatProblem = cause.message;
     const message = `A heartbeat could not be published: ${cause.message}`;
-    this.report(new BackplaneError('publish', message, { cause }));
+    this.report(new ReportedError('publish', message, { cause }));
   }
 
-  private report(error: BackplaneError): void {
+  private report(error: ReportedError): void {
     this.errors.next(error);
   }
 

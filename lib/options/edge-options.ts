@@ -50,8 +50,19 @@ export interface EdgeOptions {
    */
   refusal?: 'status' | 'closeCode';
 
-  /** Limits that keep one client, or many, from harming the others. */
+  /** Limits that keep one client, or one message, from harming the others. */
   limits?: {
+    /**
+     * Bytes of a message as this server publishes it: an emit in all client protocols, an invoke or a command. A larger
+     * one rejects with `MessageTooLargeError`, and nobody gets it. At most 8388608.
+     *
+     * Raise it with care, and `client-output-buffer-limit pubsub` of Redis with it. Redis disconnects a subscriber with
+     * more than 32 MiB waiting for it, or more than 8 MiB for a minute, so a few large messages in a row can cut off
+     * every server of a farm at once.
+     *
+     * @default 1048576: 32 of them fit into the output buffer of a subscriber
+     */
+    messageBytes?: number;
     /**
      * Connections of this server, those that wait for admission included; more are refused with 503.
      *
@@ -152,6 +163,8 @@ export interface ResolvedEdge {
 
 export const milliseconds = z.int().min(1).max(MAX_TIMER_MS);
 const count = z.int().min(1);
+/** What Redis lets wait for a subscriber for a minute, by default; larger messages would break the connection of a slow one. */
+const MAX_MESSAGE_BYTES = 8 * 1024 * 1024;
 
 export const edgeSchema = {
   authenticate: z
@@ -176,6 +189,7 @@ export const edgeSchema = {
   refusal: z.enum(['status', 'closeCode']).optional(),
   limits: z
     .strictObject({
+      messageBytes: count.max(MAX_MESSAGE_BYTES).optional(),
       connections: count.optional(),
       payloadBytes: count.optional(),
       payloadDepth: count.optional(),

@@ -57,12 +57,19 @@ export interface RedisBackplaneOptions extends EdgeOptions {
   channelPrefix?: string;
 
   /**
-   * Whether bootstrap fails when Redis cannot be reached within 5 seconds. Otherwise the app starts, serves
-   * its local clients, and goes on trying.
+   * Whether startup fails if Redis cannot be reached within `startupTimeout`. Otherwise the app starts, serves its local
+   * clients, and keeps trying.
    *
    * @default false
    */
   abortConnect?: boolean;
+
+  /**
+   * How long startup waits until Redis carries messages, in milliseconds. After that, `abortConnect` decides.
+   *
+   * @default 5000: several attempts to connect, which take a second each at most
+   */
+  startupTimeout?: number;
 
   /**
    * What happens to emits and joins while Redis is not there. This server's own clients are served in any case.
@@ -83,6 +90,26 @@ export interface RedisBackplaneOptions extends EdgeOptions {
    * @default ['json']
    */
   protocols?: readonly ClientProtocolName[];
+
+  /**
+   * How long an emit waits for the reply of Redis, in milliseconds. Then it rejects with `PublishOutcomeUnknownError`.
+   * `publishTimeout` in a URL is the same, and so are its older name `publishTimeoutMs` and StackExchange's
+   * `asyncTimeout`; the option overrides them.
+   *
+   * A link on which this server does not hear itself for 3 seconds is closed, and its publishes end with it. So a longer
+   * timeout takes effect only while Redis is slow to reply to publishes, but not dead.
+   *
+   * @default 5000: the default of StackExchange.Redis, which SignalR uses
+   */
+  publishTimeout?: number;
+
+  /**
+   * How long a group's or user's channel stays subscribed after the last connection left it, in milliseconds. Whoever
+   * comes back in this time needs no subscription. Meanwhile the server receives messages for nobody.
+   *
+   * @default 1000: a page that reloads is back by then
+   */
+  unsubscribeDelay?: number;
 
   /**
    * How long `invoke` and `invokeAll` wait for clients to answer, in milliseconds.

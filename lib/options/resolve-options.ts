@@ -12,7 +12,10 @@ import type { OutageOption, RedisBackplaneOptions } from './redis-backplane-opti
 
 const DEFAULT_CONNECTION = 'redis://127.0.0.1:6379';
 const DEFAULT_PREFIX = 'backplane';
+const DEFAULT_STARTUP_TIMEOUT_MS = 5_000;
+const DEFAULT_UNSUBSCRIBE_DELAY_MS = 1_000;
 const DEFAULT_PUBLISH_TIMEOUT_MS = 5_000;
+const DEFAULT_MESSAGE_BYTES = 1024 * 1024;
 const DEFAULT_BUFFERED_MESSAGES = 1000;
 /** As much as may be in flight to Redis: a whole outage costs a server no more than a slow Redis does. */
 const DEFAULT_BUFFERED_BYTES = 32 * 1024 * 1024;
@@ -28,10 +31,16 @@ export interface ResolvedOptions {
   readonly sharded: boolean;
   readonly channelPrefix: string;
   readonly abortConnect: boolean;
+  /** How long bootstrap waits until messages get through. */
+  readonly startupTimeoutMs: number;
   readonly protocols: readonly ClientProtocolName[];
   readonly outage: ResolvedOutage;
   /** How long a publish waits for its reply; the echo deadline ends it after about 3 s in any case. */
   readonly publishTimeoutMs: number;
+  /** What a server publishes as one message. */
+  readonly maxMessageBytes: number;
+  /** How long a channel stays subscribed after its last member left. */
+  readonly unsubscribeDelayMs: number;
   readonly edge: ResolvedEdge;
   readonly invokeTimeoutMs: number;
   readonly commandTimeoutMs: number;
@@ -65,6 +74,7 @@ const schema = z.strictObject({
   sharded: z.boolean().optional(),
   channelPrefix: prefix.optional(),
   abortConnect: z.boolean().optional(),
+  startupTimeout: milliseconds.optional(),
   protocols: z
     .array(z.enum(['json', 'msgpack']))
     .nonempty()
@@ -82,6 +92,8 @@ const schema = z.strictObject({
     ])
     .optional(),
   ...edgeSchema,
+  publishTimeout: milliseconds.optional(),
+  unsubscribeDelay: milliseconds.optional(),
   invokeTimeout: milliseconds.optional(),
   commandTimeout: milliseconds.optional(),
 });
@@ -100,8 +112,11 @@ export function resolveOptions(options: RedisBackplaneOptions): ResolvedOptions 
     sharded: options.sharded ?? false,
     channelPrefix,
     abortConnect: options.abortConnect ?? plan.backplane.abortConnect ?? false,
+    startupTimeoutMs: options.startupTimeout ?? DEFAULT_STARTUP_TIMEOUT_MS,
     protocols: checked.data.protocols ?? ['json'],
-    publishTimeoutMs: plan.backplane.publishTimeoutMs ?? DEFAULT_PUBLISH_TIMEOUT_MS,
+    publishTimeoutMs: options.publishTimeout ?? plan.backplane.publishTimeoutMs ?? DEFAULT_PUBLISH_TIMEOUT_MS,
+    maxMessageBytes: options.limits?.messageBytes ?? DEFAULT_MESSAGE_BYTES,
+    unsubscribeDelayMs: options.unsubscribeDelay ?? DEFAULT_UNSUBSCRIBE_DELAY_MS,
     outage: resolveOutage(options.outage),
     edge: resolveEdge(options),
     invokeTimeoutMs: options.invokeTimeout ?? DEFAULT_INVOKE_TIMEOUT_MS,

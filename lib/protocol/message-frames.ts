@@ -3,6 +3,7 @@ import type { ClientProtocol } from './client-protocol.js';
 import { protocolOfCode } from './client-protocols.js';
 import type { Payload } from './message-record.js';
 import { NO_PAYLOAD_LIMITS } from './payload-limits.js';
+import { UnsendableDataError } from './unsendable-data.error.js';
 
 /** One message in the form of each client protocol, each form made and framed at most once, when it is first needed. */
 export abstract class MessageFrames {
@@ -19,7 +20,7 @@ export abstract class MessageFrames {
     return new ReceivedMessageFrames(payloads);
   }
 
-  /** @throws what the protocol throws for a value that it has no form for */
+  /** @throws UnsendableDataError for data that has no form in the protocol */
   for(protocol: ClientProtocol): ClientFrame {
     const frame = this.attempt(protocol);
     if (frame instanceof ClientFrame) return frame;
@@ -34,7 +35,7 @@ export abstract class MessageFrames {
   /**
    * The message in those of the protocols that can carry it.
    *
-   * @throws what the first protocol throws when none of them can
+   * @throws UnsendableDataError when none of them can
    */
   payloads(protocols: readonly ClientProtocol[]): Payload[] {
     const payloads: Payload[] = [];
@@ -64,7 +65,11 @@ class OwnMessageFrames extends MessageFrames {
   }
 
   protected make(protocol: ClientProtocol): ClientFrame {
-    return protocol.encode(this.message);
+    try {
+      return protocol.encode(this.message);
+    } catch (cause) {
+      throw new UnsendableDataError(protocol.name, cause);
+    }
   }
 }
 

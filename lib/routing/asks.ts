@@ -65,6 +65,7 @@ export class Asks {
     private readonly protocols: readonly ClientProtocol[],
     private readonly roster: Roster,
     receiver: RecordReceiver,
+    private readonly maxMessageBytes: number,
   ) {
     receiver.on(RecordKind.Ask, (body, origin) => this.receive(decodeAsk(body), origin));
     receiver.on(RecordKind.AskReply, (body, origin) => {
@@ -138,7 +139,7 @@ export class Asks {
     const channels = farm ? [this.channels.servers] : channelsOf(address, this.channels, this.bus.serverId);
     if (channels.length === 0) return undefined;
     const record = encodeAsk({ id, timeoutMs, address, payloads: frames.payloads(this.protocols) });
-    checkSize(record);
+    checkSize(record, this.maxMessageBytes);
     return { farm, channels, record };
   }
 

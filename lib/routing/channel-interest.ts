@@ -2,9 +2,6 @@ import type { Bus } from '../bus/bus.js';
 import type { ChannelNames } from '../protocol/channel-names.js';
 import type { TargetRef } from '../protocol/target.js';
 
-/** How long a channel stays subscribed after its last member left: a page that reloads is back within it. */
-const LINGER_MS = 1000;
-
 /** What a channel is for: a target of a path. */
 export interface PathTarget {
   readonly path: string;
@@ -25,6 +22,8 @@ export class ChannelInterest {
   constructor(
     private readonly bus: Pick<Bus, 'want' | 'unwant'>,
     private readonly channels: ChannelNames,
+    /** How long a channel stays subscribed after its last holder let it go. */
+    private readonly lingerMs: number,
   ) {}
 
   targetOf(channel: string): PathTarget | undefined {
@@ -56,7 +55,7 @@ export class ChannelInterest {
     interest.linger = setTimeout(() => {
       this.interests.delete(channel);
       this.bus.unwant(channel);
-    }, LINGER_MS);
+    }, this.lingerMs);
   }
 
   /** From now on, acquiring or releasing a channel starts no timer. */

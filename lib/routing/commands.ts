@@ -73,6 +73,7 @@ export class Commands {
     receiver: RecordReceiver,
     /** How long a command waits for the servers concerned, in milliseconds. */
     private readonly timeoutMs: number,
+    private readonly maxMessageBytes: number,
   ) {
     receiver.on(RecordKind.Command, (body, origin) => this.receive(body, origin));
     receiver.on(RecordKind.CommandReply, (body, origin) => this.receiveReply(body, origin));
@@ -112,7 +113,7 @@ export class Commands {
     if (channels.length === 0) return undefined;
     const number = ++this.number;
     const record = encodeCommand({ number, address, action });
-    checkSize(record);
+    checkSize(record, this.maxMessageBytes);
     return { number, address, farm, channels, record };
   }
 

@@ -1,6 +1,6 @@
 import type { Observable } from 'rxjs';
 import type { Bus, BusLoss } from '../bus/bus.js';
-import type { BackplaneError } from '../bus/bus.errors.js';
+import type { ReportedError } from '../bus/bus.errors.js';
 import type { ChannelNames } from '../protocol/channel-names.js';
 import type { ClientProtocol } from '../protocol/client-protocol.js';
 import type { ResolvedOutage } from '../options/resolve-options.js';
@@ -21,6 +21,10 @@ export interface RouterOptions {
   readonly protocols: readonly ClientProtocol[];
   readonly outage: ResolvedOutage;
   readonly commandTimeoutMs: number;
+  /** What a server publishes as one message: an emit, a question or a command. */
+  readonly maxMessageBytes: number;
+  /** How long a channel stays subscribed after its last member left. */
+  readonly unsubscribeDelayMs: number;
 }
 
 /** The parts of routing, put together: who is where, and what is done with them here and on the other servers. */
@@ -34,12 +38,13 @@ export class Router {
   private readonly receiver = new RecordReceiver();
   private readonly givenUp = new GivenUpReport((error) => this.receiver.report(error));
 
-  readonly errors$: Observable<BackplaneError> = this.receiver.errors$;
+  readonly errors$: Observable<ReportedError> = this.receiver.errors$;
 
-  constructor(bus: Bus, channels: ChannelNames, { protocols, outage, commandTimeoutMs }: RouterOptions) {
+  constructor(bus: Bus, channels: ChannelNames, options: RouterOptions) {
+    const { protocols, outage, commandTimeoutMs, maxMessageBytes, unsubscribeDelayMs } = options;
     this.policy = createOutagePolicy(outage, bus, (messages, reason) => this.givenUp.add(messages, reason));
     this.undeliverable = new Undeliverable((error) => this.receiver.report(error));
-    this.roster = new Roster(bus, channels, this.policy.keepsMemberships);
+    this.roster = new Roster(bus, channels, this.policy.keepsMemberships, unsubscribeDelayMs);
     this.emitter = new Emitter(
       bus,
       channels,
@@ -48,9 +53,17 @@ export class Router {
       this.policy,
       this.receiver,
       this.undeliverable.add,
+      maxMessageBytes,
     );
-    this.commands = new Commands(bus, channels, this.roster, this.receiver, commandTimeoutMs);
-    this.asks = new Asks(bus, channels, protocols, this.roster, this.receiver);
+    this.commands = new Commands(
+      bus,
+      channels,
+      this.roster,
+      this.receiver,
+      commandTimeoutMs,
+      maxMessageBytes,
+    );
+    this.asks = new Asks(bus, channels, protocols, this.roster, this.receiver, maxMessageBytes);
   }
 
   /** What other servers publish. Never throws. */

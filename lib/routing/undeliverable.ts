@@ -1,5 +1,5 @@
 import { type Observable, Subject } from 'rxjs';
-import { BackplaneError } from '../bus/bus.errors.js';
+import { ReportedError } from '../bus/bus.errors.js';
 import type { TargetRef } from '../protocol/target.js';
 import type { OnUndeliverable } from './deliver.js';
 import type { LocalConnection } from './local-connection.js';
@@ -16,14 +16,14 @@ export class Undeliverable {
 
   readonly losses$: Observable<RoutedLoss> = this.losses.asObservable();
 
-  constructor(private readonly report: (error: BackplaneError) => void) {}
+  constructor(private readonly report: (error: ReportedError) => void) {}
 
   /** Reports once for each message, however many connections it concerns. */
   readonly add: OnUndeliverable = ({ path, targets }, connections) => {
     this.count += connections.length;
     const names = [...new Set(connections.map(({ protocol }) => protocol.name))].join(', ');
     const message = `${connections.length} connections of ${path} did not get a message, because ${names} cannot carry its data.`;
-    this.report(new BackplaneError('deliver', message));
+    this.report(new ReportedError('deliver', message));
     const now = performance.now();
     this.losses.next({
       path,

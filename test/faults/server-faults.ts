@@ -56,7 +56,7 @@ export async function boot(farm: Farm, lastsMs: number): Promise<void> {
   const insisting = farm.extraServer({ abortConnect: true, index: SERVERS.length });
   const ended = await Promise.race([insisting.exited.then(() => true), wait(BOOT_DEADLINE_MS, false)]);
   farm.check('with abortConnect the bootstrap fails', ended && insisting.exitCode === 1);
-  farm.check('and says why', insisting.errors.includes('BackplaneConnectError: Redis could not be reached'));
+  farm.check('and says why', insisting.errors.includes('StartupTimeoutError: Redis could not be reached'));
   await wait(lastsMs);
   await farm.redis.start();
   farm.absence = { from: farm.startedAt, to: now() };

@@ -37,6 +37,14 @@ describe('wrong options stop bootstrap with a message that names', () => {
     ['a key prefix of ioredis', { redis: { keyPrefix: 'p:' } }, /redis\.keyPrefix: .*channelPrefix/],
     ['redis options that are no object', { redis: 'redis://h' }, /redis: .*object/],
     ['abortConnect that is no boolean', { abortConnect: 'yes' }, /abortConnect: .*boolean/],
+    ['a startupTimeout with a unit', { startupTimeout: '5s' }, /startupTimeout: expected milliseconds.*"5s"/],
+    ['a publishTimeout of nothing', { publishTimeout: 0 }, /publishTimeout: expected milliseconds/],
+    ['a negative unsubscribeDelay', { unsubscribeDelay: -1 }, /unsubscribeDelay: expected milliseconds/],
+    [
+      'messageBytes that would break the connections of slow subscribers',
+      { limits: { messageBytes: 8_388_609 } },
+      /limits\.messageBytes: expected bytes, as an integer from 1 to 8388608, got 8388609/,
+    ],
     ['no protocols', { protocols: [] }, /protocols: /],
     ['an unknown protocol', { protocols: ['json', 'xml'] }, /protocols\.1: .*json/],
     [

@@ -1,5 +1,5 @@
 import { describe, it, type onTestFinished } from 'vitest';
-import { BackplaneConnectError } from '../../lib/backplane-lifecycle.js';
+import { StartupTimeoutError } from '../../lib/startup-timeout.error.js';
 import { RedisBackplane } from '../../lib/broadcast/redis-backplane.js';
 import { RedisBackplaneModule } from '../../lib/redis-backplane.module.js';
 import { NotPublishedError } from '../../lib/routing/routing.errors.js';
@@ -9,7 +9,7 @@ import { TestFarm } from '../support/test-farm.js';
 /** Nothing listens on port 1. */
 const NOWHERE = 'redis://:hunter2@127.0.0.1:1';
 
-/** Not one for the file: each of these tests takes the 5 s that bootstrap waits, so they take them together. */
+/** Not one for the file: each of these tests waits as long as bootstrap does, so they wait together. */
 function ownFarm(onFinished: typeof onTestFinished): TestFarm {
   const farm = new TestFarm();
   onFinished(() => farm.end());
@@ -30,11 +30,27 @@ describe.concurrent('an app whose Redis is not there', () => {
 
     const error: unknown = await app.init().catch((reason: unknown) => reason);
 
-    expect(error).toBeInstanceOf(BackplaneConnectError);
-    const { message } = error as BackplaneConnectError;
+    expect(error).toBeInstanceOf(StartupTimeoutError);
+    const { message } = error as StartupTimeoutError;
     expect(message).toMatch(/within 5000 ms.*ECONNREFUSED.*abortConnect/);
     expect(message).not.toContain('hunter2');
     expect(app.get(RedisBackplane).status).toEqual({ state: 'closed' });
+  });
+
+  it('does not start after startupTimeout, which is part of the message', async ({
+    expect,
+    onTestFinished,
+  }) => {
+    const farm = ownFarm(onTestFinished);
+    const options = { ...farm.options(NOWHERE), abortConnect: true, startupTimeout: 300 };
+    const app = await farm.app({ imports: [RedisBackplaneModule.forRoot(options)] });
+    const startedAt = performance.now();
+
+    const error: unknown = await app.init().catch((reason: unknown) => reason);
+
+    expect(performance.now() - startedAt).toBeLessThan(5000);
+    expect(error).toMatchObject({ code: 'BACKPLANE_STARTUP_TIMEOUT', timeoutMs: 300, retryable: true });
+    expect((error as Error).message).toContain('within 300 ms');
   });
 
   it('starts without abortConnect, is degraded, and serves its local clients', async ({

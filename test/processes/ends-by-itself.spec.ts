@@ -69,7 +69,7 @@ const LATE_WITH_OTHERS = {
 
 describe('a bootstrap that fails', () => {
   it.each([
-    ['as Redis cannot be reached, with abortConnect', 'redis://127.0.0.1:1', 'BackplaneConnectError'],
+    ['as Redis cannot be reached, with abortConnect', 'redis://127.0.0.1:1', 'StartupTimeoutError'],
     ['as a port of a gateway is taken', 'memory:', 'Error: listen EADDRINUSE'],
     ["as a user's Redis client lacks an option", 'factory', 'InvalidOptionsError'],
   ])('%s, leaves nothing: the process ends by itself', async (_why, connection, error) => {

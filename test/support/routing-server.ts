@@ -38,11 +38,13 @@ export class RoutingServer {
   readonly router: Router;
   private peerNumber = 0;
 
-  constructor(outage: ResolvedOutage = { policy: 'reject' }) {
+  constructor(outage: ResolvedOutage = { policy: 'reject' }, unsubscribeDelayMs = 1000) {
     this.router = new Router(this.bus, this.channels, {
       protocols: [jsonProtocol],
       outage,
       commandTimeoutMs: 5000,
+      maxMessageBytes: 2 ** 20,
+      unsubscribeDelayMs,
     });
     this.router.roster.open(PATH);
   }
