@@ -1,17 +1,18 @@
 import {
   Inject,
   Injectable,
-  Logger,
   type OnApplicationBootstrap,
   type OnApplicationShutdown,
   type OnModuleDestroy,
   type OnModuleInit,
 } from '@nestjs/common';
+import { Authenticators } from './adapter/authenticators.js';
 import { RedisBackplaneAdapter } from './adapter/redis-backplane.adapter.js';
+import type { LibraryLogger } from './broadcast/library-logger.js';
 import { RedisBackplane } from './broadcast/redis-backplane.js';
 import type { Bus } from './bus/bus.js';
 import type { ResolvedOptions } from './options/resolve-options.js';
-import { BUS, RESOLVED_OPTIONS } from './redis-backplane.providers.js';
+import { BUS, LOGGER, RESOLVED_OPTIONS } from './redis-backplane.providers.js';
 import { Router } from './routing/router.js';
 import { StartupTimeoutError } from './startup-timeout.error.js';
 
@@ -23,7 +24,6 @@ const LOG_INTERVAL_MS = 1000;
 export class BackplaneLifecycle
   implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy, OnApplicationShutdown
 {
-  private readonly logger = new Logger('RedisBackplane');
   private failure: Error | undefined;
   private readonly warnedAt = new Map<string, number>();
 
@@ -33,6 +33,8 @@ export class BackplaneLifecycle
     private readonly router: Router,
     private readonly backplane: RedisBackplane,
     private readonly adapter: RedisBackplaneAdapter,
+    private readonly authenticators: Authenticators,
+    @Inject(LOGGER) private readonly logger: LibraryLogger,
   ) {}
 
   onModuleInit(): Promise<void> {
@@ -60,6 +62,7 @@ export class BackplaneLifecycle
 
   private async start(): Promise<void> {
     this.adapter.checkRegistered();
+    await this.authenticators.ready();
     for (const warning of this.options.connection.warnings) this.logger.warn(warning);
     this.log();
     await this.bus.start((origin, kind, body) => this.router.receive(origin, kind, body));

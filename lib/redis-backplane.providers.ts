@@ -1,10 +1,14 @@
 import type { FactoryProvider } from '@nestjs/common';
+import { ModulesContainer } from '@nestjs/core';
 import { ADAPTER_CONTEXT, type AdapterContext } from './adapter/adapter-context.js';
-import { LimitedLog } from './broadcast/limited-log.js';
+import { Authenticators } from './adapter/authenticators.js';
+import { BoundBroadcaster } from './broadcast/bound-broadcaster.js';
 import { Broadcaster } from './broadcast/broadcaster.js';
 import { Connections } from './broadcast/connections.js';
 import { Dispatcher } from './broadcast/dispatcher.js';
 import { type EdgeCounters, noEdgeCounts } from './broadcast/edge-counters.js';
+import { type LibraryLogger, loggerFor } from './broadcast/library-logger.js';
+import { LimitedLog } from './broadcast/limited-log.js';
 import { RedisBackplane } from './broadcast/redis-backplane.js';
 import { UnreachableUsers } from './broadcast/unreachable-users.js';
 import type { Bus } from './bus/bus.js';
@@ -19,6 +23,10 @@ import { Router } from './routing/router.js';
 export const RESOLVED_OPTIONS = Symbol('RESOLVED_OPTIONS');
 export const BUS = Symbol('BUS');
 const EDGE_COUNTERS = Symbol('EDGE_COUNTERS');
+export const LOGGER = Symbol('LOGGER');
+const ADAPTER_LOGGER = Symbol('ADAPTER_LOGGER');
+/** One for the app, so that each kind of line is limited for all its connections together. */
+const ADAPTER_LOG = Symbol('ADAPTER_LOG');
 
 /** The rooms, each made of those below it. */
 export const backplaneProviders: FactoryProvider[] = [
@@ -50,38 +58,81 @@ export const backplaneProviders: FactoryProvider[] = [
       }),
   },
   {
+    provide: Authenticators,
+    inject: [ModulesContainer, RESOLVED_OPTIONS],
+    useFactory: (modules: ModulesContainer, { authenticate }: ResolvedOptions) =>
+      new Authenticators(modules, authenticate),
+  },
+  {
+    provide: LOGGER,
+    inject: [RESOLVED_OPTIONS],
+    useFactory: ({ logger }: ResolvedOptions) => loggerFor('RedisBackplane', logger),
+  },
+  {
+    provide: ADAPTER_LOGGER,
+    inject: [RESOLVED_OPTIONS],
+    useFactory: ({ logger }: ResolvedOptions) => loggerFor('RedisBackplaneAdapter', logger),
+  },
+  {
+    provide: ADAPTER_LOG,
+    inject: [ADAPTER_LOGGER],
+    useFactory: (logger: LibraryLogger) => new LimitedLog(logger),
+  },
+  {
     provide: Dispatcher,
-    inject: [RESOLVED_OPTIONS, Router],
-    useFactory: ({ invokeTimeoutMs, edge }: ResolvedOptions, router: Router) =>
-      new Dispatcher(
-        router,
-        invokeTimeoutMs,
-        edge.authenticate ? undefined : new UnreachableUsers(() => router.roster.paths),
-      ),
+    inject: [RESOLVED_OPTIONS, Router, Authenticators, LOGGER, ADAPTER_LOG],
+    useFactory: (
+      { invokeTimeoutMs }: ResolvedOptions,
+      router: Router,
+      authenticators: Authenticators,
+      logger: LibraryLogger,
+      log: LimitedLog,
+    ) => {
+      const hasNoUsers = (path: string): boolean =>
+        router.roster.members(path) !== undefined && !authenticators.for(path);
+      return new Dispatcher(router, invokeTimeoutMs, new UnreachableUsers(hasNoUsers, logger), log);
+    },
   },
   { provide: Connections, inject: [Router], useFactory: (router: Router) => new Connections(router) },
   {
     provide: Broadcaster,
     inject: [Dispatcher, Connections],
     useFactory: (dispatcher: Dispatcher, connections: Connections) =>
-      new Broadcaster(dispatcher, connections),
+      new BoundBroadcaster(dispatcher, connections),
   },
   { provide: EDGE_COUNTERS, inject: [], useFactory: noEdgeCounts },
   {
     provide: RedisBackplane,
-    inject: [BUS, Router, Dispatcher, EDGE_COUNTERS],
-    useFactory: (bus: Bus, router: Router, dispatcher: Dispatcher, counters: EdgeCounters) =>
-      new RedisBackplane(bus, router, dispatcher, counters),
+    inject: [BUS, Router, Dispatcher, EDGE_COUNTERS, LOGGER],
+    useFactory: (
+      bus: Bus,
+      router: Router,
+      dispatcher: Dispatcher,
+      counters: EdgeCounters,
+      logger: LibraryLogger,
+    ) => new RedisBackplane(bus, router, dispatcher, counters, new LimitedLog(logger)),
   },
   {
     provide: ADAPTER_CONTEXT,
-    inject: [RESOLVED_OPTIONS, BUS, Dispatcher, Connections, EDGE_COUNTERS],
+    inject: [
+      RESOLVED_OPTIONS,
+      BUS,
+      Dispatcher,
+      Connections,
+      EDGE_COUNTERS,
+      Authenticators,
+      ADAPTER_LOGGER,
+      ADAPTER_LOG,
+    ],
     useFactory: (
       options: ResolvedOptions,
       bus: Bus,
       dispatcher: Dispatcher,
       connections: Connections,
       counters: EdgeCounters,
+      authenticators: Authenticators,
+      logger: LibraryLogger,
+      log: LimitedLog,
     ): AdapterContext => ({
       serverId: bus.serverId,
       protocols: clientProtocols(options.protocols),
@@ -89,7 +140,9 @@ export const backplaneProviders: FactoryProvider[] = [
       counters,
       dispatcher,
       connections,
-      log: new LimitedLog('RedisBackplaneAdapter'),
+      authenticators,
+      logger,
+      log,
     }),
   },
 ];

@@ -7,6 +7,7 @@ import type { LocalConnection } from '../routing/local-connection.js';
 import { InvokeTargetError } from '../routing/request.errors.js';
 import type { Router } from '../routing/router.js';
 import { checkData, checkEvent, checkInvokeOptions } from './arguments.js';
+import type { LimitedLog } from './limited-log.js';
 import type { UnreachableUsers } from './unreachable-users.js';
 import { allResults, type InvokeAllResult, type InvokeOptions, singleResult } from './invoke.js';
 
@@ -21,8 +22,9 @@ export class Dispatcher {
   constructor(
     private readonly router: Router,
     private readonly invokeTimeoutMs: number,
-    /** `undefined` in an app that authenticates its clients. */
-    private readonly unreachable?: UnreachableUsers,
+    private readonly unreachable: UnreachableUsers,
+    /** For what fails in hooks of gateways, which see only the client. */
+    readonly log: LimitedLog,
   ) {}
 
   /**
@@ -35,7 +37,7 @@ export class Dispatcher {
       checkEvent(event);
       checkData(data);
       const address = addressOf();
-      this.unreachable?.check(address);
+      this.unreachable.check(address);
       return this.router.emitter.emit(address, MessageFrames.of({ event, data }), options);
     } catch (error) {
       return this.refuse(error);
@@ -72,13 +74,13 @@ export class Dispatcher {
     checkEvent(event);
     checkData(data);
     checkInvokeOptions(options);
-    this.unreachable?.check(address);
+    this.unreachable.check(address);
     const { timeout: timeoutMs = this.invokeTimeoutMs, signal, parse } = options;
     return allResults(await this.router.asks.ask(address, event, data, { timeoutMs, signal, local }), parse);
   }
 
   command({ address, local }: Scope, action: CommandAction): Promise<void> {
-    this.unreachable?.check(address);
+    this.unreachable.check(address);
     return this.router.commands.run(address, action, local);
   }
 

@@ -2,7 +2,8 @@ import type { TimeOfDay } from '../bus/bus.js';
 import type { TargetRef } from '../protocol/target.js';
 import type { RoutedLoss } from '../routing/losses.js';
 import type { Dispatcher } from './dispatcher.js';
-import { Target } from './target.js';
+import { BoundTarget } from './bound-target.js';
+import type { Target } from './target.js';
 
 /** Messages that clients of this server may have missed. */
 export interface Loss {
@@ -30,7 +31,7 @@ export function toLoss(loss: RoutedLoss, dispatcher: Dispatcher, clock: TimeOfDa
     to: new Date(clock.recent(loss.to)),
     certainty,
     origin,
-    affected: new Target({
+    affected: new BoundTarget({
       dispatcher,
       path: () => path,
       targets,

@@ -8,7 +8,7 @@ import type { Dispatcher } from './dispatcher.js';
 import type { EdgeCounters } from './edge-counters.js';
 import { GuardedObservable } from './guarded-observable.js';
 import type { BackplaneHealth } from './health.js';
-import { LimitedLog } from './limited-log.js';
+import type { LimitedLog } from './limited-log.js';
 import { type Loss, toLoss } from './loss.js';
 import { oncePerTurn, type TurnLimit } from './once-per-turn.js';
 
@@ -47,8 +47,6 @@ export class RedisBackplane {
    */
   readonly errors$: Observable<ReportedError>;
 
-  /** A listener that throws would write a line for each value that it gets. */
-  private readonly log = new LimitedLog('RedisBackplane');
   private readonly listenerErrors = new Subject<ReportedError>();
   private running = false;
   private closed = false;
@@ -59,6 +57,8 @@ export class RedisBackplane {
     private readonly router: Router,
     dispatcher: Dispatcher,
     private readonly edgeCounters: EdgeCounters,
+    /** A listener that throws would write a line for each value that it gets. */
+    private readonly log: LimitedLog,
   ) {
     const missed$ = bus.loss$.pipe(mergeMap((loss) => router.concerned(loss)));
     // A listener that emits what cannot be delivered causes the next of these losses.

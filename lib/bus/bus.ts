@@ -1,7 +1,7 @@
 import type { Observable } from 'rxjs';
 import type { ReportedError } from './bus.errors.js';
 import type { BackplaneStatus } from './status.js';
-import type { LinkRole } from './transport.js';
+import type { RedisRole } from '../options/redis-backplane-options.js';
 
 /** Redis has taken it. */
 export type Accepted = 'accepted';
@@ -95,7 +95,7 @@ export interface PeerView {
 
 /** Redis was lost: told once per outage. */
 export interface ConnectionFailure {
-  readonly link: LinkRole;
+  readonly link: RedisRole;
   readonly cause: Error;
 }
 

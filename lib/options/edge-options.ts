@@ -1,35 +1,20 @@
-import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
 import { AllowedOrigins, originProblem } from './allowed-origins.js';
+import { authenticateProblem, type AuthenticateOption } from './authenticate.js';
 import type { PayloadLimits } from '../protocol/payload-limits.js';
 import { MAX_TIMER_MS } from '../protocol/timer-limit.js';
 
-/** Who a client is, as `authenticate` found out. */
-export interface Admission<Data = unknown> {
-  /** The user that the connection belongs to; a user may have many connections. */
-  userId?: string;
-  /** What handlers find as `client.data`; an empty object where it is left out. */
-  data?: Data;
-  /** When the connection is closed with 1008, unless `client.renew()` has set a later time. */
-  expiresAt?: Date;
-}
-
-/**
- * Says who a client is, before its WebSocket is opened. Returns its admission, or `null` to refuse it with 401; an
- * exception of Nest's, such as `ForbiddenException`, refuses it with its status. Anything else that is thrown or
- * returned is a failure of the server: the client gets 503, and the log the stack.
- *
- * @param path the gateway's path: `/chat`, or `8081/chat` for one with a port of its own
- */
-export type Authenticate = (
-  request: IncomingMessage,
-  path: string,
-) => Admission | null | Promise<Admission | null>;
-
 /** What concerns clients and their sockets. */
 export interface EdgeOptions {
-  /** Asks who a client is, before its WebSocket is opened. Without it everyone is admitted, without a user. */
-  authenticate?: Authenticate;
+  /**
+   * Asks who a client is, before its WebSocket is opened: a function, an object with a method `authenticate`, or such a
+   * class, which Nest resolves at startup like any other provider. A class that is no provider is created in the module
+   * that `forRoot` makes, so pass what it needs as `imports` of `forRootAsync`. `@UseAuthenticator()` on a gateway
+   * overrides it.
+   *
+   * @default everyone is admitted, without a user
+   */
+  authenticate?: AuthenticateOption;
 
   /**
    * The origins from which a browser may connect, as it sends them: `https://example.com`, `http://localhost:4200`,
@@ -146,7 +131,6 @@ export interface EdgeOptions {
 }
 
 export interface ResolvedEdge {
-  readonly authenticate: Authenticate | undefined;
   readonly allowedOrigins: AllowedOrigins | 'any' | undefined;
   readonly refusal: 'status' | 'closeCode';
   readonly maxConnections: number;
@@ -168,7 +152,11 @@ const MAX_MESSAGE_BYTES = 8 * 1024 * 1024;
 
 export const edgeSchema = {
   authenticate: z
-    .custom<Authenticate>((value) => typeof value === 'function', 'must be a function')
+    .custom<AuthenticateOption>()
+    .superRefine((value: unknown, context) => {
+      const problem = value === undefined ? undefined : authenticateProblem(value);
+      if (problem !== undefined) context.addIssue(problem);
+    })
     .optional(),
   allowedOrigins: z
     .custom<EdgeOptions['allowedOrigins']>()
@@ -213,7 +201,6 @@ export const edgeSchema = {
 export function resolveEdge(options: EdgeOptions): ResolvedEdge {
   const { limits = {}, heartbeat = {}, allowedOrigins } = options;
   return {
-    authenticate: options.authenticate,
     allowedOrigins: resolveOrigins(allowedOrigins),
     refusal: options.refusal ?? 'status',
     maxConnections: limits.connections ?? 50_000,

@@ -47,7 +47,7 @@ const OPTIONS: Readonly<Record<string, Option>> = {
   'outage.buffer.bytes': count(33_554_432, 'bytes'),
   'outage.buffer.age': milliseconds(30_000),
   authenticate: {
-    expected: 'a function',
+    expected: 'a function, or a class or object with a method authenticate',
     example: '(request) => ({ userId: userOf(request) })',
   },
   allowedOrigins: {
@@ -78,6 +78,7 @@ const OPTIONS: Readonly<Record<string, Option>> = {
   parallelInvocations: count(1, 'handlers at the same time'),
   publishTimeout: milliseconds(5000),
   unsubscribeDelay: milliseconds(1000),
+  logger: { expected: 'an object with the methods log, warn and error', example: "new Logger('Backplane')" },
   invokeTimeout: milliseconds(10_000),
   commandTimeout: milliseconds(5000),
   shutdownTimeout: milliseconds(5000),

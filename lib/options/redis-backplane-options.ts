@@ -1,5 +1,6 @@
 import type { Redis, RedisOptions } from 'ioredis';
 import type { ClientProtocolName } from '../protocol/client-protocol.js';
+import type { BackplaneLogger } from './backplane-logger.js';
 import type { EdgeOptions } from './edge-options.js';
 
 /** What happens while Redis is not there: see {@link RedisBackplaneOptions.outage}. */
@@ -124,6 +125,13 @@ export interface RedisBackplaneOptions extends EdgeOptions {
    * @default 5000
    */
   commandTimeout?: number;
+
+  /**
+   * Writes the lines of this library, such as a `LoggerService` of Nest's.
+   *
+   * @default the app's logger, as `app.useLogger()` sets it
+   */
+  logger?: BackplaneLogger;
 }
 
 /** Makes the options, for `forRootAsync({ useClass })` and `useExisting`. */

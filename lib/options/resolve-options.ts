@@ -1,5 +1,7 @@
 import type { RedisOptions } from 'ioredis';
 import { z } from 'zod';
+import type { AuthenticateOption } from './authenticate.js';
+import { type BackplaneLogger, isBackplaneLogger } from './backplane-logger.js';
 import type { ClientProtocolName } from '../protocol/client-protocol.js';
 import type { ConnectionPlan } from './connection-plan.js';
 import { ConnectionStringError } from './connection-string.error.js';
@@ -41,6 +43,8 @@ export interface ResolvedOptions {
   readonly maxMessageBytes: number;
   /** How long a channel stays subscribed after its last member left. */
   readonly unsubscribeDelayMs: number;
+  readonly authenticate: AuthenticateOption | undefined;
+  readonly logger: BackplaneLogger | undefined;
   readonly edge: ResolvedEdge;
   readonly invokeTimeoutMs: number;
   readonly commandTimeoutMs: number;
@@ -91,6 +95,9 @@ const schema = z.strictObject({
       }),
     ])
     .optional(),
+  logger: z
+    .custom<BackplaneLogger>(isBackplaneLogger, 'must be an object with the methods log, warn and error')
+    .optional(),
   ...edgeSchema,
   publishTimeout: milliseconds.optional(),
   unsubscribeDelay: milliseconds.optional(),
@@ -118,6 +125,8 @@ export function resolveOptions(options: RedisBackplaneOptions): ResolvedOptions 
     maxMessageBytes: options.limits?.messageBytes ?? DEFAULT_MESSAGE_BYTES,
     unsubscribeDelayMs: options.unsubscribeDelay ?? DEFAULT_UNSUBSCRIBE_DELAY_MS,
     outage: resolveOutage(options.outage),
+    authenticate: options.authenticate,
+    logger: options.logger,
     edge: resolveEdge(options),
     invokeTimeoutMs: options.invokeTimeout ?? DEFAULT_INVOKE_TIMEOUT_MS,
     commandTimeoutMs: options.commandTimeout ?? DEFAULT_COMMAND_TIMEOUT_MS,

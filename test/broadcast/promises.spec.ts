@@ -95,7 +95,7 @@ describe('the connections that a loss affects', () => {
     const { server, target } = await affected([]);
     expect(await target.emit('reload')).toEqual({ local: 0, backplane: 'notNeeded' });
     await target.disconnect();
-    expect([...server.broadcaster.connections]).toHaveLength(1);
+    expect([...server.broadcaster.localConnections]).toHaveLength(1);
     expect(() => target.all).toThrow(/would widen it to everyone/);
   });
 

@@ -90,7 +90,7 @@ function closed(client: RawClient, code: number): Promise<void> {
 async function expectNobody({ server, connection }: Stubborn): Promise<void> {
   const { broadcaster } = server;
   const own = broadcaster.gateway('/chat');
-  expect([...own.connections]).toEqual([]);
+  expect([...own.localConnections]).toEqual([]);
   expect([...connection.groups]).toEqual([]);
   const nobody = { local: 0, backplane: 'notNeeded' };
   expect(await own.local.emit('late')).toEqual(nobody);
@@ -295,8 +295,8 @@ describe('once the server closes a connection', () => {
   it('closing all in a loop over them closes all', async () => {
     const server = await start();
     const clients = await Promise.all(Array.from({ length: 20 }, () => farm.client(server)));
-    for (const connection of server.broadcaster.connections) connection.close(4001);
-    expect([...server.broadcaster.connections]).toEqual([]);
+    for (const connection of server.broadcaster.localConnections) connection.close(4001);
+    expect([...server.broadcaster.localConnections]).toEqual([]);
     for (const client of clients) expect(await client.closed).toMatchObject({ code: 4001 });
   });
 

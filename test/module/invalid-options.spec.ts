@@ -45,6 +45,21 @@ describe('wrong options stop bootstrap with a message that names', () => {
       { limits: { messageBytes: 8_388_609 } },
       /limits\.messageBytes: expected bytes, as an integer from 1 to 8388608, got 8388609/,
     ],
+    [
+      'a logger that cannot log',
+      { logger: { log: () => undefined } },
+      /logger: must be an object with the methods/,
+    ],
+    [
+      'authenticate that is no authenticator',
+      { authenticate: {} },
+      /authenticate: must be a function, or a class/,
+    ],
+    [
+      'a class that is no authenticator',
+      { authenticate: class Guard {} },
+      /authenticate: the class Guard has no method authenticate/,
+    ],
     ['no protocols', { protocols: [] }, /protocols: /],
     ['an unknown protocol', { protocols: ['json', 'xml'] }, /protocols\.1: .*json/],
     [

@@ -120,7 +120,7 @@ export async function join(client: WsClient, group: string): Promise<void> {
 
 /** The server's end of its only connection. */
 export function onlyConnection({ broadcaster }: ChatServer): BackplaneConnection {
-  const [connection, ...others] = broadcaster.connections;
+  const [connection, ...others] = broadcaster.localConnections;
   if (!connection || others.length > 0) throw new Error('The server has not exactly one connection.');
   return connection;
 }
