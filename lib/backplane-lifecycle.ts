@@ -1,45 +1,29 @@
 import {
   Inject,
   Injectable,
-  Logger,
   type OnApplicationBootstrap,
   type OnApplicationShutdown,
   type OnModuleDestroy,
   type OnModuleInit,
 } from '@nestjs/common';
+import { Authenticators } from './adapter/authenticators.js';
 import { RedisBackplaneAdapter } from './adapter/redis-backplane.adapter.js';
+import type { LibraryLogger } from './broadcast/library-logger.js';
 import { RedisBackplane } from './broadcast/redis-backplane.js';
 import type { Bus } from './bus/bus.js';
-import type { BackplaneStatus } from './bus/status.js';
 import type { ResolvedOptions } from './options/resolve-options.js';
-import { BUS, RESOLVED_OPTIONS } from './redis-backplane.providers.js';
+import { BUS, LOGGER, RESOLVED_OPTIONS } from './redis-backplane.providers.js';
 import { Router } from './routing/router.js';
+import { StartupTimeoutError } from './startup-timeout.error.js';
 
-/** How long bootstrap waits for Redis; what happens then is up to `abortConnect`. */
-const READY_TIMEOUT_MS = 5000;
 /** Redis that answers again and again with the same error would fill the log. */
 const LOG_INTERVAL_MS = 1000;
-
-/** Bootstrap with `abortConnect: true`, and Redis could not be reached. */
-export class BackplaneConnectError extends Error {
-  override readonly name = 'BackplaneConnectError';
-
-  constructor(status: BackplaneStatus, cause: Error | undefined) {
-    const why = cause ? `: ${cause.message}` : '';
-    super(
-      `Redis could not be reached within ${READY_TIMEOUT_MS} ms (the backplane is ${status.state})${why}. ` +
-        'Check the option connection, or set abortConnect to false to start without Redis.',
-      { cause },
-    );
-  }
-}
 
 /** Starts the backplane when the app starts, lets Redis go as the app's last step, and logs what happens between. */
 @Injectable()
 export class BackplaneLifecycle
   implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy, OnApplicationShutdown
 {
-  private readonly logger = new Logger('RedisBackplane');
   private failure: Error | undefined;
   private readonly warnedAt = new Map<string, number>();
 
@@ -49,6 +33,8 @@ export class BackplaneLifecycle
     private readonly router: Router,
     private readonly backplane: RedisBackplane,
     private readonly adapter: RedisBackplaneAdapter,
+    private readonly authenticators: Authenticators,
+    @Inject(LOGGER) private readonly logger: LibraryLogger,
   ) {}
 
   onModuleInit(): Promise<void> {
@@ -76,11 +62,13 @@ export class BackplaneLifecycle
 
   private async start(): Promise<void> {
     this.adapter.checkRegistered();
+    await this.authenticators.ready();
     for (const warning of this.options.connection.warnings) this.logger.warn(warning);
     this.log();
     await this.bus.start((origin, kind, body) => this.router.receive(origin, kind, body));
-    if (await this.bus.whenReady(READY_TIMEOUT_MS)) return;
-    if (this.options.abortConnect) throw new BackplaneConnectError(this.bus.status, this.failure);
+    const { startupTimeoutMs, abortConnect } = this.options;
+    if (await this.bus.whenReady(startupTimeoutMs)) return;
+    if (abortConnect) throw new StartupTimeoutError(startupTimeoutMs, this.bus.status.state, this.failure);
     if (this.bus.status.state === 'closed') return;
     this.logger.warn('Redis is not there yet: only this server is served until it is.');
   }

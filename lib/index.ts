@@ -1,5 +1,5 @@
 export { RedisBackplaneModule } from './redis-backplane.module.js';
-export { BackplaneConnectError } from './backplane-lifecycle.js';
+export { StartupTimeoutError } from './startup-timeout.error.js';
 export type {
   BufferOptions,
   OutageOption,
@@ -7,7 +7,15 @@ export type {
   RedisBackplaneOptionsFactory,
   RedisRole,
 } from './options/redis-backplane-options.js';
-export type { Admission, Authenticate, EdgeOptions } from './options/edge-options.js';
+export type {
+  Admission,
+  Authenticate,
+  AuthenticateOption,
+  Authenticator,
+  AuthenticatorClass,
+} from './options/authenticate.js';
+export type { BackplaneLogger } from './options/backplane-logger.js';
+export type { EdgeOptions } from './options/edge-options.js';
 export { InvalidOptionsError } from './options/invalid-options.error.js';
 
 export { Broadcaster } from './broadcast/broadcaster.js';
@@ -16,7 +24,8 @@ export { BackplaneConnection } from './broadcast/backplane-connection.js';
 export { type BackplaneCounters, RedisBackplane } from './broadcast/redis-backplane.js';
 export type { BackplaneHealth } from './broadcast/health.js';
 export type { Loss } from './broadcast/loss.js';
-export type { AnyEvents, EventData, EventName } from './broadcast/events.js';
+export type { EdgeCounters } from './broadcast/edge-counters.js';
+export type { AnyEvents, DataOf, EventData, EventName } from './broadcast/events.js';
 export type { InvokeAllResult, InvokeOptions, InvokeResponse } from './broadcast/invoke.js';
 export {
   InvalidPathError,
@@ -25,6 +34,7 @@ export {
   TargetWidenedError,
 } from './broadcast/broadcast.errors.js';
 
+export { UseAuthenticator } from './adapter/use-authenticator.decorator.js';
 export { RedisBackplaneAdapter } from './adapter/redis-backplane.adapter.js';
 export {
   BackplaneExceptionFilter,
@@ -57,11 +67,18 @@ export {
 } from './routing/request.errors.js';
 
 export type { BackplaneStatus } from './bus/status.js';
-export type { ConnectionFailure, ConnectionRestoration } from './bus/bus.js';
-export { BackplaneError, type ErrorStage } from './bus/bus.errors.js';
+export type { BusCounters, ConnectionFailure, ConnectionRestoration } from './bus/bus.js';
+export { type ErrorStage, ReportedError } from './bus/bus.errors.js';
 export { RedisConnectError } from './bus/transport.js';
 
 export { InvalidCloseError } from './broadcast/close-code.js';
+export {
+  BackplaneError,
+  type BackplaneErrorCode,
+  type ReportedErrorCode,
+} from './protocol/backplane.error.js';
+export { UnsendableDataError } from './protocol/unsendable-data.error.js';
 export { InvalidNameError } from './protocol/channel-names.js';
 export { InvalidArgumentError } from './protocol/invalid-argument.error.js';
+export type { TargetKind, TargetRef } from './protocol/target.js';
 export type { ClientProtocolName } from './protocol/client-protocol.js';

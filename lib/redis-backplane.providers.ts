@@ -1,10 +1,14 @@
 import type { FactoryProvider } from '@nestjs/common';
+import { ModulesContainer } from '@nestjs/core';
 import { ADAPTER_CONTEXT, type AdapterContext } from './adapter/adapter-context.js';
-import { LimitedLog } from './broadcast/limited-log.js';
+import { Authenticators } from './adapter/authenticators.js';
+import { BoundBroadcaster } from './broadcast/bound-broadcaster.js';
 import { BROADCAST_CONTEXT, type BroadcastContext } from './broadcast/broadcast-context.js';
 import { Broadcaster } from './broadcast/broadcaster.js';
 import { Connections } from './broadcast/connections.js';
 import { type EdgeCounters, noEdgeCounts } from './broadcast/edge-counters.js';
+import { type LibraryLogger, loggerFor } from './broadcast/library-logger.js';
+import { LimitedLog } from './broadcast/limited-log.js';
 import { RedisBackplane } from './broadcast/redis-backplane.js';
 import { UnreachableUsers } from './broadcast/unreachable-users.js';
 import type { Bus } from './bus/bus.js';
@@ -19,6 +23,8 @@ import { Router } from './routing/router.js';
 export const RESOLVED_OPTIONS = Symbol('RESOLVED_OPTIONS');
 export const BUS = Symbol('BUS');
 const EDGE_COUNTERS = Symbol('EDGE_COUNTERS');
+export const LOGGER = Symbol('LOGGER');
+const ADAPTER_LOGGER = Symbol('ADAPTER_LOGGER');
 
 /** The objects of each folder of `lib`, built from the folders below it. */
 export const backplaneProviders: FactoryProvider[] = [
@@ -45,40 +51,80 @@ export const backplaneProviders: FactoryProvider[] = [
         protocols: clientProtocols(options.protocols),
         outage: options.outage,
         commandTimeoutMs: options.commandTimeoutMs,
+        maxMessageBytes: options.maxMessageBytes,
+        unsubscribeDelayMs: options.unsubscribeDelayMs,
       }),
   },
   {
+    provide: Authenticators,
+    inject: [ModulesContainer, RESOLVED_OPTIONS],
+    useFactory: (modules: ModulesContainer, { authenticate }: ResolvedOptions) =>
+      new Authenticators(modules, authenticate),
+  },
+  {
+    provide: LOGGER,
+    inject: [RESOLVED_OPTIONS],
+    useFactory: ({ logger }: ResolvedOptions) => loggerFor('RedisBackplane', logger),
+  },
+  {
+    provide: ADAPTER_LOGGER,
+    inject: [RESOLVED_OPTIONS],
+    useFactory: ({ logger }: ResolvedOptions) => loggerFor('RedisBackplaneAdapter', logger),
+  },
+  {
     provide: BROADCAST_CONTEXT,
-    inject: [RESOLVED_OPTIONS, Router],
-    useFactory: ({ invokeTimeoutMs, edge }: ResolvedOptions, router: Router): BroadcastContext => ({
-      router,
-      invokeTimeoutMs,
-      unreachable: edge.authenticate ? undefined : new UnreachableUsers(() => router.roster.paths),
-    }),
+    inject: [RESOLVED_OPTIONS, Router, Authenticators, LOGGER, ADAPTER_LOGGER],
+    useFactory: (
+      { invokeTimeoutMs }: ResolvedOptions,
+      router: Router,
+      authenticators: Authenticators,
+      logger: LibraryLogger,
+      adapterLogger: LibraryLogger,
+    ): BroadcastContext => {
+      const hasNoUsers = (path: string): boolean =>
+        router.roster.members(path) !== undefined && !authenticators.for(path);
+      const unreachable = new UnreachableUsers(hasNoUsers, logger);
+      return { router, invokeTimeoutMs, unreachable, log: new LimitedLog(adapterLogger) };
+    },
   },
   { provide: Connections, inject: [], useFactory: () => new Connections() },
   {
     provide: Broadcaster,
     inject: [BROADCAST_CONTEXT, Connections],
     useFactory: (context: BroadcastContext, connections: Connections) =>
-      new Broadcaster(context, connections),
+      new BoundBroadcaster(context, connections),
   },
   { provide: EDGE_COUNTERS, inject: [], useFactory: noEdgeCounts },
   {
     provide: RedisBackplane,
-    inject: [BUS, Router, BROADCAST_CONTEXT, EDGE_COUNTERS],
-    useFactory: (bus: Bus, router: Router, context: BroadcastContext, counters: EdgeCounters) =>
-      new RedisBackplane(bus, router, context, counters),
+    inject: [BUS, Router, BROADCAST_CONTEXT, EDGE_COUNTERS, LOGGER],
+    useFactory: (
+      bus: Bus,
+      router: Router,
+      context: BroadcastContext,
+      counters: EdgeCounters,
+      logger: LibraryLogger,
+    ) => new RedisBackplane(bus, router, context, counters, new LimitedLog(logger)),
   },
   {
     provide: ADAPTER_CONTEXT,
-    inject: [RESOLVED_OPTIONS, BUS, BROADCAST_CONTEXT, Connections, EDGE_COUNTERS],
+    inject: [
+      RESOLVED_OPTIONS,
+      BUS,
+      BROADCAST_CONTEXT,
+      Connections,
+      EDGE_COUNTERS,
+      Authenticators,
+      ADAPTER_LOGGER,
+    ],
     useFactory: (
       options: ResolvedOptions,
       bus: Bus,
       context: BroadcastContext,
       connections: Connections,
       counters: EdgeCounters,
+      authenticators: Authenticators,
+      logger: LibraryLogger,
     ): AdapterContext => ({
       ...context,
       serverId: bus.serverId,
@@ -86,7 +132,8 @@ export const backplaneProviders: FactoryProvider[] = [
       edge: options.edge,
       counters,
       connections,
-      log: new LimitedLog('RedisBackplaneAdapter'),
+      authenticators,
+      logger,
     }),
   },
 ];

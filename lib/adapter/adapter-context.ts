@@ -3,7 +3,8 @@ import type { BroadcastContext } from '../broadcast/broadcast-context.js';
 import type { EdgeCounters } from '../broadcast/edge-counters.js';
 import type { Connections } from '../broadcast/connections.js';
 import type { ClientProtocol } from '../protocol/client-protocol.js';
-import type { LimitedLog } from '../broadcast/limited-log.js';
+import type { LibraryLogger } from '../broadcast/library-logger.js';
+import type { Authenticators } from './authenticators.js';
 
 export const ADAPTER_CONTEXT = Symbol('ADAPTER_CONTEXT');
 
@@ -13,7 +14,7 @@ export interface AdapterContext extends BroadcastContext {
   readonly connections: Connections;
   readonly protocols: readonly ClientProtocol[];
   readonly edge: ResolvedEdge;
+  readonly authenticators: Authenticators;
   readonly counters: EdgeCounters;
-  /** One for the app, so that each kind of line is limited for all its connections together. */
-  readonly log: LimitedLog;
+  readonly logger: LibraryLogger;
 }

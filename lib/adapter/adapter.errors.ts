@@ -1,6 +1,9 @@
+import { BackplaneError } from '../protocol/backplane.error.js';
+
 /** Another WebSocketAdapter serves the app's gateways, so nothing of the backplane would work. */
-export class ForeignAdapterError extends Error {
+export class ForeignAdapterError extends BackplaneError {
   override readonly name = 'ForeignAdapterError';
+  override readonly code = 'BACKPLANE_FOREIGN_ADAPTER';
 
   constructor(adapterName: string) {
     super(
@@ -11,8 +14,9 @@ export class ForeignAdapterError extends Error {
 }
 
 /** The module is imported twice with options of their own. */
-export class DuplicateBackplaneError extends Error {
+export class DuplicateBackplaneError extends BackplaneError {
   override readonly name = 'DuplicateBackplaneError';
+  override readonly code = 'BACKPLANE_DUPLICATE_MODULE';
 
   constructor() {
     super(
@@ -23,8 +27,9 @@ export class DuplicateBackplaneError extends Error {
 }
 
 /** Gateways need an HTTP server, and this app has none. */
-export class NoHttpServerError extends Error {
+export class NoHttpServerError extends BackplaneError {
   override readonly name = 'NoHttpServerError';
+  override readonly code = 'BACKPLANE_NO_HTTP_SERVER';
 
   constructor() {
     super(

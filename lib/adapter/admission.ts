@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
-import type { Admission, ResolvedEdge } from '../options/edge-options.js';
+import type { Admission, Authenticate } from '../options/authenticate.js';
+import type { ResolvedEdge } from '../options/edge-options.js';
 import { checkName } from '../protocol/channel-names.js';
 import { originRefusal } from './origin-check.js';
 import type { TimeLimits } from './time-limits.js';
@@ -22,18 +23,26 @@ const UNAUTHORIZED = 401;
 const FORBIDDEN = 403;
 const UNAVAILABLE = 503;
 
+/** Who decides on clients of a path. */
+export interface Gatekeeper {
+  readonly edge: ResolvedEdge;
+  /** `undefined` where everyone is admitted. */
+  readonly authenticate: Authenticate | undefined;
+}
+
 /** Whether the client may come in, and as whom: at once, or a promise where the app is asked, which never rejects. */
 export function admit(
-  edge: ResolvedEdge,
+  { edge, authenticate }: Gatekeeper,
   request: IncomingMessage,
   path: string,
   limits: TimeLimits,
 ): AdmissionResult | Promise<AdmissionResult> {
   const reason = originRefusal(request.headers, edge);
   if (reason !== undefined) return { admitted: false, status: FORBIDDEN, reason, failure: undefined };
-  const { authenticate, admissionTimeMs } = edge;
   if (!authenticate) return OPEN_DOOR;
-  return authenticated(() => limits.within(admissionTimeMs, 'authenticate', authenticate(request, path)));
+  return authenticated(() =>
+    limits.within(edge.admissionTimeMs, 'authenticate', authenticate(request, path)),
+  );
 }
 
 async function authenticated(ask: () => Promise<Admission | null>): Promise<AdmissionResult> {

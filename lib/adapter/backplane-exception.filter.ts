@@ -31,16 +31,16 @@ const TEXTS = new Map<abstract new (...args: never[]) => Error, string>([
     'Clients of this server have the message; whether the others have it is unknown.',
   ],
   [MessageTooLargeError, 'The message is too large.'],
-  [InvalidNameError, 'A name is missing, too long, or no text.'],
+  [InvalidNameError, 'The name must be a non-empty string of at most 4096 bytes.'],
   [ConnectionNotFoundError, 'There is no such connection.'],
   [ConnectionClosedError, 'The other client has left.'],
   [ServerLostError, 'The other client has left.'],
   [ClientResultError, 'The other client answered with an error.'],
-  [InvalidResultError, 'The other client gave no valid answer.'],
-  [InvokeCanceledError, 'The question to the other client was canceled.'],
+  [InvalidResultError, 'The other client sent an invalid reply.'],
+  [InvokeCanceledError, 'The request to the other client was canceled.'],
   [InvokeTimeoutError, 'The other client did not answer in time.'],
   [CommandTimeoutError, 'Another server did not answer in time.'],
-  [CommandFailedError, 'Another server could not do it.'],
+  [CommandFailedError, 'Another server could not carry out the command.'],
 ]);
 
 /** The data of the `exception` that {@link BackplaneExceptionFilter} sends. */
@@ -88,7 +88,7 @@ export class BackplaneExceptionFilter extends BaseWsExceptionFilter<Error> {
 }
 
 /** Whether the error is one of those that {@link BackplaneExceptionFilter} tells. */
-export function isBackplaneError(error: unknown): error is Error {
+export function isForClients(error: unknown): error is Error {
   for (const type of TEXTS.keys()) if (error instanceof type) return true;
   return false;
 }

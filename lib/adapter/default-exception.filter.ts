@@ -3,7 +3,7 @@ import { type ArgumentsHost, Catch, IntrinsicException } from '@nestjs/common';
 import { BaseWsExceptionFilter, WsException } from '@nestjs/websockets';
 import { BackplaneConnection } from '../broadcast/backplane-connection.js';
 import { INTERNAL_ERROR } from '../broadcast/exception-payload.js';
-import { BackplaneExceptionFilter, isBackplaneError } from './backplane-exception.filter.js';
+import { BackplaneExceptionFilter, isForClients } from './backplane-exception.filter.js';
 import { isServerFault, readHttpFailure } from './http-failure.js';
 import type { LimitedLog } from '../broadcast/limited-log.js';
 
@@ -31,7 +31,7 @@ export class DefaultExceptionFilter extends BaseWsExceptionFilter<unknown> {
     // The class may also serve in an app of the same process that has another adapter: there it is Nest's own filter.
     const isOurs = host.switchToWs().getClient<unknown>() instanceof BackplaneConnection;
     if (!isOurs || error instanceof WsException) return super.catch(error, host);
-    if (isBackplaneError(error)) return this.backplaneErrors.catch(error, host);
+    if (isForClients(error)) return this.backplaneErrors.catch(error, host);
     const failure = readHttpFailure(error);
     if (failure ? isServerFault(failure) : !(error instanceof IntrinsicException)) this.logBug(error, host);
     this.tell(failure ? { status: 'error', ...failure } : INTERNAL_ERROR, host);

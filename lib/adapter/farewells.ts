@@ -1,4 +1,4 @@
-import type { Logger } from '@nestjs/common';
+import type { LibraryLogger } from '../broadcast/library-logger.js';
 import type { Deadline } from './deadline.js';
 import { hooksEnded, runningHooks } from './gateway-hooks.js';
 
@@ -22,7 +22,12 @@ export class Farewells {
    *
    * @param gone resolves when no client is added any more
    */
-  async ended(gone: Promise<unknown>, deadline: Deadline, logger: Logger, path: string): Promise<void> {
+  async ended(
+    gone: Promise<unknown>,
+    deadline: Deadline,
+    logger: LibraryLogger,
+    path: string,
+  ): Promise<void> {
     if (await deadline.meets(gone.then(() => Promise.all(this.running.values())))) return;
     const clients = new Map<string, number>();
     for (const client of this.running.keys())

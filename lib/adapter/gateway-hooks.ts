@@ -1,6 +1,7 @@
 import type { ModulesContainer } from '@nestjs/core';
 import { GATEWAY_METADATA } from '@nestjs/websockets/internal';
-import { BackplaneConnection } from '../broadcast/backplane-connection.js';
+import { ClientConnection } from '../broadcast/client-connection.js';
+import { loggerFor } from '../broadcast/library-logger.js';
 import { LimitedLog } from '../broadcast/limited-log.js';
 
 type Hook = (this: unknown, client: unknown, ...args: unknown[]) => unknown;
@@ -8,7 +9,8 @@ type HookName = 'handleConnection' | 'handleDisconnect';
 type HookHost = { [name in HookName]?: Hook };
 
 const INTERNAL_ERROR = 1011;
-const log = new LimitedLog('RedisBackplaneAdapter');
+/** For clients of an app that has another adapter, and shares the gateway's class. */
+const foreignLog = new LimitedLog(loggerFor('RedisBackplaneAdapter', undefined));
 const guardedHooks = new WeakSet<Hook>();
 
 /** A hook that was called for a client. */
@@ -75,7 +77,7 @@ function guarded(hook: Hook, name: HookName): Hook {
   if (guardedHooks.has(hook)) return hook;
   const wrapper: Hook = function (this: unknown, client, ...args) {
     const ended = callHook(() => hook.call(this, client, ...args), client, name);
-    if (!(client instanceof BackplaneConnection)) return ended;
+    if (!(client instanceof ClientConnection)) return ended;
     const call: HookCall = {
       gateway: this,
       name,
@@ -93,8 +95,9 @@ async function callHook(call: () => unknown, client: unknown, name: HookName): P
   try {
     await call();
   } catch (error) {
+    const isOurs = client instanceof ClientConnection;
+    const log = isOurs ? client.log : foreignLog;
     log.error(name, `${name} failed`, error);
-    if (name === 'handleConnection' && client instanceof BackplaneConnection)
-      client.close(INTERNAL_ERROR, 'handleConnection failed');
+    if (name === 'handleConnection' && isOurs) client.close(INTERNAL_ERROR, 'handleConnection failed');
   }
 }

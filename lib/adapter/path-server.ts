@@ -1,9 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { Logger } from '@nestjs/common';
 import type { RawData, WebSocket, WebSocketServer } from 'ws';
 import type { BackplaneConnection } from '../broadcast/backplane-connection.js';
-import type { Admission } from '../options/edge-options.js';
+import type { Admission, Authenticate } from '../options/authenticate.js';
 import { newConnectionId } from '../protocol/connection-id.js';
 import { jsonProtocol } from '../protocol/json-protocol.js';
 import type { AdapterContext } from './adapter-context.js';
@@ -41,13 +40,14 @@ const NOTHING = Buffer.alloc(0);
 
 /** What a path's server needs of the app and of the adapter. */
 export interface PathServerContext extends AdapterContext {
+  /** `undefined` where everyone is admitted. */
+  readonly authenticate: Authenticate | undefined;
   readonly writer: TurnWriter;
   readonly heartbeat: ConnectionHeartbeat | undefined;
 }
 
 /** The connections of one path: takes upgrades, makes sessions, ends them. */
 export class PathServer implements SessionHost {
-  private readonly logger = new Logger('RedisBackplaneAdapter');
   private readonly waiting = new Set<WaitingSocket>();
   private readonly sessions = new Map<BackplaneConnection, Session>();
   private readonly farewells = new Farewells();
@@ -96,7 +96,7 @@ export class PathServer implements SessionHost {
     counters.connections++;
     // However it ends: vanished while it waited, refused here or by `ws`, or after a whole life.
     socket.on('close', this.onSocketClosed);
-    const admission = admit(edge, request, this.key, this.admissionLimits);
+    const admission = admit(this.context, request, this.key, this.admissionLimits);
     const { roster } = this.context.router;
     if ('admitted' in admission && (!admission.admitted || roster.hears(this.key))) {
       // Put back, as a WaitingSocket does: a `verifyClient` of the gateway may take its time.
@@ -130,7 +130,7 @@ export class PathServer implements SessionHost {
     const clientsDeadline = deadline.earlier(CLIENTS_SHARE);
     await sayGoodbye(open, clientsDeadline);
     if (!(await clientsDeadline.meets(gone))) for (const socket of sockets) socket.terminate();
-    await this.farewells.ended(gone, deadline, this.logger, this.key);
+    await this.farewells.ended(gone, deadline, this.context.logger, this.key);
   }
 
   private async undecided(

@@ -5,7 +5,8 @@ import { WsAdapter } from '@nestjs/platform-ws';
 import type { MessageMappingProperties } from '@nestjs/websockets';
 import type { WebSocketServer } from 'ws';
 import { InvalidPathError } from '../broadcast/broadcast.errors.js';
-import { Broadcaster } from '../broadcast/broadcaster.js';
+import { BoundBroadcaster } from '../broadcast/bound-broadcaster.js';
+import type { Broadcaster } from '../broadcast/broadcaster.js';
 import type { BackplaneConnection } from '../broadcast/backplane-connection.js';
 import { checkPath } from '../broadcast/gateway-path.js';
 import type { ClientProtocol } from '../protocol/client-protocol.js';
@@ -40,6 +41,7 @@ export class RedisBackplaneAdapter extends WsAdapter {
   /** By port; 0 is the app's own HTTP server. */
   private readonly upgrades = new Map<number, UpgradeListener>();
 
+  /** @internal */
   constructor(
     @Inject(ADAPTER_CONTEXT) private readonly context: AdapterContext,
     private readonly host: HttpAdapterHost,
@@ -92,7 +94,8 @@ export class RedisBackplaneAdapter extends WsAdapter {
     this.heartbeat ??= createHeartbeat(this.context);
     const { heartbeat } = this;
     this.context.router.roster.open(key);
-    const context = { ...this.context, writer, heartbeat };
+    const authenticate = this.context.authenticators.for(key);
+    const context = { ...this.context, authenticate, writer, heartbeat };
     const server = new PathServer(
       pathKey(options.path),
       key,
@@ -101,7 +104,7 @@ export class RedisBackplaneAdapter extends WsAdapter {
       options['autoPong'] !== false,
     );
     upgrades.add(server);
-    const broadcaster = new Broadcaster(this.context, this.context.connections, () => key);
+    const broadcaster = new BoundBroadcaster(this.context, this.context.connections, () => key);
     this.servers.set(broadcaster, server);
     return broadcaster;
   }

@@ -1,8 +1,9 @@
 import type { MessageMappingProperties } from '@nestjs/websockets';
 import type { Observable } from 'rxjs';
 import type { WebSocket } from 'ws';
-import { BackplaneConnection, type ConnectionSession } from '../broadcast/backplane-connection.js';
-import type { Admission } from '../options/edge-options.js';
+import type { BackplaneConnection } from '../broadcast/backplane-connection.js';
+import { ClientConnection, type ConnectionSession } from '../broadcast/client-connection.js';
+import type { Admission } from '../options/authenticate.js';
 import type { ClientMessage } from '../protocol/client-message.js';
 import type { ClientProtocol } from '../protocol/client-protocol.js';
 import { LocalConnection } from '../routing/local-connection.js';
@@ -55,7 +56,7 @@ export class Session extends LocalConnection implements ConnectionSession {
     private readonly host: SessionHost,
   ) {
     super(id, host.key, userId, protocol, sink);
-    this.client = new BackplaneConnection(this, host.context, data ?? {});
+    this.client = new ClientConnection(this, host.context, data ?? {});
   }
 
   get context(): AdapterContext {

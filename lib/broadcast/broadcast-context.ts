@@ -1,4 +1,5 @@
 import type { Router } from '../routing/router.js';
+import type { LimitedLog } from './limited-log.js';
 import type { UnreachableUsers } from './unreachable-users.js';
 
 export const BROADCAST_CONTEXT = Symbol('BROADCAST_CONTEXT');
@@ -8,6 +9,7 @@ export interface BroadcastContext {
   readonly router: Router;
   /** How long `invoke` waits by default, in milliseconds. */
   readonly invokeTimeoutMs: number;
-  /** `undefined` in an app that authenticates its clients. */
-  readonly unreachable: UnreachableUsers | undefined;
+  readonly unreachable: UnreachableUsers;
+  /** For failures that concern clients. One for the app, so that each kind of line is limited for all its connections together. */
+  readonly log: LimitedLog;
 }

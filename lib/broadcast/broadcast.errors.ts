@@ -1,6 +1,9 @@
+import { BackplaneError } from '../protocol/backplane.error.js';
+
 /** An injected broadcaster was asked to emit by itself in an app that has not exactly one path. */
-export class PathRequiredError extends Error {
+export class PathRequiredError extends BackplaneError {
   override readonly name = 'PathRequiredError';
+  override readonly code = 'BACKPLANE_PATH_REQUIRED';
 
   constructor(readonly paths: readonly string[]) {
     const has = paths.length === 0 ? 'no gateway' : `gateways on ${paths.join(', ')}`;
@@ -11,8 +14,9 @@ export class PathRequiredError extends Error {
 }
 
 /** `.all` was used on a target that names someone, which would silently address everyone. */
-export class TargetWidenedError extends TypeError {
+export class TargetWidenedError extends BackplaneError {
   override readonly name = 'TargetWidenedError';
+  override readonly code = 'BACKPLANE_TARGET_WIDENED';
 
   constructor() {
     super(
@@ -22,8 +26,9 @@ export class TargetWidenedError extends TypeError {
 }
 
 /** A class that is no gateway was given where one is needed. */
-export class NotAGatewayError extends TypeError {
+export class NotAGatewayError extends BackplaneError {
   override readonly name = 'NotAGatewayError';
+  override readonly code = 'BACKPLANE_NOT_A_GATEWAY';
   readonly argument = 'gateway';
 
   constructor(className: string) {
@@ -32,8 +37,9 @@ export class NotAGatewayError extends TypeError {
 }
 
 /** A gateway's path cannot be served. Bootstrap stops with it. */
-export class InvalidPathError extends TypeError {
+export class InvalidPathError extends BackplaneError {
   override readonly name = 'InvalidPathError';
+  override readonly code = 'BACKPLANE_INVALID_PATH';
 
   constructor(
     /** The option of `@WebSocketGateway()` that is wrong. */

@@ -1,10 +1,12 @@
+import { BackplaneError } from '../protocol/backplane.error.js';
 import { shown } from '../protocol/invalid-argument.error.js';
 
 const MAX_REASON_BYTES = 123;
 
 /** A close code or reason that cannot be sent. The connection was not closed. */
-export class InvalidCloseError extends RangeError {
+export class InvalidCloseError extends BackplaneError {
   override readonly name = 'InvalidCloseError';
+  override readonly code = 'BACKPLANE_INVALID_CLOSE';
 
   constructor(
     readonly argument: 'code' | 'reason',

@@ -47,7 +47,7 @@ export async function invokeAll<T>(
   checkEvent(event);
   checkData(data);
   checkInvokeOptions(options);
-  unreachable?.check(address);
+  unreachable.check(address);
   const { timeout: timeoutMs = invokeTimeoutMs, signal, parse } = options;
   return allResults(await router.asks.ask(address, event, data, { timeoutMs, signal, local }), parse);
 }

@@ -1,5 +1,5 @@
-import { Logger } from '@nestjs/common';
 import { messageOf, stackOf } from '../protocol/thrown.js';
+import type { LibraryLogger } from './library-logger.js';
 
 /** A client can cause as many lines as it likes, so each kind gets one line per second. */
 const INTERVAL_MS = 1000;
@@ -18,15 +18,12 @@ interface Kind {
  * a kind says how many were suppressed before it.
  */
 export class LimitedLog {
-  private readonly logger: Logger;
   private readonly kinds = new Map<string, Kind>();
 
   constructor(
-    context: string,
+    private readonly logger: LibraryLogger,
     private readonly now: () => number = () => performance.now(),
-  ) {
-    this.logger = new Logger(context);
-  }
+  ) {}
 
   /** @param kind a fixed string: it must not contain anything that a client chooses */
   warn(kind: string, message: string): void {

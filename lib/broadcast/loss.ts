@@ -1,8 +1,9 @@
 import type { TimeOfDay } from '../bus/bus.js';
 import type { TargetRef } from '../protocol/target.js';
 import type { RoutedLoss } from '../routing/losses.js';
+import { BoundTarget } from './bound-target.js';
 import type { BroadcastContext } from './broadcast-context.js';
-import { Target } from './target.js';
+import type { Target } from './target.js';
 
 /** Messages that clients of this server may have missed. */
 export interface Loss {
@@ -30,7 +31,7 @@ export function toLoss(loss: RoutedLoss, context: BroadcastContext, clock: TimeO
     to: new Date(clock.recent(loss.to)),
     certainty,
     origin,
-    affected: new Target({
+    affected: new BoundTarget({
       context,
       path: () => path,
       targets,

@@ -1,6 +1,6 @@
 import { map, merge, mergeMap, type Observable, Subject } from 'rxjs';
 import type { Bus, BusCounters, ConnectionFailure, ConnectionRestoration } from '../bus/bus.js';
-import { BackplaneError } from '../bus/bus.errors.js';
+import { ReportedError } from '../bus/bus.errors.js';
 import type { BackplaneStatus } from '../bus/status.js';
 import { messageOf } from '../protocol/thrown.js';
 import type { Router } from '../routing/router.js';
@@ -8,15 +8,15 @@ import type { BroadcastContext } from './broadcast-context.js';
 import type { EdgeCounters } from './edge-counters.js';
 import { GuardedObservable } from './guarded-observable.js';
 import type { BackplaneHealth } from './health.js';
-import { LimitedLog } from './limited-log.js';
+import type { LimitedLog } from './limited-log.js';
 import { type Loss, toLoss } from './loss.js';
 import { oncePerTurn, type TurnLimit } from './once-per-turn.js';
 
 /** A listener gets no use of more than so many errors in one turn of the event loop, and they would fill the memory. */
-const ERRORS_PER_TURN: TurnLimit<BackplaneError> = {
+const ERRORS_PER_TURN: TurnLimit<ReportedError> = {
   max: 1000,
   dropped: (count) =>
-    new BackplaneError('publish', `${count} more errors came in the same turn of the event loop.`),
+    new ReportedError('publish', `${count} more errors came in the same turn of the event loop.`),
 };
 
 /** Everything that is counted, since the start of the process. */
@@ -45,11 +45,9 @@ export class RedisBackplane {
    * What went wrong and was dealt with: refused connections and subscriptions, failed publishes, dropped messages,
    * listeners that throw.
    */
-  readonly errors$: Observable<BackplaneError>;
+  readonly errors$: Observable<ReportedError>;
 
-  /** A listener that throws would write a line for each value that it gets. */
-  private readonly log = new LimitedLog('RedisBackplane');
-  private readonly listenerErrors = new Subject<BackplaneError>();
+  private readonly listenerErrors = new Subject<ReportedError>();
   private running = false;
   private closed = false;
 
@@ -59,6 +57,8 @@ export class RedisBackplane {
     private readonly router: Router,
     context: BroadcastContext,
     private readonly edgeCounters: EdgeCounters,
+    /** A listener that throws would write a line for each value that it gets. */
+    private readonly log: LimitedLog,
   ) {
     const missed$ = bus.loss$.pipe(mergeMap((loss) => router.concerned(loss)));
     // A listener that emits what cannot be delivered causes the next of these losses.
@@ -135,7 +135,7 @@ export class RedisBackplane {
       // Who subscribes after the app was closed may throw, too: nobody listens to errors$ then.
       if (this.closed) return this.logThrown(cause);
       const message = `A listener threw: ${messageOf(cause)}`;
-      this.listenerErrors.next(new BackplaneError('listener', message, { cause }));
+      this.listenerErrors.next(new ReportedError('listener', message, { cause }));
     });
   }
 

@@ -1,83 +1,40 @@
-import type { CommandAction } from '../protocol/command-record.js';
-import { MessageFrames } from '../protocol/message-frames.js';
-import { ALL, type Address, type TargetRef } from '../protocol/target.js';
 import type { Delivery } from '../routing/delivery.js';
-import { checkData, checkEvent, checkGroup, checkNames } from './arguments.js';
-import type { BroadcastContext } from './broadcast-context.js';
-import { TargetWidenedError } from './broadcast.errors.js';
-import { checkClose } from './close-code.js';
 import type { AnyEvents, DataOf, EventData, EventName } from './events.js';
-import { invoke, invokeAll, type Scope } from './invocations.js';
 import type { InvokeAllResult, InvokeOptions } from './invoke.js';
-
-const EVERYONE: readonly TargetRef[] = [ALL];
-
-/** What a target is made of. It never changes: every call on a target makes a new one. */
-export interface TargetState {
-  readonly context: BroadcastContext;
-  /** The path's key; a function because an unbound broadcaster finds it only when it is needed. */
-  readonly path: () => string;
-  /** `undefined` while no target is named, which means everyone; an empty list is nobody. */
-  readonly targets: readonly TargetRef[] | undefined;
-  readonly excluded: readonly TargetRef[];
-  readonly local: boolean;
-  readonly volatile: boolean;
-}
 
 /**
  * Whom an emit addresses. Immutable; chaining unites: `.group('a').user('u')` are the members of the group
  * and the connections of the user, and a connection that is both gets one copy. While no target is named, it is all
  * connections of the path; an empty list of names, as in `.group(...[])`, is nobody.
  */
-export class Target<Events extends object = AnyEvents> {
-  /** @internal */
-  constructor(protected readonly state: TargetState) {}
-
+export abstract class Target<Events extends object = AnyEvents> {
   /**
    * All connections of the path, on every server.
    *
    * @throws TargetWidenedError on a target that names groups, users or connections already
    */
-  get all(): Target<Events> {
-    const { targets } = this.state;
-    if (targets && !targets.some(({ kind }) => kind === 'all')) throw new TargetWidenedError();
-    return new Target({ ...this.state, targets: [ALL] });
-  }
+  abstract get all(): Target<Events>;
 
   /** Only this server's own connections: nothing goes through Redis. */
-  get local(): Target<Events> {
-    return new Target({ ...this.state, local: true });
-  }
+  abstract get local(): Target<Events>;
 
   /** The message may be dropped: for a connection that reads too slowly, or for the other servers in an outage. */
-  get volatile(): Target<Events> {
-    return new Target({ ...this.state, volatile: true });
-  }
+  abstract get volatile(): Target<Events>;
 
   /** The connections with these ids, wherever they are. */
-  connection(...ids: string[]): Target<Events> {
-    return this.with('connection', checkNames('connection', ids));
-  }
+  abstract connection(...ids: string[]): Target<Events>;
 
   /** The members of these groups. Names are case-sensitive. */
-  group(...names: string[]): Target<Events> {
-    return this.with('group', checkNames('group', names));
-  }
+  abstract group(...names: string[]): Target<Events>;
 
   /** The connections of these users. */
-  user(...ids: string[]): Target<Events> {
-    return this.with('user', checkNames('user', ids));
-  }
+  abstract user(...ids: string[]): Target<Events>;
 
   /** Leaves these connections out. */
-  except(...connectionIds: string[]): Target<Events> {
-    return this.without('connection', checkNames('connection', connectionIds));
-  }
+  abstract except(...connectionIds: string[]): Target<Events>;
 
   /** Leaves out who is in one of these groups when the message arrives at their server. */
-  exceptGroup(...names: string[]): Target<Events> {
-    return this.without('group', checkNames('group', names));
-  }
+  abstract exceptGroup(...names: string[]): Target<Events>;
 
   /**
    * Sends an event. This server's own connections have it when the call returns; the promise tells what became
@@ -85,23 +42,14 @@ export class Target<Events extends object = AnyEvents> {
    *
    * @throws NotPublishedError (as a rejection) when Redis certainly did not take it
    * @throws PublishOutcomeUnknownError (as a rejection) when it was written and no reply came
-   * @throws MessageTooLargeError (as a rejection) when it has more than 1 MiB; nobody got it
-   * @throws TypeError (as a rejection) when the data has no form in any client protocol, such as a circular object
+   * @throws MessageTooLargeError (as a rejection) when it has more than `limits.messageBytes`; nobody got it
+   * @throws UnsendableDataError (as a rejection) when no client protocol can carry the data, such as a circular object; nobody got it
    * @throws InvalidArgumentError, PathRequiredError (as rejections); nobody got it
    */
-  emit<Name extends EventName<Events>>(event: Name, ...data: EventData<Events, Name>): Promise<Delivery> {
-    const { context, local, volatile } = this.state;
-    const { emitter } = context.router;
-    try {
-      checkEvent(event);
-      checkData(data[0]);
-      const { address } = this;
-      context.unreachable?.check(address);
-      return emitter.emit(address, MessageFrames.of({ event, data: data[0] }), { local, volatile });
-    } catch (error) {
-      return emitter.refuse(error);
-    }
-  }
+  abstract emit<Name extends EventName<Events>>(
+    event: Name,
+    ...data: EventData<Events, Name>
+  ): Promise<Delivery>;
 
   /**
    * Sends an event to one connection, wherever it is, and resolves with its client's answer: the client gets
@@ -116,13 +64,11 @@ export class Target<Events extends object = AnyEvents> {
    * @throws InvokeTargetError (as a rejection) when the target is not exactly one connection
    * @throws InvalidArgumentError, PathRequiredError (as rejections): nobody was asked
    */
-  async invoke<T = unknown, Name extends EventName<Events> = EventName<Events>>(
+  abstract invoke<T = unknown, Name extends EventName<Events> = EventName<Events>>(
     event: Name,
     data?: DataOf<Events, Name>,
-    options: InvokeOptions<T> = {},
-  ): Promise<T> {
-    return invoke(this.state.context, this.scope, event, data, options);
-  }
+    options?: InvokeOptions<T>,
+  ): Promise<T>;
 
   /**
    * Sends an event to every connection of the target and resolves with what their clients answered: when all
@@ -130,13 +76,11 @@ export class Target<Events extends object = AnyEvents> {
    *
    * @throws InvokeCanceledError, NotPublishedError, PublishOutcomeUnknownError, MessageTooLargeError (as rejections)
    */
-  async invokeAll<T = unknown, Name extends EventName<Events> = EventName<Events>>(
+  abstract invokeAll<T = unknown, Name extends EventName<Events> = EventName<Events>>(
     event: Name,
     data?: DataOf<Events, Name>,
-    options: InvokeOptions<T> = {},
-  ): Promise<InvokeAllResult<T>> {
-    return invokeAll(this.state.context, this.scope, event, data, options);
-  }
+    options?: InvokeOptions<T>,
+  ): Promise<InvokeAllResult<T>>;
 
   /**
    * Lets all connections of the target join a group, on whatever server they are. When it resolves, an emit
@@ -148,20 +92,14 @@ export class Target<Events extends object = AnyEvents> {
    * @throws CommandTimeoutError (as a rejection) when a server is alive and does not answer
    * @throws NotPublishedError (as a rejection) when Redis is not there; this server's own connections have joined
    */
-  async join(group: string): Promise<void> {
-    checkGroup(group);
-    await this.command({ name: 'join', group });
-  }
+  abstract join(group: string): Promise<void>;
 
   /**
    * Lets all connections of the target leave a group, on whatever server they are. Safe to repeat.
    *
    * @throws as {@link join} does
    */
-  async leave(group: string): Promise<void> {
-    checkGroup(group);
-    await this.command({ name: 'leave', group });
-  }
+  abstract leave(group: string): Promise<void>;
 
   /**
    * Closes all connections of the target, on whatever server they are. What was emitted to them before arrives first.
@@ -171,35 +109,5 @@ export class Target<Events extends object = AnyEvents> {
    * @throws InvalidCloseError (as a rejection) when the code or the reason cannot be sent
    * @throws as {@link join} does
    */
-  async disconnect(code = 1000, reason = ''): Promise<void> {
-    checkClose(code, reason);
-    await this.command({ name: 'disconnect', code, reason });
-  }
-
-  private command(action: CommandAction): Promise<void> {
-    const { router, unreachable } = this.state.context;
-    const { address, local } = this.scope;
-    unreachable?.check(address);
-    return router.commands.run(address, action, local);
-  }
-
-  private get scope(): Scope {
-    return { address: this.address, local: this.state.local };
-  }
-
-  /** @throws PathRequiredError on an unbound broadcaster, which finds its path only now */
-  private get address(): Address {
-    const { path, targets, excluded } = this.state;
-    return { path: path(), targets: targets ?? EVERYONE, excluded };
-  }
-
-  private with(kind: TargetRef['kind'], names: readonly string[]): Target<Events> {
-    const targets = [...(this.state.targets ?? []), ...names.map((name) => ({ kind, name }))];
-    return new Target({ ...this.state, targets });
-  }
-
-  private without(kind: TargetRef['kind'], names: readonly string[]): Target<Events> {
-    const excluded = [...this.state.excluded, ...names.map((name) => ({ kind, name }))];
-    return new Target({ ...this.state, excluded });
-  }
+  abstract disconnect(code?: number, reason?: string): Promise<void>;
 }

@@ -1,24 +1,27 @@
-import { Logger } from '@nestjs/common';
 import type { Address } from '../protocol/target.js';
+import type { LibraryLogger } from './library-logger.js';
 
 /**
- * Warns, once, that an app without `authenticate` sends to users: its connections belong to nobody, so it reaches none.
- * Paths that this process does not serve are left alone, because the servers that do may have the option.
+ * Warns, once, that an app sends to users of a path without `authenticate`: its connections belong to nobody, so it
+ * reaches none. Paths that this process does not serve are left alone, because the servers that do may have the option.
  */
 export class UnreachableUsers {
   private warned = false;
 
-  /** @param servedPaths the paths that gateways of this process serve */
-  constructor(private readonly servedPaths: () => readonly string[]) {}
+  /** @param hasNoUsers whether gateways of this process serve the path, and admit everyone */
+  constructor(
+    private readonly hasNoUsers: (path: string) => boolean,
+    private readonly logger: LibraryLogger,
+  ) {}
 
   check({ path, targets }: Address): void {
     if (this.warned) return;
     for (const { kind } of targets) {
-      if (kind !== 'user' || !this.servedPaths().includes(path)) continue;
+      if (kind !== 'user' || !this.hasNoUsers(path)) continue;
       this.warned = true;
-      new Logger('RedisBackplane').warn(
+      this.logger.warn(
         `A message or command for a user of ${path} reaches nobody: without the option \`authenticate\` no connection ` +
-          'belongs to a user. Pass `authenticate` to RedisBackplaneModule and return a `userId` from it.',
+          'belongs to a user. Pass `authenticate` to RedisBackplaneModule, or decorate the gateway with `@UseAuthenticator()`, and return a `userId`.',
       );
       return;
     }

@@ -1,8 +1,21 @@
+import { BackplaneError, type ReportedErrorCode } from '../protocol/backplane.error.js';
+
+/** Where something went wrong that `errors$` reports. */
 export type ErrorStage = 'connect' | 'subscribe' | 'publish' | 'decode' | 'deliver' | 'listener';
 
-/** What `errors$` reports: something went wrong and was dealt with; `stage` says where. */
-export class BackplaneError extends Error {
-  override readonly name = 'BackplaneError';
+const CODES: Readonly<Record<ErrorStage, ReportedErrorCode>> = {
+  connect: 'BACKPLANE_CONNECT_FAILED',
+  subscribe: 'BACKPLANE_SUBSCRIBE_FAILED',
+  publish: 'BACKPLANE_PUBLISH_FAILED',
+  decode: 'BACKPLANE_DECODE_FAILED',
+  deliver: 'BACKPLANE_DELIVER_FAILED',
+  listener: 'BACKPLANE_LISTENER_FAILED',
+};
+
+/** What `errors$` reports: something went wrong and was dealt with. Where an error caused it, that is its `cause`. */
+export class ReportedError extends BackplaneError {
+  override readonly name = 'ReportedError';
+  override readonly code: ReportedErrorCode;
 
   constructor(
     readonly stage: ErrorStage,
@@ -10,6 +23,7 @@ export class BackplaneError extends Error {
     options?: ErrorOptions,
   ) {
     super(message, options);
+    this.code = CODES[stage];
   }
 }
 

@@ -1,8 +1,8 @@
 import type { Observable } from 'rxjs';
-import type { BackplaneError } from './bus.errors.js';
+import type { ReportedError } from './bus.errors.js';
 import type { Clock } from './clock.js';
 import type { BackplaneStatus } from './status.js';
-import type { LinkRole } from './transport.js';
+import type { RedisRole } from '../options/redis-backplane-options.js';
 
 /** Redis has taken it. */
 export type Accepted = 'accepted';
@@ -23,7 +23,7 @@ export interface Bus {
   readonly status$: Observable<BackplaneStatus>;
   readonly connectionFailed$: Observable<ConnectionFailure>;
   readonly connectionRestored$: Observable<ConnectionRestoration>;
-  readonly errors$: Observable<BackplaneError>;
+  readonly errors$: Observable<ReportedError>;
   /** What this server may have missed. */
   readonly loss$: Observable<BusLoss>;
   readonly counters: BusCounters;
@@ -100,7 +100,7 @@ export interface PeerView {
 
 /** Redis was lost: told once per outage. */
 export interface ConnectionFailure {
-  readonly link: LinkRole;
+  readonly link: RedisRole;
   readonly cause: Error;
 }
 

@@ -1,20 +1,20 @@
 import { type Observable, Subject } from 'rxjs';
-import type { BackplaneError, ErrorStage } from './bus.errors.js';
+import type { ReportedError, ErrorStage } from './bus.errors.js';
 
 /** What `errors$` reports. */
 export class ErrorReports {
-  private readonly errors = new Subject<BackplaneError>();
+  private readonly errors = new Subject<ReportedError>();
   /** The last message of each stage that was reported once. */
   private readonly reported = new Map<ErrorStage, string>();
 
-  readonly errors$: Observable<BackplaneError> = this.errors.asObservable();
+  readonly errors$: Observable<ReportedError> = this.errors.asObservable();
 
-  report(error: BackplaneError): void {
+  report(error: ReportedError): void {
     this.errors.next(error);
   }
 
   /** For what is tried again and again: the same message of a stage is reported once per outage. */
-  reportOnce(error: BackplaneError): void {
+  reportOnce(error: ReportedError): void {
     if (this.reported.get(error.stage) === error.message) return;
     this.reported.set(error.stage, error.message);
     this.report(error);

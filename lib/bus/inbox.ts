@@ -3,7 +3,7 @@ import { type DecodedEnvelope, decodeEnvelope, type Envelope } from '../protocol
 import { decodeHeartbeat } from '../protocol/heartbeat-record.js';
 import { RecordKind } from '../protocol/record-kind.js';
 import type { RecordReceiver } from './bus.js';
-import { BackplaneError } from './bus.errors.js';
+import { ReportedError } from './bus.errors.js';
 import type { Hearing } from './hearing.js';
 import type { Outage } from './outage.js';
 import type { Peers } from './peers.js';
@@ -16,7 +16,7 @@ export interface InboxEvents {
   echo(number: number, channel: Buffer): void;
   /** Another server asks who is there. */
   rollCall(): void;
-  report(error: BackplaneError): void;
+  report(error: ReportedError): void;
 }
 
 /** Reads what arrives: what is new goes on, and what is missing is told. */
@@ -101,7 +101,7 @@ export class Inbox {
     if (why.reason !== 'version') {
       this.count.malformed++;
       return this.events.report(
-        new BackplaneError('decode', `Dropped a ${why.reason} message of ${length} bytes.`),
+        new ReportedError('decode', `Dropped a ${why.reason} message of ${length} bytes.`),
       );
     }
     this.count.unknownVersion++;
@@ -110,6 +110,6 @@ export class Inbox {
     // Its heartbeats cannot be read either, so they do not say how slow its publishes are.
     this.outage.missed({ channels: 'all', from: heardUntil, to: this.now(), certainty: 'known' }, Infinity);
     const message = `Dropped an envelope of version ${why.version}: servers of different releases share this prefix.`;
-    this.events.report(new BackplaneError('decode', message));
+    this.events.report(new ReportedError('decode', message));
   }
 }

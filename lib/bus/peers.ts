@@ -5,7 +5,10 @@ import { HEARTBEAT_MS } from './hearing.js';
 import { type Gap, type Move, missedWhileMoving } from './moves.js';
 import { PeerClock } from './peer-clock.js';
 
-/** A server that was silent for so long is dead to the others: four heartbeats. */
+/**
+ * A server that was silent for so long is dead to the others: four heartbeats. Not an option, because it must be the same on
+ * all servers of a farm: during a rollout, some would wait for the replies of a server that others have given up.
+ */
 export const DEAD_AFTER_MS = 4000;
 /** How long a server that fell silent counts as missed rather than gone. */
 const SILENT_MS = 60_000;

@@ -5,7 +5,7 @@ import { encodeRecord } from '../protocol/envelope.js';
 import { RecordKind } from '../protocol/record-kind.js';
 import { Audit, type AuditTurn } from './audit.js';
 import type { Accepted, Bus, BusCounters, Pipe, RecordReceiver } from './bus.js';
-import { BackplaneError } from './bus.errors.js';
+import { ReportedError } from './bus.errors.js';
 import { type Clock, elapsed, systemClock } from './clock.js';
 import { ErrorReports } from './error-reports.js';
 import { Hearing } from './hearing.js';
@@ -218,7 +218,7 @@ export class ServerBus implements Bus {
       this.outage.deaf(since);
       this.heartbeats.skip();
     },
-    problem: (cause) => this.reports.report(new BackplaneError('connect', cause.message, { cause })),
+    problem: (cause) => this.reports.report(new ReportedError('connect', cause.message, { cause })),
     message: (bytes, channel) => {
       // A client that its owner uses for something else brings other messages, too.
       if (this.channels.owns(channel)) this.inbox.read(bytes, channel);
@@ -292,12 +292,12 @@ export class ServerBus implements Bus {
     if (this.tracker.facts.closed) return;
     this.outage.failed(link, cause);
     if (cause instanceof RedisConnectError)
-      this.reports.reportOnce(new BackplaneError('connect', cause.message, { cause }));
+      this.reports.reportOnce(new ReportedError('connect', cause.message, { cause }));
   }
 
   private heartbeatFailed(cause: Error): void {
     const message = `A heartbeat could not be published: ${cause.message}`;
-    this.reports.reportOnce(new BackplaneError('publish', message, { cause }));
+    this.reports.reportOnce(new ReportedError('publish', message, { cause }));
   }
 
   private isOpenFor(ms: number): boolean {

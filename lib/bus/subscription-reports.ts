@@ -1,4 +1,4 @@
-import { BackplaneError } from './bus.errors.js';
+import { ReportedError } from './bus.errors.js';
 
 type Channels = readonly string[];
 
@@ -8,20 +8,20 @@ export function andMore(first: string, count: number): string {
 }
 
 /** @param cause says what to grant, where Redis said what is missing */
-export function subscribeDenied(channels: Channels, cause: Error): BackplaneError {
+export function subscribeDenied(channels: Channels, cause: Error): ReportedError {
   const message = `Redis refused to let this server subscribe ${named(channels)}. ${cause.message}`;
-  return new BackplaneError('subscribe', message, { cause });
+  return new ReportedError('subscribe', message, { cause });
 }
 
 /** @param cause says what to grant, where Redis said what is missing */
-export function unsubscribeDenied(channels: Channels, cause: Error): BackplaneError {
+export function unsubscribeDenied(channels: Channels, cause: Error): ReportedError {
   const message = `Redis refused to let this server unsubscribe ${named(channels)}: their messages still come, and are dropped. ${cause.message}`;
-  return new BackplaneError('subscribe', message, { cause });
+  return new ReportedError('subscribe', message, { cause });
 }
 
-export function subscriptionRepaired(channels: Channels): BackplaneError {
+export function subscriptionRepaired(channels: Channels): ReportedError {
   const message = `The subscription of ${named(channels)} was gone although this server had not taken it back, and has been made again. Look for a proxy or another user of the Redis client that unsubscribes channels.`;
-  return new BackplaneError('subscribe', message);
+  return new ReportedError('subscribe', message);
 }
 
 function named([first = '', ...others]: Channels): string {

@@ -1,3 +1,4 @@
+import { BackplaneError } from '../protocol/backplane.error.js';
 import type { RedisRole } from '../options/redis-backplane-options.js';
 
 /** One Redis connection with one role. */
@@ -60,7 +61,7 @@ export class PublishRefusedError extends Error {
   override readonly name: string = 'PublishRefusedError';
 }
 
-/** Redis answered a publish with an error that a retry cannot fix, such as a missing permission. */
+/** A publish that a retry cannot fix: a permission is missing, or this server has shut down. */
 export class PublishDeniedError extends PublishRefusedError {
   override readonly name = 'PublishDeniedError';
 }
@@ -71,6 +72,7 @@ export class SubscriptionRefusedError extends Error {
 }
 
 /** Redis cannot be reached, for a reason that waiting does not fix. The message says what to do. */
-export class RedisConnectError extends Error {
+export class RedisConnectError extends BackplaneError {
   override readonly name = 'RedisConnectError';
+  override readonly code = 'BACKPLANE_REDIS_CONNECT';
 }

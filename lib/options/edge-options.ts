@@ -1,35 +1,20 @@
-import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
 import { AllowedOrigins, originProblem } from './allowed-origins.js';
+import { authenticateProblem, type AuthenticateOption } from './authenticate.js';
 import type { PayloadLimits } from '../protocol/payload-limits.js';
 import { MAX_TIMER_MS } from '../protocol/timer-limit.js';
 
-/** Who a client is, as `authenticate` found out. */
-export interface Admission<Data = unknown> {
-  /** The user that the connection belongs to; a user may have many connections. */
-  userId?: string;
-  /** What handlers find as `client.data`; an empty object where it is left out. */
-  data?: Data;
-  /** When the connection is closed with 1008, unless `client.renew()` has set a later time. */
-  expiresAt?: Date;
-}
-
-/**
- * Says who a client is, before its WebSocket is opened. Returns its admission, or `null` to refuse it with 401; an
- * exception of Nest's, such as `ForbiddenException`, refuses it with its status. Anything else that is thrown or
- * returned is a failure of the server: the client gets 503, and the log the stack.
- *
- * @param path the gateway's path: `/chat`, or `8081/chat` for one with a port of its own
- */
-export type Authenticate = (
-  request: IncomingMessage,
-  path: string,
-) => Admission | null | Promise<Admission | null>;
-
 /** What concerns clients and their sockets. */
 export interface EdgeOptions {
-  /** Asks who a client is, before its WebSocket is opened. Without it everyone is admitted, without a user. */
-  authenticate?: Authenticate;
+  /**
+   * Asks who a client is, before its WebSocket is opened: a function, an object with a method `authenticate`, or such a
+   * class, which Nest resolves at startup like any other provider. A class that is no provider is created in the module
+   * that `forRoot` makes, so pass what it needs as `imports` of `forRootAsync`. `@UseAuthenticator()` on a gateway
+   * overrides it.
+   *
+   * @default everyone is admitted, without a user
+   */
+  authenticate?: AuthenticateOption;
 
   /**
    * The origins from which a browser may connect, as it sends them: `https://example.com`, `http://localhost:4200`,
@@ -51,8 +36,19 @@ export interface EdgeOptions {
    */
   refusal?: 'status' | 'closeCode';
 
-  /** Limits that keep one client, or many, from harming the others. */
+  /** Limits that keep one client, or one message, from harming the others. */
   limits?: {
+    /**
+     * The maximum size of a message that this server publishes, in bytes: an emit in all client protocols, an invoke or a
+     * command. A larger one rejects with `MessageTooLargeError`, and nobody gets it. At most 8388608.
+     *
+     * Raise it with care, and `client-output-buffer-limit pubsub` of Redis with it. Redis disconnects a subscriber with
+     * more than 32 MiB waiting for it, or more than 8 MiB for a minute, so a few large messages in a row can cut off
+     * every server of a farm at once.
+     *
+     * @default 1048576: 32 of them fit into the output buffer of a subscriber
+     */
+    messageBytes?: number;
     /**
      * The maximum number of connections to this server, including those that wait for admission. Further clients are
      * refused with 503.
@@ -141,7 +137,6 @@ export interface EdgeOptions {
 
 /** {@link EdgeOptions} with defaults filled in. */
 export interface ResolvedEdge {
-  readonly authenticate: Authenticate | undefined;
   readonly allowedOrigins: AllowedOrigins | 'any' | undefined;
   readonly refusal: 'status' | 'closeCode';
   readonly maxConnections: number;
@@ -158,10 +153,16 @@ export interface ResolvedEdge {
 
 export const milliseconds = z.int().min(1).max(MAX_TIMER_MS);
 const count = z.int().min(1);
+/** What Redis lets wait for a subscriber for a minute, by default; larger messages would break the connection of a slow one. */
+const MAX_MESSAGE_BYTES = 8 * 1024 * 1024;
 
 export const edgeSchema = {
   authenticate: z
-    .custom<Authenticate>((value) => typeof value === 'function', 'must be a function')
+    .custom<AuthenticateOption>()
+    .superRefine((value: unknown, context) => {
+      const problem = value === undefined ? undefined : authenticateProblem(value);
+      if (problem !== undefined) context.addIssue(problem);
+    })
     .optional(),
   allowedOrigins: z
     .custom<EdgeOptions['allowedOrigins']>()
@@ -182,6 +183,7 @@ export const edgeSchema = {
   refusal: z.enum(['status', 'closeCode']).optional(),
   limits: z
     .strictObject({
+      messageBytes: count.max(MAX_MESSAGE_BYTES).optional(),
       connections: count.optional(),
       payloadBytes: count.optional(),
       payloadDepth: count.optional(),
@@ -205,7 +207,6 @@ export const edgeSchema = {
 export function resolveEdge(options: EdgeOptions): ResolvedEdge {
   const { limits = {}, heartbeat = {}, allowedOrigins } = options;
   return {
-    authenticate: options.authenticate,
     allowedOrigins: resolveOrigins(allowedOrigins),
     refusal: options.refusal ?? 'status',
     maxConnections: limits.connections ?? 50_000,

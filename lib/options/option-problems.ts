@@ -33,6 +33,7 @@ const OPTIONS: Readonly<Record<string, Option>> = {
   sharded: yesOrNo,
   channelPrefix: { expected: 'a string of letters, digits and _ . : { } -', example: "'MyApp'" },
   abortConnect: yesOrNo,
+  startupTimeout: milliseconds(5000),
   protocols: { expected: "a list of 'json', 'msgpack' or both", example: "['json', 'msgpack']" },
   outage: {
     expected: "'reject', 'local' or { buffer: { messages, bytes, age } }",
@@ -46,7 +47,7 @@ const OPTIONS: Readonly<Record<string, Option>> = {
   'outage.buffer.bytes': count(33_554_432, 'bytes'),
   'outage.buffer.age': milliseconds(30_000),
   authenticate: {
-    expected: 'a function',
+    expected: 'a function, or a class or object with a method authenticate',
     example: '(request) => ({ userId: userOf(request) })',
   },
   allowedOrigins: {
@@ -55,6 +56,11 @@ const OPTIONS: Readonly<Record<string, Option>> = {
   },
   refusal: { expected: "'status' or 'closeCode'", example: "'closeCode'" },
   limits: { expected: 'an object', example: '{ connections: 50000 }' },
+  'limits.messageBytes': {
+    expected: 'bytes, as an integer from 1 to 8388608',
+    example: '1048576',
+    isNumber: true,
+  },
   'limits.connections': count(50_000, 'connections'),
   'limits.payloadBytes': count(1_048_576, 'bytes'),
   'limits.payloadDepth': count(100, 'levels'),
@@ -70,6 +76,9 @@ const OPTIONS: Readonly<Record<string, Option>> = {
   'heartbeat.interval': milliseconds(25_000),
   'heartbeat.timeout': milliseconds(20_000),
   parallelInvocations: count(1, 'handlers at the same time'),
+  publishTimeout: milliseconds(5000),
+  unsubscribeDelay: milliseconds(1000),
+  logger: { expected: 'an object with the methods log, warn and error', example: "new Logger('Backplane')" },
   invokeTimeout: milliseconds(10_000),
   commandTimeout: milliseconds(5000),
   shutdownTimeout: milliseconds(5000),

@@ -1,5 +1,6 @@
 import type { Redis, RedisOptions } from 'ioredis';
 import type { ClientProtocolName } from '../protocol/client-protocol.js';
+import type { BackplaneLogger } from './backplane-logger.js';
 import type { EdgeOptions } from './edge-options.js';
 
 /** What happens while Redis is down: see {@link RedisBackplaneOptions.outage}. */
@@ -58,12 +59,19 @@ export interface RedisBackplaneOptions extends EdgeOptions {
   channelPrefix?: string;
 
   /**
-   * Whether bootstrap fails when Redis cannot be reached within 5 seconds. Otherwise the app starts, serves
-   * its local clients, and goes on trying.
+   * Whether startup fails if Redis cannot be reached within `startupTimeout`. Otherwise the app starts, serves its local
+   * clients, and keeps trying.
    *
    * @default false
    */
   abortConnect?: boolean;
+
+  /**
+   * How long startup waits until Redis carries messages, in milliseconds. After that, `abortConnect` decides.
+   *
+   * @default 5000: several attempts to connect, which take a second each at most
+   */
+  startupTimeout?: number;
 
   /**
    * What happens to emits and joins while Redis is down. Local clients are served in any case.
@@ -88,6 +96,26 @@ export interface RedisBackplaneOptions extends EdgeOptions {
   protocols?: readonly ClientProtocolName[];
 
   /**
+   * How long an emit waits for the reply of Redis, in milliseconds. Then it rejects with `PublishOutcomeUnknownError`.
+   * `publishTimeout` in a URL is the same, and so are its older name `publishTimeoutMs` and StackExchange's
+   * `asyncTimeout`; the option overrides them.
+   *
+   * A link on which this server does not hear itself for 3 seconds is closed, and its publishes end with it. So a longer
+   * timeout takes effect only while Redis is slow to reply to publishes, but not dead.
+   *
+   * @default 5000: the default of StackExchange.Redis, which SignalR uses
+   */
+  publishTimeout?: number;
+
+  /**
+   * How long a group's or user's channel stays subscribed after the last connection left it, in milliseconds. Whoever
+   * comes back in this time needs no subscription. Meanwhile the server receives messages for nobody.
+   *
+   * @default 1000: a page that reloads is back by then
+   */
+  unsubscribeDelay?: number;
+
+  /**
    * How long `invoke` and `invokeAll` wait for the replies of clients, in milliseconds.
    *
    * @default 10000
@@ -100,6 +128,13 @@ export interface RedisBackplaneOptions extends EdgeOptions {
    * @default 5000
    */
   commandTimeout?: number;
+
+  /**
+   * Writes the lines of this library, such as a `LoggerService` of Nest's.
+   *
+   * @default the app's logger, as `app.useLogger()` sets it
+   */
+  logger?: BackplaneLogger;
 }
 
 /** Creates the options, for `forRootAsync({ useClass })` and `useExisting`. */

@@ -29,8 +29,7 @@ const noQueue =
   'a message that is queued in the client would arrive late; the option outage decides what happens instead';
 const noRepetition = 'a message that is published twice would arrive twice';
 const ownReconnecting = 'the backplane decides itself when a connection is given up';
-const noTimeout =
-  'a publish has a limit of its own: publishTimeoutMs in a URL, asyncTimeout in a StackExchange string';
+const noTimeout = 'a publish has a limit of its own, the option publishTimeout';
 const otherCommands = 'it concerns commands that the backplane does not send';
 const ownPipeline = 'the backplane batches commands itself';
 const ownReplies = 'the backplane needs replies in their default form';

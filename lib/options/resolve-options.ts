@@ -1,5 +1,7 @@
 import type { RedisOptions } from 'ioredis';
 import { z } from 'zod';
+import type { AuthenticateOption } from './authenticate.js';
+import { type BackplaneLogger, isBackplaneLogger } from './backplane-logger.js';
 import type { ClientProtocolName } from '../protocol/client-protocol.js';
 import type { ConnectionPlan } from './connection-plan.js';
 import { ConnectionStringError } from './connection-string.error.js';
@@ -12,7 +14,10 @@ import type { OutageOption, RedisBackplaneOptions } from './redis-backplane-opti
 
 const DEFAULT_CONNECTION = 'redis://127.0.0.1:6379';
 const DEFAULT_PREFIX = 'backplane';
+const DEFAULT_STARTUP_TIMEOUT_MS = 5_000;
+const DEFAULT_UNSUBSCRIBE_DELAY_MS = 1_000;
 const DEFAULT_PUBLISH_TIMEOUT_MS = 5_000;
+const DEFAULT_MESSAGE_BYTES = 1024 * 1024;
 const DEFAULT_BUFFERED_MESSAGES = 1000;
 /** The same as the limit on bytes in flight to Redis, so an outage costs no more memory than a slow Redis. */
 const DEFAULT_BUFFERED_BYTES = 32 * 1024 * 1024;
@@ -28,10 +33,18 @@ export interface ResolvedOptions {
   readonly sharded: boolean;
   readonly channelPrefix: string;
   readonly abortConnect: boolean;
+  /** How long bootstrap waits until messages get through. */
+  readonly startupTimeoutMs: number;
   readonly protocols: readonly ClientProtocolName[];
   readonly outage: ResolvedOutage;
   /** How long a publish waits for the reply. If Redis is dead, the echo deadline ends it after about 3 s. */
   readonly publishTimeoutMs: number;
+  /** What a server publishes as one message. */
+  readonly maxMessageBytes: number;
+  /** How long a channel stays subscribed after its last member left. */
+  readonly unsubscribeDelayMs: number;
+  readonly authenticate: AuthenticateOption | undefined;
+  readonly logger: BackplaneLogger | undefined;
   readonly edge: ResolvedEdge;
   readonly invokeTimeoutMs: number;
   readonly commandTimeoutMs: number;
@@ -65,6 +78,7 @@ const schema = z.strictObject({
   sharded: z.boolean().optional(),
   channelPrefix: prefix.optional(),
   abortConnect: z.boolean().optional(),
+  startupTimeout: milliseconds.optional(),
   protocols: z
     .array(z.enum(['json', 'msgpack']))
     .nonempty()
@@ -81,7 +95,12 @@ const schema = z.strictObject({
       }),
     ])
     .optional(),
+  logger: z
+    .custom<BackplaneLogger>(isBackplaneLogger, 'must be an object with the methods log, warn and error')
+    .optional(),
   ...edgeSchema,
+  publishTimeout: milliseconds.optional(),
+  unsubscribeDelay: milliseconds.optional(),
   invokeTimeout: milliseconds.optional(),
   commandTimeout: milliseconds.optional(),
 });
@@ -104,9 +123,14 @@ export function resolveOptions(options: RedisBackplaneOptions): ResolvedOptions 
     sharded: options.sharded ?? false,
     channelPrefix,
     abortConnect: options.abortConnect ?? plan.backplane.abortConnect ?? false,
+    startupTimeoutMs: options.startupTimeout ?? DEFAULT_STARTUP_TIMEOUT_MS,
     protocols: checked.data.protocols ?? ['json'],
-    publishTimeoutMs: plan.backplane.publishTimeoutMs ?? DEFAULT_PUBLISH_TIMEOUT_MS,
+    publishTimeoutMs: options.publishTimeout ?? plan.backplane.publishTimeoutMs ?? DEFAULT_PUBLISH_TIMEOUT_MS,
+    maxMessageBytes: options.limits?.messageBytes ?? DEFAULT_MESSAGE_BYTES,
+    unsubscribeDelayMs: options.unsubscribeDelay ?? DEFAULT_UNSUBSCRIBE_DELAY_MS,
     outage: resolveOutage(options.outage),
+    authenticate: options.authenticate,
+    logger: options.logger,
     edge: resolveEdge(options),
     invokeTimeoutMs: options.invokeTimeout ?? DEFAULT_INVOKE_TIMEOUT_MS,
     commandTimeoutMs: options.commandTimeout ?? DEFAULT_COMMAND_TIMEOUT_MS,

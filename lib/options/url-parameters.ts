@@ -12,7 +12,7 @@ export interface Parameter {
 
 /**
  * Every query parameter. Those named like an ioredis option mean that option, in its unit (so `keepAlive` is the delay of
- * TCP keep-alive, in milliseconds); `name` is short for `connectionName`.
+ * TCP keep-alive, in milliseconds); `name` is short for `connectionName`, and `publishTimeoutMs` the older name of `publishTimeout`.
  */
 const PARAMETERS = rules.keyTable({
   abortConnect: rules.flag(rules.backplaneSetting('abortConnect')),
@@ -32,6 +32,8 @@ const PARAMETERS = rules.keyTable({
   noDelay: rules.flag(rules.redisOption('noDelay')),
   password: rules.text(rules.redisOption('password')),
   protocol: rules.protocol,
+  publishTimeout: rules.whole(rules.MILLISECONDS, rules.backplaneSetting('publishTimeoutMs')),
+  // An alias: what `publishTimeout` was called before options named it so.
   publishTimeoutMs: rules.whole(rules.MILLISECONDS, rules.backplaneSetting('publishTimeoutMs')),
   sentinelPassword: rules.onlyWith('sentinels', (draft, value) => {
     draft.sentinel.password = value;

@@ -1,9 +1,11 @@
+import { BackplaneError } from './backplane.error.js';
 import { shown } from './invalid-argument.error.js';
 import type { TargetRef } from './target.js';
 
 /** A name that cannot be a channel's part: empty, too long, or with half a surrogate pair in it. */
-export class InvalidNameError extends TypeError {
+export class InvalidNameError extends BackplaneError {
   override readonly name = 'InvalidNameError';
+  override readonly code = 'BACKPLANE_INVALID_NAME';
 
   constructor(
     message: string,

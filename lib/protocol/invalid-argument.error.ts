@@ -1,6 +1,9 @@
+import { BackplaneError } from './backplane.error.js';
+
 /** An argument of a call cannot be used. Nothing was done. */
-export class InvalidArgumentError extends TypeError {
+export class InvalidArgumentError extends BackplaneError {
   override readonly name = 'InvalidArgumentError';
+  override readonly code = 'BACKPLANE_INVALID_ARGUMENT';
 
   constructor(
     /** The name of the argument, such as `timeout`. */

@@ -3,6 +3,7 @@ import type { ClientProtocol } from './client-protocol.js';
 import { protocolOfCode } from './client-protocols.js';
 import type { Payload } from './message-record.js';
 import { NO_PAYLOAD_LIMITS } from './payload-limits.js';
+import { UnsendableDataError } from './unsendable-data.error.js';
 
 /** One message as a frame for each client protocol. Each frame is encoded once, on first use. */
 export abstract class MessageFrames {
@@ -19,7 +20,7 @@ export abstract class MessageFrames {
     return new ReceivedMessageFrames(payloads);
   }
 
-  /** @throws what the protocol throws for a value that it has no form for */
+  /** @throws UnsendableDataError for data that has no form in the protocol */
   for(protocol: ClientProtocol): ClientFrame {
     const frame = this.attempt(protocol);
     if (frame instanceof ClientFrame) return frame;
@@ -37,7 +38,7 @@ export abstract class MessageFrames {
   /**
    * The payloads for those of the protocols that can represent the message.
    *
-   * @throws what the first protocol throws when none of them can
+   * @throws UnsendableDataError when none of them can
    */
   payloads(protocols: readonly ClientProtocol[]): Payload[] {
     const payloads: Payload[] = [];
@@ -69,7 +70,11 @@ class OwnMessageFrames extends MessageFrames {
   }
 
   protected make(protocol: ClientProtocol): ClientFrame {
-    return protocol.encode(this.message);
+    try {
+      return protocol.encode(this.message);
+    } catch (cause) {
+      throw new UnsendableDataError(protocol.name, cause);
+    }
   }
 }
 

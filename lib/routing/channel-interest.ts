@@ -3,9 +3,6 @@ import type { Cancel } from '../bus/clock.js';
 import type { ChannelNames } from '../protocol/channel-names.js';
 import type { TargetRef } from '../protocol/target.js';
 
-/** How long a channel stays subscribed after its last member left: a page that reloads is back within it. */
-const LINGER_MS = 1000;
-
 /** What a channel is for: a target of a path. */
 export interface PathTarget {
   readonly path: string;
@@ -26,6 +23,8 @@ export class ChannelInterest {
   constructor(
     private readonly bus: Pick<Bus, 'want' | 'unwant' | 'clock'>,
     private readonly channels: ChannelNames,
+    /** How long a channel stays subscribed after its last holder let it go, in milliseconds. */
+    private readonly lingerMs: number,
   ) {}
 
   targetOf(channel: string): PathTarget | undefined {
@@ -54,7 +53,7 @@ export class ChannelInterest {
     const channel = this.channels.target(path, target);
     const interest = this.interests.get(channel);
     if (!interest || --interest.holders > 0) return;
-    interest.cancelLinger = this.bus.clock.after(LINGER_MS, () => {
+    interest.cancelLinger = this.bus.clock.after(this.lingerMs, () => {
       this.interests.delete(channel);
       this.bus.unwant(channel);
     });

@@ -1,5 +1,5 @@
 import type { Bus } from '../bus/bus.js';
-import { BackplaneError } from '../bus/bus.errors.js';
+import { ReportedError } from '../bus/bus.errors.js';
 import type { ChannelNames } from '../protocol/channel-names.js';
 import type { ClientProtocol } from '../protocol/client-protocol.js';
 import { MessageFrames } from '../protocol/message-frames.js';
@@ -33,6 +33,7 @@ export class Emitter {
     private readonly policy: OutagePolicy,
     private readonly receiver: RecordReceiver,
     private readonly onUndeliverable: OnUndeliverable,
+    private readonly maxMessageBytes: number,
   ) {
     receiver.on(RecordKind.Message, (body) => this.receive(body));
   }
@@ -64,7 +65,7 @@ export class Emitter {
         new Delivery(this.deliver(address, frames, volatile, this.ownUndeliverable), 'notNeeded'),
       );
     const record = encodeMessage({ address, volatile, payloads: frames.payloads(this.protocols) });
-    checkSize(record);
+    checkSize(record, this.maxMessageBytes);
     const count = this.deliver(address, frames, volatile, this.onUndeliverable);
     const delivery: Promise<Delivery> = this.policy.publish({ address, channels, record, volatile }).then(
       (outcome) => new Delivery(count, outcome),
@@ -79,7 +80,7 @@ export class Emitter {
 
   private reported(error: unknown): Error {
     const cause = toError(error);
-    this.receiver.report(new BackplaneError('publish', cause.message, { cause }));
+    this.receiver.report(new ReportedError('publish', cause.message, { cause }));
     return cause;
   }
 

@@ -1,14 +1,14 @@
 import { type Observable, Subject } from 'rxjs';
-import { BackplaneError } from '../bus/bus.errors.js';
+import { ReportedError } from '../bus/bus.errors.js';
 
 type RecordHandler = (body: Buffer, origin: string) => void;
 
 /** Hands each record of another server to the handler of its kind. An error of the handler is reported, and goes no further. */
 export class RecordReceiver {
   private readonly handlers = new Map<number, RecordHandler>();
-  private readonly errors = new Subject<BackplaneError>();
+  private readonly errors = new Subject<ReportedError>();
 
-  readonly errors$: Observable<BackplaneError> = this.errors.asObservable();
+  readonly errors$: Observable<ReportedError> = this.errors.asObservable();
 
   on(kind: number, handler: RecordHandler): void {
     this.handlers.set(kind, handler);
@@ -19,12 +19,12 @@ export class RecordReceiver {
       this.handlers.get(kind)?.(body, origin);
     } catch (cause) {
       this.report(
-        new BackplaneError('deliver', 'What another server sent could not be delivered.', { cause }),
+        new ReportedError('deliver', 'What another server sent could not be delivered.', { cause }),
       );
     }
   }
 
-  report(error: BackplaneError): void {
+  report(error: ReportedError): void {
     this.errors.next(error);
   }
 

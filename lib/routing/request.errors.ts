@@ -1,24 +1,29 @@
+import { BackplaneError } from '../protocol/backplane.error.js';
+
 /** A command or an invoke names connections that no server holds. They may have been closed. */
-export class ConnectionNotFoundError extends Error {
+export class ConnectionNotFoundError extends BackplaneError {
   override readonly name = 'ConnectionNotFoundError';
+  override readonly code = 'BACKPLANE_CONNECTION_NOT_FOUND';
 
   constructor(readonly connectionIds: readonly string[]) {
-    super(`There is no connection ${connectionIds.join(', ')}.`);
+    super(`There is no connection ${connectionIds.join(', ')} on any server. It may have been closed.`);
   }
 }
 
 /** The server that holds the connection died before it answered. Its connections are closed. */
-export class ServerLostError extends Error {
+export class ServerLostError extends BackplaneError {
   override readonly name = 'ServerLostError';
+  override readonly code = 'BACKPLANE_SERVER_LOST';
 
   constructor(readonly serverId: string) {
-    super(`The server ${serverId} was lost before it answered.`);
+    super(`The server ${serverId} was lost before it answered. Its connections are closed.`);
   }
 }
 
 /** This server shut down while a command or an invoke waited for other servers. Whether they have done it is unknown. */
-export class BackplaneClosedError extends Error {
+export class BackplaneClosedError extends BackplaneError {
   override readonly name = 'BackplaneClosedError';
+  override readonly code = 'BACKPLANE_CLOSED';
 
   constructor(call: 'command' | 'invoke') {
     super(
@@ -28,8 +33,10 @@ export class BackplaneClosedError extends Error {
 }
 
 /** Servers that are alive did not answer a command in time. Whether they did it is unknown; it is safe to repeat. */
-export class CommandTimeoutError extends Error {
+export class CommandTimeoutError extends BackplaneError {
   override readonly name = 'CommandTimeoutError';
+  override readonly code = 'BACKPLANE_COMMAND_TIMEOUT';
+  override readonly retryable = true;
 
   constructor(
     readonly serverIds: readonly string[],
@@ -42,21 +49,24 @@ export class CommandTimeoutError extends Error {
 }
 
 /** Another server could not do what a command asked, such as join a group while it was cut off from Redis. */
-export class CommandFailedError extends Error {
+export class CommandFailedError extends BackplaneError {
   override readonly name = 'CommandFailedError';
+  override readonly code = 'BACKPLANE_COMMAND_FAILED';
+  override readonly retryable = true;
 
   constructor(
     readonly serverId: string,
     /** What that server says. */
     readonly reason: string,
   ) {
-    super(`The server ${serverId} could not do it: ${reason}`);
+    super(`The server ${serverId} could not carry out the command: ${reason}`);
   }
 }
 
 /** The client answered an invoke with an error. */
-export class ClientResultError extends Error {
+export class ClientResultError extends BackplaneError {
   override readonly name = 'ClientResultError';
+  override readonly code = 'BACKPLANE_CLIENT_RESULT';
 
   constructor(
     readonly connectionId: string,
@@ -68,8 +78,9 @@ export class ClientResultError extends Error {
 }
 
 /** The connection was closed, by either side: before its client answered an invoke, or before a join was done. */
-export class ConnectionClosedError extends Error {
+export class ConnectionClosedError extends BackplaneError {
   override readonly name = 'ConnectionClosedError';
+  override readonly code = 'BACKPLANE_CONNECTION_CLOSED';
 
   constructor(readonly connectionId: string) {
     super(`The connection ${connectionId} is closed.`);
@@ -77,20 +88,24 @@ export class ConnectionClosedError extends Error {
 }
 
 /** The client did not answer an invoke in time. A late answer is ignored. */
-export class InvokeTimeoutError extends Error {
+export class InvokeTimeoutError extends BackplaneError {
   override readonly name = 'InvokeTimeoutError';
+  override readonly code = 'BACKPLANE_INVOKE_TIMEOUT';
 
   constructor(
     readonly connectionId: string,
     readonly timeoutMs: number,
   ) {
-    super(`The client ${connectionId} did not answer within ${timeoutMs} ms.`);
+    super(
+      `The client ${connectionId} did not answer within ${timeoutMs} ms. It may still carry out what it was asked.`,
+    );
   }
 }
 
 /** The caller gave an invoke up through its signal; `cause` is the signal's reason. */
-export class InvokeCanceledError extends Error {
+export class InvokeCanceledError extends BackplaneError {
   override readonly name = 'InvokeCanceledError';
+  override readonly code = 'BACKPLANE_INVOKE_CANCELED';
 
   constructor(cause: unknown) {
     super('The invoke was canceled by its caller.', { cause });
@@ -98,20 +113,24 @@ export class InvokeCanceledError extends Error {
 }
 
 /** The client's answer is not what `parse` takes; `cause` is what it threw. */
-export class InvalidResultError extends Error {
+export class InvalidResultError extends BackplaneError {
   override readonly name = 'InvalidResultError';
+  override readonly code = 'BACKPLANE_INVALID_RESULT';
 
   constructor(
     readonly connectionId: string,
     cause: unknown,
   ) {
-    super(`The client ${connectionId} gave an answer of the wrong form.`, { cause });
+    super(`The client ${connectionId} gave an answer that cannot be read, or that \`parse\` refuses.`, {
+      cause,
+    });
   }
 }
 
 /** `invoke` was called on a target that is not exactly one connection. */
-export class InvokeTargetError extends TypeError {
+export class InvokeTargetError extends BackplaneError {
   override readonly name = 'InvokeTargetError';
+  override readonly code = 'BACKPLANE_INVOKE_TARGET';
 
   constructor() {
     super(

@@ -47,6 +47,7 @@ export class Requests {
   constructor(
     private readonly bus: Bus,
     private readonly channels: ChannelNames,
+    private readonly maxMessageBytes: number,
   ) {}
 
   /**
@@ -60,7 +61,7 @@ export class Requests {
     const channels = toFarm ? [this.channels.servers] : channelsOf(address, this.channels, serverId);
     if (channels.length === 0) return undefined;
     const record = encode();
-    checkSize(record);
+    checkSize(record, this.maxMessageBytes);
     return { channels, record, named: serversNamed(address, serverId), toFarm };
   }
 

@@ -17,8 +17,9 @@ export class Roster {
     bus: Bus,
     channels: ChannelNames,
     private readonly keepsMemberships: boolean,
+    unsubscribeDelayMs: number,
   ) {
-    this.interest = new ChannelInterest(bus, channels);
+    this.interest = new ChannelInterest(bus, channels, unsubscribeDelayMs);
   }
 
   get paths(): string[] {

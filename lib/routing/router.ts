@@ -1,6 +1,6 @@
 import type { Observable } from 'rxjs';
 import type { Bus, BusLoss } from '../bus/bus.js';
-import type { BackplaneError } from '../bus/bus.errors.js';
+import type { ReportedError } from '../bus/bus.errors.js';
 import type { ChannelNames } from '../protocol/channel-names.js';
 import type { ClientProtocol } from '../protocol/client-protocol.js';
 import type { ResolvedOutage } from '../options/resolve-options.js';
@@ -22,6 +22,10 @@ export interface RouterOptions {
   readonly protocols: readonly ClientProtocol[];
   readonly outage: ResolvedOutage;
   readonly commandTimeoutMs: number;
+  /** The maximum size of an emit or a request, in bytes as published. */
+  readonly maxMessageBytes: number;
+  /** How long a channel stays subscribed after its last member left, in milliseconds. */
+  readonly unsubscribeDelayMs: number;
 }
 
 /** The parts of routing, put together: who is where, and what is done with them here and on the other servers. */
@@ -36,12 +40,13 @@ export class Router {
   private readonly receiver = new RecordReceiver();
   private readonly givenUp = new GivenUpReport((error) => this.receiver.report(error));
 
-  readonly errors$: Observable<BackplaneError> = this.receiver.errors$;
+  readonly errors$: Observable<ReportedError> = this.receiver.errors$;
 
-  constructor(bus: Bus, channels: ChannelNames, { protocols, outage, commandTimeoutMs }: RouterOptions) {
+  constructor(bus: Bus, channels: ChannelNames, options: RouterOptions) {
+    const { protocols, outage, commandTimeoutMs, maxMessageBytes, unsubscribeDelayMs } = options;
     this.policy = createOutagePolicy(outage, bus, (messages, reason) => this.givenUp.add(messages, reason));
     this.undeliverable = new Undeliverable(bus.clock, (error) => this.receiver.report(error));
-    this.roster = new Roster(bus, channels, this.policy.keepsMemberships);
+    this.roster = new Roster(bus, channels, this.policy.keepsMemberships, unsubscribeDelayMs);
     this.emitter = new Emitter(
       bus,
       channels,
@@ -50,8 +55,9 @@ export class Router {
       this.policy,
       this.receiver,
       this.undeliverable.add,
+      maxMessageBytes,
     );
-    this.requests = new Requests(bus, channels);
+    this.requests = new Requests(bus, channels, maxMessageBytes);
     this.commands = new Commands(bus, channels, this.roster, this.requests, this.receiver, commandTimeoutMs);
     this.asks = new Asks(bus, channels, protocols, this.roster, this.requests, this.receiver);
   }

@@ -1,16 +1,17 @@
-import { PublishRefusedError } from '../bus/transport.js';
+import { NotSubscribedError } from '../bus/bus.errors.js';
+import { PublishDeniedError, PublishRefusedError, SubscriptionRefusedError } from '../bus/transport.js';
+import { BackplaneError } from '../protocol/backplane.error.js';
 import type { TargetRef } from '../protocol/target.js';
 import { toError } from '../protocol/thrown.js';
 
-/** The largest envelope a server publishes: one huge publish can overrun a subscriber's output buffer in Redis, which deafens a farm. */
-export const MAX_MESSAGE_BYTES = 1024 * 1024;
-
 /**
- * Redis did not take an emit. It was never written, so it is safe to repeat it for the other servers; this
- * server's own connections have been served.
+ * Redis did not accept a message. It was never written, so no other server has it; this server's own connections have
+ * been served. Retryable if there were none of them, and Redis may accept it later.
  */
-export class NotPublishedError extends Error {
+export class NotPublishedError extends BackplaneError {
   override readonly name = 'NotPublishedError';
+  override readonly code = 'BACKPLANE_NOT_PUBLISHED';
+  override readonly retryable: boolean;
 
   constructor(
     /** To how many of this server's own connections the message was written. */
@@ -18,6 +19,7 @@ export class NotPublishedError extends Error {
     cause: Error,
   ) {
     super(`The message was not published, so no other server has it: ${cause.message}.`, { cause });
+    this.retryable = local === 0 && !(cause instanceof PublishDeniedError);
   }
 }
 
@@ -25,8 +27,9 @@ export class NotPublishedError extends Error {
  * An emit was written to Redis and no reply came: other servers may have it, or get it yet. Repeating it
  * can deliver it twice. This server's own connections have been served.
  */
-export class PublishOutcomeUnknownError extends Error {
+export class PublishOutcomeUnknownError extends BackplaneError {
   override readonly name = 'PublishOutcomeUnknownError';
+  override readonly code = 'BACKPLANE_PUBLISH_OUTCOME_UNKNOWN';
 
   constructor(
     /** To how many of this server's own connections the message was written. */
@@ -38,12 +41,17 @@ export class PublishOutcomeUnknownError extends Error {
 }
 
 /** An emit that is too large for the backplane. Nobody got it. */
-export class MessageTooLargeError extends RangeError {
+export class MessageTooLargeError extends BackplaneError {
   override readonly name = 'MessageTooLargeError';
+  override readonly code = 'BACKPLANE_MESSAGE_TOO_LARGE';
 
-  constructor(readonly bytes: number) {
+  constructor(
+    readonly bytes: number,
+    /** The option `limits.messageBytes`. */
+    readonly maxBytes: number,
+  ) {
     super(
-      `A message of ${bytes} bytes is too large: the limit is ${MAX_MESSAGE_BYTES}. Send a reference to the data instead, or split it.`,
+      `A message of ${bytes} bytes is too large: the option limits.messageBytes allows ${maxBytes}. Send a reference to the data instead, or split it.`,
     );
   }
 }
@@ -63,8 +71,9 @@ const GIVE_UP_REASONS: Readonly<Record<GiveUpReason, string>> = {
 };
 
 /** Emits that resolved with `buffered` and will not be published any more. Found as the `cause` of what `errors$` reports. */
-export class MessagesGivenUpError extends Error {
+export class MessagesGivenUpError extends BackplaneError {
   override readonly name = 'MessagesGivenUpError';
+  override readonly code = 'BACKPLANE_MESSAGES_GIVEN_UP';
 
   constructor(
     readonly count: number,
@@ -81,9 +90,11 @@ export interface GivenUpTarget extends TargetRef {
   readonly path: string;
 }
 
-/** A join needed Redis and could not have it. The connection is not in the group. */
-export class NotJoinedError extends Error {
+/** A join needs Redis, and Redis is down or refuses the channel. The connection is not in the group. Retryable unless Redis refuses. */
+export class NotJoinedError extends BackplaneError {
   override readonly name = 'NotJoinedError';
+  override readonly code = 'BACKPLANE_NOT_JOINED';
+  override readonly retryable: boolean;
 
   constructor(
     readonly group: string,
@@ -91,21 +102,20 @@ export class NotJoinedError extends Error {
   ) {
     super(
       `The connection did not join '${group}': messages from other servers would not reach it. ${cause.message}`,
-      {
-        cause,
-      },
+      { cause },
     );
+    this.retryable = !isRefusal(cause);
   }
 }
 
 /** What a call to other servers fails with once this server has shut down. */
 export function closedError(): NotPublishedError {
-  return new NotPublishedError(0, new PublishRefusedError('the backplane is closed'));
+  return new NotPublishedError(0, new PublishDeniedError('this server has shut down'));
 }
 
 /** @throws MessageTooLargeError */
-export function checkSize(record: Buffer): void {
-  if (record.length > MAX_MESSAGE_BYTES) throw new MessageTooLargeError(record.length);
+export function checkSize(record: Buffer, maxBytes: number): void {
+  if (record.length > maxBytes) throw new MessageTooLargeError(record.length, maxBytes);
 }
 
 /** What a failed publish means for the caller of `emit`. */
@@ -114,4 +124,8 @@ export function publishError(local: number, cause: unknown): NotPublishedError |
   return error instanceof PublishRefusedError
     ? new NotPublishedError(local, error)
     : new PublishOutcomeUnknownError(local, error);
+}
+
+function isRefusal(error: Error): boolean {
+  return error instanceof NotSubscribedError && error.cause instanceof SubscriptionRefusedError;
 }

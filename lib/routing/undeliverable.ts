@@ -1,5 +1,5 @@
 import { type Observable, Subject } from 'rxjs';
-import { BackplaneError } from '../bus/bus.errors.js';
+import { ReportedError } from '../bus/bus.errors.js';
 import type { Clock } from '../bus/clock.js';
 import type { TargetRef } from '../protocol/target.js';
 import type { OnUndeliverable } from './deliver.js';
@@ -19,7 +19,7 @@ export class Undeliverable {
 
   constructor(
     private readonly clock: Pick<Clock, 'now'>,
-    private readonly report: (error: BackplaneError) => void,
+    private readonly report: (error: ReportedError) => void,
   ) {}
 
   /** Reports once for each message, however many connections it concerns. */
@@ -27,7 +27,7 @@ export class Undeliverable {
     this.count += connections.length;
     const names = [...new Set(connections.map(({ protocol }) => protocol.name))].join(', ');
     const message = `${connections.length} connections of ${path} did not get a message, because ${names} cannot carry its data.`;
-    this.report(new BackplaneError('deliver', message));
+    this.report(new ReportedError('deliver', message));
     const now = this.clock.now();
     this.losses.next({
       path,

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { BackplaneError } from '../../lib/bus/bus.errors.js';
+import type { ReportedError } from '../../lib/bus/bus.errors.js';
 import { NotJoinedError } from '../../lib/routing/routing.errors.js';
 import {
   answer,
@@ -118,7 +118,7 @@ describe('A missing permission for a channel', () => {
   let far: ChatServer;
   let prefix: string;
   let user: string;
-  let errors: { readonly values: BackplaneError[] };
+  let errors: { readonly values: ReportedError[] };
 
   beforeEach(async () => {
     const options = farm.options(redis.url);

@@ -114,7 +114,7 @@ describe('BackplaneConnection<Data>', () => {
       void connection.emit('said', { text: 'x' });
       void connection.emit('typing');
       expectTypeOf(connection.invoke<number>('joined', { id: '1' })).toEqualTypeOf<Promise<number>>();
-      expectTypeOf(broadcaster.connections).toEqualTypeOf<
+      expectTypeOf(broadcaster.localConnections).toEqualTypeOf<
         Iterable<BackplaneConnection<unknown, ChatEvents>>
       >();
       // @ts-expect-error no such event

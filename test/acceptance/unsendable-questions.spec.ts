@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { UnsendableDataError } from '../../lib/protocol/unsendable-data.error.js';
 import { MessageTooLargeError } from '../../lib/routing/routing.errors.js';
 import { connectMember, type Member, rejection, serverPair, useRedis } from '../support/acceptance.js';
 import type { ChatServer } from '../support/chat-app.js';
@@ -31,11 +32,11 @@ describe('A request that cannot be sent', () => {
   it.each([
     ['circular', circular],
     ['a bigint', 1n],
-  ])('because its data is %s rejects with a TypeError and has no other effect', async (_what, data) => {
+  ])('because its data is %s rejects with an UnsendableDataError and has no other effect', async (_what, data) => {
     const escaped = farm.escapes();
-    await rejection(near.broadcaster.invokeAll('question', data), TypeError);
+    await rejection(near.broadcaster.invokeAll('question', data), UnsendableDataError);
     for (const { id } of members)
-      await rejection(near.broadcaster.connection(id).invoke('question', data), TypeError);
+      await rejection(near.broadcaster.connection(id).invoke('question', data), UnsendableDataError);
     await expectNobodyAsked(escaped);
   });
 

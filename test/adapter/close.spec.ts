@@ -17,7 +17,7 @@ class FarewellGateway implements BeforeApplicationShutdown {
 
   @SubscribeMessage('kick')
   kick(): void {
-    for (const client of this.server.connections) {
+    for (const client of this.server.localConnections) {
       void client.emit('kicked');
       client.close(4001, 'enough');
     }
@@ -38,7 +38,7 @@ describe('when the app closes', () => {
     await server.app.close();
 
     for (const { closed } of clients) expect(await closed).toMatchObject({ code: 1001 });
-    expect([...server.broadcaster.gateway('/chat').connections]).toEqual([]);
+    expect([...server.broadcaster.gateway('/chat').localConnections]).toEqual([]);
   });
 
   it('what was emitted last arrives before that', async () => {
@@ -96,7 +96,7 @@ describe('when a connection closes', () => {
     client.socket.close(4000);
 
     expect(await server.app.get(FarewellGateway).disconnected.promise).toBe(4000);
-    expect([...server.broadcaster.connections]).toEqual([]);
+    expect([...server.broadcaster.localConnections]).toEqual([]);
     expect(await server.broadcaster.emit('x')).toMatchObject({ local: 0 });
   });
 

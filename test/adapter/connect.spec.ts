@@ -40,7 +40,7 @@ describe('handleConnection', () => {
     const server = await farm.server(farm.options(), {}, ConnectGateway);
     const client = await farm.client(server);
     const { data } = await client.next('hello');
-    expect([...server.broadcaster.connections].map(({ id, groups }) => [id, [...groups]])).toEqual([
+    expect([...server.broadcaster.localConnections].map(({ id, groups }) => [id, [...groups]])).toEqual([
       [data, ['welcome']],
     ]);
   });

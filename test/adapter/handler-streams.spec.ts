@@ -121,7 +121,7 @@ async function start(
   });
   const server = { app, port: await listen(app) };
   const client = await farm.client(server);
-  const [connection] = app.get(Broadcaster).connections;
+  const [connection] = app.get(Broadcaster).localConnections;
   return { server, client, connection: connection as BackplaneConnection };
 }
 

@@ -1,7 +1,8 @@
 import { SubscribeMessage, WebSocketGateway, WebSocketServer } from '@nestjs/websockets';
 import { describe, expect, it } from 'vitest';
 import { Broadcaster } from '../../lib/broadcast/broadcaster.js';
-import type { BackplaneError } from '../../lib/bus/bus.errors.js';
+import type { ReportedError } from '../../lib/bus/bus.errors.js';
+import { UnsendableDataError } from '../../lib/protocol/unsendable-data.error.js';
 import { Delivery } from '../../lib/routing/delivery.js';
 import { MessageTooLargeError } from '../../lib/routing/routing.errors.js';
 import type { ChatServer } from '../support/chat-app.js';
@@ -89,6 +90,19 @@ describe('an emit that cannot be', () => {
     for (const client of clients) expect(client.dataOf('big')).toEqual([]);
   });
 
+  it('is as large as limits.messageBytes of its sender allows, whatever its receiver has set', async () => {
+    const options = farm.options();
+    const large = await farm.server({ ...options, limits: { messageBytes: 2 * MEBIBYTE } });
+    const small = await farm.server({ ...options, limits: { messageBytes: 500 } });
+    const client = await farm.client(small);
+    const data = 'x'.repeat(MEBIBYTE);
+
+    await large.broadcaster.emit('big', data);
+    await expect(small.broadcaster.emit('big', 'x'.repeat(500))).rejects.toThrow(MessageTooLargeError);
+
+    expect((await client.next('big')).data === data).toBe(true);
+  });
+
   it('just below 1 MiB arrives', async () => {
     const [near, far] = await pair();
     const clients = [await farm.client(near), await farm.client(far)];
@@ -106,9 +120,9 @@ describe('an emit that cannot be', () => {
     const [near, far] = await pair();
     const clients = [await farm.client(near), await farm.client(far)];
 
-    await expect(near.broadcaster.emit('x', data)).rejects.toThrow(TypeError);
-    await expect(near.broadcaster.local.emit('x', data)).rejects.toThrow(TypeError);
-    await expect(onlyConnection(near).emit('x', data)).rejects.toThrow(TypeError);
+    await expect(near.broadcaster.emit('x', data)).rejects.toThrow(UnsendableDataError);
+    await expect(near.broadcaster.local.emit('x', data)).rejects.toThrow(UnsendableDataError);
+    await expect(onlyConnection(near).emit('x', data)).rejects.toThrow(UnsendableDataError);
 
     await delivered(near, ...clients);
     for (const client of clients) expect(client.dataOf('x')).toEqual([]);
@@ -120,7 +134,7 @@ describe('an emit that cannot be', () => {
   ])('and is not awaited is no unhandled rejection, but is on errors$: %s data', async (_name, data) => {
     const server = await farm.server();
     const escaped = farm.escapes();
-    const errors: BackplaneError[] = [];
+    const errors: ReportedError[] = [];
     server.backplane.errors$.subscribe((error) => errors.push(error));
 
     void server.broadcaster.emit('x', data);

@@ -6,7 +6,7 @@ let now = 0;
 const warn = vi.spyOn(Logger.prototype, 'warn').mockImplementation(() => undefined);
 const error = vi.spyOn(Logger.prototype, 'error').mockImplementation(() => undefined);
 
-const log = (): LimitedLog => new LimitedLog('Test', () => now);
+const log = (): LimitedLog => new LimitedLog(new Logger('Test'), () => now);
 const warned = (): string[] => warn.mock.calls.map(([line]) => line as string);
 
 afterEach(() => {

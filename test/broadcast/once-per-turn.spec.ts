@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 import { Subject } from 'rxjs';
 import { describe, expect, it, vi } from 'vitest';
 import { oncePerTurn } from '../../lib/broadcast/once-per-turn.js';
-import type { BackplaneError } from '../../lib/bus/bus.errors.js';
+import type { ReportedError } from '../../lib/bus/bus.errors.js';
 import { CodecClient } from '../support/codec-client.js';
 import type { ChatServer } from '../support/chat-app.js';
 import { next } from '../support/observe.js';
@@ -137,7 +137,7 @@ describe('while Redis is down', () => {
 
   it('10,000 failures of one turn are 1000 errors and a number', async () => {
     await outage();
-    const errors: BackplaneError[] = [];
+    const errors: ReportedError[] = [];
     server.backplane.errors$.subscribe((error) => errors.push(error));
     for (let count = 0; count < 10_000; count++) void server.broadcaster.emit('failed');
     await turn();

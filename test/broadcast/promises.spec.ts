@@ -5,7 +5,7 @@ import { Broadcaster } from '../../lib/broadcast/broadcaster.js';
 import { toLoss } from '../../lib/broadcast/loss.js';
 import { RedisBackplane } from '../../lib/broadcast/redis-backplane.js';
 import type { Target } from '../../lib/broadcast/target.js';
-import type { BackplaneError } from '../../lib/bus/bus.errors.js';
+import type { ReportedError } from '../../lib/bus/bus.errors.js';
 import { RedisBackplaneModule } from '../../lib/redis-backplane.module.js';
 import { ALL, type TargetRef } from '../../lib/protocol/target.js';
 import { systemClock } from '../../lib/bus/clock.js';
@@ -62,7 +62,7 @@ describe.each(APPS)('an injected broadcaster in an app with %s', (_name, start) 
   it('reports an emit on errors$, and one in a timer that nobody awaits ends no server', async () => {
     const { broadcaster, backplane } = await start();
     const escaped = farm.escapes();
-    const errors = collect<BackplaneError>(backplane.errors$);
+    const errors = collect<ReportedError>(backplane.errors$);
     const inTimer = new Promise<void>((resolve) =>
       setTimeout(() => {
         void broadcaster.emit('hi');
@@ -97,7 +97,7 @@ describe('the connections that a loss affects', () => {
     const { server, target } = await affected([]);
     expect(await target.emit('reload')).toEqual({ local: 0, backplane: 'notNeeded' });
     await target.disconnect();
-    expect([...server.broadcaster.connections]).toHaveLength(1);
+    expect([...server.broadcaster.localConnections]).toHaveLength(1);
     expect(() => target.all).toThrow(/would widen it to everyone/);
   });
 

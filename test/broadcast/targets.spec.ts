@@ -196,7 +196,7 @@ it.each([
   const client = await farm.client(server);
   expect(() => server.broadcaster.group(group)).toThrow(/group's name must/);
   expect(() => server.broadcaster.exceptGroup(group)).toThrow(/group's name must/);
-  const [connection] = server.broadcaster.connections;
+  const [connection] = server.broadcaster.localConnections;
   await expect(connection?.join(group)).rejects.toThrow(/group's name must/);
   expect(connection?.groups.size).toBe(0);
   await delivered(server, client);
@@ -229,7 +229,7 @@ describe('a target that names nobody', () => {
     await expect(target.invoke('ask')).rejects.toThrow(InvokeTargetError);
     await delivered(near, ...clients);
     expect(clients.map((client) => client.dataOf('hi').length)).toEqual([0, 0]);
-    expect([...near.broadcaster.connections].map(({ groups }) => groups.size)).toEqual([0]);
+    expect([...near.broadcaster.localConnections].map(({ groups }) => groups.size)).toEqual([0]);
   });
 
   it('and then names somebody is that one', async () => {

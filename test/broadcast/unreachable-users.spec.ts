@@ -1,5 +1,6 @@
 import { WebSocketGateway } from '@nestjs/websockets';
 import { describe, expect, it } from 'vitest';
+import { UseAuthenticator } from '../../lib/adapter/use-authenticator.decorator.js';
 import { Broadcaster } from '../../lib/broadcast/broadcaster.js';
 import { RedisBackplaneModule } from '../../lib/redis-backplane.module.js';
 import { userOfQuery } from '../support/acceptance.js';
@@ -68,4 +69,22 @@ it('an app with authenticate says nothing', async () => {
   const { broadcaster } = await farm.server({ ...farm.options(), authenticate: userOfQuery });
   await broadcaster.user('ann').emit('hi');
   expect(warnings()).toEqual([]);
+});
+
+it('a gateway that authenticates its own clients says nothing, and one that admits everyone does', async () => {
+  @UseAuthenticator(false)
+  @WebSocketGateway({ path: '/open' })
+  class OpenGateway {}
+  @UseAuthenticator(userOfQuery)
+  @WebSocketGateway({ path: '/own' })
+  class OwnGateway {}
+  const { broadcaster } = await farm.server(
+    { ...farm.options(), authenticate: userOfQuery },
+    { providers: [OpenGateway, OwnGateway] },
+  );
+
+  await broadcaster.gateway(OwnGateway).user('ann').emit('hi');
+  expect(warnings()).toEqual([]);
+  await broadcaster.gateway(OpenGateway).user('ann').emit('hi');
+  expect(warnings()).toEqual([expect.stringMatching(/user of \/open reaches nobody.*@UseAuthenticator/)]);
 });

@@ -9,7 +9,8 @@ import {
 } from '@nestjs/common';
 import { WebSocketGateway } from '@nestjs/websockets';
 import { describe, expect, it, vi } from 'vitest';
-import type { Admission, Authenticate, EdgeOptions } from '../../lib/options/edge-options.js';
+import type { Admission, Authenticate } from '../../lib/options/authenticate.js';
+import type { EdgeOptions } from '../../lib/options/edge-options.js';
 import type { ChatServer } from '../support/chat-app.js';
 import { RedisBackplaneModule } from '../../lib/redis-backplane.module.js';
 import { NotingGateway } from '../support/noting.gateway.js';

@@ -198,8 +198,8 @@ describe('once the server closes a connection', () => {
   it('closing all in a loop over them closes all', async () => {
     const server = await start();
     const clients = await Promise.all(Array.from({ length: 20 }, () => farm.client(server)));
-    for (const connection of server.broadcaster.connections) connection.close(4001);
-    expect([...server.broadcaster.connections]).toEqual([]);
+    for (const connection of server.broadcaster.localConnections) connection.close(4001);
+    expect([...server.broadcaster.localConnections]).toEqual([]);
     for (const client of clients) expect(await client.closed).toMatchObject({ code: 4001 });
   });
 

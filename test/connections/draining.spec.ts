@@ -2,7 +2,7 @@ import { Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { Deferred } from '../../lib/bus/deferred.js';
 import { DEAD_AFTER_MS } from '../../lib/bus/peers.js';
-import type { Admission } from '../../lib/options/edge-options.js';
+import type { Admission } from '../../lib/options/authenticate.js';
 import type { RedisBackplaneOptions } from '../../lib/options/redis-backplane-options.js';
 import { ConnectionClosedError, ConnectionNotFoundError } from '../../lib/routing/request.errors.js';
 import {

@@ -12,7 +12,7 @@ import {
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { BackplaneConnection } from '../../lib/broadcast/backplane-connection.js';
 import { Broadcaster } from '../../lib/broadcast/broadcaster.js';
-import type { Admission } from '../../lib/options/edge-options.js';
+import type { Admission } from '../../lib/options/authenticate.js';
 import type { ChatServer } from '../support/chat-app.js';
 import { NotingGateway } from '../support/noting.gateway.js';
 import { eventually } from '../support/observe.js';

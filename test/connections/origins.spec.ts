@@ -1,6 +1,7 @@
 import { Logger } from '@nestjs/common';
 import { describe, expect, it, vi } from 'vitest';
-import type { Admission, EdgeOptions } from '../../lib/options/edge-options.js';
+import type { Admission } from '../../lib/options/authenticate.js';
+import type { EdgeOptions } from '../../lib/options/edge-options.js';
 import type { ChatServer } from '../support/chat-app.js';
 import { refusal } from '../support/raw-client.js';
 import { delivered, useTestFarm } from '../support/test-farm.js';

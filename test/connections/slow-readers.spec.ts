@@ -16,7 +16,7 @@ const start = (bufferedBytes = BUFFERED_BYTES): Promise<ChatServer> =>
 
 /** The most that waited for one connection of the server. */
 function mostBuffered({ broadcaster }: ChatServer): number {
-  return Math.max(0, ...[...broadcaster.connections].map(({ socket }) => socket.bufferedAmount));
+  return Math.max(0, ...[...broadcaster.localConnections].map(({ socket }) => socket.bufferedAmount));
 }
 
 const median = (values: number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1] ?? NaN;
@@ -60,7 +60,7 @@ describe('a client that stops reading', () => {
     }
 
     await eventually(() => expect(server.backplane.counters.connections).toBe(0));
-    expect([...server.broadcaster.connections]).toEqual([]);
+    expect([...server.broadcaster.localConnections]).toEqual([]);
   });
 
   it('misses what is volatile instead, and stays', async () => {
@@ -139,7 +139,7 @@ describe('a hundred readers', () => {
     const beside = median(await load(server, readers, 'x'.repeat(96 * KB)));
 
     expect(server.backplane.counters.tooSlow).toBe(STOPPED);
-    await eventually(() => expect([...server.broadcaster.connections]).toHaveLength(READERS));
+    await eventually(() => expect([...server.broadcaster.localConnections]).toHaveLength(READERS));
     // Whoever waited for those that stopped would be late in each round, and not by a moment.
     expect(beside).toBeLessThan(5 * alone + 100);
   });

@@ -1,7 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { Deferred } from '../../lib/bus/deferred.js';
-import type { Admission, EdgeOptions } from '../../lib/options/edge-options.js';
+import type { Admission } from '../../lib/options/authenticate.js';
+import type { EdgeOptions } from '../../lib/options/edge-options.js';
 import type { ChatServer } from '../support/chat-app.js';
 import { NotingGateway } from '../support/noting.gateway.js';
 import { eventually } from '../support/observe.js';

@@ -58,7 +58,7 @@ export async function boot(farm: Farm, lastsMs: number): Promise<void> {
   farm.check('with abortConnect the bootstrap fails', ended && insisting.exitCode === 1);
   farm.check(
     'the error names the cause',
-    insisting.errors.includes('BackplaneConnectError: Redis could not be reached'),
+    insisting.errors.includes('StartupTimeoutError: Redis could not be reached'),
   );
   await wait(lastsMs);
   await farm.redis.start();

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { Deferred } from '../../lib/bus/deferred.js';
-import type { Admission } from '../../lib/options/edge-options.js';
+import type { Admission } from '../../lib/options/authenticate.js';
 import { NotingGateway } from '../support/noting.gateway.js';
 import { eventually } from '../support/observe.js';
 import { eventFrame, RawClient } from '../support/raw-client.js';

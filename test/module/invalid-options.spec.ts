@@ -37,6 +37,29 @@ describe('invalid options stop bootstrap with a message that names', () => {
     ['a key prefix of ioredis', { redis: { keyPrefix: 'p:' } }, /redis\.keyPrefix: .*channelPrefix/],
     ['redis options that are not an object', { redis: 'redis://h' }, /redis: .*object/],
     ['abortConnect that is not a boolean', { abortConnect: 'yes' }, /abortConnect: .*boolean/],
+    ['a startupTimeout with a unit', { startupTimeout: '5s' }, /startupTimeout: expected milliseconds.*"5s"/],
+    ['a publishTimeout of 0', { publishTimeout: 0 }, /publishTimeout: expected milliseconds/],
+    ['a negative unsubscribeDelay', { unsubscribeDelay: -1 }, /unsubscribeDelay: expected milliseconds/],
+    [
+      'messageBytes for which Redis would disconnect slow subscribers',
+      { limits: { messageBytes: 8_388_609 } },
+      /limits\.messageBytes: expected bytes, as an integer from 1 to 8388608, got 8388609/,
+    ],
+    [
+      'a logger without the methods of one',
+      { logger: { log: () => undefined } },
+      /logger: must be an object with the methods/,
+    ],
+    [
+      'an object as authenticate that has no such method',
+      { authenticate: {} },
+      /authenticate: must be a function, or a class/,
+    ],
+    [
+      'a class as authenticate that has no such method',
+      { authenticate: class Guard {} },
+      /authenticate: the class Guard has no method authenticate/,
+    ],
     ['no protocols', { protocols: [] }, /protocols: /],
     ['an unknown protocol', { protocols: ['json', 'xml'] }, /protocols\.1: .*json/],
     [

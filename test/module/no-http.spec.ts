@@ -58,7 +58,7 @@ describe('a worker that was created with createApplicationContext', () => {
     const broadcaster = (await farm.context(registration())).get<Broadcaster>(Broadcaster);
     await expect(broadcaster.emit('hi')).rejects.toThrow(PathRequiredError);
     await expect(broadcaster.group('g').emit('hi')).rejects.toThrow(/no gateway.*\.gateway\(/);
-    expect(() => broadcaster.connections).toThrow(PathRequiredError);
+    expect(() => broadcaster.localConnections).toThrow(PathRequiredError);
   });
 
   it('closes its connections to Redis when it closes', async () => {

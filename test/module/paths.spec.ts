@@ -119,7 +119,7 @@ describe('gateways on several paths', () => {
 
   it('cannot reach the connection id of another path', async () => {
     const { near, clients } = await twoPaths();
-    const [news] = near.app.get(NewsGateway).server.connections;
+    const [news] = near.app.get(NewsGateway).server.localConnections;
     expect(await near.gateway.server.connection(news?.id ?? '').emit('hi')).toMatchObject({ local: 0 });
     expect(await received(near.broadcaster, clients)).toMatchObject({ newsNear: [] });
   });
@@ -136,7 +136,7 @@ it('an injected broadcaster needs no path if the app has only one, and lists the
   await farm.client(server);
   await farm.client(await farm.server());
   expect(await server.broadcaster.emit('hi')).toEqual({ local: 1, backplane: 'accepted' });
-  expect([...server.broadcaster.connections].map(({ id }) => id.split('.')[0])).toEqual([
+  expect([...server.broadcaster.localConnections].map(({ id }) => id.split('.')[0])).toEqual([
     server.backplane.serverId,
   ]);
 });
@@ -153,9 +153,9 @@ it('several gateways on one path share its connections, and each has its own han
     { event: 'said', data: 'a' },
     { event: 'warned', data: 'b' },
   ]);
-  const [first, second] = [...server.broadcaster.connections].map(({ id }) => id);
+  const [first, second] = [...server.broadcaster.localConnections].map(({ id }) => id);
   const gone = new Promise((resolve) =>
-    [...server.broadcaster.connections][1]?.socket.once('close', resolve),
+    [...server.broadcaster.localConnections][1]?.socket.once('close', resolve),
   );
   await other.close();
   await gone;

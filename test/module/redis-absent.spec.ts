@@ -1,5 +1,5 @@
 import { describe, it, type onTestFinished } from 'vitest';
-import { BackplaneConnectError } from '../../lib/backplane-lifecycle.js';
+import { StartupTimeoutError } from '../../lib/startup-timeout.error.js';
 import { RedisBackplane } from '../../lib/broadcast/redis-backplane.js';
 import { RedisBackplaneModule } from '../../lib/redis-backplane.module.js';
 import { NotPublishedError } from '../../lib/routing/routing.errors.js';
@@ -9,7 +9,7 @@ import { TestFarm } from '../support/test-farm.js';
 /** Nothing listens on port 1. */
 const NOWHERE = 'redis://:hunter2@127.0.0.1:1';
 
-/** A farm per test, because the tests run concurrently: each of them waits 5 s in bootstrap. */
+/** A farm per test, because the tests run concurrently: most of them wait 5 s in bootstrap. */
 function ownFarm(onFinished: typeof onTestFinished): TestFarm {
   const farm = new TestFarm();
   onFinished(() => farm.end());
@@ -30,11 +30,24 @@ describe.concurrent('an app whose Redis is down', () => {
 
     const error: unknown = await app.init().catch((reason: unknown) => reason);
 
-    expect(error).toBeInstanceOf(BackplaneConnectError);
-    const { message } = error as BackplaneConnectError;
+    expect(error).toBeInstanceOf(StartupTimeoutError);
+    const { message } = error as StartupTimeoutError;
     expect(message).toMatch(/within 5000 ms.*ECONNREFUSED.*abortConnect/);
     expect(message).not.toContain('hunter2');
     expect(app.get(RedisBackplane).status).toEqual({ state: 'closed' });
+  });
+
+  it('fails to start after startupTimeout, which the message names', async ({ expect, onTestFinished }) => {
+    const farm = ownFarm(onTestFinished);
+    const options = { ...farm.options(NOWHERE), abortConnect: true, startupTimeout: 300 };
+    const app = await farm.app({ imports: [RedisBackplaneModule.forRoot(options)] });
+    const startedAt = performance.now();
+
+    const error: unknown = await app.init().catch((reason: unknown) => reason);
+
+    expect(performance.now() - startedAt).toBeLessThan(5000);
+    expect(error).toMatchObject({ code: 'BACKPLANE_STARTUP_TIMEOUT', timeoutMs: 300, retryable: true });
+    expect((error as Error).message).toContain('within 300 ms');
   });
 
   it('starts without abortConnect, keeps reconnecting, and serves its local clients', async ({

@@ -66,7 +66,7 @@ describe('redis URL', () => {
     const query = [
       'family=6&connectTimeout=7000&keepAlive=15000&DB=1&name=app&protocol=resp2&noDelay=false',
       'username=u&password=p+w%2B&disableClientInfo=1&enableReadyCheck=off&channelPrefix=c&abortConnect=true',
-      'publishTimeoutMs=900',
+      'publishTimeout=900',
     ].join('&');
     expect(parse(`redis://h?${query}`)).toMatchObject({
       redis: {

@@ -69,7 +69,7 @@ const LATE_CALLS = {
 
 describe('A failed bootstrap', () => {
   it.each([
-    ['because Redis is unreachable and abortConnect is set', 'redis://127.0.0.1:1', 'BackplaneConnectError'],
+    ['because Redis is unreachable and abortConnect is set', 'redis://127.0.0.1:1', 'StartupTimeoutError'],
     ['because the port of a gateway is taken', 'memory:', 'Error: listen EADDRINUSE'],
     ["because the user's Redis client lacks an option", 'factory', 'InvalidOptionsError'],
   ])('%s leaves nothing running, so the process exits by itself', async (_why, connection, error) => {

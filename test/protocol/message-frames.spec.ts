@@ -5,6 +5,7 @@ import { clientProtocols, protocolOfCode } from '../../lib/protocol/client-proto
 import { jsonProtocol } from '../../lib/protocol/json-protocol.js';
 import { MessageFrames } from '../../lib/protocol/message-frames.js';
 import { msgpackProtocol } from '../../lib/protocol/msgpack-protocol.js';
+import { UnsendableDataError } from '../../lib/protocol/unsendable-data.error.js';
 
 const MESSAGE = { event: 'größe', data: { list: [1, -2, 3.5, null, true], text: '😀' } };
 const JSON_TEXT = JSON.stringify(MESSAGE);
@@ -77,8 +78,11 @@ describe('a message of this server', () => {
     expect(decode(payloads[1]?.bytes ?? Buffer.alloc(0))).toEqual(MESSAGE);
   });
 
-  it('throws what the protocol throws', () => {
-    expect(() => MessageFrames.of({ data: 1n }).for(jsonProtocol)).toThrow(TypeError);
+  it('throws an error that names the protocol and says why', () => {
+    const frames = MessageFrames.of({ data: 1n });
+    const why = /^The data cannot be sent as json: Do not know how to serialize a BigInt\./;
+    expect(() => frames.for(jsonProtocol)).toThrow(UnsendableDataError);
+    expect(() => frames.for(jsonProtocol)).toThrow(why);
   });
 });
 

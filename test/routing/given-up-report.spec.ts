@@ -1,11 +1,11 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import type { BackplaneError } from '../../lib/bus/bus.errors.js';
+import type { ReportedError } from '../../lib/bus/bus.errors.js';
 import { GivenUpReport } from '../../lib/routing/outage/given-up-report.js';
 import type { OutgoingMessage } from '../../lib/routing/outage/outage-policy.js';
 import { MessagesGivenUpError } from '../../lib/routing/routing.errors.js';
 import { turn } from '../support/test-farm.js';
 
-let told: BackplaneError[];
+let told: ReportedError[];
 let report: GivenUpReport;
 
 beforeEach(() => {

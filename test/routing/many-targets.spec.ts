@@ -85,6 +85,8 @@ class ShardedServer {
       protocols: [jsonProtocol],
       outage: { policy: 'reject' },
       commandTimeoutMs: 5000,
+      maxMessageBytes: 2 ** 20,
+      unsubscribeDelayMs: 1000,
     });
     this.router.roster.open(PATH);
   }

@@ -144,6 +144,25 @@ describe('the channel of a group', () => {
     expect(unsubscribed).toEqual([CHANNEL]);
   });
 
+  it('lingers for as long as unsubscribeDelay says', async () => {
+    const patient = await new RoutingServer({ policy: 'reject' }, undefined, 5000).start();
+    const { connection } = patient.client();
+    patient.transport.unsubscribe = (channels) => {
+      unsubscribed.push(...channels);
+      return Promise.resolve();
+    };
+    await patient.router.roster.join(connection, 'g');
+    patient.router.roster.leave(connection, 'g');
+
+    vi.advanceTimersByTime(4999);
+    await patient.flushed();
+    expect(unsubscribed).toEqual([]);
+    vi.advanceTimersByTime(1);
+    await patient.flushed();
+    expect(unsubscribed).toEqual([CHANNEL]);
+    await patient.close();
+  });
+
   it('is subscribed again by who joins after it was given back, as often as that happens', async () => {
     const { connection } = server.client();
     for (let time = 1; time <= 3; time++) {

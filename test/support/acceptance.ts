@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect } from 'vitest';
 import type { BackplaneConnection } from '../../lib/broadcast/backplane-connection.js';
-import type { Authenticate } from '../../lib/options/edge-options.js';
+import type { Authenticate } from '../../lib/options/authenticate.js';
 import type { RedisBackplaneOptions } from '../../lib/options/redis-backplane-options.js';
 import type { ChatServer } from './chat-app.js';
 import { acquireRedis, type AcquiredRedis, startRedis } from './redis-server.js';
@@ -53,7 +53,7 @@ export async function connectMember(farm: TestFarm, server: ChatServer, user?: s
 
 /** The server's object for the connection with this id. */
 export function connectionOf({ broadcaster }: ChatServer, id: string): BackplaneConnection {
-  for (const connection of broadcaster.gateway('/chat').connections)
+  for (const connection of broadcaster.gateway('/chat').localConnections)
     if (connection.id === id) return connection;
   throw new Error(`The server has no connection with the id ${id}.`);
 }

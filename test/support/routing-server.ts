@@ -39,13 +39,19 @@ export class RoutingServer {
   readonly router: Router;
   private peerNumber = 0;
 
-  constructor(outage: ResolvedOutage = { policy: 'reject' }, clock: Clock = systemClock) {
+  constructor(
+    outage: ResolvedOutage = { policy: 'reject' },
+    clock: Clock = systemClock,
+    unsubscribeDelayMs = 1000,
+  ) {
     const options = { publishTimeoutMs: 5000, clock };
     this.bus = new ServerBus(SERVER_ID, this.channels, this.transport, options);
     this.router = new Router(this.bus, this.channels, {
       protocols: [jsonProtocol],
       outage,
       commandTimeoutMs: 5000,
+      maxMessageBytes: 2 ** 20,
+      unsubscribeDelayMs,
     });
     this.router.roster.open(PATH);
   }

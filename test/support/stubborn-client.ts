@@ -78,7 +78,7 @@ export function closed(client: RawClient, code: number): Promise<void> {
 export async function expectNobody({ server, connection }: Stubborn): Promise<void> {
   const { broadcaster } = server;
   const own = broadcaster.gateway('/chat');
-  expect([...own.connections]).toEqual([]);
+  expect([...own.localConnections]).toEqual([]);
   expect([...connection.groups]).toEqual([]);
   const nobody = { local: 0, backplane: 'notNeeded' };
   expect(await own.local.emit('late')).toEqual(nobody);

@@ -120,7 +120,7 @@ export async function join(client: WsClient, group: string): Promise<void> {
 
 /** The server's object for its only connection. */
 export function onlyConnection({ broadcaster }: ChatServer): BackplaneConnection {
-  const [connection, ...others] = broadcaster.connections;
+  const [connection, ...others] = broadcaster.localConnections;
   if (!connection || others.length > 0) throw new Error('Expected exactly one connection on the server.');
   return connection;
 }

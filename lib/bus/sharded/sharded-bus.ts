@@ -2,7 +2,7 @@ import { BehaviorSubject, type Observable, Subject, merge } from 'rxjs';
 import type { ChannelNames } from '../../protocol/channel-names.js';
 import { RecordKind } from '../../protocol/record-kind.js';
 import type { Accepted, Bus, BusCounters, BusLoss, Pipe, RecordReceiver, TimeOfDay } from '../bus.js';
-import { type BackplaneError, NotSubscribedError } from '../bus.errors.js';
+import { type ReportedError, NotSubscribedError } from '../bus.errors.js';
 import type { Clock } from '../clock.js';
 import { type BackplaneStatus, sameStatus, whenSettled, worstStatus } from '../status.js';
 import { PublishRefusedError } from '../transport.js';
@@ -36,7 +36,7 @@ export class ShardedBus implements Bus {
   readonly timeOfDay: TimeOfDay;
   readonly peers: ShardedPeers;
   readonly status$: Observable<BackplaneStatus>;
-  readonly errors$: Observable<BackplaneError>;
+  readonly errors$: Observable<ReportedError>;
   readonly loss$: Observable<BusLoss> = this.losses.asObservable();
 
   constructor(

@@ -1,4 +1,4 @@
-import { BackplaneError } from '../../bus/bus.errors.js';
+import { ReportedError } from '../../bus/bus.errors.js';
 import { type GivenUpTarget, type GiveUpReason, MessagesGivenUpError } from '../routing.errors.js';
 import type { OutgoingMessage } from './outage-policy.js';
 
@@ -16,7 +16,7 @@ export class GivenUpReport {
   private readonly pending = new Map<GiveUpReason, GivenUp>();
   private scheduled: NodeJS.Immediate | undefined;
 
-  constructor(private readonly report: (error: BackplaneError) => void) {}
+  constructor(private readonly report: (error: ReportedError) => void) {}
 
   add(messages: readonly OutgoingMessage[], reason: GiveUpReason): void {
     const givenUp = this.pending.get(reason) ?? { count: 0, targets: new Map<string, GivenUpTarget>() };
@@ -37,7 +37,7 @@ export class GivenUpReport {
     this.scheduled = undefined;
     for (const [reason, { count, targets }] of this.pending) {
       const cause = new MessagesGivenUpError(count, reason, [...targets.values()]);
-      this.report(new BackplaneError('publish', cause.message, { cause }));
+      this.report(new ReportedError('publish', cause.message, { cause }));
     }
     this.pending.clear();
   }

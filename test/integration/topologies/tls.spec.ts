@@ -1,6 +1,6 @@
 import { Redis } from 'ioredis';
 import { afterEach, describe, expect, it } from 'vitest';
-import { BackplaneConnectError } from '../../../lib/backplane-lifecycle.js';
+import { StartupTimeoutError } from '../../../lib/startup-timeout.error.js';
 import type { RedisBackplaneOptions } from '../../../lib/options/redis-backplane-options.js';
 import { RedisBackplaneModule } from '../../../lib/redis-backplane.module.js';
 import { describeBus } from '../../bus/bus-contract.js';
@@ -132,6 +132,6 @@ it('With abortConnect the bootstrap fails with advice', async () => {
     providers: [ChatGateway],
   });
   const error: unknown = await app.init().catch((reason: unknown) => reason);
-  expect(error).toBeInstanceOf(BackplaneConnectError);
+  expect(error).toBeInstanceOf(StartupTimeoutError);
   expect((error as Error).message).toMatch(/the certificate of Redis is for other hosts\. Connect by a name/);
 });

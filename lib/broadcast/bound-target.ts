@@ -1,0 +1,142 @@
+import type { CommandAction } from '../protocol/command-record.js';
+import { MessageFrames } from '../protocol/message-frames.js';
+import { ALL, type Address, type TargetRef } from '../protocol/target.js';
+import type { Delivery } from '../routing/delivery.js';
+import { checkData, checkEvent, checkGroup, checkNames } from './arguments.js';
+import type { BroadcastContext } from './broadcast-context.js';
+import { TargetWidenedError } from './broadcast.errors.js';
+import { checkClose } from './close-code.js';
+import type { AnyEvents, DataOf, EventData, EventName } from './events.js';
+import { invoke, invokeAll, type Scope } from './invocations.js';
+import type { InvokeAllResult, InvokeOptions } from './invoke.js';
+import { Target } from './target.js';
+
+const EVERYONE: readonly TargetRef[] = [ALL];
+
+/** What a target is made of. It never changes: every call on a target makes a new one. */
+export interface TargetState {
+  readonly context: BroadcastContext;
+  /** The path's key; a function because an unbound broadcaster finds it only when it is needed. */
+  readonly path: () => string;
+  /** `undefined` while no target is named, which means everyone; an empty list is nobody. */
+  readonly targets: readonly TargetRef[] | undefined;
+  readonly excluded: readonly TargetRef[];
+  readonly local: boolean;
+  readonly volatile: boolean;
+}
+
+/** A target as its state has it. */
+export class BoundTarget<Events extends object = AnyEvents> extends Target<Events> {
+  constructor(protected readonly state: TargetState) {
+    super();
+  }
+
+  override get all(): Target<Events> {
+    const { targets } = this.state;
+    if (targets && !targets.some(({ kind }) => kind === 'all')) throw new TargetWidenedError();
+    return new BoundTarget<Events>({ ...this.state, targets: [ALL] });
+  }
+
+  override get local(): Target<Events> {
+    return new BoundTarget<Events>({ ...this.state, local: true });
+  }
+
+  override get volatile(): Target<Events> {
+    return new BoundTarget<Events>({ ...this.state, volatile: true });
+  }
+
+  override connection(...ids: string[]): Target<Events> {
+    return this.with('connection', checkNames('connection', ids));
+  }
+
+  override group(...names: string[]): Target<Events> {
+    return this.with('group', checkNames('group', names));
+  }
+
+  override user(...ids: string[]): Target<Events> {
+    return this.with('user', checkNames('user', ids));
+  }
+
+  override except(...connectionIds: string[]): Target<Events> {
+    return this.without('connection', checkNames('connection', connectionIds));
+  }
+
+  override exceptGroup(...names: string[]): Target<Events> {
+    return this.without('group', checkNames('group', names));
+  }
+
+  override emit<Name extends EventName<Events>>(
+    event: Name,
+    ...data: EventData<Events, Name>
+  ): Promise<Delivery> {
+    const { context, local, volatile } = this.state;
+    const { emitter } = context.router;
+    try {
+      checkEvent(event);
+      checkData(data[0]);
+      const { address } = this;
+      context.unreachable.check(address);
+      return emitter.emit(address, MessageFrames.of({ event, data: data[0] }), { local, volatile });
+    } catch (error) {
+      return emitter.refuse(error);
+    }
+  }
+
+  override async invoke<T = unknown, Name extends EventName<Events> = EventName<Events>>(
+    event: Name,
+    data?: DataOf<Events, Name>,
+    options: InvokeOptions<T> = {},
+  ): Promise<T> {
+    return invoke(this.state.context, this.scope, event, data, options);
+  }
+
+  override async invokeAll<T = unknown, Name extends EventName<Events> = EventName<Events>>(
+    event: Name,
+    data?: DataOf<Events, Name>,
+    options: InvokeOptions<T> = {},
+  ): Promise<InvokeAllResult<T>> {
+    return invokeAll(this.state.context, this.scope, event, data, options);
+  }
+
+  override async join(group: string): Promise<void> {
+    checkGroup(group);
+    await this.command({ name: 'join', group });
+  }
+
+  override async leave(group: string): Promise<void> {
+    checkGroup(group);
+    await this.command({ name: 'leave', group });
+  }
+
+  override async disconnect(code = 1000, reason = ''): Promise<void> {
+    checkClose(code, reason);
+    await this.command({ name: 'disconnect', code, reason });
+  }
+
+  private command(action: CommandAction): Promise<void> {
+    const { router, unreachable } = this.state.context;
+    const { address, local } = this.scope;
+    unreachable.check(address);
+    return router.commands.run(address, action, local);
+  }
+
+  private get scope(): Scope {
+    return { address: this.address, local: this.state.local };
+  }
+
+  /** @throws PathRequiredError on an unbound broadcaster, which finds its path only now */
+  private get address(): Address {
+    const { path, targets, excluded } = this.state;
+    return { path: path(), targets: targets ?? EVERYONE, excluded };
+  }
+
+  private with(kind: TargetRef['kind'], names: readonly string[]): Target<Events> {
+    const targets = [...(this.state.targets ?? []), ...names.map((name) => ({ kind, name }))];
+    return new BoundTarget<Events>({ ...this.state, targets });
+  }
+
+  private without(kind: TargetRef['kind'], names: readonly string[]): Target<Events> {
+    const excluded = [...this.state.excluded, ...names.map((name) => ({ kind, name }))];
+    return new BoundTarget<Events>({ ...this.state, excluded });
+  }
+}

@@ -1,0 +1,19 @@
+import { BackplaneError } from './backplane.error.js';
+import { messageOf } from './thrown.js';
+
+/** The data of a message has no form in a client protocol, such as a circular object in JSON; `cause` says what is wrong. */
+export class UnsendableDataError extends BackplaneError {
+  override readonly name = 'UnsendableDataError';
+  override readonly code = 'BACKPLANE_UNSENDABLE_DATA';
+
+  constructor(
+    /** The client protocol, such as `json`. */
+    readonly protocol: string,
+    cause: unknown,
+  ) {
+    super(
+      `The data cannot be sent as ${protocol}: ${messageOf(cause)}. Send plain objects, arrays, strings, numbers and booleans.`,
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,162 @@
+import type { IncomingMessage } from 'node:http';
+import { Injectable, Module, type Type } from '@nestjs/common';
+import { WebSocketGateway } from '@nestjs/websockets';
+import { describe, expect, it } from 'vitest';
+import { UseAuthenticator } from '../../lib/adapter/use-authenticator.decorator.js';
+import type { Admission, AuthenticateOption, Authenticator } from '../../lib/options/authenticate.js';
+import { InvalidOptionsError } from '../../lib/options/invalid-options.error.js';
+import { RedisBackplaneModule } from '../../lib/redis-backplane.module.js';
+import type { ChatServer } from '../support/chat-app.js';
+import { ChatGateway } from '../support/chat.gateway.js';
+import { refusal } from '../support/raw-client.js';
+import { listen, useTestFarm } from '../support/test-farm.js';
+
+@Injectable()
+class Tokens {
+  userOf(url = '/'): string | null {
+    return new URL(url, 'ws://server').searchParams.get('user');
+  }
+}
+
+@Module({ providers: [Tokens], exports: [Tokens] })
+class TokensModule {}
+
+/** Admits who names a user. */
+@Injectable()
+class TokenAuthenticator implements Authenticator {
+  static made = 0;
+
+  constructor(private readonly tokens: Tokens) {
+    TokenAuthenticator.made++;
+  }
+
+  authenticate({ url }: IncomingMessage, path: string): Admission | null {
+    const userId = this.tokens.userOf(url);
+    return userId === null ? null : { userId, data: { path } };
+  }
+}
+
+/** Admits nobody, and needs nothing. */
+class Bouncer implements Authenticator {
+  authenticate(): null {
+    return null;
+  }
+}
+
+const farm = useTestFarm();
+
+/** What the only connection of a path belongs to. */
+const userOn = ({ broadcaster }: ChatServer, path: string): (string | undefined)[] =>
+  [...broadcaster.gateway(path).localConnections].map(({ userId }) => userId);
+
+function start(authenticate: AuthenticateOption | undefined, ...gateways: Type[]): Promise<ChatServer> {
+  const providers = [TokenAuthenticator, ...gateways];
+  return farm.server({ ...farm.options(), authenticate }, { imports: [TokensModule], providers });
+}
+
+async function expectTokensNeeded(server: ChatServer, path = '/chat'): Promise<void> {
+  expect(await refusal(server, path)).toBe(401);
+  await farm.client(server, `${path}?user=ada`);
+  expect(userOn(server, path)).toEqual(['ada']);
+}
+
+describe('the option authenticate may be', () => {
+  it('a class that is a provider of the app: the provider is asked, for every path', async () => {
+    @WebSocketGateway({ path: '/other' })
+    class OtherGateway {}
+    TokenAuthenticator.made = 0;
+    const server = await start(TokenAuthenticator, OtherGateway);
+    await expectTokensNeeded(server);
+    await expectTokensNeeded(server, '/other');
+    expect(TokenAuthenticator.made).toBe(1);
+  });
+
+  it('a class that is no provider: one instance is created, of what forRootAsync imports', async () => {
+    TokenAuthenticator.made = 0;
+    const app = await farm.app({
+      imports: [
+        RedisBackplaneModule.forRootAsync({
+          imports: [TokensModule],
+          useFactory: () => ({ ...farm.options(), authenticate: TokenAuthenticator }),
+        }),
+      ],
+      providers: [ChatGateway],
+    });
+    const port = await listen(app);
+    expect(await refusal({ port }, '/chat')).toBe(401);
+    await farm.client({ port }, '/chat?user=ada');
+    expect(TokenAuthenticator.made).toBe(1);
+  });
+
+  it('an object', async () => {
+    await expectTokensNeeded(await start(new TokenAuthenticator(new Tokens())));
+  });
+
+  it('no class whose dependencies are missing: the app does not start, and Nest says what is missing', async () => {
+    const options = { ...farm.options(), authenticate: TokenAuthenticator };
+    const app = await farm.app({
+      imports: [RedisBackplaneModule.forRoot(options)],
+      providers: [ChatGateway],
+    });
+    await expect(app.init()).rejects.toThrow(/dependencies of the TokenAuthenticator/);
+  });
+});
+
+describe('@UseAuthenticator()', () => {
+  it('asks another one for its gateway than the module says', async () => {
+    @UseAuthenticator(TokenAuthenticator)
+    @WebSocketGateway({ path: '/own' })
+    class OwnGateway {}
+    const server = await start(Bouncer, OwnGateway);
+    await expectTokensNeeded(server, '/own');
+    expect(await refusal(server, '/chat?user=ada')).toBe(401);
+  });
+
+  it('creates a class that is no provider in the module of its gateway', async () => {
+    @Injectable()
+    class Unlisted extends TokenAuthenticator {}
+    @UseAuthenticator(Unlisted)
+    @WebSocketGateway({ path: '/own' })
+    class OwnGateway {}
+    @Module({ imports: [TokensModule], providers: [OwnGateway] })
+    class OwnModule {}
+    const server = await farm.server(farm.options(), { imports: [OwnModule] });
+    await expectTokensNeeded(server, '/own');
+  });
+
+  it('false admits everyone to its gateway, and to no other one', async () => {
+    @UseAuthenticator(false)
+    @WebSocketGateway({ path: '/open' })
+    class OpenGateway {}
+    const server = await start(Bouncer, OpenGateway);
+    await farm.client(server, '/open');
+    expect(userOn(server, '/open')).toEqual([undefined]);
+    expect(await refusal(server, '/chat')).toBe(401);
+  });
+
+  it('on one gateway of a path counts for all clients of the path', async () => {
+    @UseAuthenticator(TokenAuthenticator)
+    @WebSocketGateway({ path: '/chat' })
+    class SecondGateway {}
+    await expectTokensNeeded(await start(undefined, SecondGateway));
+  });
+
+  it('on two gateways of a path that contradict each other fails at startup, and names them', async () => {
+    @UseAuthenticator(TokenAuthenticator)
+    @WebSocketGateway({ path: '/chat' })
+    class SecondGateway {}
+    @UseAuthenticator(false)
+    @WebSocketGateway({ path: '/chat' })
+    class ThirdGateway {}
+    const started = start(undefined, SecondGateway, ThirdGateway);
+    await expect(started).rejects.toThrow(InvalidOptionsError);
+    await expect(started).rejects.toThrow(/SecondGateway and ThirdGateway share the path \/chat/);
+  });
+
+  it.each([
+    ['undefined, as a circular import makes it', undefined, /must be a function, or a class or object/],
+    ['a class that is none', class Guard {}, /the class Guard has no method authenticate/],
+  ])('refuses %s', (_what, authenticate, message) => {
+    expect(() => UseAuthenticator(authenticate as never)).toThrow(message);
+  });
+});

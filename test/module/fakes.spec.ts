@@ -1,0 +1,122 @@
+import type { BackplaneConnection, Broadcaster, InvokeAllResult, Target } from 'nestjs-redis-backplane';
+import { Delivery } from 'nestjs-redis-backplane';
+import { describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
+
+// What users write in unit tests, from what the package exports, without a cast: it is also compiled by `tsc -p test`.
+
+interface OrderEvents {
+  shipped: { id: string };
+}
+
+/** Notes what is emitted, and to whom. */
+class FakeTarget implements Target<OrderEvents> {
+  constructor(
+    readonly emitted: unknown[][] = [],
+    private readonly names: readonly string[] = [],
+  ) {}
+
+  get all() {
+    return this;
+  }
+  get local() {
+    return this;
+  }
+  get volatile() {
+    return this;
+  }
+  connection(...ids: string[]) {
+    return this.with(ids);
+  }
+  group(...names: string[]) {
+    return this.with(names);
+  }
+  user(...ids: string[]) {
+    return this.with(ids);
+  }
+  except() {
+    return this;
+  }
+  exceptGroup() {
+    return this;
+  }
+  emit(...message: unknown[]) {
+    this.emitted.push([...this.names, ...message]);
+    return Promise.resolve(new Delivery(1, 'accepted'));
+  }
+  invoke() {
+    return Promise.reject<never>(new Error('nobody answers'));
+  }
+  invokeAll(): Promise<InvokeAllResult<never>> {
+    return Promise.resolve({ responses: [], missing: { servers: [], connections: [] } });
+  }
+  join() {
+    return Promise.resolve();
+  }
+  leave() {
+    return Promise.resolve();
+  }
+  disconnect() {
+    return Promise.resolve();
+  }
+
+  private with(names: readonly string[]) {
+    return new FakeTarget(this.emitted, [...this.names, ...names]);
+  }
+}
+
+class FakeBroadcaster extends FakeTarget implements Broadcaster<OrderEvents> {
+  readonly localConnections = [];
+  readonly connections = [];
+
+  gateway(): never {
+    throw new Error('there is one gateway');
+  }
+}
+
+class OrdersService {
+  constructor(private readonly broadcaster: Broadcaster<OrderEvents>) {}
+
+  shipped(id: string, userId: string) {
+    return this.broadcaster.user(userId).emit('shipped', { id });
+  }
+}
+
+class ChatGateway {
+  join(client: BackplaneConnection<{ name: string }>, room: string) {
+    return client.join(`${room}-${client.data.name}`);
+  }
+}
+
+describe('without a cast, a unit test', () => {
+  it('fakes a Broadcaster by a class', async () => {
+    const broadcaster = new FakeBroadcaster();
+
+    await new OrdersService(broadcaster).shipped('o1', 'ada');
+
+    expect(broadcaster.emitted).toEqual([['ada', 'shipped', { id: 'o1' }]]);
+  });
+
+  it('fakes a BackplaneConnection by an object', async () => {
+    const groups = new Set<string>();
+    const delivered = Promise.resolve(new Delivery(1, 'notNeeded'));
+    const client: BackplaneConnection<{ name: string }> = {
+      id: 'server.1',
+      userId: 'ada',
+      data: { name: 'Ada' },
+      groups,
+      // Not connected to anything.
+      socket: new WebSocket(null),
+      join: (group) => Promise.resolve(void groups.add(group)),
+      leave: (group) => Promise.resolve(void groups.delete(group)),
+      emit: () => delivered,
+      invoke: () => Promise.reject(new Error('nobody answers')),
+      renew: () => undefined,
+      close: () => undefined,
+    };
+
+    await new ChatGateway().join(client, 'a');
+
+    expect([...groups]).toEqual(['a-Ada']);
+  });
+});
