@@ -1,19 +1,19 @@
 import type { IncomingMessage } from 'node:http';
 
-/** Who a client is, as `authenticate` found out. */
+/** Who a client is: the result of `authenticate`. */
 export interface Admission<Data = unknown> {
   /** The user that the connection belongs to; a user may have many connections. */
   userId?: string;
-  /** What handlers find as `client.data`; an empty object where it is left out. */
+  /** Becomes `client.data` in handlers. @default an empty object */
   data?: Data;
-  /** When the connection is closed with 1008, unless `client.renew()` has set a later time. */
+  /** When to close the connection with 1008, unless `client.renew()` sets a later time. @default never */
   expiresAt?: Date;
 }
 
 /**
- * Says who a client is, before its WebSocket is opened. Returns its admission, or `null` to refuse it with 401; an
- * exception of Nest's, such as `ForbiddenException`, refuses it with its status. Anything else that is thrown or
- * returned is a failure of the server: the client gets 503, and the log the stack.
+ * Says who a client is, before its WebSocket opens. Returns the client's admission, or `null` to refuse the client with
+ * 401. An exception of Nest, such as `ForbiddenException`, refuses it with its own status. Anything else that it throws or
+ * returns is a failure of the server: the client gets 503, and the stack is logged.
  *
  * @param path the gateway's path: `/chat`, or `8081/chat` for one with a port of its own
  */
@@ -23,7 +23,7 @@ export type Authenticate = (
 ) => Admission | null | Promise<Admission | null>;
 
 /**
- * Says who a client is, as a class: what it needs is injected.
+ * {@link Authenticate} as a class, so that its dependencies are injected.
  *
  * ```ts
  * @Injectable()
@@ -31,8 +31,8 @@ export type Authenticate = (
  *   constructor(private readonly jwt: JwtService) {}
  *
  *   async authenticate(request: IncomingMessage) {
- *     const { sub } = await this.jwt.verifyAsync<{ sub: string }>(tokenOf(request));
- *     return { userId: sub };
+ *     const token = await this.jwt.verifyAsync<{ sub: string }>(tokenOf(request)).catch(() => null);
+ *     return token && { userId: token.sub };
  *   }
  * }
  * ```
@@ -42,10 +42,10 @@ export interface Authenticator {
   authenticate(request: IncomingMessage, path: string): Admission | null | Promise<Admission | null>;
 }
 
-/** A class that Nest makes one instance of. */
+/** A class of which Nest creates one instance. */
 export type AuthenticatorClass = new (...dependencies: never[]) => Authenticator;
 
-/** Who asks clients: a function, an object, or a class for Nest to resolve. */
+/** How clients are authenticated: by a function, an object, or an injectable class. */
 export type AuthenticateOption = Authenticate | Authenticator | AuthenticatorClass;
 
 export function isAuthenticatorClass(value: unknown): value is AuthenticatorClass {
@@ -61,7 +61,7 @@ export function isAuthenticator(value: unknown): value is Authenticator {
   );
 }
 
-/** What is wrong with a value that should say who authenticates clients; `undefined` where it can. */
+/** @returns why the value cannot be an {@link AuthenticateOption}; `undefined` if it can */
 export function authenticateProblem(value: unknown): string | undefined {
   if (isAuthenticatorClass(value) || isAuthenticator(value)) return undefined;
   if (typeof value !== 'function')

@@ -1,9 +1,10 @@
-/** What writes the lines of the library. Any `LoggerService` of Nest's is one, and so is `console`. */
+/** Where the library logs. Every `LoggerService` of Nest is one, and so is `console`. */
 export interface BackplaneLogger {
-  /** The arguments are a line and the part of the library that it comes from, such as `RedisBackplane`. */
+  /** Called with a line, and the part of the library that it comes from, such as `RedisBackplane`. */
   log(message: unknown, ...optional: unknown[]): void;
+  /** Called like `log`. */
   warn(message: unknown, ...optional: unknown[]): void;
-  /** The arguments are a line, a stack or `undefined`, and the part of the library. */
+  /** Called with a line, a stack or `undefined`, and the part of the library. */
   error(message: unknown, ...optional: unknown[]): void;
 }
 

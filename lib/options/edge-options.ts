@@ -7,10 +7,10 @@ import { MAX_TIMER_MS } from '../protocol/timer-limit.js';
 /** What concerns clients and their sockets. */
 export interface EdgeOptions {
   /**
-   * Asks who a client is, before its WebSocket is opened: a function, an object with a method `authenticate`, or such a
-   * class, which Nest resolves at startup like any other provider. A class that is no provider is created in the module
-   * that `forRoot` makes, so pass what it needs as `imports` of `forRootAsync`. `@UseAuthenticator()` on a gateway
-   * overrides it.
+   * Says who a client is, before its WebSocket opens. It may be a function, an object with a method `authenticate`, or a
+   * class with that method. If the class is a provider anywhere in the app, Nest's instance is used. Otherwise an instance
+   * is created in the module that `forRoot` returns, so pass the modules that it needs as `imports` of `forRootAsync`.
+   * `@UseAuthenticator()` overrides the option for one gateway.
    *
    * @default everyone is admitted, without a user
    */
@@ -153,7 +153,7 @@ export interface ResolvedEdge {
 
 export const milliseconds = z.int().min(1).max(MAX_TIMER_MS);
 const count = z.int().min(1);
-/** What Redis lets wait for a subscriber for a minute, by default; larger messages would break the connection of a slow one. */
+/** By default, Redis disconnects a subscriber that has had more than this waiting for a minute. */
 const MAX_MESSAGE_BYTES = 8 * 1024 * 1024;
 
 export const edgeSchema = {

@@ -96,20 +96,20 @@ export interface RedisBackplaneOptions extends EdgeOptions {
   protocols?: readonly ClientProtocolName[];
 
   /**
-   * How long an emit waits for the reply of Redis, in milliseconds. Then it rejects with `PublishOutcomeUnknownError`.
-   * `publishTimeout` in a URL is the same, and so are its older name `publishTimeoutMs` and StackExchange's
-   * `asyncTimeout`; the option overrides them.
+   * How long an emit waits for the reply of Redis, in milliseconds. After that, it rejects with
+   * `PublishOutcomeUnknownError`. The option overrides `publishTimeout` in a URL, its older name `publishTimeoutMs`, and
+   * `asyncTimeout` in a StackExchange string.
    *
-   * A link on which this server does not hear itself for 3 seconds is closed, and its publishes end with it. So a longer
-   * timeout takes effect only while Redis is slow to reply to publishes, but not dead.
+   * If this server does not hear itself through a link for 3 seconds, the link is closed and its publishes fail. So a
+   * longer timeout takes effect only while Redis is slow to reply, but not dead.
    *
    * @default 5000: the default of StackExchange.Redis, which SignalR uses
    */
   publishTimeout?: number;
 
   /**
-   * How long a group's or user's channel stays subscribed after the last connection left it, in milliseconds. Whoever
-   * comes back in this time needs no subscription. Meanwhile the server receives messages for nobody.
+   * How long the channel of a group or user stays subscribed after its last connection left, in milliseconds. A client that
+   * comes back in this time needs no new subscription. Until then the server receives messages that it does not need.
    *
    * @default 1000: a page that reloads is back by then
    */
@@ -130,9 +130,9 @@ export interface RedisBackplaneOptions extends EdgeOptions {
   commandTimeout?: number;
 
   /**
-   * Writes the lines of this library, such as a `LoggerService` of Nest's.
+   * Where this library logs. Any `LoggerService` of Nest will do.
    *
-   * @default the app's logger, as `app.useLogger()` sets it
+   * @default the app's logger, as set by `app.useLogger()`
    */
   logger?: BackplaneLogger;
 }

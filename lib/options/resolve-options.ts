@@ -39,7 +39,7 @@ export interface ResolvedOptions {
   readonly outage: ResolvedOutage;
   /** How long a publish waits for the reply. If Redis is dead, the echo deadline ends it after about 3 s. */
   readonly publishTimeoutMs: number;
-  /** What a server publishes as one message. */
+  /** The maximum size of a published message. */
   readonly maxMessageBytes: number;
   /** How long a channel stays subscribed after its last member left. */
   readonly unsubscribeDelayMs: number;

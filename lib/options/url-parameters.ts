@@ -12,7 +12,7 @@ export interface Parameter {
 
 /**
  * Every query parameter. Those named like an ioredis option mean that option, in its unit (so `keepAlive` is the delay of
- * TCP keep-alive, in milliseconds); `name` is short for `connectionName`, and `publishTimeoutMs` the older name of `publishTimeout`.
+ * TCP keep-alive, in milliseconds); `name` is short for `connectionName`.
  */
 const PARAMETERS = rules.keyTable({
   abortConnect: rules.flag(rules.backplaneSetting('abortConnect')),
@@ -33,7 +33,7 @@ const PARAMETERS = rules.keyTable({
   password: rules.text(rules.redisOption('password')),
   protocol: rules.protocol,
   publishTimeout: rules.whole(rules.MILLISECONDS, rules.backplaneSetting('publishTimeoutMs')),
-  // An alias: what `publishTimeout` was called before options named it so.
+  // The older name of `publishTimeout`.
   publishTimeoutMs: rules.whole(rules.MILLISECONDS, rules.backplaneSetting('publishTimeoutMs')),
   sentinelPassword: rules.onlyWith('sentinels', (draft, value) => {
     draft.sentinel.password = value;

@@ -1,6 +1,6 @@
 /**
- * What went wrong, for code that decides by it. Codes are stable: a release may add one, but renames and removes none
- * without a major version. `lib/ERRORS.md` lists them with their causes and what to do.
+ * Identifies an error. Codes are stable: a release may add codes, but only a major version renames or removes one.
+ * `lib/ERRORS.md` lists them with their causes and what to do.
  */
 export type BackplaneErrorCode =
   | 'BACKPLANE_CLIENT_RESULT'
@@ -35,7 +35,7 @@ export type BackplaneErrorCode =
   | 'BACKPLANE_UNSENDABLE_DATA'
   | ReportedErrorCode;
 
-/** The codes of what `errors$` reports, one for each stage. */
+/** The codes of the errors that `errors$` reports, one for each stage. */
 export type ReportedErrorCode =
   | 'BACKPLANE_CONNECT_FAILED'
   | 'BACKPLANE_SUBSCRIBE_FAILED'
@@ -61,8 +61,8 @@ export abstract class BackplaneError extends Error {
   abstract readonly code: BackplaneErrorCode;
 
   /**
-   * Whether to repeat the same call later: `true` if it may succeed then, and cannot do anything twice. An emit that has
-   * reached connections of this server is therefore not retryable, although no other server has it.
+   * Whether the same call may be repeated later: `true` if it may succeed then, and nothing happens twice. So an emit that
+   * has reached connections of this server is not retryable, although no other server has received it.
    */
   readonly retryable: boolean = false;
 }

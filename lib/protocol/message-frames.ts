@@ -20,7 +20,7 @@ export abstract class MessageFrames {
     return new ReceivedMessageFrames(payloads);
   }
 
-  /** @throws UnsendableDataError for data that has no form in the protocol */
+  /** @throws UnsendableDataError for data that the protocol cannot represent */
   for(protocol: ClientProtocol): ClientFrame {
     const frame = this.attempt(protocol);
     if (frame instanceof ClientFrame) return frame;

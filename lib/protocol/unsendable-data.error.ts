@@ -1,7 +1,7 @@
 import { BackplaneError } from './backplane.error.js';
 import { messageOf } from './thrown.js';
 
-/** The data of a message has no form in a client protocol, such as a circular object in JSON; `cause` says what is wrong. */
+/** A client protocol cannot represent the data of a message, such as a circular object in JSON. `cause` says why. */
 export class UnsendableDataError extends BackplaneError {
   override readonly name = 'UnsendableDataError';
   override readonly code = 'BACKPLANE_UNSENDABLE_DATA';

@@ -7,6 +7,8 @@ import type { INestApplication } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { WebSocket } from 'ws';
 import { AppModule } from './app.module.js';
+import { FakeBroadcaster } from './fake-broadcaster.js';
+import { ScoreGateway } from './score.gateway.js';
 
 let servers: INestApplication[];
 
@@ -39,6 +41,16 @@ describe('the score', () => {
     const { event, data } = await next(client);
     assert.equal(event, 'exception');
     assert.equal((data as { message: string }).message, 'The team must be a string.');
+  });
+});
+
+describe('the gateway by itself', () => {
+  it('emits a goal to the group of its match', async () => {
+    const broadcaster = new FakeBroadcaster();
+
+    await new ScoreGateway(broadcaster).goal({ match: 'final', team: 'Peru' });
+
+    assert.deepEqual(broadcaster.emitted, [['final', 'scored', { team: 'Peru' }]]);
   });
 });
 

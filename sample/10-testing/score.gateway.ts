@@ -3,14 +3,14 @@ import {
   MessageBody,
   SubscribeMessage,
   WebSocketGateway,
-  WebSocketServer,
   WsException,
 } from '@nestjs/websockets';
 import { BackplaneConnection, Broadcaster } from 'nestjs-redis-backplane';
 
 @WebSocketGateway({ path: '/score' })
 export class ScoreGateway {
-  @WebSocketServer() private readonly server!: Broadcaster;
+  /** Injected, so that a unit test can pass a fake. `@WebSocketServer()` would give the same, but only in an app. */
+  constructor(private readonly broadcaster: Broadcaster) {}
 
   @SubscribeMessage('watch')
   async watch(@ConnectedSocket() client: BackplaneConnection, @MessageBody() match: string) {
@@ -21,6 +21,6 @@ export class ScoreGateway {
   @SubscribeMessage('goal')
   goal(@MessageBody() { match, team }: { match: string; team: unknown }) {
     if (typeof team !== 'string') throw new WsException('The team must be a string.');
-    return this.server.group(match).emit('scored', { team });
+    return this.broadcaster.group(match).emit('scored', { team });
   }
 }

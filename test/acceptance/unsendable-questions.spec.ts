@@ -32,7 +32,7 @@ describe('A request that cannot be sent', () => {
   it.each([
     ['circular', circular],
     ['a bigint', 1n],
-  ])('because its data is %s rejects with an UnsendableDataError and has no other effect', async (_what, data) => {
+  ])('because its data is %s rejects with UnsendableDataError, nothing else', async (_what, data) => {
     const escaped = farm.escapes();
     await rejection(near.broadcaster.invokeAll('question', data), UnsendableDataError);
     for (const { id } of members)

@@ -16,5 +16,7 @@ it('declares itself so that users can compile it without skipLibCheck', () => {
 });
 
 it('shows users nothing that is internal', () => {
-  expect(text).not.toMatch(/setRunning|bindMessageHandlers|Dispatcher|AdapterContext/);
+  expect(text).not.toMatch(
+    /setRunning|bindMessageHandlers|BroadcastContext|AdapterContext|BoundTarget|ClientConnection/,
+  );
 });

@@ -109,7 +109,7 @@ describe('the providers of the module', () => {
         /dependencies of the Shop/,
       );
       const app = await farm.app({ imports: [register()], providers: [Shop] });
-      expect(app.get(Shop).broadcaster).toBeInstanceOf(Broadcaster);
+      expect(app.get(Shop).broadcaster).toBe(app.get(Broadcaster));
     },
   );
 });
