@@ -5,7 +5,7 @@ import { RecordKind } from '../protocol/record-kind.js';
 import type { RecordReceiver } from './bus.js';
 import { BackplaneError } from './bus.errors.js';
 import type { Hearing } from './hearing.js';
-import type { Outage } from './outage.js';
+import type { OutageReports } from './outage-reports.js';
 import type { Peers } from './peers.js';
 
 type Unreadable = Extract<DecodedEnvelope, { ok: false }>;
@@ -30,7 +30,7 @@ export class Inbox {
     private readonly now: () => number,
     private readonly peers: Peers,
     private readonly hearing: Hearing,
-    private readonly outage: Outage,
+    private readonly outage: OutageReports,
     private readonly events: InboxEvents,
   ) {}
 

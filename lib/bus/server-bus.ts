@@ -12,7 +12,7 @@ import { Hearing } from './hearing.js';
 import { Heartbeats } from './heartbeats.js';
 import { Inbox } from './inbox.js';
 import { Moves } from './moves.js';
-import { Outage } from './outage.js';
+import { OutageReports } from './outage-reports.js';
 import { Outbox } from './outbox.js';
 import { Peers } from './peers.js';
 import { type BackplaneStatus, whenSettled } from './status.js';
@@ -55,7 +55,7 @@ export class ServerBus implements Bus {
   private readonly hearing: Hearing;
   private readonly inbox: Inbox;
   private readonly moves: Moves;
-  private readonly outage: Outage;
+  private readonly outage: OutageReports;
   private readonly pipes: readonly [Pipe] = [{ isOpenFor: (ms) => this.isOpenFor(ms) }];
   private receive: RecordReceiver = () => undefined;
   private goodbye: Promise<void> | undefined;
@@ -66,9 +66,9 @@ export class ServerBus implements Bus {
   readonly peers: Peers;
   readonly status$ = this.tracker.status$;
   readonly errors$ = this.reports.errors$;
-  readonly connectionFailed$: Outage['failed$'];
-  readonly connectionRestored$: Outage['restored$'];
-  readonly loss$: Outage['loss$'];
+  readonly connectionFailed$: OutageReports['failed$'];
+  readonly connectionRestored$: OutageReports['restored$'];
+  readonly loss$: OutageReports['loss$'];
 
   constructor(
     readonly serverId: string,
@@ -81,7 +81,7 @@ export class ServerBus implements Bus {
     this.timeOfDay = new WallClock(clock);
     this.peers = new Peers(now);
     this.moves = new Moves(now);
-    this.outage = new Outage(now, () => this.peers.publishMs);
+    this.outage = new OutageReports(now, () => this.peers.publishMs);
     this.connectionFailed$ = this.outage.failed$;
     this.connectionRestored$ = this.outage.restored$;
     this.loss$ = this.outage.loss$;

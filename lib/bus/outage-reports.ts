@@ -8,7 +8,7 @@ const MIN_TRAVEL_MS = 50;
 const MAX_TRAVEL_MS = 1000;
 
 /** What is told of outages: one failure, one restoration, and the time in which this server was deaf. */
-export class Outage {
+export class OutageReports {
   private readonly failures = new Subject<ConnectionFailure>();
   private readonly restorations = new Subject<ConnectionRestoration>();
   private readonly losses = new Subject<BusLoss>();
