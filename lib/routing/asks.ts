@@ -20,7 +20,7 @@ import { decodeAnswerPayload, encodeAnswerPayload } from './answer-payload.js';
 import { type Answer, type AnswerSender, HeldAsks } from './held-asks.js';
 import type { LocalConnection } from './local-connection.js';
 import { PendingAsk } from './pending-ask.js';
-import type { RecordReceiver } from './record-receiver.js';
+import type { RecordDispatcher } from './record-dispatcher.js';
 import { InvokeCanceledError } from './request.errors.js';
 import type { Requests } from './requests.js';
 import type { Roster } from './roster.js';
@@ -53,14 +53,14 @@ export class Asks {
     private readonly protocols: readonly ClientProtocol[],
     private readonly roster: Roster,
     private readonly requests: Requests,
-    receiver: RecordReceiver,
+    dispatcher: RecordDispatcher,
   ) {
-    receiver.on(RecordKind.Ask, (body, origin) => this.receive(decodeAsk(body), origin));
-    receiver.on(RecordKind.AskReply, (body, origin) => {
+    dispatcher.on(RecordKind.Ask, (body, origin) => this.receive(decodeAsk(body), origin));
+    dispatcher.on(RecordKind.AskReply, (body, origin) => {
       const { id, asked } = decodeAskReply(body);
       this.pending.get(id)?.asked(origin, asked);
     });
-    receiver.on(RecordKind.Answer, (body, origin) => this.receiveAnswer(body, origin));
+    dispatcher.on(RecordKind.Answer, (body, origin) => this.receiveAnswer(body, origin));
   }
 
   /**

@@ -15,7 +15,7 @@ import { messageOf } from '../protocol/thrown.js';
 import { namedConnections, serversOf } from './addressing.js';
 import { recipients } from './deliver.js';
 import type { LocalConnection } from './local-connection.js';
-import type { RecordReceiver } from './record-receiver.js';
+import type { RecordDispatcher } from './record-dispatcher.js';
 import {
   CommandFailedError,
   CommandTimeoutError,
@@ -48,12 +48,12 @@ export class Commands {
     private readonly channels: ChannelNames,
     private readonly roster: Roster,
     private readonly requests: Requests,
-    receiver: RecordReceiver,
+    dispatcher: RecordDispatcher,
     /** How long a command waits for the servers concerned, in milliseconds. */
     private readonly timeoutMs: number,
   ) {
-    receiver.on(RecordKind.Command, (body, origin) => this.receive(body, origin));
-    receiver.on(RecordKind.CommandReply, (body, origin) => this.receiveReply(body, origin));
+    dispatcher.on(RecordKind.Command, (body, origin) => this.receive(body, origin));
+    dispatcher.on(RecordKind.CommandReply, (body, origin) => this.receiveReply(body, origin));
   }
 
   /**

@@ -11,7 +11,7 @@ import { channelsOf } from './addressing.js';
 import { deliver, type OnUndeliverable } from './deliver.js';
 import { Delivery } from './delivery.js';
 import type { OutagePolicy } from './outage/outage-policy.js';
-import type { RecordReceiver } from './record-receiver.js';
+import type { RecordDispatcher } from './record-dispatcher.js';
 import type { Roster } from './roster.js';
 import { checkSize, publishError } from './routing.errors.js';
 
@@ -31,10 +31,10 @@ export class Emitter {
     private readonly protocols: readonly ClientProtocol[],
     private readonly roster: Roster,
     private readonly policy: OutagePolicy,
-    private readonly receiver: RecordReceiver,
+    private readonly dispatcher: RecordDispatcher,
     private readonly onUndeliverable: OnUndeliverable,
   ) {
-    receiver.on(RecordKind.Message, (body) => this.receive(body));
+    dispatcher.on(RecordKind.Message, (body) => this.receive(body));
   }
 
   /**
@@ -79,7 +79,7 @@ export class Emitter {
 
   private reported(error: unknown): Error {
     const cause = toError(error);
-    this.receiver.report(new BackplaneError('publish', cause.message, { cause }));
+    this.dispatcher.report(new BackplaneError('publish', cause.message, { cause }));
     return cause;
   }
 

@@ -12,7 +12,7 @@ import { Commands } from './commands.js';
 import { Emitter } from './emitter.js';
 import { lossesOf, type RoutedLoss } from './losses.js';
 import type { LocalConnection } from './local-connection.js';
-import { RecordReceiver } from './record-receiver.js';
+import { RecordDispatcher } from './record-dispatcher.js';
 import { Requests } from './requests.js';
 import { Roster } from './roster.js';
 import { Undeliverable } from './undeliverable.js';
@@ -33,14 +33,14 @@ export class Router {
   readonly undeliverable: Undeliverable;
   private readonly requests: Requests;
   private readonly policy: OutagePolicy;
-  private readonly receiver = new RecordReceiver();
-  private readonly givenUp = new GivenUpReport((error) => this.receiver.report(error));
+  private readonly dispatcher = new RecordDispatcher();
+  private readonly givenUp = new GivenUpReport((error) => this.dispatcher.report(error));
 
-  readonly errors$: Observable<BackplaneError> = this.receiver.errors$;
+  readonly errors$: Observable<BackplaneError> = this.dispatcher.errors$;
 
   constructor(bus: Bus, channels: ChannelNames, { protocols, outage, commandTimeoutMs }: RouterOptions) {
     this.policy = createOutagePolicy(outage, bus, (messages, reason) => this.givenUp.add(messages, reason));
-    this.undeliverable = new Undeliverable(bus.clock, (error) => this.receiver.report(error));
+    this.undeliverable = new Undeliverable(bus.clock, (error) => this.dispatcher.report(error));
     this.roster = new Roster(bus, channels, this.policy.keepsMemberships);
     this.emitter = new Emitter(
       bus,
@@ -48,17 +48,17 @@ export class Router {
       protocols,
       this.roster,
       this.policy,
-      this.receiver,
+      this.dispatcher,
       this.undeliverable.add,
     );
     this.requests = new Requests(bus, channels);
-    this.commands = new Commands(bus, channels, this.roster, this.requests, this.receiver, commandTimeoutMs);
-    this.asks = new Asks(bus, channels, protocols, this.roster, this.requests, this.receiver);
+    this.commands = new Commands(bus, channels, this.roster, this.requests, this.dispatcher, commandTimeoutMs);
+    this.asks = new Asks(bus, channels, protocols, this.roster, this.requests, this.dispatcher);
   }
 
   /** What other servers publish. Never throws. */
   receive(origin: string, kind: number, body: Buffer): void {
-    this.receiver.receive(origin, kind, body);
+    this.dispatcher.receive(origin, kind, body);
   }
 
   /** What the bus may have missed, as far as it concerns connections of this server. */
@@ -78,6 +78,6 @@ export class Router {
     this.requests.close();
     this.asks.close();
     this.undeliverable.close();
-    this.receiver.close();
+    this.dispatcher.close();
   }
 }

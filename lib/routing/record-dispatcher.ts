@@ -4,7 +4,7 @@ import { BackplaneError } from '../bus/bus.errors.js';
 type RecordHandler = (body: Buffer, origin: string) => void;
 
 /** Hands each record of another server to the handler of its kind. An error of the handler is reported, and goes no further. */
-export class RecordReceiver {
+export class RecordDispatcher {
   private readonly handlers = new Map<number, RecordHandler>();
   private readonly errors = new Subject<BackplaneError>();
 
