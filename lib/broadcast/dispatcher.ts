@@ -59,8 +59,8 @@ export class Dispatcher {
     const [target, ...others] = address.targets;
     if (target?.kind !== 'connection' || others.length > 0) throw new InvokeTargetError();
     const { timeout: timeoutMs = this.invokeTimeoutMs, signal, parse } = options;
-    const ask = await this.router.asks.ask(address, event, data, { timeoutMs, signal, local });
-    return singleResult(ask, target.name, timeoutMs, parse);
+    const invocation = await this.router.invocations.invoke(address, event, data, { timeoutMs, signal, local });
+    return singleResult(invocation, target.name, timeoutMs, parse);
   }
 
   async invokeAll<T>(
@@ -74,7 +74,7 @@ export class Dispatcher {
     checkInvokeOptions(options);
     this.unreachable?.check(address);
     const { timeout: timeoutMs = this.invokeTimeoutMs, signal, parse } = options;
-    return allResults(await this.router.asks.ask(address, event, data, { timeoutMs, signal, local }), parse);
+    return allResults(await this.router.invocations.invoke(address, event, data, { timeoutMs, signal, local }), parse);
   }
 
   command({ address, local }: Scope, action: CommandAction): Promise<void> {
@@ -92,7 +92,7 @@ export class Dispatcher {
 
   /** @returns false when the client answers what another one was asked */
   answer(connection: LocalConnection, id: string, outcome: 'data' | 'error', value: unknown): boolean {
-    return this.router.asks.answer(connection, id, { outcome, value });
+    return this.router.invocations.respond(connection, id, { outcome, value });
   }
 }
 

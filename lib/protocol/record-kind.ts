@@ -13,8 +13,10 @@ export const RecordKind = {
   /** Join, leave or disconnect: see command-record.ts. */
   Command: 17,
   CommandReply: 18,
-  /** An emit that asks its clients for an answer: see ask-record.ts. */
-  Ask: 19,
-  AskReply: 20,
-  Answer: 21,
+  /** A call to clients that expects their responses: see invocation-record.ts. */
+  Invocation: 19,
+  /** Which connections a server invoked. */
+  InvocationReply: 20,
+  /** A client's response to an invocation. */
+  Response: 21,
 } as const;

@@ -26,8 +26,8 @@ export class LocalConnection {
   private joined: Map<string, Membership> | undefined;
   /** False once it is disconnected: it joins nothing and receives nothing any more. */
   open = true;
-  /** Ids of asks that this client has not answered yet. */
-  asks: Set<string> | undefined;
+  /** Ids of the invocations that this client has not responded to yet. */
+  invocations: Set<string> | undefined;
   /** The last delivery that reached, or left out, this connection: see deliver.ts. */
   lastDelivery = 0;
 

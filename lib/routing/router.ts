@@ -7,7 +7,7 @@ import type { ResolvedOutage } from '../options/resolve-options.js';
 import { createOutagePolicy } from './outage/create-outage-policy.js';
 import { GivenUpReport } from './outage/given-up-report.js';
 import type { OutagePolicy } from './outage/outage-policy.js';
-import { Asks } from './asks.js';
+import { Invocations } from './invocations.js';
 import { Commands } from './commands.js';
 import { Emitter } from './emitter.js';
 import { lossesOf, type RoutedLoss } from './losses.js';
@@ -29,7 +29,7 @@ export class Router {
   readonly roster: Roster;
   readonly emitter: Emitter;
   readonly commands: Commands;
-  readonly asks: Asks;
+  readonly invocations: Invocations;
   readonly undeliverable: Undeliverable;
   private readonly requests: Requests;
   private readonly policy: OutagePolicy;
@@ -53,7 +53,7 @@ export class Router {
     );
     this.requests = new Requests(bus, channels);
     this.commands = new Commands(bus, channels, this.roster, this.requests, this.dispatcher, commandTimeoutMs);
-    this.asks = new Asks(bus, channels, protocols, this.roster, this.requests, this.dispatcher);
+    this.invocations = new Invocations(bus, channels, protocols, this.roster, this.requests, this.dispatcher);
   }
 
   /** What other servers publish. Never throws. */
@@ -68,7 +68,7 @@ export class Router {
 
   remove(connection: LocalConnection): void {
     this.roster.remove(connection);
-    this.asks.disconnected(connection);
+    this.invocations.disconnected(connection);
   }
 
   close(): void {
@@ -76,7 +76,7 @@ export class Router {
     this.givenUp.flush();
     this.roster.close();
     this.requests.close();
-    this.asks.close();
+    this.invocations.close();
     this.undeliverable.close();
     this.dispatcher.close();
   }

@@ -61,13 +61,13 @@ export class ServerReplies<Reply> {
   }
 
   /** Whether this server is one of those that are asked: a reply of another one must not keep the caller waiting. */
-  asks(server: string): boolean {
+  concerns(server: string): boolean {
     return this.only?.has(server) ?? true;
   }
 
   /** This server has begun to reply, so it is there. */
   hold(server: string): void {
-    if (this.asks(server) && !this.replies.has(server)) this.awaited.add(server);
+    if (this.concerns(server) && !this.replies.has(server)) this.awaited.add(server);
   }
 
   expectNoMore(): void {
@@ -76,7 +76,7 @@ export class ServerReplies<Reply> {
   }
 
   reply(server: string, reply: Reply): void {
-    if (!this.asks(server)) return;
+    if (!this.concerns(server)) return;
     this.replies.set(server, reply);
     this.awaited.delete(server);
     this.settle();

@@ -5,7 +5,7 @@ const MAX_OBJECTS = 200_000;
 
 /**
  * How many entries all maps, sets and lists have that these objects lead to, by the class and the property that hold
- * them, such as `HeldAsks.held`. It looks at whatever is there instead of naming what should be, so that a map that
+ * them, such as `HeldInvocations.held`. It looks at whatever is there instead of naming what should be, so that a map that
  * somebody adds later is watched too.
  */
 export function sizesOfMaps(...roots: readonly object[]): Record<string, number> {
