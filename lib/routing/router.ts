@@ -18,13 +18,13 @@ import { Roster } from './roster.js';
 import { Undeliverable } from './undeliverable.js';
 
 export interface RouterOptions {
-  /** The client protocols that connections of any server may use. */
+  /** The client protocols that connections on any server may use. */
   readonly protocols: readonly ClientProtocol[];
   readonly outage: ResolvedOutage;
   readonly commandTimeoutMs: number;
 }
 
-/** The parts of routing, put together: who is where, and what is done with them here and on the other servers. */
+/** Connects the parts of routing: the roster of connections, emits, commands and invocations. */
 export class Router {
   readonly roster: Roster;
   readonly emitter: Emitter;
@@ -56,12 +56,12 @@ export class Router {
     this.invocations = new Invocations(bus, channels, protocols, this.roster, this.requests, this.dispatcher);
   }
 
-  /** What other servers publish. Never throws. */
+  /** Handles a record from another server. Never throws. */
   receive(origin: string, kind: number, body: Buffer): void {
     this.dispatcher.receive(origin, kind, body);
   }
 
-  /** What the bus may have missed, as far as it concerns connections of this server. */
+  /** The losses that affect connections on this server. */
   concerned(loss: BusLoss): RoutedLoss[] {
     return lossesOf(loss, this.roster);
   }
