@@ -59,7 +59,11 @@ export class Dispatcher {
     const [target, ...others] = address.targets;
     if (target?.kind !== 'connection' || others.length > 0) throw new InvokeTargetError();
     const { timeout: timeoutMs = this.invokeTimeoutMs, signal, parse } = options;
-    const invocation = await this.router.invocations.invoke(address, event, data, { timeoutMs, signal, local });
+    const invocation = await this.router.invocations.invoke(address, event, data, {
+      timeoutMs,
+      signal,
+      local,
+    });
     return singleResult(invocation, target.name, timeoutMs, parse);
   }
 
@@ -74,7 +78,10 @@ export class Dispatcher {
     checkInvokeOptions(options);
     this.unreachable?.check(address);
     const { timeout: timeoutMs = this.invokeTimeoutMs, signal, parse } = options;
-    return allResults(await this.router.invocations.invoke(address, event, data, { timeoutMs, signal, local }), parse);
+    return allResults(
+      await this.router.invocations.invoke(address, event, data, { timeoutMs, signal, local }),
+      parse,
+    );
   }
 
   command({ address, local }: Scope, action: CommandAction): Promise<void> {

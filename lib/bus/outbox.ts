@@ -68,7 +68,13 @@ export class Outbox {
   /** Publishes an envelope without records, after everything that was published before. */
   sendEmpty(channel: string): { readonly number: number; readonly accepted: Promise<Accepted> } {
     this.flush();
-    const envelope: PendingEnvelope = { channels: [channel], records: [], bytes: 0, outcome: new Deferred(), sentAt: 0 };
+    const envelope: PendingEnvelope = {
+      channels: [channel],
+      records: [],
+      bytes: 0,
+      outcome: new Deferred(),
+      sentAt: 0,
+    };
     this.send(envelope);
     return { number: this.number, accepted: envelope.outcome.promise };
   }

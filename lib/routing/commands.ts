@@ -110,7 +110,11 @@ export class Commands {
     );
   }
 
-  private async carryOut(number: number, address: Address, action: CommandAction): Promise<CommandReplyRecord> {
+  private async carryOut(
+    number: number,
+    address: Address,
+    action: CommandAction,
+  ): Promise<CommandReplyRecord> {
     const missing = this.notHere(address);
     try {
       await this.execute(address, action);

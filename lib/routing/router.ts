@@ -52,7 +52,14 @@ export class Router {
       this.undeliverable.add,
     );
     this.requests = new Requests(bus, channels);
-    this.commands = new Commands(bus, channels, this.roster, this.requests, this.dispatcher, commandTimeoutMs);
+    this.commands = new Commands(
+      bus,
+      channels,
+      this.roster,
+      this.requests,
+      this.dispatcher,
+      commandTimeoutMs,
+    );
     this.invocations = new Invocations(bus, channels, protocols, this.roster, this.requests, this.dispatcher);
   }
 

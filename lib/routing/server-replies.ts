@@ -49,7 +49,8 @@ export class ServerReplies<Reply> {
     this.awaited.add(server);
     if (this.peers.alive.has(server)) return;
     this.unheard.push(server);
-    if (this.unheard.length === 1) void this.whenHeardFor(ABSENT_AFTER_MS).then(() => this.stopWaitingForAbsent());
+    if (this.unheard.length === 1)
+      void this.whenHeardFor(ABSENT_AFTER_MS).then(() => this.stopWaitingForAbsent());
   }
 
   /** Resolves once this server has heard everything for `ms` milliseconds, or on `end`. */

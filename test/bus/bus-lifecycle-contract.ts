@@ -21,7 +21,12 @@ export function describeBusLifecycle(makeFarm: () => BusFarm, lanes: () => numbe
       await server.start();
       await server.ready();
       await server.bus.close();
-      expect(reported.values.map(({ state }) => state)).toEqual(['connecting', 'subscribing', 'ready', 'closed']);
+      expect(reported.values.map(({ state }) => state)).toEqual([
+        'connecting',
+        'subscribing',
+        'ready',
+        'closed',
+      ]);
       expect(server.bus.status.state).toBe('closed');
     });
 

@@ -40,7 +40,11 @@ describe('the status', () => {
       'Redis refuses several',
       { denied: { count: 3, first: 'x' } },
     ],
-    [{ state: 'subscribing' }, 'other channels are still being subscribed', { denied: { count: 1, first: 'x' }, subscribed: false }],
+    [
+      { state: 'subscribing' },
+      'other channels are still being subscribed',
+      { denied: { count: 1, first: 'x' }, subscribed: false },
+    ],
   ])('is %j when %s', (status, _when, facts) => {
     expect(decideStatus({ ...READY, ...facts })).toEqual(status);
   });

@@ -76,7 +76,9 @@ describe('an invocation from another server', () => {
       const client = server.client();
       const frames = MessageFrames.of({ event: 'event', data: 1, id: 'q' });
       const address = { path: PATH, targets: [ALL], excluded: [] };
-      server.hears(encodeInvocation({ id: 'q', timeoutMs, address, payloads: frames.payloads([jsonProtocol]) }));
+      server.hears(
+        encodeInvocation({ id: 'q', timeoutMs, address, payloads: frames.payloads([jsonProtocol]) }),
+      );
       // A timer of 0 ms, or one beyond Node's limit, would have fired by now.
       vi.advanceTimersByTime(timeoutMs === 1 ? 0 : 2);
       server.router.invocations.respond(client.connection, 'q', { outcome: 'data', value: 'yes' });
@@ -90,7 +92,9 @@ describe('an invocation from another server', () => {
     const client = server.client();
     const frames = MessageFrames.of({ event: 'event', data: 1, id: 'q' });
     const address = { path: PATH, targets: [], excluded: [] };
-    server.hears(encodeInvocation({ id: 'q', timeoutMs: 10, address, payloads: frames.payloads([jsonProtocol]) }));
+    server.hears(
+      encodeInvocation({ id: 'q', timeoutMs: 10, address, payloads: frames.payloads([jsonProtocol]) }),
+    );
     await server.flushed();
     expect(client.received).toEqual([]);
     expect(server.sent(RecordKind.InvocationReply).map(({ body }) => decodeInvocationReply(body))).toEqual([
@@ -121,7 +125,10 @@ describe('an invocation leaves no timer and no listener on its signal', () => {
     const invoked = invoke(client.connection.id);
     await server.flushed();
     expect(getEventListeners(signal, 'abort')).toHaveLength(1);
-    server.router.invocations.respond(client.connection, idAtClient(client), { outcome: 'data', value: 'yes' });
+    server.router.invocations.respond(client.connection, idAtClient(client), {
+      outcome: 'data',
+      value: 'yes',
+    });
     expect((await invoked).responses.get(client.connection.id)).toEqual({ outcome: 'data', value: 'yes' });
     expectNothingLeft();
     expect(client.connection.invocations?.size).toBe(0);
@@ -225,7 +232,10 @@ describe('an invocation leaves no timer and no listener on its signal', () => {
     for (let time = 0; time < 1000; time++) {
       const invoked = invoke(client.connection.id);
       await Promise.resolve();
-      server.router.invocations.respond(client.connection, idAtClient(client), { outcome: 'data', value: time });
+      server.router.invocations.respond(client.connection, idAtClient(client), {
+        outcome: 'data',
+        value: time,
+      });
       await invoked;
     }
     expectNothingLeft();
@@ -295,11 +305,17 @@ describe('an invocation from another server', () => {
     receive('q1');
     server.router.remove(invoked.connection);
     const newcomer = server.client();
-    expect(server.router.invocations.respond(late.connection, 'q1', { outcome: 'data', value: 1 })).toBe(true);
+    expect(server.router.invocations.respond(late.connection, 'q1', { outcome: 'data', value: 1 })).toBe(
+      true,
+    );
     receive('q2');
-    expect(server.router.invocations.respond(newcomer.connection, 'q2', { outcome: 'data', value: 1 })).toBe(true);
+    expect(server.router.invocations.respond(newcomer.connection, 'q2', { outcome: 'data', value: 1 })).toBe(
+      true,
+    );
     server.router.remove(newcomer.connection);
     const stranger = server.client();
-    expect(server.router.invocations.respond(stranger.connection, 'q2', { outcome: 'data', value: 1 })).toBe(false);
+    expect(server.router.invocations.respond(stranger.connection, 'q2', { outcome: 'data', value: 1 })).toBe(
+      false,
+    );
   });
 });
