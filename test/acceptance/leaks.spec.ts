@@ -87,6 +87,6 @@ describe('questions that a client never answers', () => {
       (id) => new LocalConnection(id, '/chat', undefined, jsonProtocol, sink),
     );
     held.hold('1', connections, 1, () => undefined);
-    await expect.poll(() => connections.map(({ asks }) => asks?.size ?? 0)).toEqual([0, 0]);
+    await expect.poll(() => connections.map(({ invocations }) => invocations?.size ?? 0)).toEqual([0, 0]);
   });
 });

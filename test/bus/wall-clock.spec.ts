@@ -42,22 +42,22 @@ describe('monotonic time converted to the system time', () => {
   it('from before the clock was set is never too late', () => {
     pass(1000);
     const before = now;
-    const toldBefore = date;
+    const dateBefore = date;
     date += HOUR;
     pass(1000);
-    expect(clock.earliest(before)).toBe(toldBefore);
+    expect(clock.earliest(before)).toBe(dateBefore);
     date -= 2 * HOUR;
     pass(1000);
-    expect(clock.earliest(before)).toBe(toldBefore - HOUR);
+    expect(clock.earliest(before)).toBe(dateBefore - HOUR);
   });
 
   it('from before the machine slept is unchanged', () => {
     pass(1000);
     const before = now;
-    const toldBefore = date;
+    const dateBefore = date;
     date += 8 * HOUR;
     pass(250);
-    expect(clock.earliest(before)).toBe(toldBefore);
+    expect(clock.earliest(before)).toBe(dateBefore);
     expect(clock.recent(now)).toBe(date);
   });
 
