@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ByteWriter } from '../../lib/protocol/byte-writer.js';
+import { FIRST_CAPABILITIES } from '../../lib/protocol/capabilities.js';
 import { encodeEnvelope } from '../../lib/protocol/envelope.js';
 import { decodeHeartbeat, encodeHeartbeat } from '../../lib/protocol/heartbeat-record.js';
 import { ofVersion } from '../support/envelopes.js';
@@ -103,10 +104,11 @@ describe('the window of a loss', () => {
 
 describe('a heartbeat', () => {
   const moves = { count: 0, leftAgo: 0, arrivedAgo: 0 };
+  const capabilities = FIRST_CAPABILITIES;
 
   it('contains the duration of the slowest publish', () => {
     const body = encodeHeartbeat({ number: 7, sentAt: 1234.5, publishMs: 499.2 }).subarray(2);
-    expect(decodeHeartbeat(body)).toEqual({ number: 7, sentAt: 1234, publishMs: 500, moves });
+    expect(decodeHeartbeat(body)).toEqual({ number: 7, sentAt: 1234, publishMs: 500, moves, capabilities });
   });
 
   it('contains the times of the last move to another node, rounded to the earlier arrival', () => {
@@ -119,8 +121,20 @@ describe('a heartbeat', () => {
     const [old, newer, later] = [[], [5], [5, 1, 2, 3, 99]].map((more) =>
       [7, 1234, ...more].reduce((writer, value) => writer.varint(value), new ByteWriter(8)).finish(),
     );
-    expect(decodeHeartbeat(old ?? EMPTY)).toEqual({ number: 7, sentAt: 1234, publishMs: 0, moves });
-    expect(decodeHeartbeat(newer ?? EMPTY)).toEqual({ number: 7, sentAt: 1234, publishMs: 5, moves });
+    expect(decodeHeartbeat(old ?? EMPTY)).toEqual({
+      number: 7,
+      sentAt: 1234,
+      publishMs: 0,
+      moves,
+      capabilities,
+    });
+    expect(decodeHeartbeat(newer ?? EMPTY)).toEqual({
+      number: 7,
+      sentAt: 1234,
+      publishMs: 5,
+      moves,
+      capabilities,
+    });
     expect(decodeHeartbeat(later ?? EMPTY)).toMatchObject({ publishMs: 5, moves: { count: 1 } });
   });
 });
