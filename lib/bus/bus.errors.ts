@@ -1,6 +1,6 @@
 export type ErrorStage = 'connect' | 'subscribe' | 'publish' | 'decode' | 'deliver' | 'listener';
 
-/** What `errors$` reports: something went wrong and was dealt with; `stage` says where. */
+/** A failure that the backplane has handled, as `errors$` reports it. `stage` says where it happened. */
 export class BackplaneError extends Error {
   override readonly name = 'BackplaneError';
 
@@ -13,7 +13,7 @@ export class BackplaneError extends Error {
   }
 }
 
-/** A channel is wanted, but Redis does not carry it now. It stays wanted, and is subscribed once Redis is back. */
+/** A channel could not be subscribed now. It stays wanted and is subscribed once Redis allows it. */
 export class NotSubscribedError extends Error {
   override readonly name = 'NotSubscribedError';
 

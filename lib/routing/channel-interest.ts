@@ -3,10 +3,10 @@ import type { Cancel } from '../bus/clock.js';
 import type { ChannelNames } from '../protocol/channel-names.js';
 import type { TargetRef } from '../protocol/target.js';
 
-/** How long a channel stays subscribed after its last member left: a page that reloads is back within it. */
+/** How long a channel stays subscribed after its last holder left, because a page that reloads is back in that time. */
 const LINGER_MS = 1000;
 
-/** What a channel is for: a target of a path. */
+/** What a channel carries: the messages for one target of a path. */
 export interface PathTarget {
   readonly path: string;
   readonly target: TargetRef;
@@ -18,7 +18,7 @@ interface Interest {
   cancelLinger: Cancel | undefined;
 }
 
-/** Which channels this server needs: the first holder wants a channel, the last one lets it go after a while. */
+/** Counts the holders of each channel: subscribes with the first one, and unsubscribes a second after the last one. */
 export class ChannelInterest {
   private readonly interests = new Map<string, Interest>();
   private closed = false;
@@ -33,7 +33,7 @@ export class ChannelInterest {
   }
 
   /**
-   * Resolves when the target's channel is heard. It is held from now on, even when this rejects, until `release`.
+   * Resolves when the target's channel is subscribed. Holds the channel until `release`, even if this rejects.
    *
    * @throws NotSubscribedError (as a rejection)
    */
@@ -60,7 +60,7 @@ export class ChannelInterest {
     });
   }
 
-  /** From now on, acquiring or releasing a channel starts no timer. */
+  /** Stops all timers. After this, no call starts one. */
   close(): void {
     this.closed = true;
     for (const { cancelLinger } of this.interests.values()) cancelLinger?.();
