@@ -2,9 +2,9 @@ import { type Observable, Subject } from 'rxjs';
 import type { BusLoss, ConnectionFailure, ConnectionRestoration } from './bus.js';
 import type { LinkRole } from './transport.js';
 
-/** What is missed was emitted a little before Redis took it: at least this much … */
+/** A missed message was emitted before Redis received it. Windows begin at least this much earlier. */
 const MIN_TRAVEL_MS = 50;
-/** … and at most this much, which is what the promise leaves room for. */
+/** Windows begin at most this much earlier, so that they are no more than two seconds wider than the loss. */
 const MAX_TRAVEL_MS = 1000;
 
 /** What is told of outages: one failure, one restoration, and the time in which this server was deaf. */
@@ -56,7 +56,7 @@ export class Outage {
 
   /**
    * @param loss from when Redis may have taken what was missed; it may have been emitted a little earlier
-   * @param publishMs how long its sender's publishes take; `Infinity` when nobody knows
+   * @param publishMs how long the sender's slowest publish took; `Infinity` if unknown, for the widest margin
    */
   missed(loss: BusLoss, publishMs = this.publishMs()): void {
     const travelMs = Math.min(MAX_TRAVEL_MS, Math.max(MIN_TRAVEL_MS, publishMs));

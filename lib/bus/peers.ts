@@ -230,8 +230,8 @@ export class Peers implements PeerView {
   }
 
   /**
-   * It has sent heartbeats before this one. A server that was here would have been heard by now, so this one was on another
-   * Redis, or was silent for so long that it was forgotten.
+   * What a peer published before its first heartbeat that was heard. A number above 1 means that there were earlier ones. This
+   * server would have heard them, so the peer was on another Redis, or was silent for so long that it was forgotten.
    */
   private missedBeforeFirst({ number, ageMs, move }: Beat): readonly Gap[] {
     if (this.hearsSince === undefined || number <= 1) return [];
