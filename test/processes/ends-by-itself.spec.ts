@@ -10,8 +10,8 @@ import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { useTestFarm } from '../support/test-farm.js';
 
 const farm = useTestFarm();
-/** A process that has nothing left to do ends in milliseconds; on a busy machine in some more. */
-const EXIT_MS = 1500;
+/** A process that has nothing left to do ends in milliseconds. One that waits for something waits at least five seconds. */
+const EXIT_MS = 4500;
 
 let server: ServerProcess | undefined;
 afterEach(() => server?.child.kill('SIGKILL'));

@@ -12,7 +12,8 @@ import {
   startRedisCluster,
 } from '../../support/redis-cluster.js';
 
-const READY_AGAIN_MS = 2500;
+/** From the moment when the cluster has a new owner of the slot; most of it is for a busy machine. */
+const READY_AGAIN_MS = 6000;
 const RECOVERY_DEADLINE_MS = 20_000;
 const PARTITIONS = allPartitions('any').length;
 
@@ -158,7 +159,7 @@ describe('servers with sharded pub/sub under traffic', () => {
 
   it('follow a slot that migrates, at once and time after time', async () => {
     for (let run = 0; run < 3; run++)
-      expect(await recoverFrom(slotOf(11), () => cluster.migrate(slotOf(11)))).toBeLessThan(1000);
+      expect(await recoverFrom(slotOf(11), () => cluster.migrate(slotOf(11)))).toBeLessThan(READY_AGAIN_MS);
     await expectNothingLostInSilence();
   });
 
@@ -212,11 +213,12 @@ describe('sharded pub/sub', () => {
       );
     };
     const received = (): number => servers[0]?.bus.counters.received ?? 0;
+    const began = performance.now();
     const before = await published();
-    const seconds = 5;
-    const last = received() + seconds * PARTITIONS;
+    const last = received() + 5 * PARTITIONS;
     await eventually(() => expect(received()).toBeGreaterThanOrEqual(last));
     const sent = (await published()) - before;
+    const seconds = (performance.now() - began) / 1000;
     const masters = 3;
     // Where a second ends in the midst of a turn there are two messages for a node; without sharing there are four.
     expect(sent).toBeLessThanOrEqual((seconds + 1) * servers.length * (2 * masters + 1));
