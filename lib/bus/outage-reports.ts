@@ -2,9 +2,9 @@ import { type Observable, Subject } from 'rxjs';
 import type { BusLoss, ConnectionFailure, ConnectionRestoration } from './bus.js';
 import type { LinkRole } from './transport.js';
 
-/** A missed message was emitted at least this long before Redis accepted it … */
+/** A missed message was emitted before Redis received it. Windows begin at least this much earlier. */
 const MIN_TRAVEL_MS = 50;
-/** … and at most this long, because a report may be at most 2 s wider than the deafness. */
+/** Windows begin at most this much earlier, so that they are no more than two seconds wider than the loss. */
 const MAX_TRAVEL_MS = 1000;
 
 /** Reports each outage: one failure, one restoration, and the loss while this server was deaf. */

@@ -4,6 +4,7 @@ import { PublishRefusedError } from '../../lib/bus/transport.js';
 import type { RedisBackplaneOptions } from '../../lib/options/redis-backplane-options.js';
 import { BusFarm } from '../support/bus-farm.js';
 import { administer, inState, watch } from '../support/bus-watch.js';
+import { BUSY_MACHINE_MS } from '../support/busy-machine.js';
 import { next } from '../support/observe.js';
 import type { RedisServer } from '../support/redis-server.js';
 
@@ -182,7 +183,7 @@ export function describeOutages(name: string, open: () => Promise<MortalRedis>):
         await Promise.all([inState(a, 'reconnecting'), inState(b, 'reconnecting')]);
         const noticedAfter = performance.now() - frozenAt;
         expect(noticedAfter).toBeGreaterThan(ECHO_DEADLINE_MS - HEARTBEAT_MS);
-        expect(noticedAfter).toBeLessThan(ECHO_DEADLINE_MS + 2 * HEARTBEAT_MS);
+        expect(noticedAfter).toBeLessThan(ECHO_DEADLINE_MS + BUSY_MACHINE_MS);
         await expect(a.publish(channel, 'refused')).rejects.toThrow(PublishRefusedError);
         redis.resume();
         await Promise.all([a.ready(), b.ready()]);
@@ -212,7 +213,8 @@ export function describeOutages(name: string, open: () => Promise<MortalRedis>):
         redis.freeze();
         const began = performance.now();
         await server.bus.close();
-        expect(performance.now() - began).toBeLessThan(2 * HEARTBEAT_MS);
+        // A close that waited for Redis would wait until it goes on, which is after this test.
+        expect(performance.now() - began).toBeLessThan(BUSY_MACHINE_MS);
         redis.resume();
         // A client that was not closed would be listed for as long as this process runs.
         const clients = (): Promise<unknown> => administer(form.adminUrl, (client) => client.client('LIST'));
