@@ -136,7 +136,7 @@ function takeAnswer(
   session: Session,
   { id, outcome, value }: Extract<ClientMessage, { kind: 'answer' }>,
 ): void {
-  if (session.context.router.asks.answer(session, id, { outcome, value })) return;
+  if (session.context.router.invocations.respond(session, id, { outcome, value })) return;
   refuse(session, `The id '${id}' is not valid for the connection '${session.id}'.`);
 }
 

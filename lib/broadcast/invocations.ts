@@ -28,8 +28,8 @@ export async function invoke<T>(
   const [target, ...others] = address.targets;
   if (target?.kind !== 'connection' || others.length > 0) throw new InvokeTargetError();
   const { timeout: timeoutMs = invokeTimeoutMs, signal, parse } = options;
-  const ask = await router.asks.ask(address, event, data, { timeoutMs, signal, local });
-  return singleResult(ask, target.name, timeoutMs, parse);
+  const invocation = await router.invocations.invoke(address, event, data, { timeoutMs, signal, local });
+  return singleResult(invocation, target.name, timeoutMs, parse);
 }
 
 /**
@@ -49,5 +49,8 @@ export async function invokeAll<T>(
   checkInvokeOptions(options);
   unreachable.check(address);
   const { timeout: timeoutMs = invokeTimeoutMs, signal, parse } = options;
-  return allResults(await router.asks.ask(address, event, data, { timeoutMs, signal, local }), parse);
+  return allResults(
+    await router.invocations.invoke(address, event, data, { timeoutMs, signal, local }),
+    parse,
+  );
 }

@@ -1,4 +1,4 @@
-import type { PendingAsk } from '../routing/pending-ask.js';
+import type { PendingInvocation } from '../routing/pending-invocation.js';
 import {
   ClientResultError,
   ConnectionClosedError,
@@ -40,26 +40,26 @@ type Parse<T> = ((data: unknown) => T) | undefined;
 
 /** The one answer, or the reason why there is none. */
 export function singleResult<T>(
-  ask: PendingAsk,
+  invocation: PendingInvocation,
   connectionId: string,
   timeoutMs: number,
   parse: Parse<T>,
 ): T {
-  const answer = ask.answers.get(connectionId);
-  if (answer?.outcome === 'data') return parsed(connectionId, answer.value, parse);
-  if (answer?.outcome === 'error') throw new ClientResultError(connectionId, answer.value);
-  if (answer?.outcome === 'unreadable') throw new InvalidResultError(connectionId, answer.value);
-  if (answer) throw new ConnectionClosedError(connectionId);
-  const [lost] = ask.servers.lost;
+  const response = invocation.responses.get(connectionId);
+  if (response?.outcome === 'data') return parsed(connectionId, response.value, parse);
+  if (response?.outcome === 'error') throw new ClientResultError(connectionId, response.value);
+  if (response?.outcome === 'unreadable') throw new InvalidResultError(connectionId, response.value);
+  if (response) throw new ConnectionClosedError(connectionId);
+  const [lost] = invocation.servers.lost;
   if (lost !== undefined) throw new ServerLostError(lost);
-  if (ask.servers.outstanding.length > 0) throw new InvokeTimeoutError(connectionId, timeoutMs);
+  if (invocation.servers.outstanding.length > 0) throw new InvokeTimeoutError(connectionId, timeoutMs);
   throw new ConnectionNotFoundError([connectionId]);
 }
 
-export function allResults<T>(ask: PendingAsk, parse: Parse<T>): InvokeAllResult<T> {
+export function allResults<T>(invocation: PendingInvocation, parse: Parse<T>): InvokeAllResult<T> {
   const responses: InvokeResponse<T>[] = [];
-  const connections = ask.silentConnections;
-  for (const [connectionId, { outcome, value }] of ask.answers) {
+  const connections = invocation.silentConnections;
+  for (const [connectionId, { outcome, value }] of invocation.responses) {
     if (outcome === 'disconnected') connections.push(connectionId);
     else if (outcome === 'error')
       responses.push(rejected(connectionId, new ClientResultError(connectionId, value)));
@@ -67,7 +67,7 @@ export function allResults<T>(ask: PendingAsk, parse: Parse<T>): InvokeAllResult
       responses.push(rejected(connectionId, new InvalidResultError(connectionId, value)));
     else responses.push(settled(connectionId, value, parse));
   }
-  return { responses, missing: { servers: ask.missingServers, connections } };
+  return { responses, missing: { servers: invocation.missingServers, connections } };
 }
 
 function settled<T>(connectionId: string, data: unknown, parse: Parse<T>): InvokeResponse<T> {

@@ -1,39 +1,40 @@
 import type { Subscriptions, Wanted } from './subscriptions.js';
 
-/** A round through all channels takes at most so many seconds. */
+/** A round through all channels takes at most this many seconds. */
 const ROUND_SECONDS = 300;
-/** Once a lost subscription was found, others may be lost too: so many are checked at a time until a whole round finds none. */
+/** Channels per check after a lost subscription was found, because others may be lost too. Applies until a whole round finds none. */
 const ALERT_CHECKS = 64;
 
 interface Check {
   readonly entry: Wanted;
-  /** Of the envelope that has to come back. */
+  /** The number of the envelope that must come back. */
   readonly number: number;
   readonly sentAt: number;
-  /** Redis has taken the envelope. */
+  /** Whether Redis has accepted the envelope. */
   isAccepted: boolean;
 }
 
 export interface AuditEvents {
-  /** Whether this server hears itself: otherwise nothing can come back. */
+  /** Whether this server hears itself. If not, no envelope can come back. */
   isHeard(): boolean;
   /** Publishes an envelope without records on this channel, now. */
   send(channel: string): { readonly number: number; readonly accepted: Promise<unknown> };
 }
 
+/** Which heartbeats trigger a check: the one with index `first`, and then every `every`th. */
 export interface AuditTurn {
   readonly every: number;
   readonly first: number;
 }
 
 /**
- * Checks that subscriptions which Redis has confirmed are still there: a proxy, a managed front end or another user of
- * the client may have taken one back. An empty envelope on the channel has to come back. Messages travel first in, first
- * out, so it is lost as soon as a later one has come. A few channels a second are checked, in turn.
+ * Checks that confirmed subscriptions still exist: a proxy, a managed front end or other code that uses the client may
+ * have unsubscribed a channel. The check publishes an empty envelope on the channel, which must come back. Messages arrive
+ * in order, so the subscription is lost if a later message arrives first. A few channels are checked per second, in turn.
  */
 export class Audit {
   private readonly checks = new Map<string, Check>();
-  /** Channels to check before the alert is over. */
+  /** How many channels are still checked at the higher rate. */
   private alert = 0;
   private beats = 0;
 
@@ -41,11 +42,11 @@ export class Audit {
     private readonly subscriptions: Pick<Subscriptions, 'size' | 'nextSubscribed' | 'lost'>,
     private readonly now: () => number,
     private readonly events: AuditEvents,
-    /** Which heartbeats come with a check, because several buses of a server take turns. */
+    /** Which heartbeats trigger a check. The buses of a sharded server take turns. */
     private readonly turn: AuditTurn = { every: 1, first: 0 },
   ) {}
 
-  /** Called with each heartbeat. Checks behind the heartbeats of this turn of the loop, which may share a message. */
+  /** Called with each heartbeat. Checks after the heartbeats of this turn of the event loop, because they may share a message. */
   beat(): void {
     if (this.beats++ % this.turn.every === this.turn.first)
       setImmediate(() => {
@@ -60,18 +61,18 @@ export class Audit {
     for (const [channel, entry] of this.subscriptions.nextSubscribed(count)) this.check(channel, entry);
   }
 
-  /** An own envelope came back on this channel. */
+  /** One of this server's own envelopes came back on this channel. */
   heard(number: number, channel: Buffer): void {
     if (this.checks.size === 0) return;
     const name = channel.toString();
     for (const [checked, check] of this.checks) {
-      // An older message proves nothing of the time since it was sent.
+      // A message that is older than the check proves nothing.
       if (checked === name && number >= check.number) this.proved(checked, check);
       else if (check.isAccepted && check.number < number) this.lost(checked, check);
     }
   }
 
-  /** The links are gone: what was sent on them proves nothing. */
+  /** The links are down, so the envelopes sent on them may never come back. */
   reset(): void {
     this.checks.clear();
   }
@@ -98,7 +99,7 @@ export class Audit {
     if (this.subscriptions.lost(channel, entry)) this.alert = this.subscriptions.size;
   }
 
-  /** What Redis did not take cannot come back. */
+  /** Drops a check whose envelope Redis did not accept, because it cannot come back. */
   private forget(channel: string, check: Check): void {
     if (this.checks.get(channel) === check) this.checks.delete(channel);
   }

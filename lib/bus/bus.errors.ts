@@ -1,6 +1,6 @@
 import { BackplaneError, type ReportedErrorCode } from '../protocol/backplane.error.js';
 
-/** Where something went wrong that `errors$` reports. */
+/** Where a failure happened that `errors$` reports. */
 export type ErrorStage = 'connect' | 'subscribe' | 'publish' | 'decode' | 'deliver' | 'listener';
 
 const CODES: Readonly<Record<ErrorStage, ReportedErrorCode>> = {
@@ -12,7 +12,7 @@ const CODES: Readonly<Record<ErrorStage, ReportedErrorCode>> = {
   listener: 'BACKPLANE_LISTENER_FAILED',
 };
 
-/** What `errors$` reports: something went wrong and was dealt with. Where an error caused it, that is its `cause`. */
+/** A failure that the backplane has handled, as `errors$` reports it. `stage` says where it happened. */
 export class ReportedError extends BackplaneError {
   override readonly name = 'ReportedError';
   override readonly code: ReportedErrorCode;
@@ -27,7 +27,7 @@ export class ReportedError extends BackplaneError {
   }
 }
 
-/** A channel is wanted, but Redis does not carry it now. It stays wanted, and is subscribed once Redis is back. */
+/** A channel could not be subscribed now. It stays wanted and is subscribed once Redis allows it. */
 export class NotSubscribedError extends Error {
   override readonly name = 'NotSubscribedError';
 

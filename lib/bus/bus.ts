@@ -4,109 +4,109 @@ import type { Clock } from './clock.js';
 import type { BackplaneStatus } from './status.js';
 import type { RedisRole } from '../options/redis-backplane-options.js';
 
-/** Redis has taken it. */
+/** Redis has accepted a publish. */
 export type Accepted = 'accepted';
 
 /**
- * Carries records between the servers of a farm, in the order in which each server published them, each
- * at most once. The one seam to Redis: no caller asks what carries the bytes.
+ * Carries records between the servers of a farm: at most once, and in the order in which each server published them.
+ * Callers do not know whether Redis or memory carries the bytes.
  */
 export interface Bus {
-  /** The time as the bus sees it, for what works beside it. */
+  /** The clock that the bus uses, for code that works with its times. */
   readonly clock: Clock;
-  /** Converts the times that the bus reports. */
+  /** Converts the times that the bus reports to the system time. */
   readonly timeOfDay: TimeOfDay;
   readonly serverId: string;
   readonly peers: PeerView;
   readonly status: BackplaneStatus;
-  /** Replays the current status. Completes when the bus is closed, as the other observables do. */
+  /** Replays the current status. Like the other observables, completes when the bus is closed. */
   readonly status$: Observable<BackplaneStatus>;
   readonly connectionFailed$: Observable<ConnectionFailure>;
   readonly connectionRestored$: Observable<ConnectionRestoration>;
   readonly errors$: Observable<ReportedError>;
-  /** What this server may have missed. */
+  /** Messages that this server may have missed. */
   readonly loss$: Observable<BusLoss>;
   readonly counters: BusCounters;
 
   /**
-   * Begins to connect, and goes on trying until `close`. `receive` gets what other servers publish, and must
-   * not throw. Does not wait for a connection.
+   * Starts to connect and retries until `close`. Does not wait for a connection. `receive` gets the records of other
+   * servers and must not throw.
    *
-   * @throws InvalidOptionsError (as a rejection) when a user's own Redis client cannot serve
+   * @throws InvalidOptionsError (as a rejection) when a client from `connectionFactory` cannot be used
    */
   start(receive: RecordReceiver): Promise<void>;
-  /** Resolves with true once the status is `ready` (or `degraded`), with false after `timeoutMs` or when closed. */
+  /** Resolves with true once the status is `ready` or `degraded`, with false after `timeoutMs` or when closed. */
   whenReady(timeoutMs: number): Promise<boolean>;
   /**
-   * Publishes a record once on each of the channels; it counts as received where the first copy arrives.
-   * Records of one tick for the same channels share a publish, and the promise of its outcome.
+   * Publishes a record once on each of the channels. A server that subscribes several of them receives it once.
+   * Records of one tick for the same channels share a publish and its promise.
    *
-   * @throws PublishRefusedError (as a rejection) when Redis certainly has not got it; any other rejection leaves the outcome unknown
+   * @throws PublishRefusedError (as a rejection) when Redis certainly did not accept it; any other rejection leaves the outcome unknown
    */
   publish(channels: readonly string[], record: Buffer): Promise<Accepted>;
-  /** The pipes to Redis that a publish on these channels takes. The same pipe is the same object each time. */
+  /** The pipes that a publish on these channels uses. Always returns the same object for the same pipe. */
   pipesOf(channels: readonly string[]): readonly Pipe[];
   /**
-   * Wants a channel until `unwant`, through every outage.
-   * Resolves when it is subscribed; rejects when that cannot be now, though the channel stays wanted.
+   * Keeps a channel subscribed until `unwant`, across outages. Resolves when it is subscribed. Rejects if it cannot be
+   * subscribed now, but the channel stays wanted.
    *
    * @throws NotSubscribedError (as a rejection)
    */
   want(channel: string): Promise<void>;
   unwant(channel: string): void;
   /**
-   * Tells the other servers that this one has left, so none of them waits for it. It goes on to publish and to hear
-   * until `close`. Waits for Redis for half a second at most.
+   * Tells the other servers that this one is leaving, so none of them waits for its replies. It still publishes and
+   * receives until `close`. Waits for Redis for at most half a second.
    */
   sayGoodbye(): Promise<void>;
   /**
-   * Says goodbye if that was not done, and closes the links. Takes a second and a half at most, whatever state
-   * Redis is in; whatever is still waiting for Redis then is rejected. Idempotent.
+   * Says goodbye if that has not been done, and closes the links. Takes at most a second and a half, even if Redis hangs.
+   * Rejects everything that is still waiting for Redis then. Idempotent.
    */
   close(): Promise<void>;
 }
 
 /** Converts times of {@link Clock.now} to the system time. */
 export interface TimeOfDay {
-  /** The earliest that it may have been, where the clock has been set since then. */
+  /** The system time at this moment; the earliest possible one if the clock has been set since then. */
   earliest(time: number): number;
-  /** For a moment that has just been. */
+  /** The system time at a moment that has just passed. */
   recent(time: number): number;
 }
 
-/** A first-in, first-out way to the other servers: one for a whole farm, or one for each partition of a cluster. */
+/** A first-in, first-out path to the other servers: one for the whole farm, or one per partition in sharded mode. */
 export interface Pipe {
-  /** Whether a publish can leave now, and this server has listened without a break for so long. */
+  /** Whether a message can be published now, and this server has heard everything for the last `ms` milliseconds. */
   isOpenFor(ms: number): boolean;
 }
 
 export type RecordReceiver = (origin: string, kind: number, body: Buffer) => void;
 
-/** The other servers, as far as this one knows. */
+/** The other servers, as this one sees them. */
 export interface PeerView {
   readonly alive: ReadonlySet<string>;
-  /** Whether a server can do this, as its heartbeats say; one that was not heard can what the first release could. */
+  /** Whether a server's heartbeats announce this capability. Assumes those of the first release if no heartbeat was heard. */
   can(serverId: string, capability: number): boolean;
-  /** Servers that fell silent within the last minute, and said no goodbye. */
+  /** Servers that timed out within the last minute without saying goodbye. */
   readonly silent: ReadonlySet<string>;
   /**
-   * Resolves once this server has listened without a break for so long, or when the bus closes. During an outage that
-   * may be never, so a caller that stops waiting earlier aborts the signal, which resolves the promise too.
+   * Resolves once this server has heard everything for `ms` milliseconds without a break, or when the bus closes. During
+   * an outage that may take forever, so pass a signal to stop waiting: aborting it resolves the promise too.
    */
   whenHeardFor(ms: number, signal?: AbortSignal): Promise<void>;
-  /** A server said goodbye, or was silent for longer than the dead-server timeout. */
+  /** Emits the id of a server that said goodbye or timed out. */
   readonly lost$: Observable<string>;
 }
 
-/** Redis was lost: told once per outage. */
+/** The connection to Redis was lost. Reported once per outage. */
 export interface ConnectionFailure {
   readonly link: RedisRole;
   readonly cause: Error;
 }
 
-/** This server has heard itself through Redis again. */
+/** The connection to Redis is restored: this server has heard itself through Redis again. */
 export interface ConnectionRestoration {
-  /** Milliseconds from the failure to the echo. */
+  /** The duration of the outage in milliseconds, from the failure until this server heard itself again. */
   readonly downMs: number;
   /** How many channels were resubscribed. */
   readonly channelsRestored: number;
@@ -115,24 +115,24 @@ export interface ConnectionRestoration {
 /** Messages that this server may not have heard. */
 export interface BusLoss {
   readonly channels: readonly string[] | 'all';
-  /** The server whose messages they are; `undefined` for all. */
+  /** The server that sent them; `undefined` for all servers. */
   readonly origin?: string;
-  /** When they were emitted, as {@link Clock.now} counts. */
+  /** The window in which they were emitted, in {@link Clock.now} time. */
   readonly from: number;
   readonly to: number;
-  /** `known`: a message was missed; `possible`: whatever was published then was. */
+  /** `known`: at least one message was missed; `possible`: messages were missed if any were published then. */
   readonly certainty: 'known' | 'possible';
 }
 
 export interface BusCounters {
-  /** Envelopes handed to Redis. */
+  /** Envelopes sent to Redis. */
   readonly published: number;
-  /** Envelopes of other servers that were read. */
+  /** Envelopes of other servers that were accepted. */
   readonly received: number;
-  /** Further copies of an envelope read already, and envelopes older than one read already. */
+  /** Envelopes that were dropped because the same one or a later one of the same server had been accepted. */
   readonly duplicates: number;
-  /** Messages on our channels that are no envelopes, or damaged ones. */
+  /** Messages on this app's channels that are not valid envelopes. */
   readonly malformed: number;
-  /** Envelopes of a major version that this release does not read. */
+  /** Envelopes of a major version that this release cannot read. */
   readonly unknownVersion: number;
 }

@@ -1,21 +1,21 @@
 import { Observable } from 'rxjs';
 
 /**
- * The time as `bus/` and `routing/` see it. Tests pass a clock of their own, so a test of an outage that lasts minutes
- * takes milliseconds. Sockets and Redis links keep real time, because the other end of them does.
+ * The clock of `bus/` and `routing/`. Tests pass their own, so that a test of an outage of several minutes takes
+ * milliseconds. Sockets and Redis links use real time, because their other end does.
  */
 export interface Clock {
-  /** Milliseconds since some moment in the past. Never goes back, and does not follow changes of the system time. */
+  /** Monotonic time in milliseconds, from an arbitrary start. Not affected by changes of the system time. */
   now(): number;
-  /** The system time, in milliseconds as `Date.now()` counts them. */
+  /** The system time in milliseconds since the Unix epoch, as `Date.now()` returns it. */
   date(): number;
-  /** Calls `run` once, after so many milliseconds. */
+  /** Calls `run` once, after `ms` milliseconds. */
   after(ms: number, run: () => void): Cancel;
-  /** Calls `run` every so many milliseconds. */
+  /** Calls `run` every `ms` milliseconds. */
   every(ms: number, run: () => void): Cancel;
 }
 
-/** Stops a timer. Does nothing when it has run or was stopped before. */
+/** Stops a timer. Idempotent, also after the timer has fired. */
 export type Cancel = () => void;
 
 export const systemClock: Clock = {
@@ -31,7 +31,7 @@ export const systemClock: Clock = {
   },
 };
 
-/** Emits once, after so many milliseconds. */
+/** Emits once, after `ms` milliseconds. */
 export function elapsed(clock: Clock, ms: number): Observable<void> {
   return new Observable((subscriber) => clock.after(ms, () => subscriber.next()));
 }

@@ -1,4 +1,4 @@
-/** Commands that Redis has not answered yet, and for how long the oldest one has waited. */
+/** Tracks the commands that Redis has not answered yet. */
 export class CommandsUnderWay {
   private readonly sent = new Set<{ sentAt: number }>();
 
@@ -8,7 +8,7 @@ export class CommandsUnderWay {
     return this.sent.size;
   }
 
-  /** For how long Redis has not answered the oldest of them, in milliseconds. */
+  /** How long the oldest command has been unanswered, in milliseconds. */
   get waitingMs(): number {
     const [oldest] = this.sent;
     return oldest ? this.now() - oldest.sentAt : 0;
@@ -24,12 +24,12 @@ export class CommandsUnderWay {
     }
   }
 
-  /** This process stood still for so long: the answers may lie unread. */
+  /** This process was stalled for `ms` milliseconds, so replies may still be unread. */
   excuse(ms: number): void {
     for (const command of this.sent) command.sentAt = Math.min(command.sentAt + ms, this.now());
   }
 
-  /** The link is gone, and with it their answers. */
+  /** The link is down, so no replies will come. */
   clear(): void {
     this.sent.clear();
   }

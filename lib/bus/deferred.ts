@@ -1,4 +1,4 @@
-/** A promise that is settled from outside: `Promise.withResolvers`, which Node 20 does not have. */
+/** A promise that is settled from outside, like `Promise.withResolvers`, which Node 20 does not have. */
 export class Deferred<T = void> {
   readonly promise: Promise<T>;
   resolve!: (value: T) => void;

@@ -1,10 +1,10 @@
 import { type Observable, Subject } from 'rxjs';
 import type { ReportedError, ErrorStage } from './bus.errors.js';
 
-/** What `errors$` reports. */
+/** The source of `errors$`. */
 export class ErrorReports {
   private readonly errors = new Subject<ReportedError>();
-  /** The last message of each stage that was reported once. */
+  /** The last message that `reportOnce` reported, by stage. */
   private readonly reported = new Map<ErrorStage, string>();
 
   readonly errors$: Observable<ReportedError> = this.errors.asObservable();
@@ -13,14 +13,14 @@ export class ErrorReports {
     this.errors.next(error);
   }
 
-  /** For what is tried again and again: the same message of a stage is reported once per outage. */
+  /** For failures of retries: reports the same message of a stage once per outage. */
   reportOnce(error: ReportedError): void {
     if (this.reported.get(error.stage) === error.message) return;
     this.reported.set(error.stage, error.message);
     this.report(error);
   }
 
-  /** The outage is over: what fails from now on is news. */
+  /** The outage is over, so the same failure is reported again. */
   reset(): void {
     this.reported.clear();
   }

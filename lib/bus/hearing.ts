@@ -1,27 +1,27 @@
 import type { Cancel, Clock } from './clock.js';
 
-/** How often a server publishes a heartbeat, which is also what it listens for itself. */
+/** How often a server publishes a heartbeat. The server also expects to receive it itself. */
 export const HEARTBEAT_MS = 1000;
-/** An own message that has not come back after this long will not: the path is deaf. */
+/** How long an own message may take to come back before this server counts as deaf. */
 const ECHO_DEADLINE_MS = 3000;
-/** How often the deadline is looked at; a look that comes later than this by more than itself was held up. */
+/** How often the deadline is checked. If a check is late by more than this, the process was stalled. */
 const LOOK_MS = 250;
-/** Send times are kept so finely; a report of deafness begins at most so much too early for it. */
+/** The resolution of the recorded send times. Deafness is reported at most this much too early. */
 const SLOT_MS = 20;
 
 export interface HearingEvents {
   /** Publish a heartbeat now. */
   beat(): void;
-  /** Something of this server's own came back, for the first time since `begin`. */
+  /** An own message came back, for the first time since `begin`. */
   echoed(): void;
-  /** Nothing of this server's own came back for the deadline. */
+  /** No own message came back within the deadline. */
   deaf(silentMs: number): void;
-  /** Called about four times a second, also while nothing is heard. `lateMs`: how long this process stood still. */
+  /** Called about four times a second, also while this server is deaf. `lateMs`: how long this process was stalled. */
   look(lateMs: number): void;
 }
 
 /**
- * Proves that this server hears: its own messages come back through Redis, as the others' would. The
+ * Proves that this server hears the other servers: its own messages must come back through Redis, as theirs do. The
  * heartbeat is the probe, so an idle server proves it once a second, and a busy one with every message.
  */
 export class Hearing {
@@ -30,14 +30,14 @@ export class Hearing {
   private beatAt = 0;
   private proving = false;
   private heard = false;
-  /** The first own message since `begin`; `undefined` when nothing is to be proved. */
+  /** The number of the first own message since `begin`; `undefined` before that. */
   private firstNumber: number | undefined;
-  /** Own messages that are waited for: the first of each slot, oldest first. */
+  /** Own messages that must come back: the first of each slot, oldest first. */
   private awaited: { readonly number: number; readonly sentAt: number }[] = [];
   private provenUntil: number;
-  /** How long the last own message took to come back: nothing that is read now was sent much longer ago. */
+  /** How long the last own message took to come back. Messages that arrive now were not sent much earlier than that. */
   private echoLagMs = 0;
-  /** How long this process stood still while messages were waited for: what came meanwhile is unread yet. */
+  /** How long this process was stalled while own messages were awaited, which may have arrived but are still unread. */
   private excusedMs = 0;
 
   constructor(
@@ -47,19 +47,20 @@ export class Hearing {
     this.provenUntil = clock.now();
   }
 
-  /** Whatever Redis took before this time, on channels that were subscribed then, was heard. */
+  /** This server has heard everything that Redis accepted before this time, on channels that were subscribed then. */
   get heardUntil(): number {
     return this.provenUntil;
   }
 
-  /** How old what is read now may be. */
+  /** How long ago a message that arrives now may have been sent, in milliseconds. */
   get lagMs(): number {
     return this.echoLagMs;
   }
 
   /**
-   * A peer's heartbeat of this time was heard, and so was what Redis took before it. Where only the way to Redis is
-   * broken, no echo returns although everything is heard. This keeps the report from beginning earlier than it must.
+   * A heartbeat that a peer sent at this time has arrived, so everything that Redis accepted before it has arrived too.
+   * If only the publisher link is broken, no echo returns although this server hears everything. Then this keeps the loss
+   * report from beginning too early.
    */
   witness(sentAt: number): void {
     if (this.proving) this.prove(sentAt - this.echoLagMs);
@@ -75,7 +76,7 @@ export class Hearing {
     this.end();
   }
 
-  /** Links are up and channels subscribed: from now on own messages must come back. */
+  /** The links are up and the channels subscribed, so own messages must come back from now on. */
   begin(): void {
     this.end();
     this.proving = true;
@@ -83,7 +84,7 @@ export class Hearing {
     this.beat();
   }
 
-  /** The links are gone. */
+  /** The links are down. */
   end(): void {
     this.proving = false;
     this.firstNumber = undefined;
@@ -101,7 +102,7 @@ export class Hearing {
 
   /** An own message came back. */
   echo(number: number): void {
-    // What was sent on links that are gone proves nothing of the new ones.
+    // A message that was sent on the old links proves nothing about the new ones.
     if (this.firstNumber === undefined || number < this.firstNumber) return;
     let oldest = this.awaited[0];
     while (oldest && number >= oldest.number) {
@@ -140,7 +141,7 @@ export class Hearing {
   }
 }
 
-/** All parts of a process that beat do so in the same turn of a second, so that they can share a message. */
+/** All buses of a process send their heartbeats when a second begins, so that these can share a message. */
 function secondOf(time: number): number {
   return Math.floor(time / HEARTBEAT_MS);
 }

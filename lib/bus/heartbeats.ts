@@ -10,19 +10,19 @@ const ROLL_CALL = encodeRecord(RecordKind.RollCall, Buffer.alloc(0));
 export interface HeartbeatEvents {
   publish(record: Buffer): Promise<unknown>;
   failed(cause: Error): void;
-  /** For how long the slowest publish of late was under way. */
+  /** How long the slowest recent publish took, in milliseconds. */
   publishMs(): number;
-  /** When this server's publisher link led to another node. */
+  /** The last move of this server's publisher link to another Redis node. */
   moves(): Move;
 }
 
-/** Numbers this server's heartbeats, so that the others notice when they miss one. */
+/** Publishes this server's heartbeats. They are numbered, so the other servers notice when they miss one. */
 export class Heartbeats {
   private last = 0;
-  /** The highest number that one ever had: others may have heard it, whatever became of its publish. */
+  /** The highest number ever used. Other servers may have heard it even if its publish failed. */
   private highest = 0;
-  /** What this server published of late may not have been heard by the others. */
-  private unheard = false;
+  /** Whether the next heartbeat skips a number, because the other servers may have missed recent messages. */
+  private skipsNext = false;
   private answering = false;
   private ended = false;
 
@@ -32,23 +32,23 @@ export class Heartbeats {
     private readonly capabilities: number,
   ) {}
 
-  /** @param asking whether the others are asked to send theirs, too */
+  /** @param asking whether to send a roll call, so that the other servers send a heartbeat at once */
   beat(asking: boolean): void {
     if (this.ended) return;
-    // A number that is skipped tells the others that they may have missed something.
-    this.last = this.unheard ? this.highest + 2 : this.last + 1;
-    this.unheard = false;
+    // A skipped number tells the other servers that they may have missed messages.
+    this.last = this.skipsNext ? this.highest + 2 : this.last + 1;
+    this.skipsNext = false;
     const number = this.last;
     this.highest = Math.max(this.highest, number);
     const record = this.encode(number);
     this.events.publish(asking ? Buffer.concat([record, ROLL_CALL]) : record).catch((cause: unknown) => {
-      // One that was never sent must not count as missed; one that may have been must not come twice.
+      // If it was certainly not sent, its number is free again. Otherwise the number must not be used twice.
       if (cause instanceof PublishRefusedError) this.last = Math.min(this.last, number - 1);
       this.events.failed(toError(cause));
     });
   }
 
-  /** Once, however many ask in a turn: a farm that starts as one asks as often as it has servers. */
+  /** Sends one heartbeat per turn of the event loop. When a whole farm starts at once, every server sends a roll call. */
   answerRollCall(): void {
     if (this.answering) return;
     this.answering = true;
@@ -58,12 +58,12 @@ export class Heartbeats {
     });
   }
 
-  /** What was published of late may not have been heard: the next heartbeat says so. */
+  /** Skips a number in the next heartbeat, because the other servers may have missed recent messages. */
   skip(): void {
-    this.unheard = true;
+    this.skipsNext = true;
   }
 
-  /** One after the goodbye would say the opposite. */
+  /** Stops. A heartbeat after the goodbye would make the other servers count this one as alive again. */
   end(): void {
     this.ended = true;
   }

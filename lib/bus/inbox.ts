@@ -5,24 +5,24 @@ import { RecordKind } from '../protocol/record-kind.js';
 import type { RecordReceiver } from './bus.js';
 import { ReportedError } from './bus.errors.js';
 import type { Hearing } from './hearing.js';
-import type { Outage } from './outage.js';
+import type { OutageReports } from './outage-reports.js';
 import type { Peers } from './peers.js';
 
 type Unreadable = Extract<DecodedEnvelope, { ok: false }>;
 
 export interface InboxEvents {
   readonly receive: RecordReceiver;
-  /** An own envelope came back. */
+  /** One of this server's own envelopes came back. */
   echo(number: number, channel: Buffer): void;
-  /** Another server asks who is there. */
+  /** Another server wants a heartbeat from every server. */
   rollCall(): void;
   report(error: ReportedError): void;
 }
 
-/** Reads what arrives: what is new goes on, and what is missing is told. */
+/** Reads every message that arrives: passes on new records, drops duplicates and garbage, and reports losses. */
 export class Inbox {
   readonly count = { received: 0, duplicates: 0, malformed: 0, unknownVersion: 0 };
-  /** The last own heartbeat that came back; `undefined` when the next one may be any. */
+  /** The number of this server's last heartbeat that came back; `undefined` after a link change. */
   private ownBeat: number | undefined;
 
   constructor(
@@ -30,16 +30,16 @@ export class Inbox {
     private readonly now: () => number,
     private readonly peers: Peers,
     private readonly hearing: Hearing,
-    private readonly outage: Outage,
+    private readonly outage: OutageReports,
     private readonly events: InboxEvents,
   ) {}
 
-  /** The links are new: own heartbeats that were under way on the old ones are not missed. */
+  /** Accepts any number for the next own heartbeat, because those that were in flight on the old links may not arrive. */
   expectAnyBeat(): void {
     this.ownBeat = undefined;
   }
 
-  /** Never throws: whatever comes, the next message is read. */
+  /** Never throws, so a malformed message cannot stop the next one. */
   read(bytes: Buffer, channel: Buffer): void {
     const decoded = decodeEnvelope(bytes);
     if (!decoded.ok) return this.drop(decoded, bytes.length);
@@ -61,7 +61,7 @@ export class Inbox {
       const { number: beat } = decodeHeartbeat(body);
       const skipped = this.ownBeat !== undefined && beat > this.ownBeat + 1;
       this.ownBeat = beat;
-      // Redis took a heartbeat, and did not bring it here.
+      // Redis accepted a heartbeat but did not deliver it, so it may have dropped other messages too.
       if (skipped)
         this.outage.missed({ channels: 'all', from: heardUntil, to: this.now(), certainty: 'possible' });
     }
@@ -105,11 +105,11 @@ export class Inbox {
       );
     }
     this.count.unknownVersion++;
-    // Someone sent a message, and this server cannot tell to whom. Redis took it after the last own one that came back.
+    // A message was missed, and its targets are unknown. Redis accepted it after this server's last own message that came back.
     const { heardUntil } = this.hearing;
-    // Its heartbeats cannot be read either, so they do not say how slow its publishes are.
+    // The sender's heartbeats cannot be read either, so the duration of its publishes is unknown.
     this.outage.missed({ channels: 'all', from: heardUntil, to: this.now(), certainty: 'known' }, Infinity);
-    const message = `Dropped an envelope of version ${why.version}: servers of different releases share this prefix.`;
+    const message = `Dropped an envelope of version ${why.version}, which this release cannot read: servers of different releases share this channel prefix. Upgrade them to the same release.`;
     this.events.report(new ReportedError('decode', message));
   }
 }

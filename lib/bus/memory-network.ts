@@ -10,8 +10,8 @@ export interface MemoryMessage {
 }
 
 /**
- * Stands in for Redis between servers of one process: for development, for users' tests, and for tests that need an outage
- * at a certain moment. By default it loses nothing and delivers in the next turn of the event loop.
+ * Replaces Redis between servers in one process: for development, for users' tests, and for tests that need an outage at
+ * an exact moment. By default it drops nothing and delivers in the next turn of the event loop.
  */
 export class MemoryNetwork {
   private static readonly named = new Map<string, MemoryNetwork>();
@@ -19,26 +19,26 @@ export class MemoryNetwork {
   private readonly open = new Set<MemoryTransport>();
   private islands: readonly ReadonlySet<MemoryTransport>[] = [];
 
-  /** How long every message travels, in milliseconds. 0: until the next turn of the loop. */
+  /** The latency of every message, in milliseconds. 0 delivers in the next turn of the event loop. */
   delayMs = 0;
-  /** Whether this message gets lost. */
+  /** Decides whether a message is dropped. */
   drops: (message: MemoryMessage) => boolean = () => false;
 
   constructor(private readonly clock: Pick<Clock, 'after'> = systemClock) {}
 
-  /** The network that all `memory:<name>` of this process share. It is forgotten with its last server. */
+  /** The network that all servers with `memory:<name>` in this process share. Removed when its last server closes. */
   static get(name: string): MemoryNetwork {
     const network = MemoryNetwork.named.get(name) ?? new MemoryNetwork();
     MemoryNetwork.named.set(name, network);
     return network;
   }
 
-  /** The way of one server to the others. */
+  /** Creates the transport for one server. */
   transport(): MemoryTransport {
     return new MemoryTransport(this);
   }
 
-  /** From now on each group hears only itself, as if it had a Redis of its own. Transports in no group hear everyone. */
+  /** Partitions the network: each island hears only itself, as if it had its own Redis. Transports on no island hear each other. */
   partition(...islands: readonly (readonly MemoryTransport[])[]): void {
     this.islands = islands.map((island) => new Set(island));
   }
@@ -58,7 +58,7 @@ export class MemoryNetwork {
     for (const [name, network] of MemoryNetwork.named) if (network === this) MemoryNetwork.named.delete(name);
   }
 
-  /** Later, as through a real Redis: nobody may come to rely on hearing a message before publish returns. */
+  /** Delivers asynchronously, as Redis does, so that no code can rely on a delivery before `publish` returns. */
   async carry(from: MemoryTransport, channel: string, bytes: Buffer): Promise<void> {
     const arrival = new Promise<void>((resolve) => {
       if (this.delayMs > 0) this.clock.after(this.delayMs, resolve);

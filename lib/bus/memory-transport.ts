@@ -1,7 +1,7 @@
 import type { MemoryNetwork } from './memory-network.js';
 import { PublishRefusedError, type Transport, type TransportEvents } from './transport.js';
 
-/** One server's way to the others in its {@link MemoryNetwork}. */
+/** One server's transport in a {@link MemoryNetwork}. */
 export class MemoryTransport implements Transport {
   private readonly subscribed = new Set<string>();
   private events: TransportEvents | undefined;
@@ -36,7 +36,7 @@ export class MemoryTransport implements Transport {
     this.restore();
   }
 
-  /** Both links break, and stay down until `restore`. */
+  /** Breaks both links; they stay down until `restore`. */
   cut(cause: Error): void {
     if (!this.isUp) return;
     this.isUp = false;
@@ -45,7 +45,7 @@ export class MemoryTransport implements Transport {
     this.events?.down('publisher', cause);
   }
 
-  /** Both links come up. */
+  /** Brings both links up. */
   restore(): void {
     if (this.isUp || !this.events) return;
     this.isUp = true;

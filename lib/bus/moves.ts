@@ -1,19 +1,20 @@
-/** A time in which something of a server may have been missed. */
+/** A time in which messages of a server may have been missed. */
 export interface Gap {
   readonly from: number;
   readonly to: number;
 }
 
-/** What a server tells of its publisher link: how often it led to another Redis node, and when it did so last. */
+/** The last move of a server's publisher link to another Redis node. */
 export interface Move {
+  /** How often the link has moved so far. */
   readonly count: number;
-  /** When the link to the node before was lost. */
+  /** When the link to the previous node was lost. */
   readonly leftAt: number;
-  /** When the link to the present node was there. */
+  /** When the link to the current node was up. */
   readonly arrivedAt: number;
 }
 
-/** Counts how often a server's publisher link has led to another node than before. */
+/** Counts how often this server's publisher link has moved to another Redis node. */
 export class Moves {
   private node: string | undefined;
   private lostAt = 0;
@@ -29,7 +30,7 @@ export class Moves {
     this.lostAt = this.now();
   }
 
-  /** @param node `undefined` where nothing tells one node from another */
+  /** @param node identifies the Redis node; `undefined` if it cannot be identified */
   linkUp(node: string | undefined): void {
     if (this.node !== undefined && node !== undefined && node !== this.node)
       this.last = { count: this.last.count + 1, leftAt: this.lostAt, arrivedAt: this.now() };
@@ -38,11 +39,11 @@ export class Moves {
 }
 
 /**
- * What a server that moved together with another one has missed of it beside its own deafness: what the other one published on
- * the new node before this server left the old one, and what it published on the old node when this server was on the new
- * one already.
+ * When this server missed messages of a peer, beyond its own deafness, because both moved to a new Redis node. It missed
+ * what the peer published on the new node before this server left the old one, and what the peer published on the old
+ * node after this server had arrived on the new one.
  *
- * @param own when this server lost its subscriber link, and since when it hears itself again; `undefined` while it does not
+ * @param own when this server lost its subscriber link, and since when it hears itself again (`undefined` while it does not)
  */
 export function missedWhileMoving(
   own: { readonly lostAt: number; readonly hearsSince: number | undefined },

@@ -5,12 +5,13 @@ import { Deferred } from './deferred.js';
 import { PublishDelay } from './publish-delay.js';
 import { PublishRefusedError, type Transport } from './transport.js';
 
-/** An envelope is not filled further than this: past 64 KiB sharing saves nothing. */
+/** The size up to which records share an envelope. Beyond 64 KiB, sharing saves nothing. */
 const SHARED_BYTES = 64 * 1024;
-/** Bytes whose reply is awaited: a Redis that answers no more must not fill this process. */
+/** Limit for published bytes that Redis has not confirmed, so that a Redis that hangs cannot exhaust this process's memory. */
 const MAX_IN_FLIGHT_BYTES = 32 * 1024 * 1024;
 
-interface Parcel {
+/** An envelope that is being filled, or that Redis has not confirmed yet. */
+interface PendingEnvelope {
   readonly channels: readonly string[];
   readonly records: Buffer[];
   bytes: number;
@@ -19,16 +20,16 @@ interface Parcel {
 }
 
 /**
- * Numbers what this server publishes, in the order in which it was given. Adjacent records of a tick for
- * the same channels share an envelope, and its outcome.
+ * Publishes records in envelopes that are numbered in order. Consecutive records of one tick for the same channels share
+ * an envelope and its outcome.
  */
 export class Outbox {
-  private parcels: Parcel[] = [];
-  /** Sent, and not answered: oldest first. */
-  private readonly inFlight = new Set<Parcel>();
+  private waiting: PendingEnvelope[] = [];
+  /** Sent and not confirmed, oldest first. */
+  private readonly inFlight = new Set<PendingEnvelope>();
   private inFlightBytes = 0;
   private number = 0;
-  /** Envelopes that Redis certainly did not take. */
+  /** Envelopes that Redis certainly did not accept. */
   private refused = 0;
   private readonly delay = new PublishDelay();
 
@@ -36,18 +37,18 @@ export class Outbox {
     private readonly serverId: string,
     private readonly transport: Pick<Transport, 'publish'>,
     private readonly now: () => number,
-    /** How long a reply is waited for, in milliseconds. */
+    /** How long to wait for Redis to confirm a publish, in milliseconds. */
     private readonly timeoutMs: number,
-    /** The envelope of this number is being handed to Redis. */
+    /** Called right before the envelope with this number is sent. */
     private readonly onSent: (number: number) => void,
   ) {}
 
-  /** Envelopes handed to Redis, without those that it certainly did not take. */
+  /** The number of envelopes sent, except those that Redis certainly did not accept. */
   get published(): number {
     return this.number - this.refused;
   }
 
-  /** Whether Redis keeps up: otherwise `publish` refuses. */
+  /** Whether Redis keeps up. If not, `publish` rejects. */
   get hasRoom(): boolean {
     return this.inFlightBytes <= MAX_IN_FLIGHT_BYTES;
   }
@@ -58,21 +59,27 @@ export class Outbox {
       return Promise.reject(new PublishRefusedError(reason));
     }
     this.inFlightBytes += record.length * channels.length;
-    const parcel = this.parcelFor(channels, record.length);
-    parcel.records.push(record);
-    parcel.bytes += record.length;
-    return parcel.outcome.promise;
+    const envelope = this.envelopeFor(channels, record.length);
+    envelope.records.push(record);
+    envelope.bytes += record.length;
+    return envelope.outcome.promise;
   }
 
-  /** Publishes an envelope without records, behind everything else that was given before. */
+  /** Publishes an envelope without records, after everything that was published before. */
   sendEmpty(channel: string): { readonly number: number; readonly accepted: Promise<Accepted> } {
     this.flush();
-    const parcel: Parcel = { channels: [channel], records: [], bytes: 0, outcome: new Deferred(), sentAt: 0 };
-    this.send(parcel);
-    return { number: this.number, accepted: parcel.outcome.promise };
+    const envelope: PendingEnvelope = {
+      channels: [channel],
+      records: [],
+      bytes: 0,
+      outcome: new Deferred(),
+      sentAt: 0,
+    };
+    this.send(envelope);
+    return { number: this.number, accepted: envelope.outcome.promise };
   }
 
-  /** For how long the slowest publish of late was under way, or is: called with each heartbeat. */
+  /** How long the slowest recent publish took or has been in flight, in milliseconds. Called with each heartbeat. */
   takeDelay(): number {
     const [oldest] = this.inFlight;
     const ms = Math.max(this.delay.ms, oldest ? this.now() - oldest.sentAt : 0);
@@ -80,14 +87,14 @@ export class Outbox {
     return ms;
   }
 
-  /** Sends now what the end of the tick would send. */
+  /** Sends the waiting envelopes now instead of at the end of the tick. */
   flush(): void {
-    const { parcels } = this;
-    this.parcels = [];
-    for (const parcel of parcels) this.send(parcel);
+    const { waiting } = this;
+    this.waiting = [];
+    for (const envelope of waiting) this.send(envelope);
   }
 
-  /** Gives up what Redis should have answered by now: whether it was published is unknown. */
+  /** Rejects the publishes that have timed out. Whether Redis accepted them is unknown. */
   timeOut(): void {
     const limit = this.now() - this.timeoutMs;
     for (const { sentAt, outcome } of this.inFlight) {
@@ -96,51 +103,51 @@ export class Outbox {
     }
   }
 
-  /** Redis is not asked any more: whatever it has not answered is settled now. */
+  /** Rejects every publish that Redis has not confirmed. */
   close(): void {
     for (const { outcome } of this.inFlight)
       outcome.reject(new Error('the backplane was closed before Redis answered'));
   }
 
-  private parcelFor(channels: readonly string[], bytes: number): Parcel {
-    const last = this.parcels.at(-1);
+  private envelopeFor(channels: readonly string[], bytes: number): PendingEnvelope {
+    const last = this.waiting.at(-1);
     if (last && last.bytes + bytes <= SHARED_BYTES && sameChannels(last.channels, channels)) return last;
-    if (this.parcels.length === 0) process.nextTick(() => this.flush());
-    const parcel: Parcel = { channels, records: [], bytes: 0, outcome: new Deferred(), sentAt: 0 };
-    this.parcels.push(parcel);
-    return parcel;
+    if (this.waiting.length === 0) process.nextTick(() => this.flush());
+    const envelope: PendingEnvelope = { channels, records: [], bytes: 0, outcome: new Deferred(), sentAt: 0 };
+    this.waiting.push(envelope);
+    return envelope;
   }
 
-  private send(parcel: Parcel): void {
-    parcel.sentAt = this.now();
-    this.inFlight.add(parcel);
-    const envelope = encodeEnvelope(this.serverId, ++this.number, parcel.records);
+  private send(envelope: PendingEnvelope): void {
+    envelope.sentAt = this.now();
+    this.inFlight.add(envelope);
+    const bytes = encodeEnvelope(this.serverId, ++this.number, envelope.records);
     this.onSent(this.number);
     const failures: Error[] = [];
-    let awaited = parcel.channels.length;
+    let awaited = envelope.channels.length;
     const settled = (): void => {
-      if (--awaited === 0) this.settle(parcel, failures);
+      if (--awaited === 0) this.settle(envelope, failures);
     };
-    for (const channel of parcel.channels) {
-      this.transport.publish(channel, envelope).then(settled, (reason: unknown) => {
+    for (const channel of envelope.channels) {
+      this.transport.publish(channel, bytes).then(settled, (reason: unknown) => {
         failures.push(toError(reason));
         settled();
       });
     }
   }
 
-  private settle(parcel: Parcel, failures: readonly Error[]): void {
-    const { channels, bytes, outcome } = parcel;
-    this.inFlight.delete(parcel);
+  private settle(envelope: PendingEnvelope, failures: readonly Error[]): void {
+    const { channels, bytes, outcome } = envelope;
+    this.inFlight.delete(envelope);
     this.inFlightBytes -= bytes * channels.length;
     const [failure] = failures;
     if (!failure) {
-      this.delay.add(this.now() - parcel.sentAt);
+      this.delay.add(this.now() - envelope.sentAt);
       return outcome.resolve('accepted');
     }
     const refused =
       failures.length === channels.length && failures.every((error) => error instanceof PublishRefusedError);
-    // Refused on one channel and taken, or perhaps taken, on another: some may have it.
+    // If only some of the channels were refused, some servers may have received it, so the outcome is unknown.
     if (refused) this.refused++;
     outcome.reject(refused ? failure : new Error(failure.message, { cause: failure }));
   }

@@ -1,16 +1,16 @@
-/** So many heartbeats are enough to tell the clocks' difference from a delay of one of them. */
+/** Heartbeats needed to tell the difference between the clocks from the delay of a single heartbeat. */
 const ENOUGH = 5;
-/** A minute of heartbeats: clocks drift apart by a few milliseconds in it. */
+/** One minute of heartbeats. Clocks drift apart by a few milliseconds in that time. */
 const KEPT = 60;
 
 /**
- * Tells when a peer's heartbeat was sent, on this server's clock: the fastest of the last minute shows how the two
- * clocks differ, so the delay of any other shows too.
+ * Converts the send time of a peer's heartbeats to this server's clock. The fastest heartbeat of the last minute shows
+ * the difference between the two clocks.
  */
 export class PeerClock {
   private differences: number[] = [];
 
-  /** @returns when it was sent, at the latest; `undefined` while too few were heard */
+  /** @returns the latest time at which it can have been sent; `undefined` until five heartbeats were heard */
   heard(sentAt: number, now: number): number | undefined {
     this.differences.push(now - sentAt);
     if (this.differences.length > KEPT) this.differences.shift();

@@ -6,55 +6,57 @@ import { type Gap, type Move, missedWhileMoving } from './moves.js';
 import { PeerClock } from './peer-clock.js';
 
 /**
- * A server that was silent for so long is dead to the others: four heartbeats. Not an option, because it must be the same on
- * all servers of a farm: during a rollout, some would wait for the replies of a server that others have given up.
+ * A server counts as dead after this much silence: four heartbeats. Not an option, because it must be the same on all servers
+ * of a farm: during a rolling update, some would otherwise wait for replies of a server that others have given up.
  */
 export const DEAD_AFTER_MS = 4000;
-/** How long a server that fell silent counts as missed rather than gone. */
+/** How long a dead server is listed in `silent`. */
 const SILENT_MS = 60_000;
-/** How long a dead server's last number is kept, so that nothing of it is taken twice when it returns. */
+/** How long the last number of a dead server is kept, so that its messages are not accepted twice if it returns. */
 const FORGOTTEN_AFTER_MS = 10 * 60_000;
-/** No server publishes so much between two messages that are heard of it: such a number is not its own. */
+/** A number that is this far ahead of the last one is forged or damaged, because no server publishes that fast. */
 const MAX_JUMP = 1_000_000_000;
 
 interface Peer {
   readonly clock: PeerClock;
   lastNumber: number;
-  /** It said goodbye. */
+  /** Whether it has said goodbye. */
   left: boolean;
   heardAt: number;
-  /** As `heardAt`, and later by the time for which this process has stood still since. */
+  /** `heardAt` plus the time for which this process was stalled since then. */
   excusedAt: number;
-  /** The last heartbeat, and when and on which of this server's subscriber links it was heard; `undefined` before the first one. */
+  /** The last heartbeat; `undefined` before the first one. */
   beat: HeardBeat | undefined;
-  /** From the first to the last silence of more than a heartbeat since `beat`. */
+  /** Spans all silences of more than one heartbeat since `beat`: from the start of the first to the end of the last. */
   pause: Gap | undefined;
-  /** For how long its slowest publish of late was under way. */
+  /** How long the peer's slowest recent publish took, in milliseconds. */
   publishMs: number;
-  /** On which of this server's subscriber links it was heard last. */
+  /** This server's subscriber link on which it was last heard. */
   link: number;
   capabilities: number;
 }
 
 interface HeardBeat {
   readonly number: number;
-  /** How often its publisher link had moved to another node. */
+  /** How often the peer's publisher link had moved to another Redis node. */
   readonly moves: number;
   readonly heardAt: number;
+  /** This server's subscriber link on which it was heard. */
   readonly link: number;
 }
 
-/** What a heartbeat says beside its number. */
+/** The content of a heartbeat, with times on this server's clock. */
 export interface Beat {
   readonly number: number;
-  /** For how long its process has been running, in milliseconds. */
+  /** The uptime of the process that sent it, in milliseconds. */
   readonly ageMs: number;
+  /** How long the sender's slowest recent publish took, in milliseconds. */
   readonly publishMs: number;
   readonly move: Move;
   readonly capabilities: number;
 }
 
-/** The other servers: which are alive, and what was last heard of each. */
+/** Tracks the other servers: which ones are alive, and what was last heard from each. */
 export class Peers implements PeerView {
   private readonly known = new Map<string, Peer>();
   private readonly living = new Set<string>();
@@ -62,16 +64,16 @@ export class Peers implements PeerView {
   private readonly waiters = new Set<{ readonly ms: number; readonly end: () => void }>();
   private closed = false;
   private listeningSince: number | undefined;
-  /** Counts this server's subscriber links. */
+  /** The number of this server's current subscriber link, counted from 1. */
   private link = 0;
-  /** When the one before was lost. */
+  /** When the previous subscriber link was lost. */
   private lostAt = 0;
-  /** Since when this server hears itself on the present one; `undefined` while it does not. */
+  /** Since when this server hears itself on the current link; `undefined` while it does not. */
   private hearsSince: number | undefined;
 
   constructor(private readonly now: () => number) {}
 
-  /** Servers that fell silent, and when that was noticed. */
+  /** Servers that timed out, with the time at which that was noticed. */
   private readonly silentSince = new Map<string, number>();
 
   readonly lost$: Observable<string> = this.lost.asObservable();
@@ -89,7 +91,7 @@ export class Peers implements PeerView {
     return (capabilities & capability) === capability;
   }
 
-  /** For how long the slowest publish of any of them was under way of late. */
+  /** How long the slowest recent publish of any peer took, in milliseconds. */
   get publishMs(): number {
     let slowest = 0;
     for (const { publishMs } of this.known.values()) slowest = Math.max(slowest, publishMs);
@@ -110,7 +112,7 @@ export class Peers implements PeerView {
     });
   }
 
-  /** Something of this server was heard. Returns whether it is newer than what was heard before. */
+  /** Records that an envelope of this server arrived. Returns whether its number is newer than the last one. */
   heard(serverId: string, number: number): 'new' | 'old' | 'impossible' {
     const now = this.now();
     const peer = this.known.get(serverId);
@@ -143,10 +145,10 @@ export class Peers implements PeerView {
   }
 
   /**
-   * A heartbeat of this server was heard.
+   * Records a heartbeat of this server.
    *
-   * @param lagMs how old what is heard may be
-   * @returns when something of it may have been missed
+   * @param lagMs how long a message may take through Redis
+   * @returns the times in which messages of this server may have been missed
    */
   beat(serverId: string, beat: Beat, lagMs: number): readonly Gap[] {
     const peer = this.known.get(serverId);
@@ -162,28 +164,28 @@ export class Peers implements PeerView {
     return missed.map(({ from, to }) => ({ from: from - lagMs, to }));
   }
 
-  /** When a heartbeat of this server was sent, on our clock; `undefined` while too little is known of its clock. */
+  /** When a heartbeat was sent, on this server's clock; `undefined` while too few heartbeats were compared. */
   sentAt(serverId: string, sentAt: number): number | undefined {
     return this.known.get(serverId)?.clock.heard(sentAt, this.now());
   }
 
-  /** The server said that it ends. What it publishes until then is heard, but nobody counts on it. */
+  /** The server said goodbye. Its messages are still delivered, but nobody waits for its replies. */
   left(serverId: string): void {
     const peer = this.known.get(serverId);
     if (peer) peer.left = true;
     this.dead(serverId);
   }
 
-  /** The subscriber link is new. */
+  /** The subscriber link is up. */
   connected(): void {
     this.link++;
   }
 
   /**
-   * The subscriber link is lost.
+   * The subscriber link is down.
    *
-   * @returns the living servers of which nothing came on it while this one heard itself there, and when that was. It may have
-   * led to another Redis than theirs, and their next heartbeat does not tell where that was for less than a second.
+   * @returns the live servers that were never heard on this link while this server heard itself, with that time. The link
+   * may have led to another Redis than theirs. If that lasted less than a second, their heartbeat numbers do not show it.
    */
   disconnected(): readonly (Gap & { readonly origin: string })[] {
     const from = this.hearsSince;
@@ -197,18 +199,18 @@ export class Peers implements PeerView {
     return unheard.map(([origin]) => ({ origin, from, to }));
   }
 
-  /** Hearing begins, or begins again. Every peer gets the full time to send a heartbeat before it counts as dead. */
+  /** This server hears itself (again). Every peer gets the full timeout from now on before it counts as dead. */
   listen(): void {
     this.listeningSince = this.now();
     this.hearsSince ??= this.now();
   }
 
-  /** This server is deaf: nobody's silence means anything. */
+  /** This server is deaf, so a peer's silence proves nothing. */
   deaf(): void {
     this.listeningSince = undefined;
   }
 
-  /** This process stood still for so long: the others' messages wait unread. */
+  /** This process was stalled for `ms` milliseconds, so messages of the peers may still be unread. */
   excuse(ms: number): void {
     if (this.listeningSince !== undefined)
       this.listeningSince = Math.min(this.listeningSince + ms, this.now());
@@ -243,8 +245,8 @@ export class Peers implements PeerView {
   }
 
   /**
-   * It has sent heartbeats before this one. A server that was here would have been heard by now, so this one was on another
-   * Redis, or was silent for so long that it was forgotten.
+   * The first heartbeat heard from a server is not its first one. If the server had been on this Redis, its earlier
+   * heartbeats would have been heard. So it was on another Redis, or was silent for so long that it was forgotten.
    */
   private missedBeforeFirst({ number, ageMs, move }: Beat): readonly Gap[] {
     if (this.hearsSince === undefined || number <= 1) return [];
@@ -257,11 +259,11 @@ export class Peers implements PeerView {
   private missedByMoves(last: HeardBeat, move: Move): readonly Gap[] {
     if (move.count <= last.moves) return [];
     const together = move.count === last.moves + 1 && this.link === last.link + 1;
-    // It moved after the heartbeat before, whatever it says.
+    // Its previous heartbeat did not mention this move, so it happened after that one, whatever times it claims.
     const arrivedAt = Math.max(move.arrivedAt, last.heardAt);
     const own = { lostAt: this.lostAt, hearsSince: this.hearsSince };
     if (together) return missedWhileMoving(own, { leftAt: move.leftAt, arrivedAt });
-    // On a link of this server's own that stayed, or after several, nothing says who was where in between.
+    // If this server kept its link, or either server changed links several times, who was where is unknown.
     return [{ from: last.heardAt, to: this.now() }];
   }
 

@@ -1,11 +1,11 @@
-/** Heartbeats for which a slow publish is remembered: another one may follow it. */
+/** For how many heartbeats a slow publish is remembered, because another one may follow. */
 const KEPT = 10;
 
-/** For how long the slowest publish of the last ten seconds was under way. */
+/** Remembers how long the slowest publish of the last ten seconds took. */
 export class PublishDelay {
   private readonly slowest: number[] = [0];
 
-  /** A publish was answered after so long. */
+  /** Redis confirmed a publish after `ms` milliseconds. */
   add(ms: number): void {
     const current = this.slowest.length - 1;
     if (ms > (this.slowest[current] ?? 0)) this.slowest[current] = ms;

@@ -1,17 +1,17 @@
-/** The pause before refused channels are tried again: doubles with each attempt that grants none. */
+/** The pause before refused channels are retried. Doubles with each attempt in which Redis grants none of them. */
 const FIRST_PAUSE_MS = 250;
 const LAST_PAUSE_MS = 1000;
-/** Channels in one attempt. A permission mostly grants a whole pattern, so a few of them show whether it was given. */
+/** Channels per attempt. A permission usually covers a whole pattern, so a few channels show whether it was granted. */
 const PROBES = 32;
-/** An attempt that grants something is followed at once by one with so many times the channels. */
+/** After an attempt in which Redis granted a channel, the next one follows at once with this many times the channels. */
 const GROWTH = 16;
 
 /**
- * The channels that Redis refuses, and when to try which of them again. An attempt costs the same however many there
- * are: the channels take turns.
+ * The channels that Redis refuses, with the schedule for retries. The channels take turns, so the cost of an attempt does
+ * not depend on their number.
  */
 export class RefusedChannels {
-  /** Those that have waited longest come first. */
+  /** In the order of their last attempt, oldest first. */
   private readonly channels = new Set<string>();
   private pauseMs = FIRST_PAUSE_MS;
   private dueAt = 0;
@@ -38,7 +38,7 @@ export class RefusedChannels {
     this.channels.delete(channel);
   }
 
-  /** The channels to try now, none before the pause is over. They go to the end of the queue. */
+  /** The channels to retry now; none until the pause is over. They move to the end of the queue. */
   due(now: number): string[] {
     if (now < this.dueAt) return [];
     const due: string[] = [];
@@ -53,7 +53,7 @@ export class RefusedChannels {
     return due;
   }
 
-  /** An attempt is over. @param hasGranted whether it has granted any of its channels */
+  /** An attempt is over. @param hasGranted whether Redis granted any of its channels */
   tried(hasGranted: boolean, now: number): void {
     this.probes = hasGranted ? this.probes * GROWTH : PROBES;
     this.pause(hasGranted ? 0 : Math.min(2 * this.pauseMs, LAST_PAUSE_MS), now);

@@ -12,7 +12,7 @@ import { Hearing } from './hearing.js';
 import { Heartbeats } from './heartbeats.js';
 import { Inbox } from './inbox.js';
 import { Moves } from './moves.js';
-import { Outage } from './outage.js';
+import { OutageReports } from './outage-reports.js';
 import { Outbox } from './outbox.js';
 import { Peers } from './peers.js';
 import { type BackplaneStatus, whenSettled } from './status.js';
@@ -30,21 +30,22 @@ import {
 import { WallClock } from './wall-clock.js';
 
 const GOODBYE = encodeRecord(RecordKind.Goodbye, Buffer.alloc(0));
-/** A goodbye to a Redis that does not answer is not waited for longer than this. */
+/** How long to wait for Redis to confirm the goodbye. */
 const GOODBYE_TIMEOUT_MS = 500;
-/** A SUBSCRIBE that has not been answered after this long will not be: the same as for an own message that should come back. */
+/** How long Redis may take to answer a SUBSCRIBE before the links are reset. The same as for an echo. */
 const SUBSCRIBE_DEADLINE_MS = 3000;
 
 export interface ServerBusOptions {
   /** How long Redis may take to answer a publish, in milliseconds. */
   readonly publishTimeoutMs: number;
   readonly clock?: Clock;
+  /** @default every heartbeat */
   readonly audits?: AuditTurn;
-  /** What this server tells the others that it can do. */
+  /** The capabilities that this server's heartbeats announce. */
   readonly capabilities?: number;
 }
 
-/** The bus over any transport: puts numbers, subscriptions, hearing and status together. */
+/** The bus over any transport. Connects the parts: outbox, inbox, subscriptions, hearing, peers and status. */
 export class ServerBus implements Bus {
   private readonly tracker = new StatusTracker();
   private readonly reports = new ErrorReports();
@@ -55,7 +56,7 @@ export class ServerBus implements Bus {
   private readonly hearing: Hearing;
   private readonly inbox: Inbox;
   private readonly moves: Moves;
-  private readonly outage: Outage;
+  private readonly outage: OutageReports;
   private readonly pipes: readonly [Pipe] = [{ isOpenFor: (ms) => this.isOpenFor(ms) }];
   private receive: RecordReceiver = () => undefined;
   private goodbye: Promise<void> | undefined;
@@ -66,9 +67,9 @@ export class ServerBus implements Bus {
   readonly peers: Peers;
   readonly status$ = this.tracker.status$;
   readonly errors$ = this.reports.errors$;
-  readonly connectionFailed$: Outage['failed$'];
-  readonly connectionRestored$: Outage['restored$'];
-  readonly loss$: Outage['loss$'];
+  readonly connectionFailed$: OutageReports['failed$'];
+  readonly connectionRestored$: OutageReports['restored$'];
+  readonly loss$: OutageReports['loss$'];
 
   constructor(
     readonly serverId: string,
@@ -81,7 +82,7 @@ export class ServerBus implements Bus {
     this.timeOfDay = new WallClock(clock);
     this.peers = new Peers(now);
     this.moves = new Moves(now);
-    this.outage = new Outage(now, () => this.peers.publishMs);
+    this.outage = new OutageReports(now, () => this.peers.publishMs);
     this.connectionFailed$ = this.outage.failed$;
     this.connectionRestored$ = this.outage.restored$;
     this.loss$ = this.outage.loss$;
@@ -127,7 +128,7 @@ export class ServerBus implements Bus {
     if (this.closing) return;
     this.receive = receive;
     for (const channel of [this.channels.servers, this.channels.server(this.serverId)]) {
-      // The link is not up yet: the wish stays, and is granted when it is.
+      // Rejects because the link is not up yet. The channel stays wanted and is subscribed once it is.
       this.want(channel).catch(() => undefined);
     }
     this.hearing.start();
@@ -165,7 +166,7 @@ export class ServerBus implements Bus {
 
   private async endHearing(): Promise<void> {
     this.heartbeats.end();
-    // Publishes go on timing out until the end.
+    // Stops the echo deadline only. The periodic `look` continues, so publishes still time out.
     this.hearing.end();
     const goodbye = this.publish([this.channels.servers], GOODBYE).catch(() => undefined);
     if (this.tracker.facts.linksUp)
@@ -220,21 +221,21 @@ export class ServerBus implements Bus {
     },
     problem: (cause) => this.reports.report(new ReportedError('connect', cause.message, { cause })),
     message: (bytes, channel) => {
-      // A client that its owner uses for something else brings other messages, too.
+      // A client from `connectionFactory` may also receive messages of the user's own subscriptions.
       if (this.channels.owns(channel)) this.inbox.read(bytes, channel);
     },
   };
 
   private async restore(): Promise<void> {
     const channels = await this.subscriptions.restore();
-    // The link was lost again; the next one is restored by itself.
+    // The link was lost again. The next `up` calls this method again.
     if (channels === undefined) return;
     this.outage.resubscribed(channels);
     this.tracker.update({ subscribed: true, denied: this.subscriptions.denied });
     this.prove();
   }
 
-  /** The last step to `ready`: with links up and channels subscribed, this server must hear itself. */
+  /** The last step to `ready`: once the links are up and the channels subscribed, this server must hear itself. */
   private prove(): void {
     const { linksUp, subscribed } = this.tracker.facts;
     if (!linksUp || !subscribed || this.goodbye) return;
@@ -256,7 +257,7 @@ export class ServerBus implements Bus {
 
   private deaf(silentMs: number): void {
     this.transport.reset(
-      new Error(`nothing of this server's own came back through Redis for ${Math.round(silentMs)} ms`),
+      new Error(`Redis has not delivered this server's own messages for ${Math.round(silentMs)} ms`),
     );
   }
 

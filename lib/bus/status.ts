@@ -3,13 +3,13 @@ import { type Clock, elapsed } from './clock.js';
 import { andMore } from './subscription-reports.js';
 
 /**
- * How this server stands with the other servers.
+ * The status of this server's connection to the other servers.
  *
  * - `connecting`: no connection to Redis yet
- * - `subscribing`: connected; channels are being subscribed, and the own echo is waited for
+ * - `subscribing`: connected; channels are being subscribed, and this server has not heard itself yet
  * - `ready`: every wanted channel is subscribed, and this server has heard itself through Redis
- * - `degraded`: it works, but not all of it; `reason` says what does not
- * - `reconnecting`: Redis was lost, or was never reached; `attempt` counts from 1, `nextDelayMs` is the wait before the next one
+ * - `degraded`: works in part; `reason` says what does not work
+ * - `reconnecting`: Redis was lost or was never reached; `attempt` counts from 1, `nextDelayMs` is the wait before the next attempt
  * - `closed`: the app is shutting down
  */
 export type BackplaneStatus =
@@ -17,17 +17,17 @@ export type BackplaneStatus =
   | { readonly state: 'degraded'; readonly reason: string }
   | { readonly state: 'reconnecting'; readonly attempt: number; readonly nextDelayMs: number };
 
-/** All that the status depends on. */
+/** The facts that determine the status. */
 export interface StatusFacts {
   readonly closed: boolean;
   readonly linksUp: boolean;
-  /** The attempt under way or waited for; `undefined` before the first failure. */
+  /** The current or next connection attempt; `undefined` before the first failure. */
   readonly retry: { readonly attempt: number; readonly nextDelayMs: number } | undefined;
-  /** Every channel wanted when the links came up is subscribed, or was refused for good. */
+  /** Whether every channel that was wanted when the links came up is subscribed or refused. */
   readonly subscribed: boolean;
-  /** This server has heard itself since then. */
+  /** Whether this server has heard itself since then. */
   readonly echoed: boolean;
-  /** Channels that Redis refuses for want of a permission: how many, and one of them. */
+  /** How many channels Redis refuses because of a missing permission, and one of them. */
   readonly denied: { readonly count: number; readonly first: string | undefined };
 }
 
@@ -46,7 +46,7 @@ export function decideStatus(facts: StatusFacts): BackplaneStatus {
   return { state: facts.echoed ? 'ready' : 'subscribing' };
 }
 
-/** From the worst to the best. What is closed in part is closing. */
+/** From worst to best. `closed` is the worst, because a bus that is closed in part is closing. */
 const RANKS: readonly BackplaneStatus['state'][] = [
   'closed',
   'reconnecting',
@@ -56,7 +56,7 @@ const RANKS: readonly BackplaneStatus['state'][] = [
   'ready',
 ];
 
-/** How several that must all work stand together. */
+/** The combined status of several buses that must all work. */
 export function worstStatus(statuses: readonly BackplaneStatus[]): BackplaneStatus {
   const rank = ({ state }: BackplaneStatus): number => RANKS.indexOf(state);
   return statuses.reduce((worst, status) => (rank(status) < rank(worst) ? status : worst), {

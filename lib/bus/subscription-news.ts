@@ -1,31 +1,31 @@
-/** Channels whose deafness began within this time share a report, so that none is reported much too wide. */
+/** Channels whose deafness began within this time share a report, so that no report is much too wide. */
 const SAME_START_MS = 1000;
 
-/** What there is to tell about subscriptions. Each names all channels that it concerns. */
+/** Reports about subscriptions. Each one names all channels concerned. */
 export interface SubscriptionEvents {
-  /** The refused channels are others, or more, or fewer, than before. */
+  /** The set of refused channels has changed. */
   refusedChanged(): void;
-  /** Redis refuses these channels, which it did not refuse before. */
+  /** Redis has newly refused these channels. */
   denied(channels: readonly string[], cause: Error): void;
-  /** Redis does not let this server unsubscribe these channels. Told once, until it does. */
+  /** Redis does not let this server unsubscribe these channels. Called once until it does. */
   leaveDenied(channels: readonly string[], cause: Error): void;
-  /** These channels were refused, and are subscribed now. @param deafSince when the first of them was last heard, or first wanted */
+  /** These channels were refused and are subscribed now. @param deafSince when the first of them was last heard, or first wanted */
   granted(channels: readonly string[], deafSince: number): void;
-  /** These subscriptions were gone although nobody had taken them back, and are there again. @param deafSince when the first of them was last proved */
+  /** These subscriptions were lost without an UNSUBSCRIBE of this server, and are restored. @param deafSince when the first of them last provably worked */
   repaired(channels: readonly string[], deafSince: number): void;
 }
 
-interface Hearing {
+interface ChannelEvent {
   readonly channel: string;
   readonly deafSince: number;
 }
 
-/** Collects what happens to single channels, so that thousands of them make a few reports. */
+/** Groups events of single channels, so that thousands of channels cause a few reports. */
 export class SubscriptionNews {
   private readonly denied: string[] = [];
   private denial: Error | undefined;
-  private readonly granted: Hearing[] = [];
-  private readonly repaired: Hearing[] = [];
+  private readonly granted: ChannelEvent[] = [];
+  private readonly repaired: ChannelEvent[] = [];
   private hasChanged = false;
   private waitingSince = 0;
 
@@ -34,7 +34,7 @@ export class SubscriptionNews {
     private readonly now: () => number,
   ) {}
 
-  /** For how long the oldest of it has waited. */
+  /** How long the oldest event has waited, in milliseconds. */
   get waitingMs(): number {
     return this.isEmpty ? 0 : this.now() - this.waitingSince;
   }
@@ -61,7 +61,7 @@ export class SubscriptionNews {
     this.repaired.push({ channel, deafSince });
   }
 
-  /** Told before anybody who waits for a subscription can go on, and once for all replies that were read together. */
+  /** Calls `refusedChanged` before the callers of `want` continue, and once for all replies that were read together. */
   changed(): void {
     if (this.hasChanged) return;
     this.hasChanged = true;
@@ -75,26 +75,26 @@ export class SubscriptionNews {
     if (this.isEmpty) this.waitingSince = this.now();
   }
 
-  tell(): void {
+  report(): void {
     const denied = this.denied.splice(0);
     const { denial } = this;
     this.denial = undefined;
     if (denial) this.events.denied(denied, denial);
-    tellEach(this.granted.splice(0), (channels, since) => this.events.granted(channels, since));
-    tellEach(this.repaired.splice(0), (channels, since) => this.events.repaired(channels, since));
+    reportTogether(this.granted.splice(0), (channels, since) => this.events.granted(channels, since));
+    reportTogether(this.repaired.splice(0), (channels, since) => this.events.repaired(channels, since));
   }
 }
 
-function tellEach(
-  heard: readonly Hearing[],
-  tell: (channels: readonly string[], deafSince: number) => void,
+function reportTogether(
+  events: readonly ChannelEvent[],
+  report: (channels: readonly string[], deafSince: number) => void,
 ): void {
-  const sorted = heard.toSorted((a, b) => a.deafSince - b.deafSince);
+  const sorted = events.toSorted((a, b) => a.deafSince - b.deafSince);
   while (sorted.length > 0) {
     const since = sorted[0]?.deafSince ?? 0;
     const later = sorted.findIndex(({ deafSince }) => deafSince > since + SAME_START_MS);
     const together = sorted.splice(0, later < 0 ? sorted.length : later);
-    tell(
+    report(
       together.map(({ channel }) => channel),
       since,
     );

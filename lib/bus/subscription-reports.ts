@@ -7,20 +7,20 @@ export function andMore(first: string, count: number): string {
   return count > 1 ? `${first} and ${count - 1} more` : first;
 }
 
-/** @param cause says what to grant, where Redis said what is missing */
+/** @param cause names the permission to grant, if Redis named it */
 export function subscribeDenied(channels: Channels, cause: Error): ReportedError {
   const message = `Redis refused to let this server subscribe ${named(channels)}. ${cause.message}`;
   return new ReportedError('subscribe', message, { cause });
 }
 
-/** @param cause says what to grant, where Redis said what is missing */
+/** @param cause names the permission to grant, if Redis named it */
 export function unsubscribeDenied(channels: Channels, cause: Error): ReportedError {
-  const message = `Redis refused to let this server unsubscribe ${named(channels)}: their messages still come, and are dropped. ${cause.message}`;
+  const message = `Redis refused to let this server unsubscribe ${named(channels)}. Their messages still arrive and are dropped. ${cause.message}`;
   return new ReportedError('subscribe', message, { cause });
 }
 
 export function subscriptionRepaired(channels: Channels): ReportedError {
-  const message = `The subscription of ${named(channels)} was gone although this server had not taken it back, and has been made again. Look for a proxy or another user of the Redis client that unsubscribes channels.`;
+  const message = `The subscription to ${named(channels)} was gone although this server had not unsubscribed. It has been restored. Look for a proxy, or for other code that unsubscribes channels on the same Redis client.`;
   return new ReportedError('subscribe', message);
 }
 

@@ -7,51 +7,51 @@ import { RefusedChannels } from './refused-channels.js';
 import { type SubscriptionEvents, SubscriptionNews } from './subscription-news.js';
 import { SubscriptionRefusedError, type Transport } from './transport.js';
 
-/** An UNSUBSCRIBE that Redis refused is tried again after this time. What it keeps costs bandwidth, and nothing else. */
-const LEAVE_AGAIN_MS = 10_000;
+/** The pause before a refused UNSUBSCRIBE is retried. Until then, the channel costs bandwidth and nothing else. */
+const UNSUBSCRIBE_RETRY_MS = 10_000;
 
-/** News waits until all that is under way is known, but no longer than this. */
-const TELL_AT_LAST_MS = 1000;
+/** Reports wait until all commands in flight are answered, but no longer than this. */
+const MAX_REPORT_DELAY_MS = 1000;
 
-/** A channel that is wanted, and what is known of its subscription. */
+/** The state of a wanted channel's subscription. */
 export interface Wanted {
   state: 'idle' | 'pending' | 'subscribed' | 'denied';
-  /** Settles with the subscription under way; `undefined` where none is. */
+  /** Settles with the SUBSCRIBE in flight; `undefined` if there is none. */
   pending: Deferred | undefined;
-  /** Since when nothing of it is heard, though it is wanted; `undefined` while it is subscribed. */
+  /** Since when the channel is wanted but not heard; `undefined` while it is subscribed. */
   deafSince: number | undefined;
-  /** Until when it is proved that its messages arrive. */
+  /** The last time at which its messages provably arrived. */
   provedAt: number;
-  /** The audit has found that its subscription was gone. */
+  /** Whether the audit has found that the subscription was gone. */
   wasLost: boolean;
 }
 
-/** What one command asks for: settled only while the entry is still the one that asked. */
-type Request = readonly [channel: string, entry: Wanted];
+/** One channel of a SUBSCRIBE. Its result is ignored if the channel's entry has been replaced since. */
+type WantedChannel = readonly [channel: string, entry: Wanted];
 
 /**
- * The channels that are wanted, and what is known of each. Wishes of one tick share commands; commands leave in the
- * order of the wishes, so the last wish for a channel is what Redis ends with.
+ * Keeps the wanted channels subscribed. Calls in one tick share commands. Commands are sent in the order of the calls, so
+ * the last call for a channel decides what Redis ends with.
  */
 export class Subscriptions {
   private readonly wanted = new Map<string, Wanted>();
   private readonly joining = new Map<string, Wanted>();
   private readonly leaving = new Set<string>();
-  /** What Redis may have subscribed for this link. */
+  /** The channels that may be subscribed on this link. */
   private readonly held = new Set<string>();
-  /** What Redis has refused to unsubscribe. */
-  private readonly unleft = new Set<string>();
-  private leaveAgainAt = Infinity;
+  /** The channels that Redis has refused to unsubscribe. */
+  private readonly stillSubscribed = new Set<string>();
+  private retryUnsubscribeAt = Infinity;
   private readonly refused = new RefusedChannels();
   private readonly underWay: CommandsUnderWay;
   private readonly news: SubscriptionNews;
-  /** The channels of this round of the audit that have not had their turn. */
+  /** The channels that are still to be checked in this round of the audit. */
   private round: string[] = [];
   private scheduled = false;
-  private telling = false;
+  private reportScheduled = false;
   private retrying = false;
   private linkUp = false;
-  /** Counts the links: what a command of an earlier one says is void. */
+  /** The number of the current link. Results of commands on an earlier link are ignored. */
   private generation = 0;
 
   constructor(
@@ -67,12 +67,12 @@ export class Subscriptions {
     return this.wanted.size;
   }
 
-  /** How many channels Redis refuses, and one of them: also while they are asked for again, until Redis grants them. */
+  /** How many channels Redis refuses, and one of them. Includes channels that are being retried. */
   get denied(): { readonly count: number; readonly first: string | undefined } {
     return { count: this.refused.size, first: this.refused.first };
   }
 
-  /** For how long Redis has not answered the oldest SUBSCRIBE or UNSUBSCRIBE, in milliseconds. */
+  /** How long the oldest SUBSCRIBE or UNSUBSCRIBE has been unanswered, in milliseconds. */
   get unansweredMs(): number {
     return this.underWay.waitingMs;
   }
@@ -83,7 +83,7 @@ export class Subscriptions {
     if (!entry) this.wanted.set(channel, (entry = wantedSince(this.now())));
     if (entry.pending) return entry.pending.promise;
     if (!this.linkUp) throw new NotSubscribedError(channel);
-    return this.request(channel, entry);
+    return this.enqueue(channel, entry);
   }
 
   unwant(channel: string): void {
@@ -94,7 +94,7 @@ export class Subscriptions {
       this.refused.delete(channel);
       this.news.changed();
     }
-    // Callers that still wait wanted the channel when the command was sent. What is wanted now is settled separately.
+    // Callers of `want` that still wait are done, because the channel is no longer wanted. A new `want` gets a new entry.
     entry.pending?.resolve();
     this.joining.delete(channel);
     if (!this.held.has(channel)) return;
@@ -103,54 +103,54 @@ export class Subscriptions {
   }
 
   /**
-   * The subscriber link is new, and Redis knows no channel of it.
+   * Subscribes all wanted channels on a new subscriber link.
    *
-   * @returns the number of channels, when all are subscribed or refused; `undefined` where the link was lost before that
+   * @returns the number of channels, once all are subscribed or refused; `undefined` if the link was lost before that
    */
   async restore(): Promise<number | undefined> {
     this.linkUp = true;
     const generation = ++this.generation;
-    const outcomes = [...this.wanted].map(([channel, entry]) => this.request(channel, entry));
+    const outcomes = [...this.wanted].map(([channel, entry]) => this.enqueue(channel, entry));
     await Promise.allSettled(outcomes);
     return generation === this.generation ? outcomes.length : undefined;
   }
 
-  /** Called a few times a second. @param lateMs for how long this process stood still before */
+  /** Called a few times a second. @param lateMs for how long this process was stalled before, in milliseconds */
   look(lateMs: number): void {
     this.underWay.excuse(lateMs);
     if (!this.linkUp) return;
-    if (this.news.waitingMs > TELL_AT_LAST_MS) this.news.tell();
+    if (this.news.waitingMs > MAX_REPORT_DELAY_MS) this.news.report();
     void this.retryRefused();
-    if (this.now() >= this.leaveAgainAt) this.leaveAgain();
+    if (this.now() >= this.retryUnsubscribeAt) this.retryUnsubscribe();
   }
 
-  /** The next subscribed channels in turn, each once in a round; fewer at the end of a round. */
-  nextSubscribed(count: number): Request[] {
+  /** The next subscribed channels to check. Each channel comes once per round; the last call of a round may return fewer. */
+  nextSubscribed(count: number): WantedChannel[] {
     if (this.round.length === 0) this.round = [...this.wanted.keys()];
-    return this.round.splice(-count).flatMap((channel): Request[] => {
+    return this.round.splice(-count).flatMap((channel): WantedChannel[] => {
       const entry = this.wanted.get(channel);
       return entry?.state === 'subscribed' ? [[channel, entry]] : [];
     });
   }
 
-  /** Nothing of this channel arrives, though Redis had confirmed the subscription: asks for it again. */
+  /** Subscribes a channel again whose messages do not arrive although Redis had confirmed the subscription. */
   lost(channel: string, entry: Wanted): boolean {
     if (!this.linkUp || this.wanted.get(channel) !== entry || entry.state !== 'subscribed') return false;
     entry.deafSince = entry.provedAt;
     entry.wasLost = true;
-    void this.request(channel, entry);
+    void this.enqueue(channel, entry);
     return true;
   }
 
-  /** The subscriber link is gone: nobody waits for it, and nothing is subscribed. */
+  /** The subscriber link is down: rejects all pending calls and marks every channel as not subscribed. */
   linkLost(cause: Error, heardUntil: number): void {
     this.linkUp = false;
     this.generation++;
     this.joining.clear();
     this.leaving.clear();
     this.held.clear();
-    this.unleft.clear();
-    this.leaveAgainAt = Infinity;
+    this.stillSubscribed.clear();
+    this.retryUnsubscribeAt = Infinity;
     this.underWay.clear();
     for (const [channel, entry] of this.wanted) {
       if (entry.state === 'subscribed') entry.deafSince ??= heardUntil;
@@ -160,14 +160,14 @@ export class Subscriptions {
     }
   }
 
-  private request(channel: string, entry: Wanted): Promise<void> {
+  private enqueue(channel: string, entry: Wanted): Promise<void> {
     const pending = new Deferred();
     entry.state = 'pending';
     entry.pending = pending;
-    // The caller of `want` gets the rejection; nobody awaits a restoration.
+    // The caller of `want` gets the rejection. Nobody awaits a retry, so its rejection is handled here.
     pending.promise.catch(() => undefined);
     this.leaving.delete(channel);
-    this.unleft.delete(channel);
+    this.stillSubscribed.delete(channel);
     this.joining.set(channel, entry);
     this.schedule();
     return pending.promise;
@@ -193,43 +193,43 @@ export class Subscriptions {
     for (const batch of batches(joining)) void this.subscribe(batch, this.generation);
   }
 
-  /** Never rejects. A lost UNSUBSCRIBE is a lost link, and with it the subscription. */
+  /** Never rejects. If the link fails, the subscription is gone anyway. */
   private async unsubscribe(channels: string[]): Promise<void> {
     try {
       await this.underWay.add(this.transport.unsubscribe(channels));
-      for (const channel of channels) this.unleft.delete(channel);
+      for (const channel of channels) this.stillSubscribed.delete(channel);
     } catch (error) {
       if (!(error instanceof SubscriptionRefusedError) || !this.linkUp) return;
-      const isNews = this.unleft.size === 0;
-      for (const channel of channels) if (!this.held.has(channel)) this.unleft.add(channel);
-      this.leaveAgainAt = this.now() + LEAVE_AGAIN_MS;
-      if (isNews) this.events.leaveDenied(channels, error);
+      const isFirst = this.stillSubscribed.size === 0;
+      for (const channel of channels) if (!this.held.has(channel)) this.stillSubscribed.add(channel);
+      this.retryUnsubscribeAt = this.now() + UNSUBSCRIBE_RETRY_MS;
+      if (isFirst) this.events.leaveDenied(channels, error);
     }
   }
 
-  private leaveAgain(): void {
-    this.leaveAgainAt = Infinity;
-    for (const batch of batches([...this.unleft])) void this.unsubscribe(batch);
+  private retryUnsubscribe(): void {
+    this.retryUnsubscribeAt = Infinity;
+    for (const batch of batches([...this.stillSubscribed])) void this.unsubscribe(batch);
   }
 
-  /** A permission may have been granted meanwhile. */
+  /** Retries refused channels, because a permission may have been granted in the meantime. */
   private async retryRefused(): Promise<void> {
     if (this.retrying) return;
-    const due = this.refused.due(this.now()).flatMap((channel): Request[] => {
+    const due = this.refused.due(this.now()).flatMap((channel): WantedChannel[] => {
       const entry = this.wanted.get(channel);
       return entry?.state === 'denied' ? [[channel, entry]] : [];
     });
     if (due.length === 0) return;
     this.retrying = true;
-    await Promise.allSettled(due.map(([channel, entry]) => this.request(channel, entry)));
+    await Promise.allSettled(due.map(([channel, entry]) => this.enqueue(channel, entry)));
     this.retrying = false;
     const hasGranted = due.some(([, { state }]) => state === 'subscribed');
     this.refused.tried(hasGranted, this.now());
     if (hasGranted && this.linkUp) void this.retryRefused();
   }
 
-  /** Never rejects. A refused batch is split, until each refusal is known to be that of one channel. */
-  private async subscribe(requests: Request[], generation: number): Promise<void> {
+  /** Never rejects. Splits a refused batch in halves until every refused channel is found. */
+  private async subscribe(requests: WantedChannel[], generation: number): Promise<void> {
     try {
       await this.underWay.add(this.transport.subscribe(requests.map(([channel]) => channel)));
       for (const request of requests) this.settle(request, generation, 'subscribed');
@@ -237,7 +237,7 @@ export class Subscriptions {
       const cause = toError(error);
       const refused = cause instanceof SubscriptionRefusedError;
       if (refused && requests.length > 1) {
-        // What is unwanted by now must not be subscribed again.
+        // Channels that are no longer wanted must not be subscribed again.
         const current = requests.filter((request) => this.isCurrent(request, generation));
         const middle = Math.ceil(current.length / 2);
         const halves = [current.slice(0, middle), current.slice(middle)].filter(({ length }) => length > 0);
@@ -246,24 +246,24 @@ export class Subscriptions {
         for (const request of requests) this.settle(request, generation, refused ? 'denied' : 'idle', cause);
       }
     }
-    this.tellSoon();
+    this.reportSoon();
   }
 
-  /** Once all that is under way is known, so that one report names all channels. */
-  private tellSoon(): void {
-    if (this.telling || this.news.isEmpty) return;
-    this.telling = true;
+  /** Reports once all commands in flight are answered, so that one report names all channels. */
+  private reportSoon(): void {
+    if (this.reportScheduled || this.news.isEmpty) return;
+    this.reportScheduled = true;
     setImmediate(() => {
-      this.telling = false;
-      if (this.underWay.size === 0 && !this.scheduled) this.news.tell();
+      this.reportScheduled = false;
+      if (this.underWay.size === 0 && !this.scheduled) this.news.report();
     });
   }
 
-  private isCurrent([channel, entry]: Request, generation: number): boolean {
+  private isCurrent([channel, entry]: WantedChannel, generation: number): boolean {
     return generation === this.generation && this.wanted.get(channel) === entry;
   }
 
-  private settle(request: Request, generation: number, state: Wanted['state'], cause?: Error): void {
+  private settle(request: WantedChannel, generation: number, state: Wanted['state'], cause?: Error): void {
     if (!this.isCurrent(request, generation)) return;
     const [channel, entry] = request;
     const { pending } = entry;

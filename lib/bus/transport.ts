@@ -5,54 +5,55 @@ import type { RedisRole } from '../options/redis-backplane-options.js';
 export type LinkRole = RedisRole;
 
 /**
- * What carries a bus's bytes: one object per way to reach the other servers (a Redis, this process's
- * memory). It connects, and reconnects for ever, but remembers no channel and judges nothing: what is
- * subscribed, what was heard and what the status is stands in the bus above it.
+ * Carries a bus's bytes to the other servers, through Redis or in memory. A transport connects and keeps reconnecting,
+ * but it has no memory and makes no decisions: the bus above it knows the subscriptions, what was heard, and the status.
  */
 export interface Transport {
   /**
-   * Begins to connect; `events` tells how it goes. Called once. Does not wait for a connection: a rejection
-   * is an error that a retry cannot fix.
+   * Starts to connect and reports progress to `events`. Called once. Does not wait for a connection. Rejects only on
+   * errors that a retry cannot fix.
    */
   open(events: TransportEvents): Promise<void>;
   /**
-   * Hands the bytes to the publisher link now; promises of one channel settle in order.
+   * Writes the bytes to the publisher link now. The promises for one channel settle in order.
    *
    * @throws PublishRefusedError (as a rejection) when nothing was written; any other rejection leaves the outcome unknown
    */
   publish(channel: string, bytes: Buffer): Promise<void>;
   /**
-   * Resolves when messages of all these channels will be heard. One command, so keep batches moderate.
+   * Resolves when all these channels are subscribed. Sends one command, so keep batches moderate.
    *
-   * @throws SubscriptionRefusedError (as a rejection) when one of the channels may not be heard; any other rejection is the link's
+   * @throws SubscriptionRefusedError (as a rejection) when Redis refuses one of the channels; any other rejection means
+   * that the link failed
    */
   subscribe(channels: readonly string[]): Promise<void>;
   unsubscribe(channels: readonly string[]): Promise<void>;
-  /** Drops both links and reconnects, because what they report can no longer be trusted. */
+  /** Drops both links and reconnects, because they can no longer be trusted. */
   reset(cause: Error): void;
-  /** Ends both links after what was handed to them is written. Does not throw. */
+  /** Closes both links after all pending bytes are written. Does not throw. */
   close(): Promise<void>;
 }
 
 export interface TransportEvents {
-  /** `node` says which server the link leads to, where that can change. */
+  /** The link is up. `node` identifies the Redis node that it leads to, if that can change. */
   up(link: LinkRole, node?: string): void;
   /**
-   * Told once for each `up`; `cause` as far as it is known.
+   * The link is down. Called once for each `up`, with the cause as far as it is known.
    *
-   * @param trustedUntil since then what Redis said about subscriptions may have been wrong; `undefined` where it was right
+   * @param trustedUntil the time from which on the subscriptions may not have worked although Redis had confirmed them;
+   * `undefined` if they worked
    */
   down(link: LinkRole, cause: Error, trustedUntil?: number): void;
-  /** A connection attempt failed, and another one follows. */
+  /** A connection attempt failed and another one follows. */
   retrying(link: LinkRole, attempt: number, delayMs: number, cause: Error): void;
   /**
-   * Since then this server may have been on another node than the others, though its links seemed well: what it heard
-   * may be incomplete, and what it published may not have been heard. A `down` follows.
+   * Since then this server may have been on another Redis node than the other servers, although its links seemed to work.
+   * It may have missed messages, and the other servers may have missed its messages. A `down` follows.
    */
   moved(since: number): void;
-  /** Something is wrong that the links do not show. */
+  /** Reports a problem that does not bring a link down. */
   problem(cause: Error): void;
-  /** Bytes from a subscribed channel, in order. They may be a view: copy what is kept. */
+  /** A message from a subscribed channel, in order. `bytes` may be a view of a shared buffer: copy what you keep. */
   message(bytes: Buffer, channel: Buffer): void;
 }
 
@@ -66,12 +67,12 @@ export class PublishDeniedError extends PublishRefusedError {
   override readonly name = 'PublishDeniedError';
 }
 
-/** A subscription that was answered with a no: trying again is of no use until somebody grants it. */
+/** Redis refused a subscription. A retry fails until the permission is granted. */
 export class SubscriptionRefusedError extends Error {
   override readonly name = 'SubscriptionRefusedError';
 }
 
-/** Redis cannot be reached, for a reason that waiting does not fix. The message says what to do. */
+/** Redis cannot be reached, and waiting does not fix it. The message says what to do. */
 export class RedisConnectError extends BackplaneError {
   override readonly name = 'RedisConnectError';
   override readonly code = 'BACKPLANE_REDIS_CONNECT';

@@ -1,22 +1,22 @@
 import type { TimeOfDay } from './bus.js';
 import type { Clock } from './clock.js';
 
-/** A difference between the two clocks that changes by less than this is drift, or the time between reading them. */
+/** Smaller changes of the difference between the clocks are drift, or the time between the two readings. */
 const STEP_MS = 20;
-/** A look in which reading both clocks takes longer is discarded: the process was paused between the two. */
+/** If reading both clocks takes longer than this, the process was paused in between, and the reading is discarded. */
 const READING_MS = 2;
-/** Steps that are remembered. */
+/** How many steps of the system time are remembered. */
 const KEPT = 100;
 
 interface Step {
-  /** Until then the wall clock was ahead by `offset`. */
+  /** The monotonic time until which the wall clock was ahead by `offset`. */
   readonly until: number;
   readonly offset: number;
 }
 
 /**
- * Turns times of the monotonic clock into times of day. The two drift apart when somebody sets the clock, and when the
- * machine sleeps, which the monotonic clock does not count.
+ * Converts monotonic time to the system time. The difference between them changes when the clock is set, and when the
+ * machine sleeps, because the monotonic clock stops then.
  */
 export class WallClock implements TimeOfDay {
   private readonly steps: Step[] = [];
@@ -26,7 +26,7 @@ export class WallClock implements TimeOfDay {
     this.offset = clock.date() - clock.now();
   }
 
-  /** To be called often: a step is noticed by the call after it. */
+  /** Notices a step of the system time. Call it often, because a step is dated at the call that notices it. */
   look(): void {
     const before = this.clock.now();
     const offset = this.clock.date() - before;
@@ -38,8 +38,8 @@ export class WallClock implements TimeOfDay {
   }
 
   /**
-   * The time of day at this moment. Where the clock has been set since then, the earliest that it may have been: a report
-   * that begins too late would hide what was missed.
+   * The system time at this moment. If the clock has been set since then, returns the earliest possible time, because a
+   * loss report that begins too late would hide a loss.
    */
   earliest(time: number): number {
     this.look();
@@ -47,7 +47,7 @@ export class WallClock implements TimeOfDay {
     return time + Math.min(this.offset, ...since);
   }
 
-  /** The time of day at a moment that has just been. */
+  /** The system time at a moment that has just passed. */
   recent(time: number): number {
     this.look();
     return time + this.offset;

@@ -14,10 +14,10 @@ export const RecordKind = {
   Command: 17,
   /** The reply of one server to a command. */
   CommandReply: 18,
-  /** A message to which each client must reply: see ask-record.ts. */
-  Ask: 19,
-  /** The reply of one server, which lists the connections that it sent the message to. */
-  AskReply: 20,
-  /** The reply of one client. */
-  Answer: 21,
+  /** A call to clients that expects their responses: see invocation-record.ts. */
+  Invocation: 19,
+  /** Which connections a server invoked. */
+  InvocationReply: 20,
+  /** A client's response to an invocation. */
+  Response: 21,
 } as const;

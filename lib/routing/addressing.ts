@@ -3,14 +3,14 @@ import { serverOf } from '../protocol/connection-id.js';
 import { ALL, type Address, type TargetRef } from '../protocol/target.js';
 
 /**
- * A message names all its targets on each channel that it is published on, so its cost grows with the square of their
- * number. Beyond this many channels it is published once, on the channel that every server hears: for 33 users of 36 bytes
- * that is 1.3 KB instead of 43 KB, and for 4,000 of them 0.16 MB instead of 610 MB. Below it, servers without any of the
- * recipients need not read it.
+ * The number of channels beyond which a message is published once, on the channel that every server hears. A message
+ * names all its targets on each of its channels, so its cost grows with the square of their number: for 33 users with ids
+ * of 36 bytes, one publish is 1.3 KB instead of 43 KB; for 4,000 users, 0.16 MB instead of 610 MB. Below the limit,
+ * servers without recipients do not receive the message.
  */
 export const MAX_CHANNELS = 32;
 
-/** The channels on which the other servers that may hold addressed connections listen. */
+/** The channels that reach all other servers that may hold addressed connections. */
 export function channelsOf(
   { path, targets }: Address,
   channels: ChannelNames,
@@ -30,25 +30,25 @@ export function channelsOf(
   return [...result];
 }
 
-/** The channels on which all of these servers listen. */
+/** The channels that reach all of these servers. */
 export function channelsOfServers(servers: readonly string[], channels: ChannelNames): readonly string[] {
   return servers.length > MAX_CHANNELS
     ? [channels.servers]
     : servers.map((server) => channels.server(server));
 }
 
-/** Whether the address names connections by their ids alone, or nobody, so that it is known which servers hold them. */
+/** Whether all targets are connections (or there are none), so that their ids tell which servers are concerned. */
 export function namesConnectionsOnly({ targets }: Address): boolean {
   return targets.every(({ kind }) => kind === 'connection');
 }
 
-/** The connections that the address names by id, each once, less those that it leaves out by id. */
+/** The ids of the connections that the address names, without duplicates and without those that it excludes by id. */
 export function namedConnections({ targets, excluded }: Address): string[] {
   const left = new Set(idsOf(excluded));
   return [...new Set(idsOf(targets))].filter((id) => !left.has(id));
 }
 
-/** The other servers that hold connections which the address names by id, going by these ids. */
+/** The other servers that hold the connections that the address names by id. */
 export function serversNamed(address: Address, self: string): ReadonlySet<string> {
   const servers = new Set<string>();
   for (const id of namedConnections(address)) {
@@ -58,7 +58,7 @@ export function serversNamed(address: Address, self: string): ReadonlySet<string
   return servers;
 }
 
-/** The servers that an address concerns, this one among them; `undefined` where any server may hold its connections. */
+/** The servers that an address concerns, including this one; `undefined` if any server may hold its connections. */
 export function serversOf(address: Address, self: string): ReadonlySet<string> | undefined {
   return namesConnectionsOnly(address) ? new Set([self, ...serversNamed(address, self)]) : undefined;
 }

@@ -3,7 +3,7 @@ import type { Cancel } from '../bus/clock.js';
 import type { ChannelNames } from '../protocol/channel-names.js';
 import type { TargetRef } from '../protocol/target.js';
 
-/** What a channel is for: a target of a path. */
+/** What a channel carries: the messages for one target of a path. */
 export interface PathTarget {
   readonly path: string;
   readonly target: TargetRef;
@@ -15,7 +15,7 @@ interface Interest {
   cancelLinger: Cancel | undefined;
 }
 
-/** Which channels this server needs: the first holder wants a channel, the last one lets it go after a while. */
+/** Counts the holders of each channel: subscribes with the first one, and unsubscribes some time after the last one left. */
 export class ChannelInterest {
   private readonly interests = new Map<string, Interest>();
   private closed = false;
@@ -23,7 +23,7 @@ export class ChannelInterest {
   constructor(
     private readonly bus: Pick<Bus, 'want' | 'unwant' | 'clock'>,
     private readonly channels: ChannelNames,
-    /** How long a channel stays subscribed after its last holder let it go, in milliseconds. */
+    /** How long a channel stays subscribed after its last holder left, in milliseconds. */
     private readonly lingerMs: number,
   ) {}
 
@@ -32,7 +32,7 @@ export class ChannelInterest {
   }
 
   /**
-   * Resolves when the target's channel is heard. It is held from now on, even when this rejects, until `release`.
+   * Resolves when the target's channel is subscribed. Holds the channel until `release`, even if this rejects.
    *
    * @throws NotSubscribedError (as a rejection)
    */
@@ -59,7 +59,7 @@ export class ChannelInterest {
     });
   }
 
-  /** From now on, acquiring or releasing a channel starts no timer. */
+  /** Stops all timers. After this, no call starts one. */
   close(): void {
     this.closed = true;
     for (const { cancelLinger } of this.interests.values()) cancelLinger?.();

@@ -15,7 +15,7 @@ import { messageOf } from '../protocol/thrown.js';
 import { namedConnections, serversOf } from './addressing.js';
 import { recipients } from './deliver.js';
 import type { LocalConnection } from './local-connection.js';
-import type { RecordReceiver } from './record-receiver.js';
+import type { RecordDispatcher } from './record-dispatcher.js';
 import {
   CommandFailedError,
   CommandTimeoutError,
@@ -27,20 +27,20 @@ import type { Request, Requests } from './requests.js';
 import type { Roster } from './roster.js';
 import { ServerReplies } from './server-replies.js';
 
-/** A reply is kept for so long after its command came last. Repetitions come each second, so none comes later. */
+/** How long a reply is kept after its command last arrived. Commands are repeated each second, so no repetition comes later. */
 const REMEMBER_MS = 60_000;
 
 interface Done {
-  /** When the command came last. */
+  /** When the command last arrived. */
   readonly at: number;
   readonly reply: Promise<CommandReplyRecord>;
 }
 
-/** Joins, leaves and disconnects connections wherever they are, and tells that it is done. */
+/** Runs commands (join, leave, disconnect) for connections on any server and waits until they are done. */
 export class Commands {
   private number = 0;
   private readonly pending = new Map<number, ServerReplies<CommandReplyRecord>>();
-  /** Commands of other servers by origin and number, in the order in which they came last: a repetition gets the same reply. */
+  /** Commands from other servers by origin and number, in the order of their last arrival. A repetition gets the same reply. */
   private readonly done = new Map<string, Done>();
 
   constructor(
@@ -48,30 +48,30 @@ export class Commands {
     private readonly channels: ChannelNames,
     private readonly roster: Roster,
     private readonly requests: Requests,
-    receiver: RecordReceiver,
+    dispatcher: RecordDispatcher,
     /** How long a command waits for the servers concerned, in milliseconds. */
     private readonly timeoutMs: number,
   ) {
-    receiver.on(RecordKind.Command, (body, origin) => this.receive(body, origin));
-    receiver.on(RecordKind.CommandReply, (body, origin) => this.receiveReply(body, origin));
+    dispatcher.on(RecordKind.Command, (body, origin) => this.receive(body, origin));
+    dispatcher.on(RecordKind.CommandReply, (body, origin) => this.receiveReply(body, origin));
   }
 
   /**
-   * Resolves when every server concerned has done it.
+   * Resolves when every server concerned has carried out the command.
    *
    * @throws BackplaneClosedError, ConnectionNotFoundError, ServerLostError, CommandTimeoutError, CommandFailedError, NotJoinedError,
    * NotPublishedError, MessageTooLargeError (as rejections)
    */
   async run(address: Address, action: CommandAction, local: boolean): Promise<void> {
     const number = ++this.number;
-    // What cannot be sent is refused before anything is done.
+    // Reject what cannot be sent before anything is done.
     const request = local
       ? undefined
       : this.requests.prepare(address, () => encodeCommand({ number, address, action }));
-    // What was here when the command began is not missing because of it.
+    // Before `execute`, because a connection that the command itself disconnects is not missing.
     const notHere = this.notHere(address);
     const own = this.execute(address, action);
-    // The others are asked whatever becomes of this server's own part.
+    // The other servers get the command even if this server's own part fails.
     const [ownOutcome, others] = await Promise.allSettled([
       own,
       request && this.runElsewhere(number, address, request),
@@ -83,7 +83,7 @@ export class Commands {
     if (missing.length > 0) throw new ConnectionNotFoundError(missing);
   }
 
-  /** @returns ids that the address names and nobody has */
+  /** @returns the ids of connections that the address names and no server holds */
   private async runElsewhere(number: number, address: Address, request: Request): Promise<string[]> {
     const { peers, serverId } = this.bus;
     const replies = new ServerReplies<CommandReplyRecord>(peers, serversOf(address, serverId));
@@ -101,8 +101,8 @@ export class Commands {
     const command = decodeCommand(body);
     const key = `${origin} ${command.number}`;
     this.forgetOld();
-    const reply = this.done.get(key)?.reply ?? this.obey(command.number, command.address, command.action);
-    // As the youngest one.
+    const reply = this.done.get(key)?.reply ?? this.carryOut(command.number, command.address, command.action);
+    // Moves it to the end, because the map is in the order of the last arrival.
     this.done.delete(key);
     this.done.set(key, { at: this.bus.clock.now(), reply });
     void reply.then((record) =>
@@ -110,7 +110,11 @@ export class Commands {
     );
   }
 
-  private async obey(number: number, address: Address, action: CommandAction): Promise<CommandReplyRecord> {
+  private async carryOut(
+    number: number,
+    address: Address,
+    action: CommandAction,
+  ): Promise<CommandReplyRecord> {
     const missing = this.notHere(address);
     try {
       await this.execute(address, action);
@@ -137,7 +141,7 @@ export class Commands {
     else this.roster.leave(connection, action.group);
   }
 
-  /** Connections that this server should hold, going by their ids, and does not. */
+  /** The ids of connections that belong to this server but do not exist. */
   private notHere(address: Address): string[] {
     const members = this.roster.members(address.path);
     return namedConnections(address).filter((id) => serverOf(id) === this.bus.serverId && !members?.get(id));
@@ -152,12 +156,12 @@ export class Commands {
   }
 }
 
-/** Who leaves while a command is carried out needs no group any more; the others have joined. */
+/** A connection that closes during a join does not make the command fail. */
 function unlessClosed(error: unknown): void {
   if (!(error instanceof ConnectionClosedError)) throw error;
 }
 
-/** What the replies say, as ids of connections that are nowhere; or as the error that they amount to. */
+/** The ids of connections that no server holds, according to the replies. Throws if a server failed, died or timed out. */
 function missingOf(
   address: Address,
   replies: ServerReplies<CommandReplyRecord>,

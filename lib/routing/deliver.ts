@@ -4,13 +4,13 @@ import type { Address, TargetRef } from '../protocol/target.js';
 import type { LocalConnection } from './local-connection.js';
 import type { PathMembers } from './path-members.js';
 
-/** Deliveries of this process so far: marks a connection as served, or left out, without a set per message. */
+/** The number of the last delivery. Connections that a delivery has served or excluded are marked with it, which avoids a set per message. */
 let deliveries = 0;
 
 /**
- * Calls `visit` for this server's connections that an address names: once for each, and not for those excluded.
+ * Calls `visit` once for each of this server's connections that the address includes.
  *
- * @returns for how many
+ * @returns the number of connections
  */
 export function forEachRecipient(
   members: PathMembers,
@@ -18,7 +18,7 @@ export function forEachRecipient(
   visit: (connection: LocalConnection) => void,
 ): number {
   const [only] = targets;
-  // By far the most messages: nobody can be addressed twice, and nobody has to be marked.
+  // The fast path for most messages: with a single target, no connection can be addressed twice.
   if (only && targets.length === 1 && excluded.length === 0) return visitAll(membersOf(members, only), visit);
   const delivery = ++deliveries;
   for (const target of excluded)
@@ -35,14 +35,14 @@ export function forEachRecipient(
   return count;
 }
 
-/** The same as a list. */
+/** This server's connections that the address includes. */
 export function recipients(members: PathMembers, address: Address): LocalConnection[] {
   const found: LocalConnection[] = [];
   forEachRecipient(members, address, (connection) => found.push(connection));
   return found;
 }
 
-/** Told of the connections whose protocol cannot carry a message. */
+/** Called with the connections whose protocol cannot carry a message. */
 export type OnUndeliverable = (
   address: Address,
   connections: readonly LocalConnection[],
@@ -50,10 +50,10 @@ export type OnUndeliverable = (
 ) => void;
 
 /**
- * Writes a message to this server's connections that the address names. It does not yield to the loop
- * meanwhile, so who receives, and in which order, is decided at one moment.
+ * Writes a message to this server's connections that the address includes. Synchronous, so the recipients and their order
+ * are those of one moment.
  *
- * @returns to how many
+ * @returns the number of connections that it was written to
  */
 export function deliver(
   members: PathMembers,

@@ -1,19 +1,19 @@
 /**
- * What became of an emit.
+ * What happened to a message on its way to the other servers.
  *
- * - `accepted`: Redis took it, for the other servers
- * - `notNeeded`: all connections addressed are this server's own
- * - `skipped`: only this server's connections were served, because the outage policy says so
- * - `buffered`: it waits until Redis is back
+ * - `accepted`: Redis accepted it
+ * - `notNeeded`: all addressed connections are on this server
+ * - `skipped`: delivered to this server's connections only, because of the outage policy
+ * - `buffered`: waits until Redis is back
  */
 export type BackplaneOutcome = 'accepted' | 'notNeeded' | 'skipped' | 'buffered';
 
 /**
- * What an emit resolves with. A handler that returns it sends nothing to its client.
+ * The result of `emit`. A handler that returns it sends nothing to its client.
  */
 export class Delivery {
   constructor(
-    /** To how many of this server's own connections it was written. */
+    /** How many of this server's own connections the message was written to. */
     readonly local: number,
     readonly backplane: BackplaneOutcome,
   ) {}

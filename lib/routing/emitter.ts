@@ -11,35 +11,35 @@ import { channelsOf } from './addressing.js';
 import { deliver, type OnUndeliverable } from './deliver.js';
 import { Delivery } from './delivery.js';
 import type { OutagePolicy } from './outage/outage-policy.js';
-import type { RecordReceiver } from './record-receiver.js';
+import type { RecordDispatcher } from './record-dispatcher.js';
 import type { Roster } from './roster.js';
 import { checkSize, publishError } from './routing.errors.js';
 
 export interface EmitOptions {
-  /** This server's own connections only. */
+  /** Whether to reach only this server's own connections. */
   readonly local: boolean;
-  /** May be dropped for a client that reads too slowly. */
+  /** Whether the message may be dropped for a client that reads too slowly, or in an outage. */
   readonly volatile: boolean;
 }
 
-/** Takes messages to this server's connections at once, and through Redis to those of the other servers. */
+/** Delivers messages to this server's own connections at once, and publishes them for the other servers. */
 export class Emitter {
   constructor(
     private readonly bus: Bus,
     private readonly channels: ChannelNames,
-    /** The client protocols that connections of any server may use. */
+    /** The client protocols that connections on any server may use. */
     private readonly protocols: readonly ClientProtocol[],
     private readonly roster: Roster,
     private readonly policy: OutagePolicy,
-    private readonly receiver: RecordReceiver,
+    private readonly dispatcher: RecordDispatcher,
     private readonly onUndeliverable: OnUndeliverable,
     private readonly maxMessageBytes: number,
   ) {
-    receiver.on(RecordKind.Message, (body) => this.receive(body));
+    dispatcher.on(RecordKind.Message, (body) => this.receive(body));
   }
 
   /**
-   * A failure is reported too, so a promise that nobody awaits is no unhandled rejection.
+   * Failures are also reported to `errors$`, so a promise that is not awaited causes no unhandled rejection.
    *
    * @throws MessageTooLargeError, NotPublishedError, PublishOutcomeUnknownError (as rejections)
    */
@@ -51,7 +51,7 @@ export class Emitter {
     }
   }
 
-  /** An emit that failed before anybody got it: reported, and no unhandled rejection where nobody awaits it. */
+  /** Rejects an emit that no client has received. Reports the error; causes no unhandled rejection if it is not awaited. */
   refuse(error: unknown): Promise<Delivery> {
     const failed = Promise.reject<Delivery>(this.reported(error));
     failed.catch(ignore);
@@ -70,7 +70,7 @@ export class Emitter {
     const delivery: Promise<Delivery> = this.policy.publish({ address, channels, record, volatile }).then(
       (outcome) => new Delivery(count, outcome),
       (cause: unknown) => {
-        // Handled here and not beside `then`: there it would be a promise more for every emit.
+        // Mark the promise as handled only on failure. Doing it for every emit would cost another promise each.
         delivery.catch(ignore);
         throw this.reported(publishError(count, cause));
       },
@@ -80,7 +80,7 @@ export class Emitter {
 
   private reported(error: unknown): Error {
     const cause = toError(error);
-    this.receiver.report(new ReportedError('publish', cause.message, { cause }));
+    this.dispatcher.report(new ReportedError('publish', cause.message, { cause }));
     return cause;
   }
 
@@ -94,7 +94,7 @@ export class Emitter {
     return members ? deliver(members, address, frames, volatile, onUndeliverable) : 0;
   }
 
-  /** Data that no protocol can carry is the caller's mistake: nobody got it, and the emit rejects. */
+  /** For emits that only concern local connections. If no protocol can carry the data, `payloads` throws and the emit rejects. */
   private readonly ownUndeliverable: OnUndeliverable = (address, connections, frames) => {
     frames.payloads(this.protocols);
     this.onUndeliverable(address, connections, frames);

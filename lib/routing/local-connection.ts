@@ -1,34 +1,34 @@
 import type { ClientFrame } from '../protocol/client-frame.js';
 import type { ClientProtocol } from '../protocol/client-protocol.js';
 
-/** Where a connection's frames go. Implemented by the room that holds the socket. */
+/** Writes frames to a connection. Implemented by the folder that holds the socket. */
 export interface ConnectionSink {
-  /** So much waits that the connection is about to be closed: nothing more is taken. */
+  /** Whether so many bytes are waiting that the connection is about to be closed. Further frames are dropped. */
   readonly isFull: boolean;
-  /** Puts a frame behind those that wait. Does nothing on a closed socket. `volatile` frames may be dropped when the client reads too slowly. */
+  /** Queues a frame. Does nothing on a closed socket. `volatile` frames may be dropped if the client reads too slowly. */
   write(frame: ClientFrame, volatile: boolean): void;
-  /** Hands everything that waits to the socket now. */
+  /** Writes all queued frames to the socket now. */
   flush(): void;
-  /** Says goodbye to the client: a WebSocket close code and a reason of at most 123 bytes. */
+  /** Closes the connection with a WebSocket close code and a reason of at most 123 bytes. */
   close(code: number, reason: string): void;
 }
 
-/** That a connection is in a group; `pending` until its server is known to hear the group's channel. */
+/** A connection's membership in a group. `pending` settles when this server has subscribed the group's channel. */
 export interface Membership {
   pending: Promise<void> | undefined;
 }
 
 const NO_MEMBERSHIPS: ReadonlyMap<string, Membership> = new Map();
 
-/** A client of this server, as routing sees it. */
+/** A client's connection to this server, as routing sees it. */
 export class LocalConnection {
-  /** Made with the first group: an empty map for each of the many clients that join none would be a tenth of what they hold. */
+  /** Created with the first group, because many clients join none, and an empty map would be a tenth of their memory. */
   private joined: Map<string, Membership> | undefined;
-  /** False once it is disconnected: it joins nothing and receives nothing any more. */
+  /** False once it is disconnected: it can no longer join groups or receive messages. */
   open = true;
-  /** Ids of asks that this client has not answered yet. */
-  asks: Set<string> | undefined;
-  /** The last delivery that reached, or left out, this connection: see deliver.ts. */
+  /** Ids of the invocations that this client has not responded to yet. Made with the first one, to save memory. */
+  invocations: Set<string> | undefined;
+  /** The number of the last delivery that served or excluded this connection: see deliver.ts. */
   lastDelivery = 0;
 
   constructor(
@@ -39,7 +39,7 @@ export class LocalConnection {
     readonly sink: ConnectionSink,
   ) {}
 
-  /** Whether it is of any use to encode something for this connection. */
+  /** Whether a frame for this connection would be written, so that it is worth encoding. */
   get isWritable(): boolean {
     return this.open && !this.sink.isFull;
   }

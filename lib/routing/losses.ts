@@ -3,13 +3,13 @@ import { ALL, type TargetRef } from '../protocol/target.js';
 import type { PathMembers } from './path-members.js';
 import type { Roster } from './roster.js';
 
-/** What connections of one path may have missed. Times are as the bus's clock counts. */
+/** Messages that connections of one path may have missed. Times are those of the bus's clock. */
 export interface RoutedLoss extends Omit<BusLoss, 'channels'> {
   readonly path: string;
   readonly targets: readonly TargetRef[];
 }
 
-/** One loss for each path whose clients it concerns. Where there are no clients, nobody missed anything. */
+/** Converts a loss of the bus to one loss per path that has connections concerned. */
 export function lossesOf({ channels, ...window }: BusLoss, roster: Roster): RoutedLoss[] {
   const concerned = channels === 'all' ? undefined : channels.map((channel) => roster.targetOf(channel));
   return roster.paths.flatMap((path) => {
@@ -22,13 +22,13 @@ export function lossesOf({ channels, ...window }: BusLoss, roster: Roster): Rout
 
 function targetsOf(path: string, concerned: ReturnType<Roster['targetOf']>[] | undefined): TargetRef[] {
   if (!concerned) return [ALL];
-  // A channel for this server carries messages for connections of any path.
+  // A channel without a known target is one for servers, which carries messages for connections of any path.
   return concerned.flatMap((known) =>
     known === undefined ? [ALL] : known.path === path ? [known.target] : [],
   );
 }
 
-/** A channel lingers for a second after its last member, who has missed nothing since. */
+/** Whether the target has connections here. A channel stays subscribed for a second after its last member has left. */
 function hasMembers(members: PathMembers, target: TargetRef): boolean {
   const [first] = members.of(target);
   return first !== undefined;

@@ -3,7 +3,7 @@ import type { LocalConnection, Membership } from './local-connection.js';
 
 const NOBODY: ReadonlySet<LocalConnection> = new Set();
 
-/** This server's connections of one path: by id, by group and by user. Changes at once, and never waits. */
+/** This server's connections of one path: by id, by group and by user. Synchronous. */
 export class PathMembers {
   private readonly byId = new Map<string, LocalConnection>();
   private readonly groups = new Map<string, Set<LocalConnection>>();
@@ -21,7 +21,7 @@ export class PathMembers {
     return this.byId.get(id);
   }
 
-  /** The connections of a target other than a connection. */
+  /** The connections of a target, which must not be of kind `connection`. */
   of({ kind, name }: TargetRef): Iterable<LocalConnection> {
     if (kind === 'all') return this.byId.values();
     return (kind === 'group' ? this.groups : this.users).get(name) ?? NOBODY;

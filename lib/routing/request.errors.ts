@@ -1,38 +1,38 @@
 import { BackplaneError } from '../protocol/backplane.error.js';
 
-/** A command or an invoke names connections that no server holds. They may have been closed. */
+/** A command or `invoke` names connections that no server holds. They may have been closed. */
 export class ConnectionNotFoundError extends BackplaneError {
   override readonly name = 'ConnectionNotFoundError';
   override readonly code = 'BACKPLANE_CONNECTION_NOT_FOUND';
 
   constructor(readonly connectionIds: readonly string[]) {
-    super(`There is no connection ${connectionIds.join(', ')} on any server. It may have been closed.`);
+    super(`No server holds the connection ${connectionIds.join(', ')}. It may have been closed.`);
   }
 }
 
-/** The server that holds the connection died before it answered. Its connections are closed. */
+/** The server that holds the connection died before it replied. Its connections are closed. */
 export class ServerLostError extends BackplaneError {
   override readonly name = 'ServerLostError';
   override readonly code = 'BACKPLANE_SERVER_LOST';
 
   constructor(readonly serverId: string) {
-    super(`The server ${serverId} was lost before it answered. Its connections are closed.`);
+    super(`The server ${serverId} died before it replied. Its connections are closed.`);
   }
 }
 
-/** This server shut down while a command or an invoke waited for other servers. Whether they have done it is unknown. */
+/** This server shut down while a command or `invoke` was waiting for other servers. They may have carried it out. */
 export class BackplaneClosedError extends BackplaneError {
   override readonly name = 'BackplaneClosedError';
   override readonly code = 'BACKPLANE_CLOSED';
 
   constructor(call: 'command' | 'invoke') {
     super(
-      `This server shut down before the ${call} was answered. Other servers may have carried it out; repeat it on another server if that is safe.`,
+      `This server shut down before the ${call} was complete. Other servers may have carried it out. Repeat it on another server if that is safe.`,
     );
   }
 }
 
-/** Servers that are alive did not answer a command in time. Whether they did it is unknown; it is safe to repeat. */
+/** Live servers did not reply to a command in time. They may have carried it out; it is safe to repeat. */
 export class CommandTimeoutError extends BackplaneError {
   override readonly name = 'CommandTimeoutError';
   override readonly code = 'BACKPLANE_COMMAND_TIMEOUT';
@@ -43,12 +43,12 @@ export class CommandTimeoutError extends BackplaneError {
     readonly timeoutMs: number,
   ) {
     super(
-      `No answer within ${timeoutMs} ms from ${serverIds.join(', ')}. The command may have been done; it is safe to repeat.`,
+      `No reply to the command within ${timeoutMs} ms from ${serverIds.join(', ')}. It may have been carried out, and it is safe to repeat.`,
     );
   }
 }
 
-/** Another server could not do what a command asked, such as join a group while it was cut off from Redis. */
+/** Another server could not carry out a command, such as a join while it was cut off from Redis. */
 export class CommandFailedError extends BackplaneError {
   override readonly name = 'CommandFailedError';
   override readonly code = 'BACKPLANE_COMMAND_FAILED';
@@ -56,14 +56,14 @@ export class CommandFailedError extends BackplaneError {
 
   constructor(
     readonly serverId: string,
-    /** What that server says. */
+    /** The error message of that server. */
     readonly reason: string,
   ) {
     super(`The server ${serverId} could not carry out the command: ${reason}`);
   }
 }
 
-/** The client answered an invoke with an error. */
+/** The client responded to `invoke` with an error. */
 export class ClientResultError extends BackplaneError {
   override readonly name = 'ClientResultError';
   override readonly code = 'BACKPLANE_CLIENT_RESULT';
@@ -73,11 +73,11 @@ export class ClientResultError extends BackplaneError {
     /** What the client sent as `error`. */
     readonly error: unknown,
   ) {
-    super(`The client ${connectionId} answered with an error: ${shown(error)}`);
+    super(`The client ${connectionId} responded with an error: ${shown(error)}`);
   }
 }
 
-/** The connection was closed, by either side: before its client answered an invoke, or before a join was done. */
+/** The connection was closed, by either side, before its client responded to `invoke` or before a join was complete. */
 export class ConnectionClosedError extends BackplaneError {
   override readonly name = 'ConnectionClosedError';
   override readonly code = 'BACKPLANE_CONNECTION_CLOSED';
@@ -87,7 +87,7 @@ export class ConnectionClosedError extends BackplaneError {
   }
 }
 
-/** The client did not answer an invoke in time. A late answer is ignored. */
+/** The client did not respond to `invoke` in time. A late response is ignored. */
 export class InvokeTimeoutError extends BackplaneError {
   override readonly name = 'InvokeTimeoutError';
   override readonly code = 'BACKPLANE_INVOKE_TIMEOUT';
@@ -97,22 +97,22 @@ export class InvokeTimeoutError extends BackplaneError {
     readonly timeoutMs: number,
   ) {
     super(
-      `The client ${connectionId} did not answer within ${timeoutMs} ms. It may still carry out what it was asked.`,
+      `The client ${connectionId} did not respond within ${timeoutMs} ms. It may still carry out the request.`,
     );
   }
 }
 
-/** The caller gave an invoke up through its signal; `cause` is the signal's reason. */
+/** The caller aborted `invoke` through its signal; `cause` is the signal's reason. */
 export class InvokeCanceledError extends BackplaneError {
   override readonly name = 'InvokeCanceledError';
   override readonly code = 'BACKPLANE_INVOKE_CANCELED';
 
   constructor(cause: unknown) {
-    super('The invoke was canceled by its caller.', { cause });
+    super('The caller canceled the invoke.', { cause });
   }
 }
 
-/** The client's answer is not what `parse` takes; `cause` is what it threw. */
+/** The client's response cannot be decoded, or `parse` rejected it; `cause` is the error. */
 export class InvalidResultError extends BackplaneError {
   override readonly name = 'InvalidResultError';
   override readonly code = 'BACKPLANE_INVALID_RESULT';
@@ -121,9 +121,7 @@ export class InvalidResultError extends BackplaneError {
     readonly connectionId: string,
     cause: unknown,
   ) {
-    super(`The client ${connectionId} gave an answer that cannot be read, or that \`parse\` refuses.`, {
-      cause,
-    });
+    super(`The response of the client ${connectionId} is invalid; see \`cause\`.`, { cause });
   }
 }
 
@@ -134,15 +132,15 @@ export class InvokeTargetError extends BackplaneError {
 
   constructor() {
     super(
-      'invoke asks exactly one connection: broadcaster.connection(id).invoke(…). To ask several, use invokeAll.',
+      'invoke needs a target of exactly one connection: broadcaster.connection(id).invoke(…). Use invokeAll for several.',
     );
   }
 }
 
-/** Enough to recognise it; the whole of it is in `error`. */
+/** The message contains the beginning of the error; `error` has all of it. */
 const SHOWN_CHARACTERS = 200;
 
-/** What a client sent may be large, or have no form as text. */
+/** Shortens a value from a client for a message. It may be large, or impossible to convert to text. */
 function shown(value: unknown): string {
   try {
     const text = typeof value === 'string' ? value : JSON.stringify(value);

@@ -8,7 +8,7 @@ import { BackplaneClosedError, InvokeCanceledError } from './request.errors.js';
 import { checkSize, closedError, publishError } from './routing.errors.js';
 import type { ServerReplies } from './server-replies.js';
 
-/** A repeatable request is published again when a reply is not there by then, because either may be lost. */
+/** A repeatable request is published again after this time without a reply, because the request or the reply may be lost. */
 const REPEAT_MS = 1000;
 /** "Every server" means every server heard within one heartbeat. By then every live server has sent one. */
 const FARM_VIEW_MS = 1000;
@@ -37,8 +37,8 @@ export interface SendOptions {
 }
 
 /**
- * Sends requests to the other servers and waits for one reply from each server concerned. A server that is not there, or
- * that dies meanwhile, is not waited for. Commands and invocations work on top of this.
+ * Sends requests to the other servers and waits for one reply from each server concerned. Does not wait for a server that
+ * is absent or dies. Commands and invocations are built on this.
  */
 export class Requests {
   private isClosed = false;
@@ -71,8 +71,8 @@ export class Requests {
   }
 
   /**
-   * Publishes the request, if there is one, and resolves when no reply is outstanding or the time is up. What came of it
-   * is in `replies`, which a reply that arrives later no longer changes.
+   * Publishes the request, if there is one, and resolves when no reply is outstanding or the time is up. `replies` has
+   * the result; replies that arrive later no longer change it.
    *
    * @throws NotPublishedError, PublishOutcomeUnknownError, InvokeCanceledError, BackplaneClosedError (as rejections)
    */
@@ -108,7 +108,7 @@ export class Requests {
     }
   }
 
-  /** Requests under way end with a BackplaneClosedError, and no new one is published. */
+  /** Rejects all pending requests with a BackplaneClosedError. No new one can be sent. */
   close(): void {
     this.isClosed = true;
     for (const [replies, what] of this.pending) replies.end(new BackplaneClosedError(what));
@@ -119,10 +119,10 @@ export class Requests {
     replies: ServerReplies<unknown>,
     isRepeatable: boolean,
   ): Promise<void> {
-    // Expected before Redis has the request: a server that dies in between is lost, not absent.
+    // Expect the replies before publishing, so that a server that dies in between counts as lost, not absent.
     for (const server of named) replies.expect(server);
     const published = this.bus.publish(channels, record).catch((cause: unknown) => {
-      // Whether it was published is unknown, which the repetition settles.
+      // The outcome is unknown, but the repetition makes up for a lost publish.
       if (isRepeatable && !(cause instanceof PublishRefusedError)) return;
       throw publishError(0, cause);
     });

@@ -8,7 +8,7 @@ import { PathMembers } from './path-members.js';
 import { ConnectionClosedError } from './request.errors.js';
 import { NotJoinedError } from './routing.errors.js';
 
-/** Who is where on this server, and so which channels it must hear. */
+/** This server's connections with their groups and users. Keeps the channels that they need subscribed. */
 export class Roster {
   private readonly byPath = new Map<string, PathMembers>();
   private readonly interest: ChannelInterest;
@@ -26,7 +26,7 @@ export class Roster {
     return [...this.byPath.keys()];
   }
 
-  /** A gateway serves this path. Idempotent. */
+  /** Registers a gateway's path. Idempotent. */
   open(path: string): PathMembers {
     const known = this.byPath.get(path);
     if (known) return known;
@@ -35,17 +35,20 @@ export class Roster {
     return members;
   }
 
-  /** Whether the path's broadcasts are heard, as far as Redis is there. */
+  /** Whether the path has connections, so that its broadcast channel is wanted. */
   hears(path: string): boolean {
     return (this.byPath.get(path)?.size ?? 0) > 0;
   }
 
-  /** Someone is about to connect: the path's broadcasts are wanted until `arrived`, and heard when the promise resolves, as far as Redis is there. */
+  /**
+   * A client is about to connect. Holds the path's broadcast channel until `arrived`. Resolves when the channel is
+   * subscribed, or cannot be because Redis is down.
+   */
   expect(path: string): Promise<void> {
     return this.interest.acquire({ path, target: ALL }).catch(() => undefined);
   }
 
-  /** Who was expected has been added by now, or does not come. */
+  /** Releases the hold that `expect` took. */
   arrived(path: string): void {
     this.interest.release({ path, target: ALL });
   }
@@ -54,11 +57,14 @@ export class Roster {
     return this.byPath.get(path);
   }
 
-  /** The promise resolves when the connection can be reached from every server, as far as Redis is there; without one it can be now. */
+  /**
+   * Adds a connection. If it has a user, returns a promise that resolves when the user's channel is subscribed, or cannot
+   * be because Redis is down.
+   */
   add(connection: LocalConnection): Promise<void> | undefined {
     const { path, userId } = connection;
     const members = this.open(path);
-    // Waited for already, since the first client of a path is expected before it comes.
+    // Not awaited, because `expect` already waited for this channel before the client connected.
     if (members.size === 0) this.interest.acquire({ path, target: ALL }).catch(() => undefined);
     members.add(connection);
     if (userId === undefined) return undefined;
@@ -72,12 +78,12 @@ export class Roster {
     if (connection.userId !== undefined) this.interest.release(userOf(connection));
     const members = this.byPath.get(connection.path);
     members?.remove(connection);
-    // A server without clients on a path does not receive its broadcasts.
+    // A server without connections on a path does not subscribe its broadcasts.
     if (members?.size === 0) this.interest.release({ path: connection.path, target: ALL });
   }
 
   /**
-   * Resolves when an emit from any server reaches the connection in this group; it is a member at once.
+   * Adds a connection to a group at once. Resolves when an emit from any server reaches it there.
    *
    * @throws InvalidNameError, NotJoinedError, ConnectionClosedError (as rejections)
    */
@@ -92,7 +98,7 @@ export class Roster {
     return membership.pending;
   }
 
-  /** Final when it returns: what was written before is handed to the socket, and nothing follows. */
+  /** Final when it returns: earlier messages have been written to the socket, and no later one follows. */
   leave(connection: LocalConnection, group: string): void {
     if (!connection.memberships.has(group)) return;
     this.byPath.get(connection.path)?.leave(connection, group);
@@ -100,7 +106,7 @@ export class Roster {
     connection.sink.flush();
   }
 
-  /** Whom a channel of this server's is for; `undefined` for channels that are for servers. */
+  /** The target of a channel; `undefined` for the channels for servers. */
   targetOf(channel: string): PathTarget | undefined {
     return this.interest.targetOf(channel);
   }
@@ -114,7 +120,7 @@ export class Roster {
     membership.pending = undefined;
     if (!connection.open) throw new ConnectionClosedError(connection.id);
     if (!failure || this.keepsMemberships) return;
-    // Left and joined again meanwhile: that membership is another one's to undo.
+    // If the connection left and joined again in the meantime, the newer join decides about its own membership.
     if (connection.memberships.get(group) === membership) this.leave(connection, group);
     throw new NotJoinedError(group, failure);
   }

@@ -7,18 +7,18 @@ import type { ResolvedOutage } from '../options/resolve-options.js';
 import { createOutagePolicy } from './outage/create-outage-policy.js';
 import { GivenUpReport } from './outage/given-up-report.js';
 import type { OutagePolicy } from './outage/outage-policy.js';
-import { Asks } from './asks.js';
+import { Invocations } from './invocations.js';
 import { Commands } from './commands.js';
 import { Emitter } from './emitter.js';
 import { lossesOf, type RoutedLoss } from './losses.js';
 import type { LocalConnection } from './local-connection.js';
-import { RecordReceiver } from './record-receiver.js';
+import { RecordDispatcher } from './record-dispatcher.js';
 import { Requests } from './requests.js';
 import { Roster } from './roster.js';
 import { Undeliverable } from './undeliverable.js';
 
 export interface RouterOptions {
-  /** The client protocols that connections of any server may use. */
+  /** The client protocols that connections on any server may use. */
   readonly protocols: readonly ClientProtocol[];
   readonly outage: ResolvedOutage;
   readonly commandTimeoutMs: number;
@@ -28,24 +28,24 @@ export interface RouterOptions {
   readonly unsubscribeDelayMs: number;
 }
 
-/** The parts of routing, put together: who is where, and what is done with them here and on the other servers. */
+/** Connects the parts of routing: the roster of connections, emits, commands and invocations. */
 export class Router {
   readonly roster: Roster;
   readonly emitter: Emitter;
   readonly commands: Commands;
-  readonly asks: Asks;
+  readonly invocations: Invocations;
   readonly undeliverable: Undeliverable;
   private readonly requests: Requests;
   private readonly policy: OutagePolicy;
-  private readonly receiver = new RecordReceiver();
-  private readonly givenUp = new GivenUpReport((error) => this.receiver.report(error));
+  private readonly dispatcher = new RecordDispatcher();
+  private readonly givenUp = new GivenUpReport((error) => this.dispatcher.report(error));
 
-  readonly errors$: Observable<ReportedError> = this.receiver.errors$;
+  readonly errors$: Observable<ReportedError> = this.dispatcher.errors$;
 
   constructor(bus: Bus, channels: ChannelNames, options: RouterOptions) {
     const { protocols, outage, commandTimeoutMs, maxMessageBytes, unsubscribeDelayMs } = options;
     this.policy = createOutagePolicy(outage, bus, (messages, reason) => this.givenUp.add(messages, reason));
-    this.undeliverable = new Undeliverable(bus.clock, (error) => this.receiver.report(error));
+    this.undeliverable = new Undeliverable(bus.clock, (error) => this.dispatcher.report(error));
     this.roster = new Roster(bus, channels, this.policy.keepsMemberships, unsubscribeDelayMs);
     this.emitter = new Emitter(
       bus,
@@ -53,28 +53,35 @@ export class Router {
       protocols,
       this.roster,
       this.policy,
-      this.receiver,
+      this.dispatcher,
       this.undeliverable.add,
       maxMessageBytes,
     );
     this.requests = new Requests(bus, channels, maxMessageBytes);
-    this.commands = new Commands(bus, channels, this.roster, this.requests, this.receiver, commandTimeoutMs);
-    this.asks = new Asks(bus, channels, protocols, this.roster, this.requests, this.receiver);
+    this.commands = new Commands(
+      bus,
+      channels,
+      this.roster,
+      this.requests,
+      this.dispatcher,
+      commandTimeoutMs,
+    );
+    this.invocations = new Invocations(bus, channels, protocols, this.roster, this.requests, this.dispatcher);
   }
 
-  /** What other servers publish. Never throws. */
+  /** Handles a record from another server. Never throws. */
   receive(origin: string, kind: number, body: Buffer): void {
-    this.receiver.receive(origin, kind, body);
+    this.dispatcher.receive(origin, kind, body);
   }
 
-  /** What the bus may have missed, as far as it concerns connections of this server. */
+  /** The losses that affect connections on this server. */
   concerned(loss: BusLoss): RoutedLoss[] {
     return lossesOf(loss, this.roster);
   }
 
   remove(connection: LocalConnection): void {
     this.roster.remove(connection);
-    this.asks.disconnected(connection);
+    this.invocations.disconnected(connection);
   }
 
   close(): void {
@@ -82,8 +89,8 @@ export class Router {
     this.givenUp.flush();
     this.roster.close();
     this.requests.close();
-    this.asks.close();
+    this.invocations.close();
     this.undeliverable.close();
-    this.receiver.close();
+    this.dispatcher.close();
   }
 }

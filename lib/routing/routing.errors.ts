@@ -6,7 +6,7 @@ import { toError } from '../protocol/thrown.js';
 
 /**
  * Redis did not accept a message. It was never written, so no other server has it; this server's own connections have
- * been served. Retryable if there were none of them, and Redis may accept it later.
+ * received it. Retryable if there were none of those and Redis may accept the message later.
  */
 export class NotPublishedError extends BackplaneError {
   override readonly name = 'NotPublishedError';
@@ -14,33 +14,33 @@ export class NotPublishedError extends BackplaneError {
   override readonly retryable: boolean;
 
   constructor(
-    /** To how many of this server's own connections the message was written. */
+    /** How many of this server's own connections the message was written to. */
     readonly local: number,
     cause: Error,
   ) {
-    super(`The message was not published, so no other server has it: ${cause.message}.`, { cause });
+    super(`The message was not published, so no other server received it: ${cause.message}.`, { cause });
     this.retryable = local === 0 && !(cause instanceof PublishDeniedError);
   }
 }
 
 /**
- * An emit was written to Redis and no reply came: other servers may have it, or get it yet. Repeating it
- * can deliver it twice. This server's own connections have been served.
+ * A message was written to Redis, but no reply came. Other servers may have received it or may still receive it, so
+ * repeating it can deliver it twice. This server's own connections have received it.
  */
 export class PublishOutcomeUnknownError extends BackplaneError {
   override readonly name = 'PublishOutcomeUnknownError';
   override readonly code = 'BACKPLANE_PUBLISH_OUTCOME_UNKNOWN';
 
   constructor(
-    /** To how many of this server's own connections the message was written. */
+    /** How many of this server's own connections the message was written to. */
     readonly local: number,
     cause: Error,
   ) {
-    super(`Whether the other servers get the message is unknown: ${cause.message}.`, { cause });
+    super(`It is unknown whether the message was published: ${cause.message}.`, { cause });
   }
 }
 
-/** An emit that is too large for the backplane. Nobody got it. */
+/** A message is too large for the backplane. No client received it. */
 export class MessageTooLargeError extends BackplaneError {
   override readonly name = 'MessageTooLargeError';
   override readonly code = 'BACKPLANE_MESSAGE_TOO_LARGE';
@@ -51,26 +51,26 @@ export class MessageTooLargeError extends BackplaneError {
     readonly maxBytes: number,
   ) {
     super(
-      `A message of ${bytes} bytes is too large: the option limits.messageBytes allows ${maxBytes}. Send a reference to the data instead, or split it.`,
+      `A message of ${bytes} bytes is too large: the option limits.messageBytes allows ${maxBytes}. Split the data, or send a reference to it.`,
     );
   }
 }
 
 /**
- * Why buffered messages were given up: too old, too many or too large for the buffer, refused by Redis for good,
- * written without a reply, or still waiting when the app closed.
+ * Why buffered messages were dropped: too old (`age`), the buffer was full (`full`), Redis denied the publish (`denied`),
+ * written without a reply (`unknown`), or still waiting when the app shut down (`closed`).
  */
 export type GiveUpReason = 'age' | 'full' | 'denied' | 'unknown' | 'closed';
 
 const GIVE_UP_REASONS: Readonly<Record<GiveUpReason, string>> = {
   age: 'they waited for longer than outage.buffer.age allows',
-  full: 'newer ones needed their place; raise outage.buffer.messages or outage.buffer.bytes to keep more',
-  denied: 'Redis refuses them; grant its user the channels',
-  unknown: 'Redis did not reply, so other servers may have received them or not',
+  full: 'the buffer was full; raise outage.buffer.messages or outage.buffer.bytes to keep more',
+  denied: 'Redis denied the publish; grant the Redis user access to the channels',
+  unknown: 'Redis did not reply, so other servers may or may not have received them',
   closed: 'the app has shut down',
 };
 
-/** Emits that resolved with `buffered` and will not be published any more. Found as the `cause` of what `errors$` reports. */
+/** Messages whose `emit` resolved with `buffered` were dropped. The `cause` of an error that `errors$` reports. */
 export class MessagesGivenUpError extends BackplaneError {
   override readonly name = 'MessagesGivenUpError';
   override readonly code = 'BACKPLANE_MESSAGES_GIVEN_UP';
@@ -78,19 +78,19 @@ export class MessagesGivenUpError extends BackplaneError {
   constructor(
     readonly count: number,
     readonly reason: GiveUpReason,
-    /** Whom they were for: each path and target once, at most 100 of them. */
+    /** Their targets, without duplicates; at most 100. */
     readonly targets: readonly GivenUpTarget[],
   ) {
     super(`Gave up ${count} buffered ${count === 1 ? 'message' : 'messages'}: ${GIVE_UP_REASONS[reason]}.`);
   }
 }
 
-/** A target of a message that was given up. */
+/** A target of a dropped message. */
 export interface GivenUpTarget extends TargetRef {
   readonly path: string;
 }
 
-/** A join needs Redis, and Redis is down or refuses the channel. The connection is not in the group. Retryable unless Redis refuses. */
+/** A join failed because Redis was unavailable or refused the channel. The connection is not in the group. Retryable unless Redis refused. */
 export class NotJoinedError extends BackplaneError {
   override readonly name = 'NotJoinedError';
   override readonly code = 'BACKPLANE_NOT_JOINED';
@@ -108,7 +108,7 @@ export class NotJoinedError extends BackplaneError {
   }
 }
 
-/** What a call to other servers fails with once this server has shut down. */
+/** The error for calls to other servers after this server has shut down. */
 export function closedError(): NotPublishedError {
   return new NotPublishedError(0, new PublishDeniedError('this server has shut down'));
 }
@@ -118,7 +118,7 @@ export function checkSize(record: Buffer, maxBytes: number): void {
   if (record.length > maxBytes) throw new MessageTooLargeError(record.length, maxBytes);
 }
 
-/** What a failed publish means for the caller of `emit`. */
+/** Converts the error of a publish to the error that `emit` rejects with. */
 export function publishError(local: number, cause: unknown): NotPublishedError | PublishOutcomeUnknownError {
   const error = toError(cause);
   return error instanceof PublishRefusedError

@@ -2,40 +2,39 @@ import type { Subscription } from 'rxjs';
 import type { PeerView } from '../bus/bus.js';
 import { Deferred } from '../bus/deferred.js';
 
-/** Listening for two heartbeats is enough to know that a server that was not heard is not there. */
+/** A server that was not heard within two heartbeats counts as absent. */
 const ABSENT_AFTER_MS = 2000;
 
 /**
- * Waits for one reply of each of several servers, and for none that cannot come: of a server that is not
- * there, or that dies meanwhile.
+ * Waits for one reply from each of several servers. Stops waiting for a server that is absent or dies.
  */
 export class ServerReplies<Reply> {
   readonly replies = new Map<string, Reply>();
   /** Servers that died while their reply was awaited. */
   readonly lost: string[] = [];
-  /** Servers that were not there at all. */
+  /** Servers that were never heard. */
   readonly absent: string[] = [];
-  /** Servers that are there and do not know this kind of request. */
+  /** Live servers of an older release that do not know this kind of request. */
   readonly unable: string[] = [];
   private readonly awaited = new Set<string>();
   private readonly finished = new Deferred();
   private readonly subscription: Subscription;
-  /** Servers that may not be there. */
-  private doubted: string[] = [];
+  /** Awaited servers that have not been heard yet. */
+  private unheard: string[] = [];
   private complete = false;
   private ended = false;
-  /** Ends what waits for this server to have listened for long enough. Made when something does. */
+  /** Aborts the calls of `whenHeardFor`. Created with the first one. */
   private waits: AbortController | undefined;
 
   constructor(
     private readonly peers: PeerView,
-    /** The servers that are asked, where that is known; others that reply are not listened to. `undefined`: the whole farm. */
+    /** The servers concerned; replies from others are ignored. `undefined` for the whole farm. */
     private readonly only?: ReadonlySet<string>,
   ) {
-    this.subscription = peers.lost$.subscribe((server) => this.give(server, this.lost));
+    this.subscription = peers.lost$.subscribe((server) => this.stopWaitingFor(server, this.lost));
   }
 
-  /** Settles when nothing is awaited any more, but not before `expectNoMore`. */
+  /** Settles when no reply is outstanding, but not before `expectNoMore`. */
   get done(): Promise<void> {
     return this.finished.promise;
   }
@@ -49,25 +48,26 @@ export class ServerReplies<Reply> {
     if (this.replies.has(server) || this.awaited.has(server) || this.lost.includes(server)) return;
     this.awaited.add(server);
     if (this.peers.alive.has(server)) return;
-    this.doubted.push(server);
-    if (this.doubted.length === 1) void this.whenHeardFor(ABSENT_AFTER_MS).then(() => this.giveUpAbsent());
+    this.unheard.push(server);
+    if (this.unheard.length === 1)
+      void this.whenHeardFor(ABSENT_AFTER_MS).then(() => this.stopWaitingForAbsent());
   }
 
-  /** Resolves once this server has listened for so long, or when nothing is waited for any more. */
+  /** Resolves once this server has heard everything for `ms` milliseconds, or on `end`. */
   whenHeardFor(ms: number): Promise<void> {
     this.waits ??= new AbortController();
     if (this.ended) this.waits.abort();
     return this.peers.whenHeardFor(ms, this.waits.signal);
   }
 
-  /** Whether this server is one of those that are asked: a reply of another one must not keep the caller waiting. */
-  asks(server: string): boolean {
+  /** Whether the request concerns this server. A reply from any other server must not keep the caller waiting. */
+  concerns(server: string): boolean {
     return this.only?.has(server) ?? true;
   }
 
-  /** This server has begun to reply, so it is there. */
+  /** Awaits a server that has begun to reply. */
   hold(server: string): void {
-    if (this.asks(server) && !this.replies.has(server)) this.awaited.add(server);
+    if (this.concerns(server) && !this.replies.has(server)) this.awaited.add(server);
   }
 
   expectNoMore(): void {
@@ -76,13 +76,13 @@ export class ServerReplies<Reply> {
   }
 
   reply(server: string, reply: Reply): void {
-    if (!this.asks(server)) return;
+    if (!this.concerns(server)) return;
     this.replies.set(server, reply);
     this.awaited.delete(server);
     this.settle();
   }
 
-  /** Nothing is waited for any more, whatever is outstanding. `done` rejects with the error, if there is one. */
+  /** Stops waiting for outstanding replies. `done` rejects with the error if there is one, and resolves otherwise. */
   end(error?: Error): void {
     this.ended = true;
     this.waits?.abort();
@@ -93,16 +93,16 @@ export class ServerReplies<Reply> {
     this.finished.reject(error);
   }
 
-  private giveUpAbsent(): void {
-    const { doubted } = this;
-    this.doubted = [];
+  private stopWaitingForAbsent(): void {
+    const { unheard } = this;
+    this.unheard = [];
     if (this.ended) return;
-    for (const server of doubted) if (!this.peers.alive.has(server)) this.give(server, this.absent);
+    for (const server of unheard) if (!this.peers.alive.has(server)) this.stopWaitingFor(server, this.absent);
   }
 
-  private give(server: string, where: string[]): void {
+  private stopWaitingFor(server: string, list: string[]): void {
     if (!this.awaited.delete(server)) return;
-    where.push(server);
+    list.push(server);
     this.settle();
   }
 

@@ -6,13 +6,13 @@ import type { OnUndeliverable } from './deliver.js';
 import type { LocalConnection } from './local-connection.js';
 import type { RoutedLoss } from './losses.js';
 
-/** A loss names single connections up to this number, and the targets of the message beyond it. */
+/** Up to this number, a loss names the connections; beyond it, the targets of the message. */
 const MAX_CONNECTIONS = 1000;
 
 /** Counts and reports messages that a client's protocol cannot carry, such as data nested too deep for MessagePack. */
 export class Undeliverable {
   private readonly losses = new Subject<RoutedLoss>();
-  /** Connections that went without a message for this reason. */
+  /** How many deliveries were dropped for this reason. */
   count = 0;
 
   readonly losses$: Observable<RoutedLoss> = this.losses.asObservable();
@@ -22,11 +22,11 @@ export class Undeliverable {
     private readonly report: (error: ReportedError) => void,
   ) {}
 
-  /** Reports once for each message, however many connections it concerns. */
+  /** Reports one error and one loss per message, for all its connections together. */
   readonly add: OnUndeliverable = ({ path, targets }, connections) => {
     this.count += connections.length;
     const names = [...new Set(connections.map(({ protocol }) => protocol.name))].join(', ');
-    const message = `${connections.length} connections of ${path} did not get a message, because ${names} cannot carry its data.`;
+    const message = `${connections.length} connections of ${path} did not receive a message because ${names} cannot carry its data.`;
     this.report(new ReportedError('deliver', message));
     const now = this.clock.now();
     this.losses.next({

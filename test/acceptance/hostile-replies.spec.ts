@@ -2,7 +2,7 @@ import { decode, encode } from '@msgpack/msgpack';
 import { WebSocket } from 'ws';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ClientResultError, InvalidResultError } from '../../lib/routing/request.errors.js';
-import { encodeAnswerPayload, decodeAnswerPayload } from '../../lib/routing/answer-payload.js';
+import { encodeResponsePayload, decodeResponsePayload } from '../../lib/routing/response-payload.js';
 import { jsonProtocol } from '../../lib/protocol/json-protocol.js';
 import { connectMember, type Member, serverPair, useRedis } from '../support/acceptance.js';
 import type { ChatServer } from '../support/chat-app.js';
@@ -117,7 +117,7 @@ describe('A reply between servers', () => {
   it('is sent as an error if its value cannot be encoded, so that the caller does not wait', () => {
     const circular: Record<string, unknown> = {};
     circular.self = circular;
-    const { outcome: told, payload } = encodeAnswerPayload(jsonProtocol, {
+    const { outcome: told, payload } = encodeResponsePayload(jsonProtocol, {
       outcome: 'data',
       value: circular,
     });
@@ -132,7 +132,7 @@ describe('A reply between servers', () => {
       { protocol: 2, bytes: Buffer.from([0xdd, 0xff, 0xff, 0xff, 0xff]) },
     ],
   ])('%s is unreadable and does not throw', (_name, payload) => {
-    expect(decodeAnswerPayload({ outcome: 'data', payload })).toMatchObject({ outcome: 'unreadable' });
+    expect(decodeResponsePayload({ outcome: 'data', payload })).toMatchObject({ outcome: 'unreadable' });
   });
 
   it('that is unreadable becomes an InvalidResultError with its cause', () => {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { BackplaneConnection } from '../../lib/broadcast/backplane-connection.js';
 import { jsonProtocol } from '../../lib/protocol/json-protocol.js';
-import { HeldAsks } from '../../lib/routing/held-asks.js';
+import { HeldInvocations } from '../../lib/routing/held-invocations.js';
 import { LocalConnection } from '../../lib/routing/local-connection.js';
 import { InvokeTimeoutError } from '../../lib/routing/request.errors.js';
 import {
@@ -77,16 +77,16 @@ describe('Requests that a client never replies to', () => {
         server.broadcaster.connection(id).invoke('question', undefined, { timeout: 50 }),
         InvokeTimeoutError,
       );
-    await expect.poll(() => local.asks?.size ?? 0, { timeout: 5_000 }).toBe(0);
+    await expect.poll(() => local.invocations?.size ?? 0, { timeout: 5_000 }).toBe(0);
   });
 
   it('are dropped by every connection that they were sent to', async () => {
-    const held = new HeldAsks();
+    const held = new HeldInvocations();
     const sink = { isFull: false, write: () => undefined, flush: () => undefined, close: () => undefined };
     const connections = ['a', 'b'].map(
       (id) => new LocalConnection(id, '/chat', undefined, jsonProtocol, sink),
     );
     held.hold('1', connections, 1, () => undefined);
-    await expect.poll(() => connections.map(({ asks }) => asks?.size ?? 0)).toEqual([0, 0]);
+    await expect.poll(() => connections.map(({ invocations }) => invocations?.size ?? 0)).toEqual([0, 0]);
   });
 });

@@ -96,7 +96,11 @@ describe.each<[name: string, gateway: Type]>([
 
   it.each<[what: string, error: unknown, line: RegExp]>([
     ['an error', new Error('a secret'), /^The handler of 'throw' failed: a secret$/],
-    ['what only the programmer can cause', new InvokeTargetError(), /failed: invoke asks exactly one/],
+    [
+      'what only the programmer can cause',
+      new InvokeTargetError(),
+      /failed: invoke needs a target of exactly one/,
+    ],
     ['a class that is no gateway', new NotAGatewayError('Chat'), /failed: Chat is not a gateway/],
     ['undefined', undefined, /failed: undefined$/],
     ['null', null, /failed: null$/],

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { comparablePath, requestPath } from '../../lib/adapter/request-path.js';
+import { BUSY_MACHINE_MS } from '../support/busy-machine.js';
 import { withSeed } from '../support/seed.js';
 
 describe('the path of a request target', () => {
@@ -57,6 +58,6 @@ describe('the path of a request target', () => {
       }
       const began = performance.now();
       for (const flood of ['/', '/a', '%41', '%', 'http://']) requestPath(flood.repeat(16_000));
-      expect(performance.now() - began).toBeLessThan(1000);
+      expect(performance.now() - began).toBeLessThan(BUSY_MACHINE_MS);
     }));
 });

@@ -47,7 +47,13 @@ const bench = await Bench.start(values.quick ? QUICK : FULL);
 try {
   for (const name of names) {
     console.error(`${name}: ${SCENARIOS[name].about}`);
-    await bench.run(name);
+    try {
+      await bench.run(name);
+    } catch (error) {
+      // What the others have measured took minutes, and is not lost with it.
+      console.error(`${name} failed:`, error);
+      process.exitCode = 1;
+    }
   }
 } finally {
   await bench.end();

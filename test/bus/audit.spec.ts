@@ -45,7 +45,7 @@ async function acceptAll(): Promise<void> {
 }
 
 describe('the audit', () => {
-  it('finds a channel whose envelope stays away while a later one has come', async () => {
+  it('finds a channel whose envelope is missing although a later one has arrived', async () => {
     audit.next();
     await acceptAll();
     heard(1, 'a');
@@ -54,7 +54,7 @@ describe('the audit', () => {
     expect(entries.get('a')?.provedAt).toBe(1000);
   });
 
-  it('takes an older message on the channel for no proof', async () => {
+  it('does not accept an older message on the channel as proof', async () => {
     number = 10;
     audit.next();
     await acceptAll();
@@ -64,7 +64,7 @@ describe('the audit', () => {
     expect(lost).toEqual(['a', 'b', 'c']);
   });
 
-  it('expects nothing that Redis has refused, has not taken yet, or was sent on links that are gone', async () => {
+  it('expects no envelope that Redis has refused or not accepted yet, or that was sent on old links', async () => {
     audit.next();
     accepted[0]?.reject(new Error('refused'));
     accepted[1]?.resolve('accepted');

@@ -7,19 +7,19 @@ import { bitFlipped, ofVersion } from '../support/envelopes.js';
 import { collect } from '../support/observe.js';
 import { describeBusLifecycle } from './bus-lifecycle-contract.js';
 
-/** A way for the servers of a farm to reach each other. */
+/** A bus implementation for the contract. */
 export interface BusForm {
   readonly options: RedisBackplaneOptions;
-  /** Where messages take several ways, and one sender's keep their order on each channel only. */
+  /** Whether messages take several pipes, so that order is promised per channel only. */
   readonly lanes?: Lanes;
-  /** Publishes bytes as somebody else may who has the right to. */
+  /** Publishes raw bytes, as any other client with the permission can. */
   publishForeign(channel: string, bytes: Buffer): Promise<unknown>;
   close(): Promise<void>;
 }
 
 const texts = (count: number): string[] => Array.from({ length: count }, (_, index) => `${index}`);
 
-/** What every form of the bus promises. */
+/** The contract that every implementation of the bus must fulfil. */
 export function describeBus(name: string, open: () => Promise<BusForm>): void {
   describe(`the bus ${name}`, () => {
     let form: BusForm;
@@ -41,12 +41,12 @@ export function describeBus(name: string, open: () => Promise<BusForm>): void {
       () => form.lanes?.('').length ?? 1,
     );
 
-    /** What was heard on several channels, in the order in which it was sent, if that is promised. */
+    /** The messages received on several channels, in order if order is promised across channels. */
     const inPromisedOrder = (heard: readonly string[]): string[] =>
       form.lanes ? [...heard].sort((a, b) => Number(a) - Number(b)) : [...heard];
 
     describe('messages', () => {
-      it('of another server are received in order, exactly once, with origin, kind and body', async () => {
+      it('from another server are received in order, exactly once, with origin, kind and body', async () => {
         const [a, b] = await farm.pair();
         await b.bus.want(channel);
         for (const text of texts(500)) void a.publish(channel, text);
@@ -55,7 +55,7 @@ export function describeBus(name: string, open: () => Promise<BusForm>): void {
         expect(b.heard[0]).toEqual({ origin: a.bus.serverId, kind: TEST_KIND, text: '0' });
       });
 
-      it('keep their order over different channels, or at least on each', async () => {
+      it('keep their order across channels, or at least on each channel', async () => {
         const [a, b] = await farm.pair();
         const channels = texts(7).map((index) => `${channel}:${index}`);
         await Promise.all(channels.map((each) => b.bus.want(each)));
@@ -69,7 +69,7 @@ export function describeBus(name: string, open: () => Promise<BusForm>): void {
         }
       });
 
-      it('of its own are not received back', async () => {
+      it('from the server itself are not received', async () => {
         const [a, b] = await farm.pair();
         await a.bus.want(channel);
         await a.publish(channel, 'own');
@@ -77,7 +77,7 @@ export function describeBus(name: string, open: () => Promise<BusForm>): void {
         expect(await a.heardFrom(b)).toEqual(["another's"]);
       });
 
-      it('on several wanted channels are received once, and the copies counted', async () => {
+      it('on several wanted channels are received once, and the copies are counted', async () => {
         const [a, b] = await farm.pair();
         const channels = [`${channel}:1`, `${channel}:2`, `${channel}:3`];
         await Promise.all(channels.map((each) => b.bus.want(each)));
@@ -86,7 +86,7 @@ export function describeBus(name: string, open: () => Promise<BusForm>): void {
         expect(b.bus.counters.duplicates).toBe(2);
       });
 
-      it('of one tick for the same channel share a publish', async () => {
+      it('in one tick for the same channel share a publish', async () => {
         const [a, b] = await farm.pair();
         await b.bus.want(channel);
         const before = a.bus.counters.published;
@@ -98,7 +98,7 @@ export function describeBus(name: string, open: () => Promise<BusForm>): void {
         expect(await b.heardFrom(a)).toEqual(texts(10));
       });
 
-      it('are counted by envelope where they are received', async () => {
+      it('are counted by envelope at the receiver', async () => {
         const [a, b] = await farm.pair();
         await b.bus.want(channel);
         const before = b.bus.counters.received;
@@ -112,7 +112,7 @@ export function describeBus(name: string, open: () => Promise<BusForm>): void {
         expect(b.bus.counters).toMatchObject({ duplicates: 0, malformed: 0, unknownVersion: 0 });
       });
 
-      it('of another prefix are never heard, not even those of a longer one', async () => {
+      it('of another prefix are never received, not even those of a longer one', async () => {
         const other = new BusFarm(form.options, `${farm.prefix}:more`, form.lanes);
         try {
           const [a, b] = await farm.pair();
@@ -133,7 +133,7 @@ export function describeBus(name: string, open: () => Promise<BusForm>): void {
     });
 
     describe('a channel', () => {
-      it('is heard from the moment when want() resolves, 1,000 times', async () => {
+      it('is heard as soon as want() resolves, 1,000 times', async () => {
         const [a, b] = await farm.pair();
         for (const text of texts(1000)) {
           await b.bus.want(`${channel}:${text}`);
@@ -142,14 +142,14 @@ export function describeBus(name: string, open: () => Promise<BusForm>): void {
         expect(inPromisedOrder(await b.heardFrom(a))).toEqual(texts(1000));
       });
 
-      it('is heard when 1,000 are wanted at once', async () => {
+      it('is heard if 1,000 are wanted at once', async () => {
         const [a, b] = await farm.pair();
         await Promise.all(texts(1000).map((text) => b.bus.want(`${channel}:${text}`)));
         await Promise.all(texts(1000).map((text) => a.publish(`${channel}:${text}`, text)));
         expect(inPromisedOrder(await b.heardFrom(a))).toEqual(texts(1000));
       });
 
-      it('is not heard any more once it is unwanted', async () => {
+      it('is no longer heard once it is unwanted', async () => {
         const [a, b] = await farm.pair();
         await b.bus.want(channel);
         await a.publish(channel, 'wanted');
@@ -160,7 +160,7 @@ export function describeBus(name: string, open: () => Promise<BusForm>): void {
         expect(await b.heardFrom(a)).toEqual(['wanted']);
       });
 
-      it('ends as the last wish has it, however quickly the wishes change', async () => {
+      it('ends as the last call of want or unwant decides, however fast they change', async () => {
         const [a, b] = await farm.pair();
         const [wanted, unwanted] = [`${channel}:wanted`, `${channel}:unwanted`];
         await b.bus.want(unwanted);
@@ -179,7 +179,7 @@ export function describeBus(name: string, open: () => Promise<BusForm>): void {
         expect(await b.heardFrom(a)).toEqual(['wanted']);
       });
 
-      it('named like a pattern is only a name', async () => {
+      it('with a name like a pattern matches only that name', async () => {
         const [a, b] = await farm.pair();
         const group = (name: string) => farm.channels.target('/chat', { kind: 'group', name });
         for (const name of ['*', '?', '[ab]']) await b.bus.want(group(name));
@@ -188,7 +188,7 @@ export function describeBus(name: string, open: () => Promise<BusForm>): void {
       });
     });
 
-    it('drops what is foreign, damaged or of another version, counts and reports it, and goes on', async () => {
+    it('drops, counts and reports foreign, malformed and other-version messages, and continues', async () => {
       const [a, b] = await farm.pair();
       await b.bus.want(channel);
       const errors = collect(b.bus.errors$);
@@ -210,7 +210,7 @@ export function describeBus(name: string, open: () => Promise<BusForm>): void {
       expect(errors.values.map(({ message }) => message)).toContainEqual(
         expect.stringContaining('version 2'),
       );
-      // What cannot be read is no message of ours, but for one of another version: that was missed.
+      // Malformed bytes are not messages of this app. An envelope of another version is, and it was missed.
       expect(losses.values).toMatchObject([{ certainty: 'known' }]);
       for (const { channels, from, to } of losses.values) {
         expect(channels === 'all' || channels.includes(channel)).toBe(true);

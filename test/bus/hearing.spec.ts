@@ -32,7 +32,7 @@ afterEach(() => {
   hearing.stop();
 });
 
-/** Time in which everything sent comes back at once. */
+/** Advances the time; everything sent comes back at once. */
 function passHearing(ms: number): void {
   for (let passed = 0; passed < ms; passed += 250) {
     clock.advance(250);
@@ -43,7 +43,7 @@ function passHearing(ms: number): void {
 const count = (entry: string): number => log.filter((each) => each === entry).length;
 
 describe('a heartbeat', () => {
-  it('is published at once when hearing begins, and not before', () => {
+  it('is published at once on begin, and not before', () => {
     clock.advance(10_000);
     expect(log).toEqual([]);
     hearing.begin();
@@ -57,7 +57,7 @@ describe('a heartbeat', () => {
     expect(count('beat')).toBe(11);
   });
 
-  it('is published for others also while nothing comes back, up to the deadline', () => {
+  it('is published even while nothing comes back, until the deadline', () => {
     hearing.begin();
     clock.advance(3000);
     expect(log).toEqual(['beat', 'beat', 'beat', 'beat']);
@@ -65,14 +65,14 @@ describe('a heartbeat', () => {
 });
 
 describe('the echo', () => {
-  it('is told once, when it comes for the first time', () => {
+  it('is reported once, when it comes back for the first time', () => {
     hearing.begin();
     hearing.echo(1);
     hearing.echo(2);
     expect(log).toEqual(['beat', 'echoed']);
   });
 
-  it('is told again after hearing has begun anew', () => {
+  it('is reported again after a new begin', () => {
     hearing.begin();
     hearing.echo(number);
     hearing.end();
@@ -82,7 +82,7 @@ describe('the echo', () => {
     expect(count('echoed')).toBe(2);
   });
 
-  it('is no proof while the links are gone', () => {
+  it('proves nothing while the links are down', () => {
     hearing.echo(1);
     hearing.begin();
     hearing.end();
@@ -92,7 +92,7 @@ describe('the echo', () => {
 });
 
 describe('deafness', () => {
-  it('is told when nothing came back for more than three seconds, not earlier', () => {
+  it('is reported when nothing has come back for more than three seconds, not earlier', () => {
     hearing.begin();
     clock.advance(3000);
     expect(log).not.toContainEqual(expect.stringMatching('deaf'));
@@ -100,18 +100,18 @@ describe('deafness', () => {
     expect(log.at(-1)).toBe('deaf 3250');
   });
 
-  it('is never told while own messages come back, however many are under way', () => {
+  it('is never reported while own messages come back, however many are in flight', () => {
     hearing.begin();
     for (let second = 0; second < 60; second++) {
       for (let message = 0; message < 10; message++) hearing.sent(++number);
       clock.advance(1000);
-      // Two seconds late, but they come.
+      // Two seconds late, but they come back.
       hearing.echo(number - 20);
     }
     expect(log).not.toContainEqual(expect.stringMatching('deaf'));
   });
 
-  it('is not put off by an echo older than what is waited for', () => {
+  it('is not postponed by an echo of a message older than the awaited one', () => {
     hearing.begin();
     hearing.echo(number);
     hearing.sent(100);
@@ -121,7 +121,7 @@ describe('deafness', () => {
     expect(log.at(-1)).toBe('deaf 3250');
   });
 
-  it('is put off by the echo of a later message, for a message may go to channels not heard here', () => {
+  it('is postponed by the echo of a later message, because a message may use channels that this server does not hear', () => {
     hearing.begin();
     hearing.echo(number);
     hearing.sent(100);
@@ -131,7 +131,7 @@ describe('deafness', () => {
     expect(log).not.toContainEqual(expect.stringMatching('deaf'));
   });
 
-  it('is not told while there are no links', () => {
+  it('is not reported while the links are down', () => {
     hearing.begin();
     hearing.end();
     hearing.sent(++number);
@@ -139,7 +139,7 @@ describe('deafness', () => {
     expect(log).toEqual(['beat']);
   });
 
-  it('is counted anew when hearing begins anew', () => {
+  it('is timed from the new begin', () => {
     hearing.begin();
     clock.advance(2500);
     hearing.end();
@@ -150,7 +150,7 @@ describe('deafness', () => {
 });
 
 describe('heardUntil', () => {
-  it('is when the newest message was sent that has come back, to some hundredths of a second', () => {
+  it('is the send time of the newest message that has come back, within 20 ms', () => {
     hearing.begin();
     hearing.echo(number);
     for (let message = 0; message < 10; message++) {
@@ -163,7 +163,7 @@ describe('heardUntil', () => {
     expect(hearing.heardUntil).toBeGreaterThan(37 * 5 - 20);
   });
 
-  it('does not move while nothing comes back, nor by an end and a new beginning', () => {
+  it('does not change while nothing comes back, nor with an end and a new begin', () => {
     hearing.begin();
     hearing.echo(number);
     const { heardUntil } = hearing;
@@ -176,12 +176,12 @@ describe('heardUntil', () => {
 });
 
 describe('the look', () => {
-  it('comes four times a second, also without links, and is not late', () => {
+  it('runs four times a second, also without links, and is not late', () => {
     clock.advance(10_000);
     expect(looks).toEqual(Array(40).fill(0));
   });
 
-  it('tells how long this process stood still, which is not taken for deafness', () => {
+  it('reports for how long this process was stalled, which does not count as deafness', () => {
     hearing.begin();
     clock.advance(1000);
     stoodStill = 20_000;
@@ -194,7 +194,7 @@ describe('the look', () => {
     expect(log.at(-1)).toMatch('deaf');
   });
 
-  it('does not excuse later deafness by a time in which nothing was waited for', () => {
+  it('does not excuse later deafness with a stall in which nothing was awaited', () => {
     hearing.begin();
     hearing.echo(number);
     stoodStill = 20_000;
@@ -204,14 +204,14 @@ describe('the look', () => {
     expect(log.at(-1)).toMatch('deaf');
   });
 
-  it('takes no notice of a timer that is a little late', () => {
+  it('ignores a timer that is a little late', () => {
     stoodStill = 200;
     clock.advance(250);
     expect(looks).toEqual([0]);
   });
 });
 
-it('after stop nothing is told any more', () => {
+it('nothing is reported after stop', () => {
   hearing.begin();
   hearing.stop();
   clock.advance(60_000);
@@ -220,8 +220,8 @@ it('after stop nothing is told any more', () => {
   expect(clock.timerCount).toBe(0);
 });
 
-describe('the last moment that was heard', () => {
-  it('is when the last own message was sent that came back', () => {
+describe('the last time that was heard', () => {
+  it('is the send time of the last own message that came back', () => {
     hearing.begin();
     hearing.echo(number);
     passHearing(1000);
@@ -230,7 +230,7 @@ describe('the last moment that was heard', () => {
     expect(hearing.heardUntil).toBe(proven);
   });
 
-  it('is later when a heartbeat of a peer was heard that was sent later, and never earlier', () => {
+  it('advances with a peer’s heartbeat that was sent later, and never goes back', () => {
     hearing.begin();
     hearing.echo(number);
     const proven = hearing.heardUntil;
@@ -240,7 +240,7 @@ describe('the last moment that was heard', () => {
     expect(hearing.heardUntil).toBe(proven + 1500);
   });
 
-  it('is told by nobody while there are no links', () => {
+  it('does not change while the links are down', () => {
     hearing.begin();
     hearing.echo(number);
     const proven = hearing.heardUntil;

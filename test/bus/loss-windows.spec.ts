@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { ByteWriter } from '../../lib/protocol/byte-writer.js';
+import { FIRST_CAPABILITIES } from '../../lib/protocol/capabilities.js';
 import { encodeEnvelope } from '../../lib/protocol/envelope.js';
 import { decodeHeartbeat, encodeHeartbeat } from '../../lib/protocol/heartbeat-record.js';
 import { ofVersion } from '../support/envelopes.js';
@@ -19,7 +20,7 @@ beforeEach(async () => {
   return () => server.close();
 });
 
-/** Time passes in looks of the bus; Redis brings back what this server publishes. */
+/** Advances the time in steps of the bus's checks; this server's own messages come back. */
 async function pass(ms: number): Promise<void> {
   for (let passed = 0; passed < ms; passed += 250) {
     clock.advance(250);
@@ -28,7 +29,7 @@ async function pass(ms: number): Promise<void> {
   }
 }
 
-/** How long before the link was lost the report of it begins. */
+/** How long before the link loss the loss report begins, in milliseconds. */
 async function reportedBefore(): Promise<number> {
   const losses = collect(server.bus.loss$);
   const lostAt = clock.date();
@@ -42,7 +43,7 @@ const beatOfPeer = (publishMs: number): void =>
   server.hears(encodeHeartbeat({ number: 1, sentAt: clock.now(), publishMs }));
 
 describe('the window of a loss', () => {
-  it('begins as much earlier as the slowest publish of a peer was under way', async () => {
+  it('begins earlier by the duration of the slowest publish of a peer', async () => {
     await pass(1000);
     beatOfPeer(500);
     const early = await reportedBefore();
@@ -50,7 +51,7 @@ describe('the window of a loss', () => {
     expect(early).toBeLessThan(500 + 1250);
   });
 
-  it('begins a little earlier where all are fast', async () => {
+  it('begins a little earlier if all publishes are fast', async () => {
     await pass(1000);
     beatOfPeer(0);
     const early = await reportedBefore();
@@ -58,13 +59,13 @@ describe('the window of a loss', () => {
     expect(early).toBeLessThan(50 + 1250);
   });
 
-  it('is not widened without limit by a peer whose Redis stands still', async () => {
+  it('is widened by at most a second if a peer’s Redis hangs', async () => {
     await pass(1000);
     beatOfPeer(60_000);
     expect(await reportedBefore()).toBeLessThanOrEqual(1000 + 1250);
   });
 
-  it('of an envelope of another release begins a second earlier: what that server says of its publishes cannot be read', async () => {
+  it('of an unreadable envelope begins a second earlier, because its sender’s heartbeats are unreadable too', async () => {
     await pass(1000);
     const losses = collect(server.bus.loss$);
     const lastOwn = server.bus.timeOfDay.earliest(clock.now()) - 250;
@@ -79,7 +80,7 @@ describe('the window of a loss', () => {
   it.each([
     ['forward', HOUR],
     ['back', -HOUR],
-  ])('is told in times of day after the clock was set %s', async (_where, step) => {
+  ])('is reported in system time after the clock was set %s', async (_where, step) => {
     await pass(1000);
     clock.setDate(clock.date() + step);
     await pass(1000);
@@ -88,7 +89,7 @@ describe('the window of a loss', () => {
     expect(early).toBeLessThan(2000);
   });
 
-  it('reaches back to before the machine slept, when it was lost meanwhile', async () => {
+  it('reaches back to before the machine slept if the link was lost in the meantime', async () => {
     await pass(1000);
     const losses = collect(server.bus.loss$);
     const asleepAt = clock.date();
@@ -103,30 +104,43 @@ describe('the window of a loss', () => {
 
 describe('a heartbeat', () => {
   const moves = { count: 0, leftAgo: 0, arrivedAgo: 0 };
+  const capabilities = FIRST_CAPABILITIES;
 
-  it('says for how long the slowest publish was under way', () => {
+  it('contains the duration of the slowest publish', () => {
     const body = encodeHeartbeat({ number: 7, sentAt: 1234.5, publishMs: 499.2 }).subarray(2);
-    expect(decodeHeartbeat(body)).toEqual({ number: 7, sentAt: 1234, publishMs: 500, moves });
+    expect(decodeHeartbeat(body)).toEqual({ number: 7, sentAt: 1234, publishMs: 500, moves, capabilities });
   });
 
-  it('says when its server moved to another node, earlier rather than later for the new one', () => {
+  it('contains the times of the last move to another node, rounded to the earlier arrival', () => {
     const moved = { count: 2, leftAgo: 70.9, arrivedAgo: 20.1 };
     const body = encodeHeartbeat({ number: 7, sentAt: 1234, moves: moved }).subarray(2);
     expect(decodeHeartbeat(body).moves).toEqual({ count: 2, leftAgo: 70, arrivedAgo: 21 });
   });
 
-  it('of a release that says less is read, and so is one that says more', () => {
+  it('with fewer or more fields, from other releases, is read', () => {
     const [old, newer, later] = [[], [5], [5, 1, 2, 3, 99]].map((more) =>
       [7, 1234, ...more].reduce((writer, value) => writer.varint(value), new ByteWriter(8)).finish(),
     );
-    expect(decodeHeartbeat(old ?? EMPTY)).toEqual({ number: 7, sentAt: 1234, publishMs: 0, moves });
-    expect(decodeHeartbeat(newer ?? EMPTY)).toEqual({ number: 7, sentAt: 1234, publishMs: 5, moves });
+    expect(decodeHeartbeat(old ?? EMPTY)).toEqual({
+      number: 7,
+      sentAt: 1234,
+      publishMs: 0,
+      moves,
+      capabilities,
+    });
+    expect(decodeHeartbeat(newer ?? EMPTY)).toEqual({
+      number: 7,
+      sentAt: 1234,
+      publishMs: 5,
+      moves,
+      capabilities,
+    });
     expect(decodeHeartbeat(later ?? EMPTY)).toMatchObject({ publishMs: 5, moves: { count: 1 } });
   });
 });
 
-describe('a link that is lost again in the tick in which it came back', () => {
-  it('does not make the next one count as subscribed before it is', async () => {
+describe('a link that is lost in the tick in which it came up', () => {
+  it('does not make the next link count as subscribed too early', async () => {
     server.down();
     server.transport.says.up('subscriber');
     server.transport.says.down('subscriber', new Error('again'));

@@ -20,7 +20,7 @@ let network: MemoryNetwork;
 let near: Server;
 let far: Server;
 
-/** A bus, its way to the others, and what it heard. */
+/** A bus with its transport and the messages that it received. */
 class Server {
   readonly transport: MemoryTransport = network.transport();
   readonly bus = new ServerBus(newServerId(), channels, this.transport, { publishTimeoutMs: 5000, clock });
@@ -39,7 +39,7 @@ class Server {
   }
 }
 
-/** What is under way arrives, and what it leads to. */
+/** Lets messages in flight arrive, and the messages that they cause. */
 async function turns(): Promise<void> {
   for (let turn = 0; turn < 4; turn++) await new Promise((resolve) => setImmediate(resolve));
 }
@@ -61,14 +61,14 @@ beforeEach(async () => {
   near.losses.length = 0;
   far.losses.length = 0;
   return async () => {
-    // Closing waits for no timer: nothing is left on the network.
+    // Close needs no timer, because nothing is in flight.
     network.delayMs = 0;
     await Promise.all([near, far].map(({ bus }) => bus.close()));
   };
 });
 
 describe('a memory network', () => {
-  it('carries a message to the other servers, and loses nothing', async () => {
+  it('delivers a message to the other servers without a loss', async () => {
     await near.say('hello');
     await turns();
     expect(far.heard).toEqual(['hello']);
@@ -87,7 +87,7 @@ describe('a memory network', () => {
     expect(far.bus.status.state).toBe('ready');
   });
 
-  it('that drops one heartbeat makes the receiver report what may be lost with it', async () => {
+  it('that drops one heartbeat makes the receiver report a possible loss', async () => {
     let dropped = 0;
     network.drops = ({ from, to, channel }) =>
       from === near.transport && to === far.transport && channel === channels.servers && dropped++ === 0;
@@ -99,16 +99,16 @@ describe('a memory network', () => {
     expect(near.losses).toEqual([]);
   });
 
-  it('that is parted makes each side miss the other within four seconds, and report the whole time when it heals', async () => {
+  it('that is partitioned makes each side dead to the other within four seconds, and the whole time is reported when it heals', async () => {
     const parted = clock.now();
     network.partition([near.transport], [far.transport]);
     await near.say('unheard');
     await pass(5000);
     expect(far.heard).toEqual([]);
-    // Each hears itself, so nothing else tells them.
+    // Each side hears itself, so nothing else shows the partition.
     expect(near.bus.status.state).toBe('ready');
     expect([...near.bus.peers.silent]).toEqual([far.bus.serverId]);
-    // Long enough that each forgets the other.
+    // Long enough for each side to forget the other.
     await pass(LONG_MS - 5000);
 
     network.heal();
@@ -124,7 +124,7 @@ describe('a memory network', () => {
     }
   });
 
-  it('whose link is cut refuses to publish until it is restored, and the deaf time is reported', async () => {
+  it('whose links are cut makes publish reject until they are restored, and the deafness is reported', async () => {
     const restored = collect(near.bus.connectionRestored$).values;
     const cut = clock.now();
     near.transport.cut(CAUSE);

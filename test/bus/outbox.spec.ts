@@ -27,7 +27,7 @@ beforeEach(() => {
   );
 });
 
-/** What was handed to the transport: channel, number, and the texts of the records. */
+/** The envelopes that the transport got: channel, number, and the texts of the records. */
 function published(): [channel: string, number: number, texts: string][] {
   return transport.commands.map(({ channels, bytes }) => {
     const decoded = decodeEnvelope(bytes ?? Buffer.alloc(0));
@@ -41,8 +41,8 @@ function published(): [channel: string, number: number, texts: string][] {
 const publish = (channels: string[], text: string): Promise<unknown> =>
   outbox.publish(channels, record(text));
 
-describe('what is published in one tick', () => {
-  it('shares an envelope where it stands side by side for the same channels', async () => {
+describe('records of one tick', () => {
+  it('share an envelope if they are consecutive and for the same channels', async () => {
     void publish(['a'], '1');
     void publish(['a'], '2');
     void publish(['b'], '3');
@@ -57,7 +57,7 @@ describe('what is published in one tick', () => {
     expect(sent).toEqual([1, 2, 3]);
   });
 
-  it('keeps the order in which it was given, and later ticks come later', async () => {
+  it('keep their order, and later ticks come later', async () => {
     for (const text of ['1', '2']) void publish(['a'], text);
     await settled();
     for (const text of ['3', '4']) void publish(['a'], text);
@@ -68,7 +68,7 @@ describe('what is published in one tick', () => {
     ]);
   });
 
-  it('goes with one number and the same bytes to each of several channels', async () => {
+  it('have one number and the same bytes on each of several channels', async () => {
     void publish(['a', 'b'], '1');
     void publish(['a', 'b'], '2');
     void publish(['b', 'a'], '3');
@@ -83,7 +83,7 @@ describe('what is published in one tick', () => {
     expect(sent).toEqual([1, 2]);
   });
 
-  it('is shared up to 64 KiB, and what is larger goes alone', async () => {
+  it('share an envelope up to 64 KiB, and larger ones have their own', async () => {
     const half = 'x'.repeat(31 * 1024);
     for (const text of [half, half, half, 'y'.repeat(100_000), 'z', 'z']) void publish(['a'], text);
     await settled();
@@ -91,7 +91,7 @@ describe('what is published in one tick', () => {
     expect(sizes).toEqual([2, 1, 1, 2]);
   });
 
-  it('is sent at once by flush, and not again at the end of the tick', async () => {
+  it('are sent at once by flush, and not again at the end of the tick', async () => {
     void publish(['a'], '1');
     outbox.flush();
     expect(published()).toEqual([['a', 1, '1']]);
@@ -103,7 +103,7 @@ describe('what is published in one tick', () => {
 });
 
 describe('the outcome', () => {
-  it('is that of the shared envelope, once every channel has answered', async () => {
+  it('is that of the shared envelope, once Redis has answered for every channel', async () => {
     const outcomes = [publish(['a', 'b'], '1'), publish(['a', 'b'], '2')].map(stateOf);
     await settled();
     transport.command(0).reply.resolve();
@@ -115,10 +115,10 @@ describe('the outcome', () => {
   });
 
   it.each<[what: string, answers: (Error | undefined)[], refused: boolean]>([
-    ['refused where every channel refused it', [REFUSED, REFUSED], true],
-    ['unknown where one channel took it', [undefined, REFUSED], false],
-    ['unknown where one channel may have taken it', [REFUSED, UNKNOWN], false],
-    ['unknown where the connection broke', [UNKNOWN, UNKNOWN], false],
+    ['refused if Redis refused every channel', [REFUSED, REFUSED], true],
+    ['unknown if Redis accepted one channel', [undefined, REFUSED], false],
+    ['unknown if Redis may have accepted one channel', [REFUSED, UNKNOWN], false],
+    ['unknown if the connection broke', [UNKNOWN, UNKNOWN], false],
   ])('is %s', async (_what, answers, refused) => {
     const outcome = publish(['a', 'b'], '1').catch((error: unknown) => error);
     await settled();
@@ -133,7 +133,7 @@ describe('the outcome', () => {
     if (!refused) expect(error).toMatchObject({ cause: answers.find((answer) => answer !== undefined) });
   });
 
-  it('of one envelope says nothing about the next', async () => {
+  it('of one envelope does not affect the next', async () => {
     const first = publish(['a'], '1');
     await settled();
     const second = publish(['a'], '2');
@@ -146,10 +146,10 @@ describe('the outcome', () => {
 });
 
 describe('a Redis that does not answer', () => {
-  // With its length and kind it is a little more: 32 of them are the first to exceed the limit.
+  // The record's length and kind add a few bytes, so 32 of them exceed the limit.
   const MEGABYTE = 'x'.repeat(1024 * 1024);
 
-  it('is given at most 32 MiB, then publish refuses until it answers', async () => {
+  it('gets at most 32 MiB; then publish rejects until it answers', async () => {
     const taken = Array.from({ length: 32 }, () => stateOf(publish(['a'], MEGABYTE)));
     await settled();
     await expect(publish(['a'], 'more')).rejects.toThrow(PublishRefusedError);
@@ -165,7 +165,7 @@ describe('a Redis that does not answer', () => {
     await later;
   });
 
-  it('is given a message for several channels as often as there are channels, and that many bytes count', async () => {
+  it('gets a message once per channel, and the bytes count for each channel', async () => {
     const channels = Array.from({ length: 16 }, (_, index) => `c${index}`);
     const taken = [publish(channels, MEGABYTE), publish(channels, MEGABYTE)];
     await settled();
@@ -178,7 +178,7 @@ describe('a Redis that does not answer', () => {
     expect(again.map((state) => state())).toEqual(['pending', 'pending']);
   });
 
-  it('is waited for as long as the timeout says; what comes of it then is unknown', async () => {
+  it('is waited for until the timeout; then the outcome is unknown', async () => {
     const early = publish(['a'], 'early');
     await settled();
     clock = 4000;
@@ -192,8 +192,8 @@ describe('a Redis that does not answer', () => {
   });
 });
 
-describe('what Redis certainly did not take', () => {
-  it('is told, and what it may have taken is not', async () => {
+describe('the count of published envelopes', () => {
+  it('leaves out those that Redis certainly did not accept', async () => {
     const first = publish(['a'], '1');
     await settled();
     const second = publish(['a'], '2');

@@ -15,7 +15,7 @@ beforeEach(() => {
   peers.listen();
 });
 
-/** The server's own subscriber link is lost after so long, and after a while another one is there, and hears. */
+/** This server's subscriber link is lost after `afterMs`; after `downMs` a new one is up, and this server hears itself. */
 function relink(afterMs: number, downMs = 0): ReturnType<Peers['disconnected']> {
   clock += afterMs;
   peers.deaf();
@@ -26,7 +26,7 @@ function relink(afterMs: number, downMs = 0): ReturnType<Peers['disconnected']> 
   return unproven;
 }
 
-/** The next heartbeat of the peer. @param move when its publisher link moved last, and how often it did */
+/** The next heartbeat of the peer. @param move the last move of its publisher link */
 function beat(move: { count: number; leftAt?: number; arrivedAt?: number } = { count: 0 }): readonly Gap[] {
   peers.heard('a', ++number);
   const still = { leftAt: 0, arrivedAt: 0 };
@@ -35,8 +35,8 @@ function beat(move: { count: number; leftAt?: number; arrivedAt?: number } = { c
   return peers.beat('a', heartbeat, 0);
 }
 
-describe('what is unproven when the subscriber link is lost', () => {
-  it('is nothing where every server was heard on it, before the own echo or after it', () => {
+describe('the gap when the subscriber link is lost', () => {
+  it('is empty if every peer was heard on it, before or after the first echo', () => {
     peers.heard('a', 1);
     expect(relink(100)).toEqual([]);
     clock += 10;
@@ -50,7 +50,7 @@ describe('what is unproven when the subscriber link is lost', () => {
     expect(relink(100)).toEqual([]);
   });
 
-  it('is the whole time for which this server heard itself, for a server that was not heard', () => {
+  it('is the whole time in which this server heard itself, for a peer that was not heard', () => {
     for (const server of ['a', 'b']) peers.heard(server, 1);
     relink(1000, 50);
     const from = clock;
@@ -59,7 +59,7 @@ describe('what is unproven when the subscriber link is lost', () => {
     expect(relink(230)).toEqual([{ origin: 'a', from, to: from + 430 }]);
   });
 
-  it('begins with the first own echo on that link, whatever became of the publisher link meanwhile', () => {
+  it('begins with the first echo on that link, even if the publisher link was lost in the meantime', () => {
     peers.heard('a', 1);
     relink(1000);
     const from = clock;
@@ -70,7 +70,7 @@ describe('what is unproven when the subscriber link is lost', () => {
     expect(relink(0)).toEqual([{ origin: 'a', from, to: clock }]);
   });
 
-  it('is nothing of a server that is dead, or has said goodbye', () => {
+  it('is empty for a peer that is dead or has said goodbye', () => {
     for (const server of ['a', 'b']) peers.heard(server, 1);
     relink(1000);
     peers.left('a');
@@ -79,7 +79,7 @@ describe('what is unproven when the subscriber link is lost', () => {
     expect(relink(0)).toEqual([]);
   });
 
-  it('is nothing where this server did not hear itself: that is deafness anyway', () => {
+  it('is empty if this server did not hear itself, because deafness is reported anyway', () => {
     peers.heard('a', 1);
     relink(10);
     peers.disconnected();
@@ -90,7 +90,7 @@ describe('what is unproven when the subscriber link is lost', () => {
 });
 
 describe('a server whose publisher link has moved', () => {
-  it('has told of it once: later heartbeats say the same and mean nothing', () => {
+  it('is reported once, although later heartbeats repeat the move', () => {
     beat();
     relink(100, 50);
     const move = { count: 1, leftAt: clock - 50, arrivedAt: clock - 10 };
@@ -99,7 +99,7 @@ describe('a server whose publisher link has moved', () => {
     expect(beat(move)).toEqual([]);
   });
 
-  it('was missed on the old node, when it left that later than this server was on the new one', () => {
+  it('was missed on the old node if it left after this server had arrived on the new one', () => {
     beat();
     relink(100, 50);
     const from = clock;
@@ -109,7 +109,7 @@ describe('a server whose publisher link has moved', () => {
     ]);
   });
 
-  it('was missed on the new node, when it was there earlier than this server left the old one', () => {
+  it('was missed on the new node if it arrived before this server had left the old one', () => {
     beat();
     const arrivedAt = clock + 60;
     relink(100, 50);
@@ -118,7 +118,7 @@ describe('a server whose publisher link has moved', () => {
     ]);
   });
 
-  it('is not reported from before its last heartbeat, whatever it says of its move', () => {
+  it('is not reported from before its last heartbeat, whatever times it claims', () => {
     const lastBeat = clock;
     beat();
     relink(100, 50);
@@ -127,7 +127,7 @@ describe('a server whose publisher link has moved', () => {
     ]);
   });
 
-  it('is not missed where Redis restarts: all leave before anybody arrives', () => {
+  it('is not missed when Redis restarts, because all leave before any arrives', () => {
     beat();
     const lostAt = clock + 100;
     relink(100, 2000);
@@ -135,7 +135,7 @@ describe('a server whose publisher link has moved', () => {
     expect(beat({ count: 1, leftAt: lostAt + 3, arrivedAt: clock - 5 })).toEqual([]);
   });
 
-  it('may have been missed since its last heartbeat, where this server stayed, or nobody can tell who was where', () => {
+  it('may have been missed since its last heartbeat if this server stayed, or if who was where is unknown', () => {
     beat();
     const from = clock;
     clock += 700;
@@ -149,14 +149,14 @@ describe('a server whose publisher link has moved', () => {
     expect(beat({ count: 4 })).toEqual([{ from: third, to: clock }]);
   });
 
-  it('that is heard for the first time tells nothing of before', () => {
+  it('and is heard for the first time is not reported for the time before', () => {
     expect(beat({ count: 7 })).toEqual([]);
     expect(beat({ count: 7 })).toEqual([]);
   });
 });
 
-describe('the moves of an own publisher link', () => {
-  it('are counted where the node is another one, with when it was left and when the new one was there', () => {
+describe('the moves of this server’s publisher link', () => {
+  it('are counted when the node changes, with the times of departure and arrival', () => {
     const moves = new Moves(() => clock);
     moves.linkUp('x');
     moves.linkLost();
@@ -170,7 +170,7 @@ describe('the moves of an own publisher link', () => {
     expect(moves.latest).toEqual({ count: 1, leftAt, arrivedAt });
   });
 
-  it('are not counted where nothing tells one node from another, and are from the last that was known', () => {
+  it('are not counted while the node is unknown, and are relative to the last known node', () => {
     const moves = new Moves(() => clock);
     moves.linkUp(undefined);
     moves.linkUp('x');
@@ -180,7 +180,7 @@ describe('the moves of an own publisher link', () => {
   });
 });
 
-it('a server that does not hear itself yet has missed nothing on the new node: it is deaf until it does', () => {
+it('a server that does not hear itself yet has no gap on the new node, because its deafness is reported', () => {
   const own = { lostAt: 100, hearsSince: undefined };
   expect(missedWhileMoving(own, { leftAt: 500, arrivedAt: 510 })).toEqual([]);
 });

@@ -19,7 +19,7 @@ beforeEach(() => {
   peers.listen();
 });
 
-/** A heartbeat of a server that stays where it is. */
+/** A heartbeat of a server that stays on its Redis node. */
 function beat(serverId: string, number: number, lagMs: number, ageMs = 0): Gap | undefined {
   const move = { count: 0, leftAt: 0, arrivedAt: 0 };
   const capabilities = FIRST_CAPABILITIES;
@@ -27,7 +27,7 @@ function beat(serverId: string, number: number, lagMs: number, ageMs = 0): Gap |
   return gap;
 }
 
-/** Time goes by, looked at four times a second as the bus does; each of these servers beats once a second. */
+/** Advances the time with four sweeps a second, as the bus does; each of these servers sends a heartbeat every second. */
 function pass(ms: number, beating: Record<string, number> = {}): void {
   for (const end = clock + ms; clock < end;) {
     clock += 250;
@@ -42,19 +42,19 @@ function pass(ms: number, beating: Record<string, number> = {}): void {
 }
 
 describe('a server that is heard', () => {
-  it('is alive from its first message on, and stays so while it beats', () => {
+  it('is alive from its first message on, as long as it sends heartbeats', () => {
     expect([...peers.alive]).toEqual([]);
     pass(60_000, { a: 1, b: 1 });
     expect([...peers.alive]).toEqual(['a', 'b']);
     expect(lost.values).toEqual([]);
   });
 
-  it('is read once for each number, in rising order', () => {
+  it('has each number accepted once, in ascending order', () => {
     const read = [5, 5, 4, 6, 9, 7, 9, 10].map((number) => peers.heard('a', number));
     expect(read).toEqual(['new', 'old', 'old', 'new', 'new', 'old', 'old', 'new']);
   });
 
-  it('has numbers of its own', () => {
+  it('is numbered independently of other servers', () => {
     expect(peers.heard('a', 100)).toBe('new');
     expect(peers.heard('b', 1)).toBe('new');
   });
@@ -67,20 +67,20 @@ describe('a server that is heard for the first time', () => {
     expect(beat('a', 1, 0, 500)).toBeUndefined();
   });
 
-  it('and has sent heartbeats before was somewhere else: what it published since it started may be lost', () => {
+  it('and has sent heartbeats before was on another Redis: all it published since its start may be lost', () => {
     pass(60_000);
     peers.heard('a', 300);
     expect(beat('a', 30, 0, 32_000)).toEqual({ from: clock - 32_000, to: clock });
   });
 
-  it('and is older than this one lost what it published since this one hears', () => {
+  it('and is older than this server: all it published since this server hears may be lost', () => {
     const since = clock;
     pass(60_000);
     peers.heard('a', 300);
     expect(beat('a', 3000, 20, 3_000_000)).toEqual({ from: since - 20, to: clock });
   });
 
-  it('at once when this one starts has lost nothing, unless it says that it has just arrived', () => {
+  it('right after this server started has lost nothing, unless it has just moved', () => {
     pass(1000);
     peers.heard('a', 300);
     expect(beat('a', 3000, 0, 3_000_000)).toBeUndefined();
@@ -93,7 +93,7 @@ describe('a server that is heard for the first time', () => {
     expect(peers.beat('b', late, 0)).toEqual([{ from: since, to: clock - 200 }]);
   });
 
-  it('again, after it was silent for so long that it was forgotten, is reported too', () => {
+  it('after it was silent for so long that it was forgotten is reported too', () => {
     peers.heard('a', 1);
     beat('a', 1, 0, 0);
     pass(TEN_MINUTES + DEAD_AFTER_MS);
@@ -104,7 +104,7 @@ describe('a server that is heard for the first time', () => {
 });
 
 describe('a number that no server reaches', () => {
-  it('is impossible, and neither proves life nor hides what comes after it', () => {
+  it('is impossible, and neither makes the server alive nor hides later messages', () => {
     peers.heard('a', 7);
     pass(3000);
     expect(peers.heard('a', 7 + 1_000_000_001)).toBe('impossible');
@@ -119,7 +119,7 @@ describe('a number that no server reaches', () => {
 });
 
 describe('a server that falls silent', () => {
-  it('is lost after four heartbeats, not before, and told once', () => {
+  it('is lost after four heartbeats, not before, and reported once', () => {
     peers.heard('a', 1);
     pass(DEAD_AFTER_MS);
     expect([...peers.alive]).toEqual(['a']);
@@ -129,14 +129,14 @@ describe('a server that falls silent', () => {
     expect(lost.values).toEqual(['a']);
   });
 
-  it('is lost although others still beat', () => {
+  it('is lost although other servers send heartbeats', () => {
     peers.heard('a', 1);
     pass(6000, { b: 1 });
     expect(lost.values).toEqual(['a']);
     expect([...peers.alive]).toEqual(['b']);
   });
 
-  it('is alive again when it returns, and nothing old of it is read twice', () => {
+  it('is alive again when it returns, and its old messages are not accepted twice', () => {
     peers.heard('a', 7);
     pass(5000);
     expect(peers.heard('a', 7)).toBe('old');
@@ -146,7 +146,7 @@ describe('a server that falls silent', () => {
     expect(lost.values).toEqual(['a', 'a']);
   });
 
-  it('is remembered by its number for ten minutes, and then forgotten', () => {
+  it('has its last number kept for ten minutes', () => {
     peers.heard('a', 7);
     pass(TEN_MINUTES);
     expect(peers.heard('a', 7)).toBe('old');
@@ -156,7 +156,7 @@ describe('a server that falls silent', () => {
 });
 
 describe('silent', () => {
-  it('names a server for a minute after it fell silent', () => {
+  it('lists a server for a minute after it timed out', () => {
     peers.heard('a', 1);
     pass(DEAD_AFTER_MS);
     expect([...peers.silent]).toEqual([]);
@@ -168,7 +168,7 @@ describe('silent', () => {
     expect([...peers.silent]).toEqual([]);
   });
 
-  it('does not name a server that said goodbye, or is heard again', () => {
+  it('does not list a server that said goodbye or is heard again', () => {
     peers.heard('a', 1);
     peers.heard('b', 1);
     peers.left('a');
@@ -180,7 +180,7 @@ describe('silent', () => {
 });
 
 describe('a heartbeat', () => {
-  it('that follows the one before tells of no gap, nor does the first one', () => {
+  it('that follows the previous one shows no gap, and neither does the first one', () => {
     peers.heard('a', 10);
     expect(beat('a', 5, 0)).toBeUndefined();
     for (const number of [6, 7, 8]) {
@@ -190,7 +190,7 @@ describe('a heartbeat', () => {
     }
   });
 
-  it('that skips another one tells the time from the last message to the next', () => {
+  it('that skips a number shows a gap from the last message before it to the next', () => {
     peers.heard('a', 1);
     beat('a', 1, 0);
     pass(250);
@@ -204,7 +204,7 @@ describe('a heartbeat', () => {
     expect(gap?.from).toBeGreaterThan(from - 250);
   });
 
-  it('that skips another one tells the pause, though messages came again before it', () => {
+  it('that skips a number shows the pause, even if messages arrived again before it', () => {
     peers.heard('a', 1);
     beat('a', 1, 0);
     const from = clock;
@@ -224,7 +224,7 @@ describe('a heartbeat', () => {
 });
 
 describe('a gap', () => {
-  it('begins where the server was last heard, however long this process stood still since', () => {
+  it('begins when the server was last heard, even if this process was stalled since', () => {
     peers.heard('a', 1);
     beat('a', 1, 0);
     const from = clock;
@@ -235,7 +235,7 @@ describe('a gap', () => {
     expect(beat('a', 3, 0)?.from).toBeLessThanOrEqual(from);
   });
 
-  it('begins earlier by as much as what is heard may be old', () => {
+  it('begins earlier by the time that a message takes through Redis', () => {
     peers.heard('a', 1);
     beat('a', 1, 0);
     const from = clock;
@@ -246,7 +246,7 @@ describe('a gap', () => {
 });
 
 describe('a server that says goodbye', () => {
-  it('is lost at once, and told once', () => {
+  it('is lost at once, and reported once', () => {
     peers.heard('a', 1);
     peers.left('a');
     peers.left('a');
@@ -255,13 +255,13 @@ describe('a server that says goodbye', () => {
     expect(lost.values).toEqual(['a']);
   });
 
-  it('is nobody to lose when it was not known', () => {
+  it('is not reported if it was unknown', () => {
     peers.left('a');
     expect(lost.values).toEqual([]);
   });
 });
 
-describe('silence means nothing', () => {
+describe('silence proves nothing', () => {
   it('while this server is deaf, however long', () => {
     peers.heard('a', 1);
     peers.deaf();
@@ -270,7 +270,7 @@ describe('silence means nothing', () => {
     expect(lost.values).toEqual([]);
   });
 
-  it('for the whole time from the moment when it hears again', () => {
+  it('for the full timeout after this server hears again', () => {
     peers.heard('a', 1);
     peers.deaf();
     pass(60_000);
@@ -281,7 +281,7 @@ describe('silence means nothing', () => {
     expect(lost.values).toEqual(['a']);
   });
 
-  it('for as long as this process stood still', () => {
+  it('for as long as this process was stalled', () => {
     peers.heard('a', 1);
     clock += 30_000;
     peers.excuse(30_000);
@@ -298,7 +298,7 @@ describe('whenHeardFor', () => {
     return state();
   };
 
-  it('resolves once this server has listened for so long, not before', async () => {
+  it('resolves once this server has heard everything for that long, not before', async () => {
     const state = stateOf(peers.whenHeardFor(2000));
     pass(1750);
     expect(await heardFor(state)).toBe('pending');
@@ -306,13 +306,13 @@ describe('whenHeardFor', () => {
     expect(await heardFor(state)).toBe('resolved');
   });
 
-  it('resolves at once where it has listened for longer', async () => {
+  it('resolves at once if it has heard everything for longer', async () => {
     pass(5000);
     expect(await heardFor(stateOf(peers.whenHeardFor(5000)))).toBe('resolved');
     expect(await heardFor(stateOf(peers.whenHeardFor(5001)))).toBe('pending');
   });
 
-  it('begins anew after a break', async () => {
+  it('starts over after a break', async () => {
     pass(1750);
     const state = stateOf(peers.whenHeardFor(2000));
     peers.deaf();
@@ -325,7 +325,7 @@ describe('whenHeardFor', () => {
     expect(await heardFor(state)).toBe('resolved');
   });
 
-  it('ends when its signal is aborted, before and while it waits', async () => {
+  it('resolves when its signal is aborted, before or during the wait', async () => {
     const controller = new AbortController();
     const state = stateOf(peers.whenHeardFor(60_000, controller.signal));
     expect(await heardFor(state)).toBe('pending');
@@ -334,7 +334,7 @@ describe('whenHeardFor', () => {
     expect(await heardFor(stateOf(peers.whenHeardFor(60_000, controller.signal)))).toBe('resolved');
   });
 
-  it('leaves no listener on its signal, however it ends', async () => {
+  it('leaves no listener on its signal', async () => {
     const { signal } = new AbortController();
     const added = vi.spyOn(signal, 'addEventListener');
     const removed = vi.spyOn(signal, 'removeEventListener');
@@ -350,13 +350,13 @@ describe('whenHeardFor', () => {
     );
   });
 
-  it('waits where hearing has never begun', async () => {
+  it('waits if this server has never heard itself', async () => {
     expect(await heardFor(stateOf(new Peers(() => clock).whenHeardFor(0)))).toBe('pending');
   });
 });
 
-describe('at the end', () => {
-  it('lost$ completes, and nobody waits any more', async () => {
+describe('after close', () => {
+  it('lost$ is complete, and all waiting calls have resolved', async () => {
     const waiting = peers.whenHeardFor(60_000);
     expect(lost.completed).toBe(false);
     peers.close();

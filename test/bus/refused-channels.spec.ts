@@ -13,7 +13,7 @@ function add(count: number): void {
   for (let index = 0; index < count; index++) refused.add(`c${index}`, now);
 }
 
-/** The next attempt, and when it was due. */
+/** Runs the next attempt. Returns its channels and when it was due. */
 function attempt(hasGranted: boolean): { readonly at: number; readonly channels: string[] } {
   for (; ; now++) {
     const channels = refused.due(now);
@@ -24,21 +24,21 @@ function attempt(hasGranted: boolean): { readonly at: number; readonly channels:
 }
 
 describe('refused channels', () => {
-  it('are tried after pauses that double up to a second', () => {
+  it('are retried after pauses that double up to a second', () => {
     add(3);
     const at = Array.from({ length: 5 }, () => attempt(false).at);
     const pauses = at.map((time, index) => time - (at[index - 1] ?? 0));
     expect(pauses).toEqual([250, 500, 1000, 1000, 1000]);
   });
 
-  it('take turns, so that each is tried once before any is tried again', () => {
+  it('take turns: each is retried once before any is retried again', () => {
     add(100);
     const tried = Array.from({ length: 3 }, () => attempt(false).channels).flat();
     expect(new Set(tried).size).toBe(96);
     expect(attempt(false).channels.slice(0, 4)).toEqual(['c96', 'c97', 'c98', 'c99']);
   });
 
-  it('are tried faster and faster, as long as some are granted', () => {
+  it('are retried in growing numbers as long as some are granted', () => {
     add(5000);
     const first = attempt(true);
     const second = attempt(true);
@@ -48,7 +48,7 @@ describe('refused channels', () => {
     expect(attempt(false).channels.length).toBe(32);
   });
 
-  it('begin with a short pause when the first one comes', () => {
+  it('start with a short pause', () => {
     add(1);
     for (let time = 0; time < 5; time++) attempt(false);
     refused.delete('c0');

@@ -24,7 +24,7 @@ afterEach(() => vi.useRealTimers());
 
 const peerBeats = (): void => server.hears(encodeHeartbeat({ number: ++beats, sentAt: performance.now() }));
 
-/** Time passes in looks of the bus; `heard` says whether Redis brings back what this server publishes. */
+/** Advances the time in steps of the bus's checks; `heard` says whether this server's own messages come back. */
 async function pass(ms: number, heard = true): Promise<void> {
   for (let passed = 0; passed < ms; passed += 250) {
     vi.advanceTimersByTime(250);
@@ -33,8 +33,8 @@ async function pass(ms: number, heard = true): Promise<void> {
   }
 }
 
-describe('an outage of this server’s own link, the first, the second and the third', () => {
-  it('makes no peer dead, however long; silence counts again from its end', async () => {
+describe('each of three outages of this server’s own links', () => {
+  it('makes no peer dead, however long it lasts; silence counts again after it', async () => {
     const lost = collect(server.bus.peers.lost$);
     peerBeats();
     for (let outage = 1; outage <= 3; outage++) {
@@ -51,14 +51,14 @@ describe('an outage of this server’s own link, the first, the second and the t
     expect([...server.bus.peers.alive]).toEqual([]);
   });
 
-  it('makes no peer dead where only the subscriber link is lost', async () => {
+  it('makes no peer dead if only the subscriber link is lost', async () => {
     peerBeats();
     server.transport.says.down('subscriber', new Error('gone'));
     await pass(LONG_MS, false);
     expect([...server.bus.peers.alive]).toEqual([PEER_ID]);
   });
 
-  it('is told as one failure, one restoration and one loss each', async () => {
+  it('is reported as one failure, one restoration and one loss', async () => {
     const [failures, restorations, losses] = [
       collect(server.bus.connectionFailed$),
       collect(server.bus.connectionRestored$),
@@ -81,7 +81,7 @@ describe('an outage of this server’s own link, the first, the second and the t
     expect(second?.from).toBeGreaterThanOrEqual(first?.to ?? Infinity);
   });
 
-  it('tells on errors$ why Redis refuses: once in each', async () => {
+  it('reports once on errors$ why Redis refuses the connection', async () => {
     const errors = collect(server.bus.errors$);
     const cause = new RedisConnectError('Redis asks for a password');
     for (let outage = 1; outage <= 2; outage++) {
@@ -95,7 +95,7 @@ describe('an outage of this server’s own link, the first, the second and the t
     }
   });
 
-  it('ends with the status ready, not before the echo on the new links', async () => {
+  it('ends with the status ready, but not before the echo on the new links', async () => {
     for (let outage = 1; outage <= 2; outage++) {
       const before = server.transport.published.at(-1);
       server.down();
@@ -103,7 +103,7 @@ describe('an outage of this server’s own link, the first, the second and the t
       server.transport.says.up('subscriber');
       server.transport.says.up('publisher');
       await server.flushed();
-      // What was sent on the old links proves nothing.
+      // Messages that were sent on the old links prove nothing.
       if (before) server.transport.says.message(before, Buffer.from(server.channels.servers));
       expect(server.bus.status.state).toBe('subscribing');
       server.echo();
@@ -123,7 +123,7 @@ describe('a peer', () => {
     }
   });
 
-  it('that asks a second time who is there is answered a second time', async () => {
+  it('that sends a second roll call gets a second heartbeat', async () => {
     for (let time = 1; time <= 2; time++) {
       server.transport.take();
       server.hears(encodeRecord(RecordKind.RollCall, Buffer.alloc(0)));
@@ -132,7 +132,7 @@ describe('a peer', () => {
     }
   });
 
-  it('that said goodbye stays gone, whatever of it is heard afterwards', async () => {
+  it('that said goodbye stays gone, even if it is heard afterwards', async () => {
     const lost = collect(server.bus.peers.lost$);
     peerBeats();
     server.hears(encodeRecord(RecordKind.Goodbye, Buffer.alloc(0)));
@@ -144,7 +144,7 @@ describe('a peer', () => {
 });
 
 describe('close', () => {
-  it('a second time is the same close, and leaves no timer', async () => {
+  it('called twice closes once, and leaves no timer', async () => {
     const closing = server.bus.close();
     expect(server.bus.close()).toBe(closing);
     await closing;
@@ -154,7 +154,7 @@ describe('close', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('in the middle of an outage leaves no timer either', async () => {
+  it('during an outage leaves no timer either', async () => {
     server.down();
     await server.bus.close();
     expect(vi.getTimerCount()).toBe(0);

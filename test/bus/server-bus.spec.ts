@@ -37,7 +37,7 @@ async function linksUp(): Promise<void> {
   await settled();
 }
 
-/** Its own heartbeat, on the way back. */
+/** Delivers this server's own last heartbeat to it. */
 function echo(): void {
   const own = transport.published.at(-1);
   if (own) transport.says.message(own, CHANNEL);
@@ -49,8 +49,8 @@ function rollCalls(count: number): void {
   }
 }
 
-describe('a roll-call', () => {
-  it('is made by the first heartbeat, and not by later ones', async () => {
+describe('a roll call', () => {
+  it('is sent with the first heartbeat, and not with later ones', async () => {
     await linksUp();
     echo();
     expect(bus.status.state).toBe('ready');
@@ -61,7 +61,7 @@ describe('a roll-call', () => {
     expect(transport.take().flat()).not.toContain(RecordKind.RollCall);
   });
 
-  it('is answered once, however many came together, so that a farm that starts at once stays calm', async () => {
+  it('causes one heartbeat, even if many arrive at once because a whole farm starts', async () => {
     await linksUp();
     echo();
     transport.take();
@@ -71,7 +71,7 @@ describe('a roll-call', () => {
     expect(transport.take()).toEqual([[RecordKind.Heartbeat]]);
   });
 
-  it('is not answered with a roll-call, also by a server that has not heard itself yet', async () => {
+  it('does not cause another roll call, even from a server that has not heard itself yet', async () => {
     await linksUp();
     transport.take();
     rollCalls(1);
@@ -98,12 +98,12 @@ describe('heartbeats', () => {
     await settled();
   }
 
-  it('go on in number when the publisher is back on the same node', async () => {
+  it('continue their numbers when the publisher is back on the same node', async () => {
     await publisherMoves('a:1', 'a:1');
     expect(transport.beats).toEqual([1, 2]);
   });
 
-  it('go on in number when it is back on another one, and say that it moved', async () => {
+  it('continue their numbers on another node, and announce the move', async () => {
     const began = performance.now();
     await publisherMoves('a:1', 'b:1');
     expect(transport.beats).toEqual([1, 2]);
@@ -113,7 +113,7 @@ describe('heartbeats', () => {
     expect(arrivedAgo).toBeLessThanOrEqual(performance.now() - began + 1);
   });
 
-  it('are not numbered twice after one that failed but may have been heard', async () => {
+  it('do not reuse the number of one that failed but may have been heard', async () => {
     transport.held = new Deferred();
     await linksUp();
     transport.held.reject(CAUSE);
@@ -125,7 +125,7 @@ describe('heartbeats', () => {
     expect(transport.beats).toEqual([1, 2]);
   });
 
-  it('are numbered again after one that was certainly not sent', async () => {
+  it('reuse the number of one that was certainly not sent', async () => {
     transport.refuses = () => new PublishRefusedError('not now');
     await linksUp();
     transport.refuses = () => undefined;
@@ -135,7 +135,7 @@ describe('heartbeats', () => {
     expect(transport.beats).toEqual([1]);
   });
 
-  it('of the own server that skip a number after such a failure are not taken for missed', async () => {
+  it('of this server that skip a number after such a failure are not reported as missed', async () => {
     const losses = collect(bus.loss$);
     await publisherMoves('a:1', 'b:1');
     const before = losses.values.length;
@@ -145,7 +145,7 @@ describe('heartbeats', () => {
 });
 
 describe('the goodbye', () => {
-  it('is the last that is published, whatever the others ask meanwhile', async () => {
+  it('is the last message, even if a roll call arrives afterwards', async () => {
     await linksUp();
     echo();
     transport.take();
@@ -160,7 +160,7 @@ describe('the goodbye', () => {
     await closing;
   });
 
-  it('is said once, and the transport closed once, when close comes twice at once', async () => {
+  it('is sent once, and the transport closed once, if close is called twice', async () => {
     await linksUp();
     echo();
     transport.take();
@@ -171,7 +171,7 @@ describe('the goodbye', () => {
 });
 
 describe('the status', () => {
-  it('stays reconnecting while one of two lost links is back', async () => {
+  it('stays reconnecting while only one of two lost links is back', async () => {
     await linksUp();
     echo();
     for (const link of ['publisher', 'subscriber'] as const) transport.says.down(link, CAUSE);
@@ -198,8 +198,8 @@ describe('the status', () => {
   });
 });
 
-describe('a node that was the right one no more', () => {
-  /** The numbers of the heartbeats published since the last look. */
+describe('a node that was no longer the right one', () => {
+  /** The numbers of the heartbeats published since the last call. */
   function beats(): number[] {
     return transport.published.splice(0).flatMap((bytes) => {
       const decoded = decodeEnvelope(bytes);
@@ -216,7 +216,7 @@ describe('a node that was the right one no more', () => {
     await linksUp();
   }
 
-  it('makes all that it brought since then be reported, although the echo came back', async () => {
+  it('causes a loss report since then, although the echo came back', async () => {
     await linksUp();
     echo();
     const losses = collect(bus.loss$);
@@ -230,7 +230,7 @@ describe('a node that was the right one no more', () => {
     expect(losses.values[0]?.origin).toBeUndefined();
   });
 
-  it('makes this server skip one heartbeat, so that the others report what it published', async () => {
+  it('makes this server skip a heartbeat number, so that the others report its messages', async () => {
     await linksUp();
     echo();
     const [last = 0] = beats().slice(-1);

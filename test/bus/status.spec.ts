@@ -13,10 +13,10 @@ const retry = { attempt: 3, nextDelayMs: 200 };
 
 describe('the status', () => {
   it.each<[status: object, when: string, facts: Partial<StatusFacts>]>([
-    [{ state: 'ready' }, 'links, subscriptions and echo are there', {}],
+    [{ state: 'ready' }, 'links, subscriptions and echo work', {}],
     [{ state: 'subscribing' }, 'channels are being subscribed', { subscribed: false, echoed: false }],
-    [{ state: 'subscribing' }, 'an old echo says nothing', { subscribed: false }],
-    [{ state: 'subscribing' }, 'the echo is waited for', { echoed: false }],
+    [{ state: 'subscribing' }, 'an old echo proves nothing', { subscribed: false }],
+    [{ state: 'subscribing' }, 'the echo is still missing', { echoed: false }],
     [{ state: 'connecting' }, 'no link was ever up and no attempt has failed', { linksUp: false }],
     [{ state: 'reconnecting', ...retry }, 'a link is down', { linksUp: false, retry }],
     [
@@ -27,7 +27,7 @@ describe('the status', () => {
     [{ state: 'closed' }, 'it is closed', { closed: true }],
     [
       { state: 'closed' },
-      'it is closed in the midst of an outage',
+      'it is closed during an outage',
       { closed: true, linksUp: false, retry, denied: { count: 1, first: 'x' } },
     ],
     [
@@ -40,19 +40,23 @@ describe('the status', () => {
       'Redis refuses several',
       { denied: { count: 3, first: 'x' } },
     ],
-    [{ state: 'subscribing' }, 'more is to come', { denied: { count: 1, first: 'x' }, subscribed: false }],
+    [
+      { state: 'subscribing' },
+      'other channels are still being subscribed',
+      { denied: { count: 1, first: 'x' }, subscribed: false },
+    ],
   ])('is %j when %s', (status, _when, facts) => {
     expect(decideStatus({ ...READY, ...facts })).toEqual(status);
   });
 
-  it('is degraded and not waiting when the refused channel is the one that carries the echo', () => {
+  it('is degraded instead of subscribing if the refused channel is the one that carries the echo', () => {
     const facts = { ...READY, echoed: false, denied: { count: 1, first: 'app:servers' } };
     expect(decideStatus(facts).state).toBe('degraded');
   });
 });
 
 describe('sameStatus', () => {
-  it('compares what is told, not the objects', () => {
+  it('compares by value', () => {
     expect(sameStatus({ state: 'ready' }, { state: 'ready' })).toBe(true);
     expect(sameStatus({ state: 'ready' }, { state: 'closed' })).toBe(false);
     const first = { state: 'reconnecting', attempt: 1, nextDelayMs: 5 } as const;

@@ -7,7 +7,7 @@ import { ToldOfSubscriptions } from '../support/subscription-news.js';
 const CHANNELS = ['a', 'b', 'c', 'd', 'e', 'f'];
 const STEPS = 60;
 
-/** What a Redis would make of the commands, answering them one by one, when it is told to. */
+/** Simulates Redis: answers the commands one by one on demand, and tracks what is subscribed. */
 class ModelRedis {
   readonly transport = new FakeTransport();
   readonly subscribed = new Set<string>();
@@ -44,13 +44,13 @@ class ModelRedis {
   }
 }
 
-/** One random history of wishes, answers, ticks and lost links; what it did is told by a failure. */
+/** Runs one random history of calls, replies, ticks and lost links. A failure includes the history. */
 async function history(random: Random): Promise<void> {
   const redis = new ModelRedis(new Set(random.list(2, () => random.pick(CHANNELS))));
   let now = 0;
   const subscriptions = new Subscriptions(redis.transport, new ToldOfSubscriptions(), () => now);
   const wanted = new Set<string>();
-  // What ends the promise of a wish: that the channel is unwanted, or the link lost.
+  // What can settle a call of `want` early: `unwant`, or a lost link.
   let ended = new Map<string, object>();
   const log: string[] = [];
   const problems: string[] = [];
@@ -110,8 +110,8 @@ async function history(random: Random): Promise<void> {
   expect(subscriptions.denied.count, story).toBe(denied.length);
 }
 
-describe('any order of wishes, ticks, answers and lost links', () => {
-  it('ends with just the wanted and permitted channels subscribed, in 2,000 histories', () =>
+describe('any order of calls, ticks, replies and lost links', () => {
+  it('ends with exactly the wanted and permitted channels subscribed, in 2,000 histories', () =>
     withSeed(async (random) => {
       for (let run = 0; run < 2000; run++) await history(random);
     }));

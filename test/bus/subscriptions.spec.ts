@@ -8,41 +8,41 @@ const BROKEN = new Error('the connection broke');
 
 let transport: FakeTransport;
 let subscriptions: Subscriptions;
-let told: ToldOfSubscriptions;
+let reports: ToldOfSubscriptions;
 
 beforeEach(async () => {
   transport = new FakeTransport();
-  told = new ToldOfSubscriptions();
-  subscriptions = new Subscriptions(transport, told, () => 0);
+  reports = new ToldOfSubscriptions();
+  subscriptions = new Subscriptions(transport, reports, () => 0);
   await subscriptions.restore();
 });
 
 async function subscribed(...channels: string[]): Promise<void> {
-  const wishes = channels.map((channel) => subscriptions.want(channel));
+  const calls = channels.map((channel) => subscriptions.want(channel));
   await settled();
   transport.command(-1).reply.resolve();
-  await Promise.all(wishes);
+  await Promise.all(calls);
 }
 
 const numbered = (count: number): string[] => Array.from({ length: count }, (_, index) => `c${index}`);
 
-describe('wishes of one tick', () => {
-  it('share a command, and each resolves when it is acknowledged, not before', async () => {
-    const wishes = ['a', 'b', 'c'].map((channel) => stateOf(subscriptions.want(channel)));
+describe('calls of want in one tick', () => {
+  it('share a command, and resolve when Redis confirms it, not before', async () => {
+    const calls = ['a', 'b', 'c'].map((channel) => stateOf(subscriptions.want(channel)));
     await settled();
     expect(transport.log).toEqual(['subscribe a b c']);
-    expect(wishes.map((state) => state())).toEqual(['pending', 'pending', 'pending']);
+    expect(calls.map((state) => state())).toEqual(['pending', 'pending', 'pending']);
     transport.command(0).reply.resolve();
     await settled();
-    expect(wishes.map((state) => state())).toEqual(['resolved', 'resolved', 'resolved']);
+    expect(calls.map((state) => state())).toEqual(['resolved', 'resolved', 'resolved']);
   });
 
-  it('for the same channel are one wish, also while it is pending and when it is granted', async () => {
-    const wishes = [subscriptions.want('a'), subscriptions.want('a')];
+  it('for the same channel are sent once, also while the channel is pending or subscribed', async () => {
+    const calls = [subscriptions.want('a'), subscriptions.want('a')];
     await settled();
-    wishes.push(subscriptions.want('a'));
+    calls.push(subscriptions.want('a'));
     transport.command(0).reply.resolve();
-    await Promise.all(wishes);
+    await Promise.all(calls);
     await subscriptions.want('a');
     await settled();
     expect(transport.log).toEqual(['subscribe a']);
@@ -51,12 +51,12 @@ describe('wishes of one tick', () => {
 
   it('are sent in commands of at most 512 channels', async () => {
     const channels = numbered(1200);
-    const wishes = Promise.all(channels.map((channel) => subscriptions.want(channel)));
+    const calls = Promise.all(channels.map((channel) => subscriptions.want(channel)));
     await settled();
     expect(transport.commands.map((command) => command.channels.length)).toEqual([512, 512, 176]);
     expect(transport.commands.flatMap((command) => command.channels)).toEqual(channels);
     for (const { reply } of transport.commands) reply.resolve();
-    await wishes;
+    await calls;
     for (const channel of channels) subscriptions.unwant(channel);
     await settled();
     expect(transport.commands.slice(3).map(({ name, channels: { length } }) => [name, length])).toEqual([
@@ -68,13 +68,13 @@ describe('wishes of one tick', () => {
 });
 
 describe('a lost link', () => {
-  it('rejects the wishes that wait, and restores them with all others', async () => {
+  it('rejects pending calls, and the next link subscribes all wanted channels', async () => {
     await subscribed('a', 'b');
-    const wish = subscriptions.want('c');
+    const call = subscriptions.want('c');
     await settled();
     subscriptions.linkLost(BROKEN, 1000);
-    await expect(wish).rejects.toThrow(NotSubscribedError);
-    await expect(wish).rejects.toMatchObject({ channel: 'c', cause: BROKEN });
+    await expect(call).rejects.toThrow(NotSubscribedError);
+    await expect(call).rejects.toMatchObject({ channel: 'c', cause: BROKEN });
     const restored = subscriptions.restore();
     await settled();
     expect(transport.log.at(-1)).toBe('subscribe a b c');
@@ -82,7 +82,7 @@ describe('a lost link', () => {
     expect(await restored).toBe(3);
   });
 
-  it('makes new wishes reject at once, and keeps them for the next link', async () => {
+  it('makes new calls reject at once, and the next link subscribes their channels', async () => {
     subscriptions.linkLost(BROKEN, 1000);
     await expect(subscriptions.want('a')).rejects.toThrow(NotSubscribedError);
     expect(transport.commands).toEqual([]);
@@ -91,7 +91,7 @@ describe('a lost link', () => {
     expect(transport.log).toEqual(['subscribe a']);
   });
 
-  it('forgets what was unwanted while it was lost', async () => {
+  it('does not subscribe channels that were unwanted while it was down', async () => {
     await subscribed('a', 'b');
     subscriptions.linkLost(BROKEN, 1000);
     subscriptions.unwant('a');
@@ -100,23 +100,23 @@ describe('a lost link', () => {
     expect(transport.log.slice(1)).toEqual(['subscribe b']);
   });
 
-  it('sends nothing that was scheduled before it to the next link', async () => {
+  it('drops commands that were scheduled before it', async () => {
     await subscribed('a');
-    const wish = subscriptions.want('b').catch(() => undefined);
+    const call = subscriptions.want('b').catch(() => undefined);
     subscriptions.unwant('b');
     subscriptions.unwant('a');
     subscriptions.linkLost(BROKEN, 1000);
     void subscriptions.restore();
-    await wish;
+    await call;
     await settled();
     expect(transport.log.slice(1)).toEqual([]);
   });
 
-  it('makes a late acknowledgement of the old link void', async () => {
-    const wish = subscriptions.want('a').catch(() => undefined);
+  it('makes a late reply of the old link void', async () => {
+    const call = subscriptions.want('a').catch(() => undefined);
     await settled();
     subscriptions.linkLost(BROKEN, 1000);
-    await wish;
+    await call;
     const again = stateOf(subscriptions.restore());
     await settled();
     transport.command(0).reply.resolve();
@@ -127,34 +127,34 @@ describe('a lost link', () => {
     expect(again()).toBe('resolved');
   });
 
-  it('noticed by a command before it is told leaves the channel for the restoration, not denied', async () => {
-    const wish = subscriptions.want('a');
+  it('that a command notices first leaves the channel to the next link instead of denying it', async () => {
+    const call = subscriptions.want('a');
     await settled();
     transport.command(0).reply.reject(BROKEN);
-    await expect(wish).rejects.toThrow(NotSubscribedError);
-    expect([told.denials, subscriptions.denied.count]).toEqual([[], 0]);
+    await expect(call).rejects.toThrow(NotSubscribedError);
+    expect([reports.denials, subscriptions.denied.count]).toEqual([[], 0]);
     subscriptions.linkLost(BROKEN, 1000);
     void subscriptions.restore();
     await settled();
     expect(transport.log).toEqual(['subscribe a', 'subscribe a']);
   });
 
-  it('restores at once where nothing is wanted', async () => {
+  it('is restored at once if no channel is wanted', async () => {
     expect(await subscriptions.restore()).toBe(0);
   });
 });
 
-describe('wishes that change', () => {
-  it('within a tick cost no command when nothing remains of them', async () => {
-    const wish = subscriptions.want('a');
+describe('changes between want and unwant', () => {
+  it('that cancel out within a tick send no command', async () => {
+    const call = subscriptions.want('a');
     subscriptions.unwant('a');
-    await wish;
+    await call;
     await settled();
     expect(transport.log).toEqual([]);
     expect(subscriptions.size).toBe(0);
   });
 
-  it('leave a subscribed channel subscribed all the time when it is wanted again in the same tick', async () => {
+  it('keep a subscribed channel subscribed if it is wanted again in the same tick', async () => {
     await subscribed('a');
     subscriptions.unwant('a');
     void subscriptions.want('a');
@@ -162,16 +162,16 @@ describe('wishes that change', () => {
     expect(transport.log).not.toContain('unsubscribe a');
   });
 
-  it('release whoever waits for a channel that is unwanted meanwhile', async () => {
-    const wish = subscriptions.want('a');
+  it('resolve pending calls of want for a channel that is unwanted', async () => {
+    const call = subscriptions.want('a');
     await settled();
     subscriptions.unwant('a');
-    await wish;
+    await call;
     await settled();
     expect(transport.log).toEqual(['subscribe a', 'unsubscribe a']);
   });
 
-  it('are not fulfilled by the acknowledgement of an older wish', async () => {
+  it('are not settled by the reply to an older command', async () => {
     void subscriptions.want('a');
     await settled();
     subscriptions.unwant('a');
@@ -188,7 +188,7 @@ describe('wishes that change', () => {
     expect(newer()).toBe('resolved');
   });
 
-  it('unwant a subscribed channel when it is unwanted, wanted and unwanted again in one tick', async () => {
+  it('unsubscribe a channel that is unwanted, wanted and unwanted in one tick', async () => {
     await subscribed('a');
     subscriptions.unwant('a');
     void subscriptions.want('a');
@@ -197,7 +197,7 @@ describe('wishes that change', () => {
     expect(subscribedAfter(transport.commands)).toEqual([]);
   });
 
-  it('unwant one whose command is under way just so', async () => {
+  it('do the same while its SUBSCRIBE is in flight', async () => {
     void subscriptions.want('a');
     await settled();
     subscriptions.unwant('a');
@@ -207,7 +207,7 @@ describe('wishes that change', () => {
     expect(subscribedAfter(transport.commands)).toEqual([]);
   });
 
-  it('ignore an unwant of what was never wanted', async () => {
+  it('ignore unwant for a channel that was never wanted', async () => {
     subscriptions.unwant('a');
     await settled();
     expect(transport.log).toEqual([]);

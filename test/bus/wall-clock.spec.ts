@@ -20,8 +20,8 @@ function pass(ms: number): void {
   clock.look();
 }
 
-describe('a time of the monotonic clock, as the time of day', () => {
-  it('is what the clock on the wall said then, while nobody touches it', () => {
+describe('monotonic time converted to the system time', () => {
+  it('is the system time at that moment if the clock was not set', () => {
     pass(5000);
     expect(clock.earliest(3000)).toBe(EPOCH + 2000);
     expect(clock.recent(3000)).toBe(EPOCH + 2000);
@@ -30,7 +30,7 @@ describe('a time of the monotonic clock, as the time of day', () => {
   it.each([
     ['forward', HOUR],
     ['back', -HOUR],
-  ])('after the clock was set %s by an hour is told by the new one', (_where, step) => {
+  ])('after the clock was set %s by an hour is converted with the new one', (_where, step) => {
     pass(1000);
     date += step;
     pass(1000);
@@ -39,29 +39,29 @@ describe('a time of the monotonic clock, as the time of day', () => {
     expect(clock.earliest(now - 500)).toBe(date - 500);
   });
 
-  it('before the clock was set is never told later than it was', () => {
+  it('from before the clock was set is never too late', () => {
     pass(1000);
     const before = now;
-    const toldBefore = date;
+    const dateBefore = date;
     date += HOUR;
     pass(1000);
-    expect(clock.earliest(before)).toBe(toldBefore);
+    expect(clock.earliest(before)).toBe(dateBefore);
     date -= 2 * HOUR;
     pass(1000);
-    expect(clock.earliest(before)).toBe(toldBefore - HOUR);
+    expect(clock.earliest(before)).toBe(dateBefore - HOUR);
   });
 
-  it('before the machine slept is told as it was before', () => {
+  it('from before the machine slept is unchanged', () => {
     pass(1000);
     const before = now;
-    const toldBefore = date;
+    const dateBefore = date;
     date += 8 * HOUR;
     pass(250);
-    expect(clock.earliest(before)).toBe(toldBefore);
+    expect(clock.earliest(before)).toBe(dateBefore);
     expect(clock.recent(now)).toBe(date);
   });
 
-  it('follows a clock that drifts', () => {
+  it('follows a drifting clock', () => {
     for (let second = 0; second < 100; second++) {
       date += 1;
       pass(1000);

@@ -16,7 +16,7 @@ const SHUTDOWN_TIMEOUT = 500;
 /** What the end of the app may take beyond the option, for Redis: half a second for the goodbye, and half for the links. */
 const REDIS_MS = 1000;
 /** Two cores are shared by many. */
-const SLACK_MS = 1000;
+const SLACK_MS = 4000;
 
 const farm = useTestFarm();
 const forever = (): Promise<void> => new Promise(() => undefined);

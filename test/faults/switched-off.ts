@@ -8,7 +8,7 @@ import type { OutagePolicy } from '../../lib/routing/outage/outage-policy.js';
 import type { Emitter } from '../../lib/routing/emitter.js';
 import type { Inbox } from '../../lib/bus/inbox.js';
 import type { Moves } from '../../lib/bus/moves.js';
-import type { Outage } from '../../lib/bus/outage.js';
+import type { OutageReports } from '../../lib/bus/outage-reports.js';
 import type { Peers } from '../../lib/bus/peers.js';
 import type { SentinelWatch } from '../../lib/redis/sentinel-watch.js';
 import type { ServerBus } from '../../lib/bus/server-bus.js';
@@ -22,7 +22,7 @@ interface Parts {
   readonly Emitter: typeof Emitter;
   readonly Inbox: typeof Inbox;
   readonly Moves: typeof Moves;
-  readonly Outage: typeof Outage;
+  readonly OutageReports: typeof OutageReports;
   readonly Peers: typeof Peers;
   readonly SentinelWatch: typeof SentinelWatch;
   readonly ServerBus: typeof ServerBus;
@@ -35,7 +35,7 @@ const FILES = {
   Emitter: 'routing/emitter.js',
   Inbox: 'bus/inbox.js',
   Moves: 'bus/moves.js',
-  Outage: 'bus/outage.js',
+  OutageReports: 'bus/outage-reports.js',
   Peers: 'bus/peers.js',
   SentinelWatch: 'redis/sentinel-watch.js',
   ServerBus: 'bus/server-bus.js',
@@ -53,7 +53,7 @@ interface EmitterInside {
 
 const OFF = {
   /** Losses are not reported. */
-  'loss reports': ({ Outage }) => replace(Outage, 'missed', () => undefined),
+  'loss reports': ({ OutageReports }) => replace(OutageReports, 'missed', () => undefined),
   /** A missing echo has no consequences. */
   'echo deadline': ({ ServerBus }) => replace(ServerBus, 'deaf', () => undefined),
   /** A skipped heartbeat number has no consequences. */

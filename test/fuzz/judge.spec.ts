@@ -18,7 +18,7 @@ const healthy: ServerReport = {
   memory: 20 * 2 ** 20,
   connections: 2,
   counters: {},
-  maps: { 'HeldAsks.held': 0, 'Peers.known': 3 },
+  maps: { 'HeldInvocations.held': 0, 'Peers.known': 3 },
   faults: [],
   loggedLines: 0,
   loggedBytes: 0,
@@ -51,7 +51,7 @@ describe('The judge of the fuzz test', () => {
     ['memory growth', { memory: healthy.memory + FLAT_BYTES + 1 }],
     ['a connection that is counted but closed', { connections: 3 }],
     ['an open connection that is not counted', { connections: 1 }],
-    ['a map that keeps entries of closed connections', { maps: { 'HeldAsks.held': 50 } }],
+    ['a map that keeps entries of closed connections', { maps: { 'HeldInvocations.held': 50 } }],
     ['a map that did not exist before', { maps: { 'Other.map': 50 } }],
     ['a flooded log', { loggedLines: 1000, loggedBytes: 50_000, loggedBeginnings: { 'A client': 1000 } }],
     ['a log with huge lines', { loggedLines: 10, loggedBytes: 10_000_000 }],
@@ -75,7 +75,7 @@ describe('The judge of the fuzz test', () => {
   });
 
   it('compares memory and maps only after the warm-up rounds', () => {
-    const grown = { memory: 1e9, maps: { 'HeldAsks.held': 500 } };
+    const grown = { memory: 1e9, maps: { 'HeldInvocations.held': 500 } };
     expect(judge(round(grown, { baseline: undefined }))).toEqual([]);
   });
 

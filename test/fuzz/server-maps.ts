@@ -5,7 +5,7 @@ const MAX_OBJECTS = 200_000;
 
 /**
  * The number of entries in all maps, sets and arrays reachable from these objects, by owning class and property, such as
- * `HeldAsks.held`. It walks the objects instead of listing known maps, so that a map added later is checked too.
+ * `HeldInvocations.held`. It walks the objects instead of listing known maps, so that a map added later is checked too.
  */
 export function sizesOfMaps(...roots: readonly object[]): Record<string, number> {
   const sizes: Record<string, number> = {};

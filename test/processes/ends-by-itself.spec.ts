@@ -10,8 +10,8 @@ import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { useTestFarm } from '../support/test-farm.js';
 
 const farm = useTestFarm();
-/** A process with nothing left to do exits within milliseconds, or a bit later on a busy machine. */
-const EXIT_MS = 1500;
+/** A process with nothing left to do exits within milliseconds. One that waits for something waits five seconds or more. */
+const EXIT_MS = 4500;
 
 let server: ServerProcess | undefined;
 afterEach(() => server?.child.kill('SIGKILL'));

@@ -5,7 +5,7 @@ import { decodeEnvelope } from '../../lib/protocol/envelope.js';
 import { collect } from '../support/observe.js';
 import { RoutingServer } from '../support/routing-server.js';
 
-/** Whoever lost Redis too is back within this time: until then nothing is flushed. */
+/** The delay of the flush, because the other servers may take a little longer to reconnect. */
 const FLUSH_AFTER_MS = 1500;
 const AGE_MS = 60_000;
 
@@ -23,7 +23,7 @@ beforeEach(async () => {
 });
 afterEach(() => vi.useRealTimers());
 
-/** Redis refuses these messages, and takes heartbeats. */
+/** Redis refuses the next `count` messages, but accepts heartbeats. */
 function refuse(count: number): void {
   let left = count;
   server.transport.refuses = (_channel, bytes) => {
@@ -33,7 +33,7 @@ function refuse(count: number): void {
   };
 }
 
-/** Time passes, with an own heartbeat heard each second. */
+/** Advances the time; an own heartbeat comes back each second. */
 async function pass(ms: number): Promise<void> {
   for (let passed = 0; passed < ms; passed += 250) {
     vi.advanceTimersByTime(250);
@@ -50,8 +50,8 @@ async function outage(...texts: string[]): Promise<unknown[]> {
   return outcomes;
 }
 
-describe('what was buffered', () => {
-  it('is published in order once others can hear it, not before', async () => {
+describe('a buffered message', () => {
+  it('is published in order once the other servers can hear it, not before', async () => {
     expect(await outage('1', '2')).toMatchObject([{ backplane: 'buffered' }, { backplane: 'buffered' }]);
     await pass(FLUSH_AFTER_MS - 500);
     expect(server.emitted).toEqual([]);
@@ -59,10 +59,10 @@ describe('what was buffered', () => {
     expect(server.emitted).toEqual(['1', '2']);
   });
 
-  it('and refused again stays before what was emitted since', async () => {
+  it('that is refused again stays ahead of later messages', async () => {
     await outage('1', '2');
     refuse(2);
-    // The first flush is refused while newer messages arrive, which wait behind.
+    // The first flush is refused while newer messages arrive, which must wait.
     const later: Promise<unknown>[] = [];
     server.bus.peers.whenHeardFor(FLUSH_AFTER_MS).then(
       () => later.push(server.emit('3')),
@@ -73,7 +73,7 @@ describe('what was buffered', () => {
     expect(server.emitted).toEqual(['1', '2', '3']);
   });
 
-  it('and refused in part stays in order', async () => {
+  it('keeps its order if only some of the messages are refused', async () => {
     await outage('1');
     refuse(1);
     await pass(FLUSH_AFTER_MS + 1000);
@@ -81,7 +81,7 @@ describe('what was buffered', () => {
     expect(server.emitted).toEqual(['1', '2']);
   });
 
-  it('in a second outage is published as in the first', async () => {
+  it('of a second outage is published like one of the first', async () => {
     await outage('1');
     await pass(FLUSH_AFTER_MS + 500);
     await server.emit('2');
@@ -93,7 +93,7 @@ describe('what was buffered', () => {
     expect(server.emitted).toEqual(['1', '2', '3', '4', '5']);
   });
 
-  it('and not flushed yet when the second outage comes waits for the end of that one', async () => {
+  it('that is not flushed before a second outage waits until that one is over', async () => {
     await outage('1');
     await pass(500);
     await outage('2');
@@ -103,7 +103,7 @@ describe('what was buffered', () => {
     expect(server.emitted).toEqual(['1', '2']);
   });
 
-  it('is given up by close, once, and is not published afterwards', async () => {
+  it('is dropped once by close, and not published afterwards', async () => {
     const errors = collect(server.router.errors$);
     await outage('1', '2');
     server.router.close();
@@ -116,8 +116,8 @@ describe('what was buffered', () => {
   });
 });
 
-describe('a message that Redis refuses while all is well', () => {
-  it('waits, is published before what comes next, and so is the second one', async () => {
+describe('a message that Redis refuses without an outage', () => {
+  it('waits and is published before the next one, and so is a second one', async () => {
     refuse(1);
     expect(await server.emit('1')).toMatchObject({ backplane: 'buffered' });
     expect(await server.emit('2')).toMatchObject({ backplane: 'buffered' });
@@ -127,14 +127,14 @@ describe('a message that Redis refuses while all is well', () => {
   });
 });
 
-describe('the end of the policy', () => {
-  it('leaves no timer, and listens to the status no more', async () => {
+describe('close', () => {
+  it('leaves no timer and no subscription to the status', async () => {
     server.down();
     await server.emit('waits');
     const timers = vi.getTimerCount();
     const emitted = server.emitted.length;
     server.router.close();
-    // The pause before the next attempt.
+    // The timer of the next attempt.
     expect(vi.getTimerCount()).toBeLessThan(timers);
     await server.up();
     await pass(2 * FLUSH_AFTER_MS);
@@ -145,7 +145,7 @@ describe('the end of the policy', () => {
     });
   });
 
-  it('gives up what waits, and reports it once', async () => {
+  it('drops the waiting messages, and reports them once', async () => {
     const errors = collect(server.router.errors$);
     server.down();
     await Promise.all([server.emit('first'), server.emit('second')]);

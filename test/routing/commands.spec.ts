@@ -29,8 +29,8 @@ const command = (number: number, action: CommandAction): Buffer =>
 const replies = (): { number: number; error: string }[] =>
   server.sent(RecordKind.CommandReply).map(({ body }) => decodeCommandReply(body));
 
-describe('a command of another server that comes a second time', () => {
-  it('is not carried out again: who left since then is not brought back', async () => {
+describe('a repeated command from another server', () => {
+  it('does not join a connection again that has left in the meantime', async () => {
     const { connection } = server.client();
     server.hears(command(1, { name: 'join', group: 'g' }));
     await server.flushed();
@@ -43,7 +43,7 @@ describe('a command of another server that comes a second time', () => {
     expect([...connection.memberships.keys()]).toEqual([]);
   });
 
-  it('does not take out whoever joined since then', async () => {
+  it('does not remove a connection that has joined in the meantime', async () => {
     const { connection } = server.client();
     server.hears(command(1, { name: 'leave', group: 'g' }));
     await server.router.roster.join(connection, 'g');
@@ -53,7 +53,7 @@ describe('a command of another server that comes a second time', () => {
     expect([...connection.memberships.keys()]).toEqual(['g']);
   });
 
-  it('does not close whoever connected since then', async () => {
+  it('does not close a connection that was opened in the meantime', async () => {
     const before = server.client();
     const disconnect = command(1, { name: 'disconnect', code: 4000, reason: '' });
     server.hears(disconnect);
@@ -63,7 +63,7 @@ describe('a command of another server that comes a second time', () => {
     expect([before.closed, after.closed]).toEqual([[4000], []]);
   });
 
-  it('is answered again, with the same reply: the first one may be lost', async () => {
+  it('gets the same reply again, because the first one may be lost', async () => {
     server.client();
     for (let time = 0; time < 2; time++) {
       server.hears(command(7, { name: 'join', group: 'g' }));
@@ -75,7 +75,7 @@ describe('a command of another server that comes a second time', () => {
     ]);
   });
 
-  it('is known as long as it is repeated, whatever timeout its server has', async () => {
+  it('is recognised as long as it is repeated, whatever timeout its server has', async () => {
     const { connection } = server.client();
     const join = command(1, { name: 'join', group: 'g' });
     server.hears(join);
@@ -88,7 +88,7 @@ describe('a command of another server that comes a second time', () => {
     expect([...connection.memberships.keys()]).toEqual([]);
   });
 
-  it('is still known 59 s after it came last, and is a new one after that: nobody repeats so late', async () => {
+  it('is recognised for 59 s after its last arrival, and is new after a minute', async () => {
     const { connection } = server.client();
     const join = command(1, { name: 'join', group: 'g' });
     server.hears(join);
@@ -102,7 +102,7 @@ describe('a command of another server that comes a second time', () => {
     expect([...connection.memberships.keys()]).toEqual(['g']);
   });
 
-  it('is another one with another number', async () => {
+  it('with another number is a new command', async () => {
     const { connection } = server.client();
     server.hears(command(1, { name: 'join', group: 'g' }));
     await server.flushed();
@@ -112,8 +112,8 @@ describe('a command of another server that comes a second time', () => {
   });
 });
 
-describe('a command of another server', () => {
-  it('that addresses nobody is done to nobody', async () => {
+describe('a command from another server', () => {
+  it('without targets affects no connection', async () => {
     const { connection, closed } = server.client();
     const address = { path: PATH, targets: [], excluded: [] };
     server.hears(encodeCommand({ number: 1, address, action: { name: 'join', group: 'g' } }));
@@ -125,7 +125,7 @@ describe('a command of another server', () => {
     expect(replies().map(({ error }) => error)).toEqual(['', '']);
   });
 
-  it('for a connection that leaves while it joins does not report it as missing', async () => {
+  it('for a connection that closes while it joins does not report it as missing', async () => {
     const { connection } = server.client();
     server.transport.subscribing = new Deferred();
     const address = {
@@ -168,7 +168,7 @@ describe('a command of this server for connections here and elsewhere', () => {
     ['join', JOIN],
     ['leave', { name: 'leave', group: 'g' }],
   ])(
-    '%s does not blame the own one, which is gone when the other server has replied',
+    '%s does not report the own connection as missing if it is gone when the other server replies',
     async (_name, action) => {
       const { connection } = server.client();
       const { outcome } = start(action, connection.id, FAR);
@@ -180,7 +180,7 @@ describe('a command of this server for connections here and elsewhere', () => {
     },
   );
 
-  it('names the own one that was not there when it began, though the other one was', async () => {
+  it('reports an own connection that did not exist when the command began', async () => {
     const { connection } = server.client();
     server.router.remove(connection);
     const { outcome } = start(DISCONNECT, connection.id, FAR);
@@ -189,7 +189,7 @@ describe('a command of this server for connections here and elsewhere', () => {
     expect(await outcome).toMatchObject({ name: 'ConnectionNotFoundError', connectionIds: [connection.id] });
   });
 
-  it('names the one that the other server does not have, and not the own one that it has closed', async () => {
+  it('reports a connection that the other server does not have, and not the own one that it closed', async () => {
     const { connection, closed } = server.client();
     const { outcome } = start(DISCONNECT, connection.id, FAR);
     server.router.remove(connection);
@@ -199,14 +199,14 @@ describe('a command of this server for connections here and elsewhere', () => {
     expect(closed).toEqual([1000]);
   });
 
-  it('names each one once, however often it is given', async () => {
+  it('reports each missing connection once, even if it was given several times', async () => {
     const { outcome } = start(JOIN, 'none of ours', 'none of ours', FAR, FAR);
     await server.flushed();
     farReplies({ missing: [FAR] });
     expect(await outcome).toMatchObject({ connectionIds: ['none of ours', FAR] });
   });
 
-  it('says that a server was lost which said goodbye before Redis had taken the command', async () => {
+  it('rejects with ServerLostError if the server said goodbye before Redis accepted the command', async () => {
     server.transport.held = new Deferred();
     const { outcome } = start(DISCONNECT, FAR);
     await server.flushed();
@@ -216,7 +216,7 @@ describe('a command of this server for connections here and elsewhere', () => {
     expect(await outcome).toMatchObject({ name: 'ServerLostError', serverId: PEER_ID });
   });
 
-  it('joins the own one and says so of the others where Redis does not take it', async () => {
+  it('joins the own connection and rejects with NotPublishedError if Redis refuses the command', async () => {
     const { connection } = server.client();
     server.transport.refuses = () => new PublishRefusedError('down');
     const { outcome } = start(JOIN, connection.id, FAR);
@@ -225,7 +225,7 @@ describe('a command of this server for connections here and elsewhere', () => {
   });
 });
 
-describe('a command of this server', () => {
+describe('a command from this server', () => {
   const run = (): Promise<void> =>
     server.router.commands.run(
       { path: PATH, targets: [ALL], excluded: [] },
@@ -233,7 +233,7 @@ describe('a command of this server', () => {
       false,
     );
 
-  it('is sent again each second to whoever has not answered, with the number that it had', async () => {
+  it('is repeated each second, with the same number, to the servers that have not replied', async () => {
     server.hears(encodeHeartbeat({ number: 1, sentAt: 0 }));
     const running = run();
     running.catch(() => undefined);
@@ -249,7 +249,7 @@ describe('a command of this server', () => {
     expect(new Set(sent.map(({ body }) => body.toString('hex'))).size).toBe(1);
   });
 
-  it('has a number of its own each time', async () => {
+  it('has a new number each time', async () => {
     server.transport.take();
     for (let time = 0; time < 2; time++) {
       run().catch(() => undefined);

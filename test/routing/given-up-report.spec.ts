@@ -5,12 +5,12 @@ import type { OutgoingMessage } from '../../lib/routing/outage/outage-policy.js'
 import { MessagesGivenUpError } from '../../lib/routing/routing.errors.js';
 import { turn } from '../support/test-farm.js';
 
-let told: ReportedError[];
+let reports: ReportedError[];
 let report: GivenUpReport;
 
 beforeEach(() => {
-  told = [];
-  report = new GivenUpReport((error) => told.push(error));
+  reports = [];
+  report = new GivenUpReport((error) => reports.push(error));
 });
 
 function messageTo(...groups: string[]): OutgoingMessage {
@@ -20,17 +20,17 @@ function messageTo(...groups: string[]): OutgoingMessage {
 }
 
 const causes = (): { count: number; reason: string; groups: string[] }[] =>
-  told.map(({ cause }) => {
+  reports.map(({ cause }) => {
     if (!(cause instanceof MessagesGivenUpError)) throw new Error('is of another kind');
     return { count: cause.count, reason: cause.reason, groups: cause.targets.map(({ name }) => name) };
   });
 
-describe('messages that are given up', () => {
-  it('are told in the next turn, those of a reason together, each target once', async () => {
+describe('dropped messages', () => {
+  it('are reported in the next turn, one error per reason, without duplicate targets', async () => {
     report.add([messageTo('a'), messageTo('a', 'b')], 'age');
     report.add([messageTo('c')], 'full');
     report.add([messageTo('b')], 'age');
-    expect(told).toEqual([]);
+    expect(reports).toEqual([]);
     await turn();
     expect(causes()).toEqual([
       { count: 3, reason: 'age', groups: ['a', 'b'] },
@@ -38,7 +38,7 @@ describe('messages that are given up', () => {
     ]);
   });
 
-  it('are told once: a later report is of later ones', async () => {
+  it('are reported once; a later report contains only later ones', async () => {
     report.add([messageTo('a')], 'age');
     await turn();
     report.add([messageTo('b')], 'age');
@@ -50,7 +50,7 @@ describe('messages that are given up', () => {
     ]);
   });
 
-  it('are told at once when asked, and not again', async () => {
+  it('are reported at once by flush, and not again', async () => {
     report.add([messageTo('a')], 'closed');
     report.flush();
     expect(causes()).toHaveLength(1);
@@ -59,7 +59,7 @@ describe('messages that are given up', () => {
     expect(causes()).toHaveLength(1);
   });
 
-  it('are counted all, and 100 of their targets named', () => {
+  it('are all counted, and at most 100 targets are listed', () => {
     report.add(
       Array.from({ length: 500 }, (_, index) => messageTo(`${index}`)),
       'full',

@@ -29,7 +29,7 @@ const channelsFor = (targets: readonly TargetRef[]): readonly string[] =>
   channelsOf({ path: PATH, targets, excluded: [] }, channels, SELF);
 
 describe('the channels of a message', () => {
-  it('are those of its targets, each once, as long as they are few', () => {
+  it('are those of its targets, without duplicates, up to the limit', () => {
     expect(channelsFor(groups(MAX_CHANNELS))).toHaveLength(MAX_CHANNELS);
     expect(channelsFor([...groups(MAX_CHANNELS), ...groups(MAX_CHANNELS)])).toHaveLength(MAX_CHANNELS);
     expect(channelsFor(groups(MAX_CHANNELS + 1))).toEqual(['app:servers']);
@@ -46,22 +46,22 @@ describe('the channels of a message', () => {
     expect(channelsFor(connections([...onMany, ...onOne]))).toEqual(['app:servers']);
   });
 
-  it('are that of everyone where everyone is among the targets, however many there are', () => {
+  it('are the broadcast channel if `all` is among the targets, however many there are', () => {
     expect(channelsFor([...groups(1000), ALL])).toEqual(['app:/chat:all']);
   });
 
-  it('are none where nobody is addressed', () => {
+  it('are none without targets', () => {
     expect(channelsFor([])).toEqual([]);
   });
 
-  it('of a repeated command are those of the servers that have not answered, as long as they are few', () => {
+  it('of a repeated command are those of the servers that have not replied, up to the limit', () => {
     const servers = Array.from({ length: MAX_CHANNELS + 1 }, () => newServerId());
     expect(channelsOfServers(servers.slice(1), channels)).toHaveLength(MAX_CHANNELS);
     expect(channelsOfServers(servers, channels)).toEqual(['app:servers']);
   });
 });
 
-/** Routing over a bus of partitions, as in a cluster, with memory for Redis. */
+/** Routing over a sharded bus, with memory instead of Redis. */
 class ShardedServer {
   readonly serverId = newServerId();
   /** What each client has received. */
@@ -150,14 +150,14 @@ describe('with a bus of several partitions', () => {
     const before = near.bus.counters.published;
     const rounds = Array.from({ length: 50 }, (_, round) => round);
     for (const round of rounds) await near.emit(round, many);
-    // Heartbeats of twelve partitions come each second.
+    // Twelve partitions send heartbeats each second.
     expect(near.bus.counters.published - before).toBeLessThan(rounds.length + 40);
     await expect.poll(() => far.received[1]?.length).toBe(rounds.length);
     expect([near.received, far.received]).toEqual([[rounds], [rounds, rounds]]);
     expect(far.bus.counters.duplicates).toBe(0);
   });
 
-  it('joining one of the groups is enough to get it, and leaving it is final', async () => {
+  it('a member of one of the groups receives it, and leaving is final', async () => {
     const connection = await far.client();
     for (const name of names.slice(0, 12)) {
       await far.router.roster.join(connection, name);
@@ -171,14 +171,14 @@ describe('with a bus of several partitions', () => {
     expect(far.received[0]).not.toContain('after the leave');
   });
 
-  it('what the partition of the servers’ channel missed concerns everyone, because such a message may be among it', async () => {
+  it('a loss on the partition of the servers’ channel affects all connections, because such a message may be lost', async () => {
     await far.client('g1');
     const missed = next(far.bus.loss$.pipe(mergeMap((loss) => far.router.concerned(loss))));
     far.loseLink(partitionOf(far.channels.servers));
     expect(await missed).toMatchObject({ path: PATH, targets: expect.arrayContaining([ALL]) as unknown });
   });
 
-  it('what another partition missed concerns its own targets', async () => {
+  it('a loss on another partition affects its own targets', async () => {
     await far.client(...names);
     const busy = new Set(
       [far.channels.servers, far.channels.server(far.serverId), far.channels.target(PATH, ALL)].map(

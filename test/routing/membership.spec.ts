@@ -34,7 +34,7 @@ afterEach(() => vi.useRealTimers());
 const reaches = (text: string): Promise<unknown> => server.emit(text);
 
 describe('a join that Redis refuses', () => {
-  it('is undone for each who waited, and a second one is asked for anew and refused anew', async () => {
+  it('is undone for each waiting connection, and a second one is sent and refused again', async () => {
     const [a, b] = [server.client(), server.client()];
     for (let time = 1; time <= 2; time++) {
       server.transport.subscribing = new Deferred();
@@ -49,7 +49,7 @@ describe('a join that Redis refuses', () => {
     expect([...a.received, ...b.received]).toEqual([]);
   });
 
-  it('and is granted the second time is a real one, which is given back as any other', async () => {
+  it('and that is granted the second time works and is released like any other', async () => {
     const { connection, received } = server.client();
     server.transport.subscribing = new Deferred();
     const first = rejection(server.router.roster.join(connection, 'g'), NotJoinedError);
@@ -68,15 +68,15 @@ describe('a join that Redis refuses', () => {
   });
 });
 
-describe('a join after a leave, while the first join is under way', () => {
-  it('stays when the first one fails: it is another membership', async () => {
+describe('a join after a leave, while the first join is pending', () => {
+  it('stays if the first one fails, because it is another membership', async () => {
     const { connection, received } = server.client();
     server.transport.subscribing = new Deferred();
     const first = rejection(server.router.roster.join(connection, 'g'), NotJoinedError);
     await server.flushed();
     server.transport.subscribing = undefined;
 
-    // In one turn, so that the first one has not been told yet that its link is gone.
+    // In one turn, so that the first join does not know yet that its link is down.
     server.down();
     server.router.roster.leave(connection, 'g');
     server.transport.says.up('subscriber');
@@ -94,7 +94,7 @@ describe('a join after a leave, while the first join is under way', () => {
     expect(unsubscribed).toEqual([]);
   });
 
-  it('waits for the channel, too', async () => {
+  it('waits for the channel too', async () => {
     const { connection } = server.client();
     server.transport.subscribing = new Deferred();
     const first = server.router.roster.join(connection, 'g');
@@ -108,7 +108,7 @@ describe('a join after a leave, while the first join is under way', () => {
     expect([...connection.memberships.keys()]).toEqual(['g']);
   });
 
-  it('twice at the same time waits once', async () => {
+  it('called twice at the same time waits once', async () => {
     const { connection } = server.client();
     server.transport.subscribing = new Deferred();
     const joins = [1, 2].map(() => server.router.roster.join(connection, 'g'));
@@ -120,7 +120,7 @@ describe('a join after a leave, while the first join is under way', () => {
 });
 
 describe('the channel of a group', () => {
-  it('lingers for a second after the last leave, and is kept when someone joins meanwhile', async () => {
+  it('stays subscribed for a second after the last leave, and longer if a connection joins in that time', async () => {
     const [a, b] = [server.client(), server.client()];
     for (const { connection } of [a, b]) await server.router.roster.join(connection, 'g');
     server.router.roster.leave(a.connection, 'g');
@@ -144,7 +144,7 @@ describe('the channel of a group', () => {
     expect(unsubscribed).toEqual([CHANNEL]);
   });
 
-  it('lingers for as long as unsubscribeDelay says', async () => {
+  it('stays subscribed for as long as unsubscribeDelay says', async () => {
     const patient = await new RoutingServer({ policy: 'reject' }, undefined, 5000).start();
     const { connection } = patient.client();
     patient.transport.unsubscribe = (channels) => {
@@ -163,7 +163,7 @@ describe('the channel of a group', () => {
     await patient.close();
   });
 
-  it('is subscribed again by who joins after it was given back, as often as that happens', async () => {
+  it('is subscribed again by a join after it was unsubscribed, each time', async () => {
     const { connection } = server.client();
     for (let time = 1; time <= 3; time++) {
       await server.router.roster.join(connection, 'g');
@@ -175,7 +175,7 @@ describe('the channel of a group', () => {
     }
   });
 
-  it('of a client that goes is given back with those of its user and its path, once', async () => {
+  it('of a client that disconnects is unsubscribed once, with those of its user and its path', async () => {
     const { connection } = server.client('ada');
     await server.router.roster.join(connection, 'g');
     for (let time = 0; time < 2; time++) server.router.remove(connection);
@@ -184,7 +184,7 @@ describe('the channel of a group', () => {
     expect([...unsubscribed].sort()).toEqual(['app:/chat:all', CHANNEL, 'app:/chat:user:ada']);
   });
 
-  it('of a client that goes twice is kept for those who stay', async () => {
+  it('of a client that is removed twice is kept for the others', async () => {
     const [gone, stays] = [server.client('ada'), server.client('ada')];
     for (const { connection } of [gone, stays]) await server.router.roster.join(connection, 'g');
     for (let time = 0; time < 2; time++) server.router.remove(gone.connection);
@@ -194,7 +194,7 @@ describe('the channel of a group', () => {
     expect(server.router.roster.members(PATH)?.size).toBe(1);
   });
 
-  it('is not waited for by close, which leaves no timer', async () => {
+  it('is not awaited by close, which leaves no timer', async () => {
     const { connection } = server.client('ada');
     await server.router.roster.join(connection, 'g');
     server.router.remove(connection);
@@ -204,7 +204,7 @@ describe('the channel of a group', () => {
 });
 
 describe('the first clients of a path', () => {
-  it('hold its broadcasts once each, however many are expected and do not come', async () => {
+  it('hold its broadcast channel once each, even if expected clients do not come', async () => {
     const { roster } = server.router;
     await Promise.all([roster.expect(PATH), roster.expect(PATH)]);
     const { connection } = server.client();

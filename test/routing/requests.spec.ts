@@ -37,7 +37,7 @@ const beat = (origin: string, capabilities?: number): void =>
 
 const request = () => requests.prepare(EVERYONE, () => encodeRecord(KIND, Buffer.from('who is there?')));
 
-/** Time in which this server hears itself. */
+/** Advances the time; this server hears itself. */
 async function pass(ms: number): Promise<void> {
   for (let passed = 0; passed < ms; passed += 250) {
     clock.advance(250);
@@ -73,7 +73,7 @@ describe('a request to every server', () => {
     expect(replies).toMatchObject({ outstanding: [], unable: [] });
   });
 
-  it('names at once the servers that do not know it, and waits for the others', async () => {
+  it('reports at once the servers that do not know it, and waits for the others', async () => {
     beat(PEER_ID, Capability.Connections | LATER_CAPABILITY);
     beat(OTHER_ID);
     await pass(1000);
@@ -84,7 +84,7 @@ describe('a request to every server', () => {
     expect(replies.unable).toEqual([OTHER_ID]);
   });
 
-  it('is repeated each second to those that have not replied, if it is repeatable', async () => {
+  it('is repeated each second to the servers that have not replied, if it is repeatable', async () => {
     beat(PEER_ID);
     await pass(1000);
     const done = requests.send(request(), replies, OPTIONS);
@@ -97,7 +97,7 @@ describe('a request to every server', () => {
     expect(server.sent(KIND)).toHaveLength(3);
   });
 
-  it('ends with the timeout, and says who did not reply', async () => {
+  it('ends with the timeout, and reports which servers did not reply', async () => {
     beat(PEER_ID);
     await pass(1000);
     const done = requests.send(request(), replies, { ...OPTIONS, timeoutMs: 500 });
@@ -108,7 +108,7 @@ describe('a request to every server', () => {
     expect(clock.timerCount).toBe(1);
   });
 
-  it('ends when its signal is aborted, also when it was before', async () => {
+  it('ends when its signal is aborted, even before the start', async () => {
     beat(PEER_ID);
     await pass(1000);
     const abort = new AbortController();
@@ -123,7 +123,7 @@ describe('a request to every server', () => {
     await expect(again).rejects.toThrow(InvokeCanceledError);
   });
 
-  it('ends when the app closes, and later ones are refused', async () => {
+  it('ends when the app closes, and later requests reject', async () => {
     beat(PEER_ID);
     await pass(1000);
     const done = requests.send(request(), replies, OPTIONS);
@@ -135,7 +135,7 @@ describe('a request to every server', () => {
 });
 
 describe('a heartbeat', () => {
-  it('of a release that says nothing of capabilities stands for those of the first one', () => {
+  it('without capabilities, from an older release, stands for those of the first release', () => {
     beat(PEER_ID);
     expect(server.bus.peers.can(PEER_ID, Capability.Connections)).toBe(true);
     expect(server.bus.peers.can(PEER_ID, LATER_CAPABILITY)).toBe(false);

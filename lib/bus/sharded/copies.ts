@@ -3,32 +3,32 @@ import { ByteWriter } from '../../protocol/byte-writer.js';
 import { type EnvelopeRecord, decodeRecords, encodeRecord } from '../../protocol/envelope.js';
 import { RecordKind } from '../../protocol/record-kind.js';
 
-/** A copy that comes later than one generation after the first is taken for new: links that lag so much are reset. */
+/** A copy that arrives more than this after the first one may count as new. Links that lag so much are reset before. */
 const GENERATION_MS = 10_000;
 
 /*
- * A record for channels of several partitions travels once in each of them, in envelopes with numbers of their
- * own. So it is wrapped, as a record of kind `Copy`:
+ * A record for channels of several partitions is published once in each of them. Each partition numbers its envelopes
+ * separately, so the numbers cannot identify the copies. Therefore the record is wrapped in a record of kind `Copy`:
  *
- *   varint  id: rises with every wrapped record of this origin
- *           the record, as it would stand in an envelope
+ *   varint  id, increases with every wrapped record of this origin
+ *           the record, as in an envelope
  */
 export function encodeCopy(id: number, record: Buffer): Buffer {
   return encodeRecord(RecordKind.Copy, new ByteWriter(record.length + 8).varint(id).raw(record).finish());
 }
 
-/** Remembers which copies it has seen, by origin, in two generations: the younger one becomes the older one in time. */
+/** Drops further copies of a record. Remembers the ids by origin in two generations; the old one is dropped as a whole. */
 export class Copies {
   private young = new Map<string, Set<number>>();
   private old = new Map<string, Set<number>>();
   private bornAt = 0;
-  /** Further copies of what was seen. */
+  /** The number of copies that were dropped. */
   duplicates = 0;
 
   constructor(private readonly now: () => number) {}
 
   /**
-   * The records in it; none where another copy of it was read before.
+   * Returns the records in a copy; none if another copy was read before.
    *
    * @throws MalformedBytesError
    */

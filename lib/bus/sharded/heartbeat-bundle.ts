@@ -3,22 +3,22 @@ import { ByteWriter } from '../../protocol/byte-writer.js';
 import { decodeEnvelope } from '../../protocol/envelope.js';
 import { RecordKind } from '../../protocol/record-kind.js';
 
-/** The envelope of one partition. */
+/** One partition's heartbeat. */
 export interface BundledBeat {
   readonly tag: string;
   readonly envelope: Buffer;
 }
 
 /*
- * The heartbeats that a server sends in one turn on the partitions of one node, on the channel of one of them:
+ * The heartbeats of one server for all partitions on one Redis node, published on the channel of one of the partitions:
  *
  *   u8       magic, 0xB8: tells a bundle from an envelope
  *            beats, until the end, each:
  *              string   the partition's tag
- *              bytes    its envelope, as it would stand alone
+ *              bytes    its envelope, as if it were published alone
  */
 const MAGIC = 0xb8;
-/** A heartbeat is shorter; what is longer need not be looked into. */
+/** Every heartbeat is shorter, so longer envelopes need not be decoded. */
 const MAX_HEARTBEAT_BYTES = 128;
 
 export function encodeBundle(beats: readonly BundledBeat[]): Buffer {
@@ -27,7 +27,7 @@ export function encodeBundle(beats: readonly BundledBeat[]): Buffer {
   return writer.finish();
 }
 
-/** The beats in it, or `undefined` where it is no bundle, or a damaged one. */
+/** @returns the heartbeats, or `undefined` if the bytes are not a bundle or are malformed */
 export function decodeBundle(bytes: Buffer): readonly BundledBeat[] | undefined {
   if (bytes[0] !== MAGIC) return undefined;
   const reader = new ByteReader(bytes.subarray(1));
@@ -41,7 +41,7 @@ export function decodeBundle(bytes: Buffer): readonly BundledBeat[] | undefined 
   }
 }
 
-/** Whether this envelope says nothing but that its server is there. */
+/** Whether this envelope contains nothing but a heartbeat or a roll call. */
 export function isHeartbeat(envelope: Buffer): boolean {
   if (envelope.length > MAX_HEARTBEAT_BYTES) return false;
   const decoded = decodeEnvelope(envelope);
@@ -52,9 +52,9 @@ export function isHeartbeat(envelope: Buffer): boolean {
 }
 
 export interface WaitingBeat extends BundledBeat {
-  /** On which it would go alone. */
+  /** The channel on which it would be published alone. */
   readonly channel: string;
-  /** Rises with each partition that comes to the node. */
+  /** Increases with each partition that moves to the node. */
   readonly order: number;
 }
 
@@ -63,10 +63,11 @@ interface Waiting extends WaitingBeat {
 }
 
 /**
- * Collects the heartbeats of a turn and publishes them as one message. The links of a node are one first-in-first-out pipe
- * for all its partitions, so one that comes back on one channel proves that all of them hear. It goes on the channel of the
- * partition that has been on the node for longest, because not everybody may know yet of one that has just come. Where its
- * slot has just moved, all heartbeats are refused, and come a second later on another channel.
+ * Publishes the heartbeats of one turn of the event loop as one message. The links to a node are one first-in, first-out
+ * pipe for all partitions there, so one message that comes back proves that all of them hear. The message uses the channel
+ * of the partition that has been on the node the longest, because other servers may not know yet that a newer one has
+ * moved there. If that partition's slot has just moved away, the node refuses the whole message, and the next heartbeats,
+ * a second later, use another channel.
  */
 export class HeartbeatBundle {
   private waiting: Waiting[] = [];
@@ -78,7 +79,7 @@ export class HeartbeatBundle {
     return new Promise((sent) => this.waiting.push({ ...beat, sent }));
   }
 
-  /** Sends what waits now: what is published next must not overtake it. */
+  /** Publishes the waiting heartbeats now, so that the next message cannot overtake them. */
   flush(): void {
     const { waiting } = this;
     this.waiting = [];

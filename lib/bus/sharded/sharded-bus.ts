@@ -11,22 +11,22 @@ import { type Partition, partitionOf } from './partition.js';
 import { ShardedOutage } from './sharded-outage.js';
 import { ShardedPeers } from './sharded-peers.js';
 
-/** A partition, and the bus that serves it alone. */
+/** A partition with its own bus. */
 export interface Shard {
   readonly partition: Partition;
   readonly bus: Bus;
 }
 
 /**
- * The bus over sharded pub/sub: a bus of its own for each partition, with numbers, echo, heartbeats and status of its
- * own, since partitions fail and move each for itself. One sender's messages for one target keep their order.
+ * The bus over sharded pub/sub. Each partition has its own bus, with its own numbers, echo, heartbeats and status, because
+ * partitions fail and move independently. Messages of one sender for one target keep their order.
  */
 export class ShardedBus implements Bus {
   private readonly statusSubject: BehaviorSubject<BackplaneStatus>;
   private readonly losses = new Subject<BusLoss>();
   private readonly outage: ShardedOutage;
   private readonly copies: Copies;
-  /** Of each shard, the channels on which something for this server may come. */
+  /** By shard: the wanted channels, and the channels for servers. */
   private readonly wanted: readonly Set<string>[];
   private readonly buses: readonly Bus[];
   private copyId = 0;
@@ -44,7 +44,7 @@ export class ShardedBus implements Bus {
     channels: ChannelNames,
     private readonly shards: readonly Shard[],
   ) {
-    // All partitions belong to one process, and to its clock.
+    // All partitions share the clock of this process.
     const { bus: first } = shards[0] as Shard;
     this.clock = first.clock;
     this.timeOfDay = first.timeOfDay;
@@ -61,7 +61,7 @@ export class ShardedBus implements Bus {
     this.status$ = this.statusSubject.asObservable();
     for (const [index, { bus }] of shards.entries()) {
       bus.status$.subscribe(() => this.updateStatus());
-      bus.loss$.subscribe((loss) => this.tellLoss(index, loss));
+      bus.loss$.subscribe((loss) => this.reportLoss(index, loss));
     }
   }
 
@@ -119,8 +119,8 @@ export class ShardedBus implements Bus {
       failures.length === results.length && failures.every((cause) => cause instanceof PublishRefusedError);
     const [cause] = failures;
     if (refused || results.length === 1) throw cause;
-    // Refused in one partition and taken, or perhaps taken, in another: some may have it.
-    throw new Error('a message for channels of several nodes was not taken by all of them', { cause });
+    // If only some of the partitions refused it, some servers may have received it, so the outcome is unknown.
+    throw new Error('not all Redis nodes accepted a message for channels on several nodes', { cause });
   }
 
   pipesOf(channels: readonly string[]): readonly Pipe[] {
@@ -178,8 +178,8 @@ export class ShardedBus implements Bus {
     return worstStatus(this.buses.map(({ status }) => status));
   }
 
-  /** A partition that was not heard is no loss of the channels of others, and none where nothing of it is wanted. */
-  private tellLoss(index: number, loss: BusLoss): void {
+  /** Reports a partition's loss for the channels that are wanted there. Without wanted channels, nothing was missed. */
+  private reportLoss(index: number, loss: BusLoss): void {
     const { partition } = this.shards[index] as Shard;
     const channels =
       loss.channels === 'all'

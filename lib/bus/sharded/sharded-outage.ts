@@ -3,7 +3,7 @@ import type { Bus, ConnectionFailure, ConnectionRestoration } from '../bus.js';
 
 type Outages = Pick<Bus, 'connectionFailed$' | 'connectionRestored$'>;
 
-/** One outage of all partitions, from the first that fails to the last that is restored. */
+/** Merges the outages of all partitions into one, from the first failure to the last restoration. */
 export class ShardedOutage {
   private readonly failures = new Subject<ConnectionFailure>();
   private readonly restorations = new Subject<ConnectionRestoration>();

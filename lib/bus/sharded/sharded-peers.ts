@@ -2,14 +2,14 @@ import { type Observable, filter, merge, share } from 'rxjs';
 import type { PeerView } from '../bus.js';
 
 /**
- * The other servers, over all partitions. A server is alive when it is heard on every partition. Otherwise it cannot be relied on:
- * a command may go by one partition, and its answer by another.
+ * The other servers across all partitions. A server counts as alive if it is heard on every partition, because a command
+ * may use one partition and its reply another.
  */
 export class ShardedPeers implements PeerView {
   readonly lost$: Observable<string>;
 
   constructor(private readonly partitions: readonly PeerView[]) {
-    // The first partition that loses it takes it from the living; from the others it is no news.
+    // Report the first partition that loses a server and ignore the others.
     const losses = partitions.map((partition) =>
       partition.lost$.pipe(
         filter((server) => this.others(partition).every(({ alive }) => alive.has(server))),
@@ -35,7 +35,7 @@ export class ShardedPeers implements PeerView {
     return new Set(silent.filter((server) => !alive.has(server)));
   }
 
-  /** One partition after the other, so that a signal has one listener at a time: Node warns of more than ten. */
+  /** Waits for one partition after the other, so that the signal has one listener at a time. Node warns about more than ten. */
   async whenHeardFor(...wait: Parameters<PeerView['whenHeardFor']>): Promise<void> {
     for (const partition of this.partitions) await partition.whenHeardFor(...wait);
   }

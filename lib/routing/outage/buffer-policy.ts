@@ -7,15 +7,15 @@ import type { GiveUpReason } from '../routing.errors.js';
 import type { OutagePolicy, OutgoingMessage } from './outage-policy.js';
 import { type WaitingLimits, type WaitingMessage, WaitingMessages } from './waiting-messages.js';
 
-/** The other servers lost Redis too: a server that is back within this time receives what waited here. */
+/** The delay of the flush after Redis is back, because the other servers may take a little longer to reconnect. */
 const FLUSH_AFTER_MS = 1500;
-/** The pause between two attempts: a Redis that refuses everything costs ten attempts a second. */
+/** The pause between two flushes, so a Redis that refuses everything costs ten attempts a second. */
 const RETRY_MS = 100;
 
 /**
- * Keeps what Redis cannot take now, within limits of number, bytes and age, and publishes it in order once Redis and
- * the other servers are back. Decides for each message whether its own pipe can take it, so a partition that is down
- * holds back nothing of the others. Everything else is as with the local policy.
+ * Buffers messages while Redis is down, within limits of number, bytes and age. Publishes them in order once Redis and
+ * the other servers are back. Decides for each message by its own pipes, so a partition that is down does not hold back
+ * the others. Otherwise behaves like the local policy.
  */
 export class BufferPolicy implements OutagePolicy {
   readonly keepsMemberships = true;
@@ -27,7 +27,7 @@ export class BufferPolicy implements OutagePolicy {
   constructor(
     private readonly bus: Bus,
     limits: WaitingLimits,
-    /** Messages that were buffered will not be published any more. */
+    /** Called with buffered messages that are dropped. */
     private readonly onGivenUp: (messages: readonly OutgoingMessage[], reason: GiveUpReason) => void,
   ) {
     this.waiting = new WaitingMessages(limits, () => bus.clock.now());
@@ -41,7 +41,7 @@ export class BufferPolicy implements OutagePolicy {
     try {
       return await this.bus.publish(message.channels, message.record);
     } catch (error) {
-      // Redis would refuse it again, so the caller learns it now.
+      // Redis would deny it again, so reject now.
       if (error instanceof PublishDeniedError) throw error;
       return error instanceof PublishRefusedError ? this.wait(message) : 'skipped';
     }
@@ -75,7 +75,7 @@ export class BufferPolicy implements OutagePolicy {
     for (const entry of this.waiting.ready(FLUSH_AFTER_MS)) void this.send(entry);
   }
 
-  /** What is refused again stays where it is, before what came later. */
+  /** A message that is refused again keeps its place, ahead of later ones. */
   private async send(entry: WaitingMessage): Promise<void> {
     entry.underWay = true;
     try {

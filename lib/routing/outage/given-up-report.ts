@@ -2,16 +2,16 @@ import { ReportedError } from '../../bus/bus.errors.js';
 import { type GivenUpTarget, type GiveUpReason, MessagesGivenUpError } from '../routing.errors.js';
 import type { OutgoingMessage } from './outage-policy.js';
 
-/** Enough to see what is concerned; a full buffer may hold messages for thousands of users. */
+/** Limits the report, because a full buffer may hold messages for thousands of users. */
 const MAX_TARGETS = 100;
 
 interface GivenUp {
   count: number;
-  /** By path, kind and name. */
+  /** By a key of path, kind and name. */
   readonly targets: Map<string, GivenUpTarget>;
 }
 
-/** Reports messages that were given up: once per turn of the loop and reason, however many they are. */
+/** Reports dropped messages: one error per reason and turn of the event loop. */
 export class GivenUpReport {
   private readonly pending = new Map<GiveUpReason, GivenUp>();
   private scheduled: NodeJS.Immediate | undefined;
@@ -31,7 +31,7 @@ export class GivenUpReport {
     this.scheduled ??= setImmediate(() => this.flush());
   }
 
-  /** Reports now what the end of the turn would report. */
+  /** Reports now instead of at the end of the turn. */
   flush(): void {
     clearImmediate(this.scheduled);
     this.scheduled = undefined;

@@ -2,7 +2,7 @@ import type { Bus } from '../../bus/bus.js';
 import type { BackplaneOutcome } from '../delivery.js';
 import type { OutagePolicy, OutgoingMessage } from './outage-policy.js';
 
-/** Each server goes on by itself until Redis is back; memberships are kept, and are heard of again by then. */
+/** While Redis is down, each server serves only its own connections. Memberships are kept, and their channels are subscribed before `ready`. */
 export class LocalPolicy implements OutagePolicy {
   readonly keepsMemberships = true;
 

@@ -1,7 +1,7 @@
 import type { Address } from '../../protocol/target.js';
 import type { BackplaneOutcome } from '../delivery.js';
 
-/** An emit on its way to the other servers. */
+/** A message for the other servers. */
 export interface OutgoingMessage {
   readonly address: Address;
   readonly channels: readonly string[];
@@ -9,14 +9,14 @@ export interface OutgoingMessage {
   readonly volatile: boolean;
 }
 
-/** What happens when Redis is not there for an emit or a join. */
+/** Decides what happens to an emit or a join while Redis is down. */
 export interface OutagePolicy {
-  /** Whether a connection that joins stays a member of a group that other servers cannot reach it in yet. */
+  /** Whether a connection stays in a group if the channel could not be subscribed, so that other servers cannot reach it yet. */
   readonly keepsMemberships: boolean;
   /**
-   * Publishes a message, or does instead what the policy says.
+   * Publishes a message, or applies the policy if Redis is down.
    *
-   * @throws PublishRefusedError (as a rejection) when it was certainly not published; any other rejection leaves the outcome unknown
+   * @throws PublishRefusedError (as a rejection) when Redis certainly did not accept it; any other rejection leaves the outcome unknown
    */
   publish(message: OutgoingMessage): Promise<BackplaneOutcome>;
   close(): void;

@@ -2,7 +2,7 @@ import type { Bus } from '../../bus/bus.js';
 import type { BackplaneOutcome } from '../delivery.js';
 import type { OutagePolicy, OutgoingMessage } from './outage-policy.js';
 
-/** Emits and joins reject while Redis is down. Only volatile messages may be dropped without an error. */
+/** While Redis is down, emits and joins reject. Only volatile messages are dropped without an error. */
 export class RejectPolicy implements OutagePolicy {
   readonly keepsMemberships = false;
 
@@ -10,7 +10,7 @@ export class RejectPolicy implements OutagePolicy {
 
   publish({ channels, record, volatile }: OutgoingMessage): Promise<BackplaneOutcome> {
     const published = this.bus.publish(channels, record);
-    // Handed on as it is, for all emits of a tick share it.
+    // Returned unchanged, because all emits of a tick share this promise.
     if (!volatile) return published;
     return published.catch(() => 'skipped');
   }

@@ -1,23 +1,23 @@
 import type { Pipe } from '../../bus/bus.js';
 import type { OutgoingMessage } from './outage-policy.js';
 
-/** A message that Redis could not take yet. */
+/** A message that waits until Redis can accept it. */
 export interface WaitingMessage {
   readonly message: OutgoingMessage;
   readonly pipes: readonly Pipe[];
   readonly since: number;
-  /** It was handed to the bus, and the outcome is not known yet. */
+  /** Whether it is being published. */
   underWay: boolean;
 }
 
-/** How much may wait, and for how long. */
+/** The limits of the buffer. */
 export interface WaitingLimits {
   readonly maxMessages: number;
   readonly maxBytes: number;
   readonly maxAgeMs: number;
 }
 
-/** The messages that wait for Redis, oldest first. The oldest ones make room, because the newest ones are worth most. */
+/** The messages that wait for Redis, oldest first. When the buffer is full, the oldest ones are dropped, because the newest are worth most. */
 export class WaitingMessages {
   private readonly waiting = new Set<WaitingMessage>();
   private readonly perPipe = new Map<Pipe, number>();
@@ -32,12 +32,12 @@ export class WaitingMessages {
     return this.waiting.size === 0;
   }
 
-  /** Whether something waits for one of these pipes, so that a new message would overtake it. */
+  /** Whether a message waits for one of these pipes. A new message would overtake it. */
   hasAnyFor(pipes: readonly Pipe[]): boolean {
     return this.waiting.size > 0 && pipes.some((pipe) => this.perPipe.has(pipe));
   }
 
-  /** Adds a message. @returns those that had to make room for it */
+  /** Adds a message. @returns the messages that were removed to make room */
   add(message: OutgoingMessage, pipes: readonly Pipe[]): WaitingMessage[] {
     const added: WaitingMessage = { message, pipes, since: this.now(), underWay: false };
     this.waiting.add(added);
@@ -58,7 +58,7 @@ export class WaitingMessages {
     }
   }
 
-  /** Removes what has waited for longer than the limit. */
+  /** Removes the messages that have waited for longer than the limit. */
   removeExpired(): WaitingMessage[] {
     const oldest = this.now() - this.limits.maxAgeMs;
     return this.removeWhile(({ since }) => since < oldest);
@@ -69,8 +69,9 @@ export class WaitingMessages {
   }
 
   /**
-   * Those that can leave now, given how long their pipes must have been open, in order: a message that cannot holds
-   * back the later ones of its pipes. Checked again for each message, because handing one over may fill a pipe.
+   * The messages that can be published now, in order: those whose pipes have been open for `openForMs` milliseconds. A
+   * message that must wait holds back the later ones on its pipes. Checks the pipes again for each message, because
+   * publishing one may fill a pipe.
    */
   *ready(openForMs: number): Generator<WaitingMessage> {
     const blocked = new Set<Pipe>();
@@ -82,7 +83,7 @@ export class WaitingMessages {
     }
   }
 
-  /** Removes from the oldest on. What is under way stays: its outcome tells what became of it. */
+  /** Removes the oldest messages while the condition holds. Skips those being published, because their outcome decides. */
   private removeWhile(condition: (entry: WaitingMessage) => boolean): WaitingMessage[] {
     const removed: WaitingMessage[] = [];
     for (const entry of this.waiting) {

@@ -19,17 +19,17 @@ const COMMAND = encodeRecord(RecordKind.Command, Buffer.from('anything'));
 const envelope = (...records: Buffer[]): Buffer => encodeEnvelope(SERVER, 7, records);
 
 describe('a bundle', () => {
-  it('gives back what was put in, in order', () => {
+  it('decodes to the heartbeats that were encoded, in order', () => {
     const beats = ['18e', '5nw', 'f0s'].map((tag) => ({ tag, envelope: envelope(BEAT) }));
     expect(decodeBundle(encodeBundle(beats))).toEqual(beats);
   });
 
-  it('is told from an envelope, and from nothing', () => {
+  it('is distinguished from an envelope and from empty bytes', () => {
     expect(decodeBundle(envelope(BEAT))).toBeUndefined();
     expect(decodeBundle(Buffer.alloc(0))).toBeUndefined();
   });
 
-  it('that is damaged is none, and never throws', () =>
+  it('that is malformed decodes to undefined and never throws', () =>
     withSeed((random: Random) => {
       const whole = encodeBundle(['18e', '5nw'].map((tag) => ({ tag, envelope: envelope(BEAT) })));
       for (let end = 2; end < whole.length; end++) {
@@ -41,21 +41,21 @@ describe('a bundle', () => {
     }));
 });
 
-describe('only a heartbeat waits for others', () => {
+describe('only a heartbeat is bundled', () => {
   it.each([
     ['a heartbeat', envelope(BEAT), true],
-    ['a heartbeat with a roll-call', envelope(BEAT, ROLL_CALL), true],
+    ['a heartbeat with a roll call', envelope(BEAT, ROLL_CALL), true],
     ['a command', envelope(COMMAND), false],
-    ['a heartbeat with a command behind it', envelope(BEAT, COMMAND), false],
+    ['a heartbeat followed by a command', envelope(BEAT, COMMAND), false],
     ['an envelope without records', envelope(), false],
     ['a goodbye', envelope(encodeRecord(RecordKind.Goodbye, Buffer.alloc(0))), false],
-    ['what is no envelope', Buffer.from('garbage'), false],
+    ['bytes that are not an envelope', Buffer.from('garbage'), false],
   ])('%s: %#', (_name, bytes, waits) => {
     expect(isHeartbeat(bytes)).toBe(waits);
   });
 });
 
-describe('the heartbeats of a turn', () => {
+describe('the heartbeats of one turn', () => {
   let published: { channel: string; bytes: Buffer }[];
   let bundle: HeartbeatBundle;
   let refused: boolean;
@@ -72,7 +72,7 @@ describe('the heartbeats of a turn', () => {
   const add = (tag: string, order: number): Promise<void> =>
     bundle.add({ tag, order, channel: `p:{${tag}}:servers`, envelope: envelope(BEAT) });
 
-  it('go as one message, on the channel of the partition that came first', async () => {
+  it('are one message, on the channel of the partition that has been on the node the longest', async () => {
     await Promise.all([add('a', 3), add('b', 1), add('c', 2)]);
     expect(published.map(({ channel }) => channel)).toEqual(['p:{b}:servers']);
     expect(decodeBundle(published[0]?.bytes ?? Buffer.alloc(0))?.map(({ tag }) => tag)).toEqual([
@@ -82,12 +82,12 @@ describe('the heartbeats of a turn', () => {
     ]);
   });
 
-  it('go as they are where there is one', async () => {
+  it('are not bundled if there is only one', async () => {
     await add('a', 1);
     expect(published).toEqual([{ channel: 'p:{a}:servers', bytes: envelope(BEAT) }]);
   });
 
-  it('go before what is published in the same turn, once', async () => {
+  it('are published once, before other messages of the same turn', async () => {
     void add('a', 1);
     bundle.flush();
     expect(published).toHaveLength(1);
@@ -95,7 +95,7 @@ describe('the heartbeats of a turn', () => {
     expect(published).toHaveLength(1);
   });
 
-  it('all share the outcome', async () => {
+  it('share the outcome', async () => {
     refused = true;
     const outcomes = await Promise.allSettled([add('a', 1), add('b', 2)]);
     expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected']);

@@ -23,20 +23,20 @@ describe('the partitions', () => {
     expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(1);
   });
 
-  it('have the channels that servers of other releases listen on', () => {
+  it('are stable across releases: channels keep their partition', () => {
     expect(partitions[0]?.names.servers).toBe('app:{18e}:servers');
     expect(partitions[11]?.names.servers).toBe('app:{506}:servers');
     expect(partitions[3]?.realName('app:/chat:group:a{b}c')).toBe('app:{1mo}:/chat:group:a{b}c');
     expect(['app:/chat:all', 'app:servers', 'app:/chat:group:a'].map(partitionOf)).toEqual([5, 1, 9]);
   });
 
-  it('keep every channel in their slot, whatever its name is', () => {
+  it('keep every channel in their slot, whatever its name', () => {
     for (const partition of partitions)
       for (const name of ['', ':', '{x}', '}{', ':/chat:group:{18e}', ':😀'])
         expect(hashSlot(partition.realName(`app${name}`))).toBe(partition.slot);
   });
 
-  it('give a channel its name back, and a reader their tag', () => {
+  it('convert a channel’s name in Redis back, and its tag can be read', () => {
     const tagOf = tagReader('app');
     for (const partition of partitions) {
       const real = partition.realName('app:/chat:group:a');
@@ -45,7 +45,7 @@ describe('the partitions', () => {
     }
   });
 
-  it('each get their share of many channels', () => {
+  it('share many channels evenly', () => {
     const counts = Array<number>(partitions.length).fill(0);
     for (let run = 0; run < 12_000; run++) {
       const partition = partitionOf(`app:/chat:group:${run}`);

@@ -6,7 +6,7 @@ import { ShardedPeers } from '../../../lib/bus/sharded/sharded-peers.js';
 import { type BackplaneStatus, worstStatus } from '../../../lib/bus/status.js';
 import { collect } from '../../support/observe.js';
 
-/** The peers of one partition, as the test has them. */
+/** The peers of one partition, controlled by the test. */
 class ScriptedPeers implements PeerView {
   readonly alive = new Set<string>();
   readonly silent = new Set<string>();
@@ -26,14 +26,14 @@ describe('the peers of all partitions', () => {
     return { parts, peers, lost: collect(peers.lost$) };
   }
 
-  it('are alive where they are heard on each of them', () => {
+  it('are alive if they are heard on every partition', () => {
     const { parts, peers } = peersOf(3);
     for (const { alive } of parts) alive.add('everywhere');
     parts[1]?.alive.add('somewhere');
     expect([...peers.alive]).toEqual(['everywhere']);
   });
 
-  it('are lost once, with the first partition that loses them, and again after they were back', () => {
+  it('are lost once, with the first partition that loses them, and again after they returned', () => {
     const { parts, lost } = peersOf(3);
     for (let life = 1; life <= 2; life++) {
       for (const { alive } of parts) alive.add('server');
@@ -42,21 +42,21 @@ describe('the peers of all partitions', () => {
     }
   });
 
-  it('are not lost where they were never alive', () => {
+  it('are not lost if they were never alive', () => {
     const { parts, lost } = peersOf(3);
     parts[1]?.alive.add('starting');
     parts[1]?.lose('starting');
     expect(lost.values).toEqual([]);
   });
 
-  it('are silent where they are on any, and not alive', () => {
+  it('are silent if they are silent on any partition and not alive', () => {
     const { parts, peers } = peersOf(2);
     for (const { alive } of parts) alive.add('alive');
     parts[0]?.silent.add('alive').add('silent');
     expect([...peers.silent]).toEqual(['silent']);
   });
 
-  it('have been heard when all partitions were', async () => {
+  it('have been heard long enough once every partition has heard them', async () => {
     const { parts, peers } = peersOf(3);
     await peers.whenHeardFor(7);
     for (const { whenHeardFor } of parts) expect(whenHeardFor).toHaveBeenCalledWith(7);
@@ -64,14 +64,14 @@ describe('the peers of all partitions', () => {
 });
 
 describe('an outage of several partitions', () => {
-  it('is one, from the first that fails to the last that is restored', () => {
+  it('is reported as one, from the first failure to the last restoration', () => {
     let now = 0;
     const parts = Array.from({ length: 3 }, () => ({
       connectionFailed$: new Subject<ConnectionFailure>(),
       connectionRestored$: new Subject<ConnectionRestoration>(),
     }));
     const outage = new ShardedOutage(parts, () => now);
-    const told = [collect(outage.failed$), collect<unknown>(outage.restored$)] as const;
+    const reports = [collect(outage.failed$), collect<unknown>(outage.restored$)] as const;
     const failure: ConnectionFailure = { link: 'subscriber', cause: new Error('first') };
     for (let run = 1; run <= 2; run++) {
       now = 1000;
@@ -80,14 +80,14 @@ describe('an outage of several partitions', () => {
       parts[1]?.connectionFailed$.next({ ...failure, cause: new Error('second') });
       now = 1800;
       parts[0]?.connectionRestored$.next({ downMs: 800, channelsRestored: 2 });
-      expect(told[1].values).toHaveLength(run - 1);
+      expect(reports[1].values).toHaveLength(run - 1);
       now = 2000;
       parts[1]?.connectionRestored$.next({ downMs: 500, channelsRestored: 3 });
-      expect(told[0].values).toEqual(Array(run).fill(failure));
-      expect(told[1].values).toEqual(Array(run).fill({ downMs: 1000, channelsRestored: 5 }));
+      expect(reports[0].values).toEqual(Array(run).fill(failure));
+      expect(reports[1].values).toEqual(Array(run).fill({ downMs: 1000, channelsRestored: 5 }));
     }
     outage.close();
-    expect(told.map(({ completed }) => completed)).toEqual([true, true]);
+    expect(reports.map(({ completed }) => completed)).toEqual([true, true]);
   });
 });
 

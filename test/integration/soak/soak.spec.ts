@@ -9,6 +9,7 @@ import type { Strike } from '../../soak/strikes.js';
 
 const TIMEOUT_MS = 120_000;
 const CYCLES = 5;
+const TWIN_ROUNDS = 4;
 
 function island(server: number, pauseMs: number, lastsMs: number): Strike {
   return { name: 'island', server, pauseMs, lastsMs, strength: 0 };
@@ -47,11 +48,14 @@ describe.each(ROUNDS)('%s', (_name, plan, without) => {
     expect(await missedIn(plan)).toEqual([]);
   });
 
+  // Whether a message is on its way when the fault strikes is chance, so a single round may lose nothing.
   it(
-    `misses messages silently without the ${without.join(' and the ')}`,
-    { timeout: TIMEOUT_MS },
+    `misses messages silently within ${TWIN_ROUNDS} rounds without the ${without.join(' and the ')}`,
+    { timeout: TWIN_ROUNDS * TIMEOUT_MS },
     async () => {
-      expect((await missedIn(plan, without)).join()).toContain('uncovered');
+      for (let round = 1; round <= TWIN_ROUNDS; round++)
+        if ((await missedIn(plan, without)).join().includes('uncovered')) return;
+      expect.fail('Every missed message was reported.');
     },
   );
 });

@@ -3,6 +3,7 @@ import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { BusFarm } from '../../support/bus-farm.js';
 import { inState, watch } from '../../support/bus-watch.js';
+import { BUSY_MACHINE_MS } from '../../support/busy-machine.js';
 import { next } from '../../support/observe.js';
 import { RedisSentinel } from '../../support/redis-sentinel.js';
 import type { RedisServer } from '../../support/redis-server.js';
@@ -12,8 +13,8 @@ import { sayTopology } from '../../support/topology.js';
 import { describeBus } from '../../bus/bus-contract.js';
 
 const PASSWORD = 'se:cr/et';
-/** Counted from the moment at which a sentinel names another primary. */
-const READY_SOON_MS = 2000;
+/** Counted from the moment at which a sentinel names another primary. Most of it is for a busy machine. */
+const READY_SOON_MS = 6000;
 /** Sentinel takes eight seconds to demote a returning primary. */
 const TIMEOUT_MS = 60_000;
 
@@ -230,7 +231,8 @@ describe('Sentinels', () => {
     await inState(server, 'reconnecting');
     const began = performance.now();
     await server.bus.close();
-    expect(performance.now() - began).toBeLessThan(1500);
+    // A close that waited for the sentinels would wait until the end of the test.
+    expect(performance.now() - began).toBeLessThan(BUSY_MACHINE_MS);
     for (const sentinel of redis.sentinels) sentinel.resume();
   });
 });

@@ -2,13 +2,13 @@ import { type Observable, Subject } from 'rxjs';
 import type { BusLoss, ConnectionFailure, ConnectionRestoration } from './bus.js';
 import type { LinkRole } from './transport.js';
 
-/** What is missed was emitted a little before Redis took it: at least this much … */
+/** A missed message was emitted before Redis received it. Windows begin at least this much earlier. */
 const MIN_TRAVEL_MS = 50;
-/** … and at most this much, which is what the promise leaves room for. */
+/** Windows begin at most this much earlier, so that they are no more than two seconds wider than the loss. */
 const MAX_TRAVEL_MS = 1000;
 
-/** What is told of outages: one failure, one restoration, and the time in which this server was deaf. */
-export class Outage {
+/** Reports each outage: one failure, one restoration, and the loss while this server was deaf. */
+export class OutageReports {
   private readonly failures = new Subject<ConnectionFailure>();
   private readonly restorations = new Subject<ConnectionRestoration>();
   private readonly losses = new Subject<BusLoss>();
@@ -22,31 +22,31 @@ export class Outage {
 
   constructor(
     private readonly now: () => number,
-    /** How long the slowest publish of the other servers was under way lately. */
+    /** How long the slowest recent publish of the other servers took, in milliseconds. */
     private readonly publishMs: () => number,
   ) {
-    // Clients that connect before this server hears itself have missed what other servers sent.
+    // Until this server hears itself, its clients may miss messages from other servers.
     this.deafSince = now();
   }
 
-  /** Told once per outage, however many links and attempts fail in it. */
+  /** Reports the first failure of an outage and ignores the rest. */
   failed(link: LinkRole, cause: Error): void {
     if (this.failedAt !== undefined) return;
     this.failedAt = this.now();
     this.failures.next({ link, cause });
   }
 
-  /** The subscriber link is gone, or was on the wrong node. @param heardUntil the last moment that is proved to have been heard */
+  /** The subscriber link is down, or was on the wrong node. @param heardUntil the last time at which this server provably heard everything */
   deaf(heardUntil: number): void {
     this.deafSince = Math.min(this.deafSince ?? heardUntil, heardUntil);
   }
 
-  /** So many channels are subscribed again. */
+  /** All channels are subscribed again or refused. @param channels their number */
   resubscribed(channels: number): void {
     this.channelsRestored = channels;
   }
 
-  /** This server has heard itself: on channels that are subscribed, nothing is missed from now on. */
+  /** This server has heard itself, so from now on it misses nothing on subscribed channels. */
   restored(): void {
     const now = this.now();
     const { channelsRestored } = this;
@@ -63,8 +63,10 @@ export class Outage {
   }
 
   /**
-   * @param loss from when Redis may have taken what was missed; it may have been emitted a little earlier
-   * @param publishMs how long its sender's publishes take; `Infinity` when nobody knows
+   * Reports a loss. The report begins earlier than the loss, because a message is emitted before Redis accepts it.
+   *
+   * @param loss with the time at which Redis may have accepted the first missed message
+   * @param publishMs how long the sender's publishes take, in milliseconds; `Infinity` if that is unknown
    */
   missed(loss: BusLoss, publishMs = this.publishMs()): void {
     const travelMs = Math.min(MAX_TRAVEL_MS, Math.max(MIN_TRAVEL_MS, publishMs));

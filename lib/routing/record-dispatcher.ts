@@ -3,8 +3,8 @@ import { ReportedError } from '../bus/bus.errors.js';
 
 type RecordHandler = (body: Buffer, origin: string) => void;
 
-/** Hands each record of another server to the handler of its kind. An error of the handler is reported, and goes no further. */
-export class RecordReceiver {
+/** Passes each record from another server to the handler for its kind. Reports errors of handlers instead of throwing. */
+export class RecordDispatcher {
   private readonly handlers = new Map<number, RecordHandler>();
   private readonly errors = new Subject<ReportedError>();
 
@@ -19,7 +19,7 @@ export class RecordReceiver {
       this.handlers.get(kind)?.(body, origin);
     } catch (cause) {
       this.report(
-        new ReportedError('deliver', 'What another server sent could not be delivered.', { cause }),
+        new ReportedError('deliver', 'A message from another server could not be delivered.', { cause }),
       );
     }
   }
@@ -28,7 +28,7 @@ export class RecordReceiver {
     this.errors.next(error);
   }
 
-  /** What still arrives is dropped. */
+  /** Drops all records from now on. */
   close(): void {
     this.handlers.clear();
     this.errors.complete();

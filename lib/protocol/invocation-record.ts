@@ -6,18 +6,18 @@ import { RecordKind } from './record-kind.js';
 import type { Address } from './target.js';
 
 /*
- * An ask: a message that its clients must answer. The payloads already hold the ask's id.
+ * An invocation: a message that its clients must respond to. The payloads already contain the invocation's id.
  *
- *   string   id, which the clients give back: unique in the farm
- *   varint   milliseconds after which nobody waits for answers any more
+ *   string   id, unique in the farm; clients echo it in their response
+ *   varint   timeout in milliseconds; after that, nobody waits for responses
  *   address, payloads  as in message-record.ts
  *
- * Its reply, from each server that got it: whom it asked.
+ * The invocation reply, one from each server that received the invocation: the connections that it invoked.
  *
  *   string   id
  *   count    connection ids, each: string
  *
- * Then an answer for each of these connections:
+ * Then a response for each of these connections:
  *
  *   string   id
  *   string   connection id
@@ -27,36 +27,37 @@ import type { Address } from './target.js';
  */
 const OUTCOMES = ['data', 'error', 'disconnected'] as const;
 
-export interface AskRecord {
+export interface InvocationRecord {
   readonly id: string;
   readonly timeoutMs: number;
   readonly address: Address;
   readonly payloads: readonly Payload[];
 }
 
-export interface AskReplyRecord {
+export interface InvocationReplyRecord {
   readonly id: string;
-  readonly asked: readonly string[];
+  /** The ids of the connections that the server invoked. */
+  readonly invoked: readonly string[];
 }
 
-export interface AnswerRecord {
+export interface ResponseRecord {
   readonly id: string;
   readonly connectionId: string;
-  readonly outcome: AnswerOutcome;
+  readonly outcome: ResponseOutcome;
   readonly payload: Payload;
 }
 
-export type AnswerOutcome = (typeof OUTCOMES)[number];
+export type ResponseOutcome = (typeof OUTCOMES)[number];
 
-export function encodeAsk({ id, timeoutMs, address, payloads }: AskRecord): Buffer {
+export function encodeInvocation({ id, timeoutMs, address, payloads }: InvocationRecord): Buffer {
   const writer = new ByteWriter().string(id).varint(timeoutMs);
   writeAddress(writer, address);
   writePayloads(writer, payloads);
-  return encodeRecord(RecordKind.Ask, writer.finish());
+  return encodeRecord(RecordKind.Invocation, writer.finish());
 }
 
 /** @throws MalformedBytesError */
-export function decodeAsk(body: Buffer): AskRecord {
+export function decodeInvocation(body: Buffer): InvocationRecord {
   const reader = new ByteReader(body);
   return {
     id: reader.string(),
@@ -66,28 +67,28 @@ export function decodeAsk(body: Buffer): AskRecord {
   };
 }
 
-export function encodeAskReply({ id, asked }: AskReplyRecord): Buffer {
-  return encodeRecord(RecordKind.AskReply, new ByteWriter().string(id).strings(asked).finish());
+export function encodeInvocationReply({ id, invoked }: InvocationReplyRecord): Buffer {
+  return encodeRecord(RecordKind.InvocationReply, new ByteWriter().string(id).strings(invoked).finish());
 }
 
 /** @throws MalformedBytesError */
-export function decodeAskReply(body: Buffer): AskReplyRecord {
+export function decodeInvocationReply(body: Buffer): InvocationReplyRecord {
   const reader = new ByteReader(body);
-  return { id: reader.string(), asked: reader.strings() };
+  return { id: reader.string(), invoked: reader.strings() };
 }
 
-export function encodeAnswer({ id, connectionId, outcome, payload }: AnswerRecord): Buffer {
+export function encodeResponse({ id, connectionId, outcome, payload }: ResponseRecord): Buffer {
   const writer = new ByteWriter().string(id).string(connectionId).u8(OUTCOMES.indexOf(outcome));
   writer.u8(payload.protocol).bytes(payload.bytes);
-  return encodeRecord(RecordKind.Answer, writer.finish());
+  return encodeRecord(RecordKind.Response, writer.finish());
 }
 
 /** @throws MalformedBytesError */
-export function decodeAnswer(body: Buffer): AnswerRecord {
+export function decodeResponse(body: Buffer): ResponseRecord {
   const reader = new ByteReader(body);
   const id = reader.string();
   const connectionId = reader.string();
   const outcome = OUTCOMES[reader.u8()];
-  if (outcome === undefined) throw new MalformedBytesError('an answer of an unknown outcome');
+  if (outcome === undefined) throw new MalformedBytesError('a response with an unknown outcome');
   return { id, connectionId, outcome, payload: { protocol: reader.u8(), bytes: reader.bytes() } };
 }
