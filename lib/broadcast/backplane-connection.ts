@@ -9,6 +9,8 @@ import type { InvokeOptions } from './invoke.js';
  * @typeParam Data what `authenticate` found out about the client
  * @typeParam Events the events that its gateway sends, as in `Broadcaster<Events>`
  */
+// `Data` is for callers: `BackplaneConnection<Account>` gives `data` its type.
+// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters
 export abstract class BackplaneConnection<Data = unknown, Events extends object = AnyEvents> {
   /**
    * The raw socket. What is written to it directly passes by the order of what `emit` sends, and by `limits.bufferedBytes`:

@@ -25,10 +25,6 @@ export class BoundBroadcaster<Events extends object = AnyEvents>
     return this.ownConnections.of(this.state.path());
   }
 
-  get connections(): Iterable<BackplaneConnection<unknown, Events>> {
-    return this.localConnections;
-  }
-
   gateway<Other extends object = AnyEvents>(gateway: Type | string): Broadcaster<Other> {
     const path = gatewayPath(gateway);
     return new BoundBroadcaster<Other>(this.state.context, this.ownConnections, () => path);

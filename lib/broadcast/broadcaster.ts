@@ -11,9 +11,6 @@ export abstract class Broadcaster<Events extends object = AnyEvents> extends Tar
   /** The connections of the path on this server. For those of all servers, see {@link Target.connection}. */
   abstract get localConnections(): Iterable<BackplaneConnection<unknown, Events>>;
 
-  /** @deprecated Renamed to `localConnections`. It goes with the next minor version. */
-  abstract get connections(): Iterable<BackplaneConnection<unknown, Events>>;
-
   /**
    * The broadcaster of another gateway's path, which need not be served by this process.
    *

@@ -1,5 +1,5 @@
 import { type Clock, systemClock } from './clock.js';
-import { MemoryTransport } from './memory-transport.js';
+import { type MemoryCarrier, MemoryTransport } from './memory-transport.js';
 
 /** A message on its way to one of the servers. */
 export interface MemoryMessage {
@@ -13,7 +13,7 @@ export interface MemoryMessage {
  * Replaces Redis between servers in one process: for development, for users' tests, and for tests that need an outage at
  * an exact moment. By default it drops nothing and delivers in the next turn of the event loop.
  */
-export class MemoryNetwork {
+export class MemoryNetwork implements MemoryCarrier {
   private static readonly named = new Map<string, MemoryNetwork>();
 
   private readonly open = new Set<MemoryTransport>();

@@ -1,13 +1,19 @@
-import type { MemoryNetwork } from './memory-network.js';
 import { PublishRefusedError, type Transport, type TransportEvents } from './transport.js';
 
-/** One server's transport in a {@link MemoryNetwork}. */
+/** Connects the transports of several servers. */
+export interface MemoryCarrier {
+  join(transport: MemoryTransport): void;
+  leave(transport: MemoryTransport): void;
+  carry(from: MemoryTransport, channel: string, bytes: Buffer): Promise<void>;
+}
+
+/** One server's transport in a `MemoryNetwork`. */
 export class MemoryTransport implements Transport {
   private readonly subscribed = new Set<string>();
   private events: TransportEvents | undefined;
   private isUp = false;
 
-  constructor(private readonly network: MemoryNetwork) {}
+  constructor(private readonly network: MemoryCarrier) {}
 
   open(events: TransportEvents): Promise<void> {
     this.network.join(this);

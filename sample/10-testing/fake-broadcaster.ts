@@ -3,7 +3,6 @@ import { type Broadcaster, Delivery, type InvokeAllResult } from 'nestjs-redis-b
 /** Takes the place of Redis and all clients in a unit test. Notes what is emitted: the names of its target, the event, the data. */
 export class FakeBroadcaster implements Broadcaster {
   readonly localConnections = [];
-  readonly connections = [];
 
   constructor(
     readonly emitted: unknown[][] = [],
@@ -42,7 +41,7 @@ export class FakeBroadcaster implements Broadcaster {
     return Promise.resolve(new Delivery(1, 'accepted'));
   }
   invoke() {
-    return Promise.reject<never>(new Error('There is no client that could reply.'));
+    return Promise.reject(new Error('There is no client that could reply.'));
   }
   invokeAll(): Promise<InvokeAllResult<never>> {
     return Promise.resolve({ responses: [], missing: { servers: [], connections: [] } });

@@ -155,7 +155,13 @@ describe('@UseAuthenticator()', () => {
 
   it.each([
     ['undefined, as a circular import makes it', undefined, /must be a function, or a class or object/],
-    ['a class that is none', class Guard {}, /the class Guard has no method authenticate/],
+    [
+      'a class that is none',
+      class Guard {
+        readonly check = true;
+      },
+      /the class Guard has no method authenticate/,
+    ],
   ])('refuses %s', (_what, authenticate, message) => {
     expect(() => UseAuthenticator(authenticate as never)).toThrow(message);
   });

@@ -45,7 +45,7 @@ class FakeTarget implements Target<OrderEvents> {
     return Promise.resolve(new Delivery(1, 'accepted'));
   }
   invoke() {
-    return Promise.reject<never>(new Error('nobody answers'));
+    return Promise.reject(new Error('nobody answers'));
   }
   invokeAll(): Promise<InvokeAllResult<never>> {
     return Promise.resolve({ responses: [], missing: { servers: [], connections: [] } });
@@ -67,7 +67,6 @@ class FakeTarget implements Target<OrderEvents> {
 
 class FakeBroadcaster extends FakeTarget implements Broadcaster<OrderEvents> {
   readonly localConnections = [];
-  readonly connections = [];
 
   gateway(): never {
     throw new Error('there is one gateway');

@@ -57,7 +57,11 @@ describe('invalid options stop bootstrap with a message that names', () => {
     ],
     [
       'a class as authenticate that has no such method',
-      { authenticate: class Guard {} },
+      {
+        authenticate: class Guard {
+          readonly check = true;
+        },
+      },
       /authenticate: the class Guard has no method authenticate/,
     ],
     ['no protocols', { protocols: [] }, /protocols: /],

@@ -46,8 +46,8 @@ interface Declared {
   readonly program: ts.Program;
   readonly options: ts.CompilerOptions;
   /** The declaration files of the library itself. */
-  sources(): ts.SourceFile[];
-  sourceOf(path: string): ts.SourceFile;
+  readonly sources: () => ts.SourceFile[];
+  readonly sourceOf: (path: string) => ts.SourceFile;
 }
 
 /** A declaration at the top level of a file of the library. */
