@@ -82,7 +82,7 @@ describe('a test runner that is killed', () => {
   it.each<[name: string, kill: (pid: number) => void]>([
     ['by SIGKILL', (pid) => process.kill(pid, 'SIGKILL')],
     ['by SIGINT to its process group, as Ctrl-C does it', (pid) => process.kill(-pid, 'SIGINT')],
-  ])('%s leaves no server and no Redis behind', async (_name, kill) => {
+  ])('%s leaves no server and no Redis behind', { timeout: 60_000 }, async (_name, kill) => {
     const owner = spawn(process.execPath, [compiledServer('farm-owner')], {
       // A group of its own, that this process is not in.
       detached: true,

@@ -81,12 +81,17 @@ export class RedisSentinel {
     return `redis+sentinel://${this.hosts}/${MASTER}`;
   }
 
-  /** The one that a sentinel names. */
+  /** The server that a sentinel names. On a busy machine a sentinel needs a while to name one. */
   async primary(): Promise<RedisServer> {
-    const named = await Promise.all(this.sentinels.map((sentinel) => this.named(sentinel)));
-    const node = this.nodes.find((each) => named.includes(this.portOf(each)));
-    if (!node) throw new Error(`The sentinels name ${named.join(', ')}.`);
-    return node;
+    const found: RedisServer[] = [];
+    await until(async () => {
+      const named = await Promise.all(this.sentinels.map((sentinel) => this.named(sentinel)));
+      found.push(...this.nodes.filter((each) => named.includes(this.portOf(each))));
+      return found.length > 0;
+    }, 'a sentinel names a primary');
+    const [primary] = found;
+    if (!primary) throw new Error('No sentinel names a primary.');
+    return primary;
   }
 
   /**
