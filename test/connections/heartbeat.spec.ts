@@ -8,6 +8,7 @@ import { ConnectionHeartbeat } from '../../lib/adapter/connection-heartbeat.js';
 import { Deferred } from '../../lib/bus/deferred.js';
 import type { EdgeOptions } from '../../lib/options/edge-options.js';
 import type { ChatServer } from '../support/chat-app.js';
+import { BUSY_MACHINE_MS } from '../support/busy-machine.js';
 import { NotingGateway } from '../support/noting.gateway.js';
 import { eventually } from '../support/observe.js';
 import { clientFrame, eventFrame, OPCODE, RawClient } from '../support/raw-client.js';
@@ -99,15 +100,16 @@ describe('a client that vanished', () => {
 describe('a process that stands still', () => {
   const STANDSTILL_MS = 300;
 
-  /** A socket to another thread, which answers while this one stands still. */
-  async function socketTo(peer: 'echoes' | 'is silent'): Promise<Socket> {
-    const echo = peer === 'echoes' ? 'socket.pipe(socket)' : 'socket.resume()';
+  /** A socket to another thread, which answers while this one stands still, and counts in `read` what it has dealt with. */
+  async function socketTo(peer: 'echoes' | 'is silent', read: Int32Array): Promise<Socket> {
+    const deal = peer === 'echoes' ? 'socket.write(bytes, count)' : 'count()';
     // This end is destroyed with an echo unread, which resets the other one: unheard there, that error ends the test run.
-    const code = `const { parentPort } = require('node:worker_threads');
-      const accept = (socket) => void ${echo}.on('error', () => undefined);
+    const code = `const { parentPort, workerData } = require('node:worker_threads');
+      const count = () => (Atomics.add(workerData, 0, 1), Atomics.notify(workerData, 0));
+      const accept = (socket) => void socket.on('data', (bytes) => ${deal}).on('error', () => undefined);
       const server = require('node:net').createServer(accept);
       server.listen(0, '127.0.0.1', () => parentPort.postMessage(server.address().port));`;
-    const worker = new Worker(code, { eval: true });
+    const worker = new Worker(code, { eval: true, workerData: read });
     farm.onEnd(() => worker.terminate());
     const [port] = (await once(worker, 'message')) as [number];
     const socket = connect(port, '127.0.0.1')
@@ -121,16 +123,22 @@ describe('a process that stands still', () => {
   it.each(['echoes', 'is silent'] as const)(
     'reads what came before it judges a client that %s',
     async (peer) => {
-      const socket = await socketTo(peer);
+      const read = new Int32Array(new SharedArrayBuffer(4));
+      const socket = await socketTo(peer, read);
       const vanished = new Deferred();
       const pinged = new Deferred();
       const heartbeat = new ConnectionHeartbeat(50, 100, () => vanished.resolve());
       farm.onEnd(() => heartbeat.close());
       let pings = 0;
       const ping = (): void => {
+        const before = Atomics.load(read, 0);
         socket.write('ping');
         if (++pings === 3) pinged.resolve();
-        setImmediate(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, STANDSTILL_MS));
+        setImmediate(() => {
+          // Until the other thread has answered, however busy the machine is, and then for longer than the timeout.
+          Atomics.wait(read, 0, before, BUSY_MACHINE_MS);
+          Atomics.wait(read, 0, Atomics.load(read, 0), STANDSTILL_MS);
+        });
       };
       const session = { isSocketOpen: true, socket: { ping, isPaused: false } };
       Object.defineProperty(session, 'bytesRead', { get: () => socket.bytesRead });

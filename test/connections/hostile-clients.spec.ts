@@ -82,6 +82,6 @@ describe(`${CLIENTS} hostile clients`, () => {
         expect(await exited).toEqual([0, null]);
         expect(await good.closed).toMatchObject({ code: 1001 });
       }),
-    120_000,
+    240_000,
   );
 });

@@ -130,7 +130,7 @@ describe('a hundred readers', () => {
     return clients;
   }
 
-  it('receive all in order, and as soon, beside five that stopped reading', async () => {
+  it('receive all in order, and as soon, beside five that stopped reading', { timeout: 60_000 }, async () => {
     const server = await start();
     const readers = await connect(server, READERS, 'readers');
     const alone = median(await load(server, readers, ''));

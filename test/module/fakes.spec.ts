@@ -1,7 +1,6 @@
 import type { BackplaneConnection, Broadcaster, InvokeAllResult, Target } from 'nestjs-redis-backplane';
 import { Delivery } from 'nestjs-redis-backplane';
 import { describe, expect, it } from 'vitest';
-import { WebSocket } from 'ws';
 
 // What users write in unit tests, from what the package exports, without a cast: it is also compiled by `tsc -p test`.
 
@@ -104,8 +103,9 @@ describe('without a cast, a unit test', () => {
       userId: 'ada',
       data: { name: 'Ada' },
       groups,
-      // Not connected to anything.
-      socket: new WebSocket(null),
+      get socket(): never {
+        throw new Error('The fake has no socket.');
+      },
       join: (group) => Promise.resolve(void groups.add(group)),
       leave: (group) => Promise.resolve(void groups.delete(group)),
       emit: () => delivered,

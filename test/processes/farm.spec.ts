@@ -82,7 +82,7 @@ describe('A killed test runner', () => {
   it.each<[name: string, kill: (pid: number) => void]>([
     ['by SIGKILL', (pid) => process.kill(pid, 'SIGKILL')],
     ['by SIGINT to its process group, as by Ctrl-C', (pid) => process.kill(-pid, 'SIGINT')],
-  ])('%s leaves no server and no Redis behind', async (_name, kill) => {
+  ])('%s leaves no server and no Redis behind', { timeout: 60_000 }, async (_name, kill) => {
     const owner = spawn(process.execPath, [compiledServer('farm-owner')], {
       // A separate process group, so that the signal does not reach this process.
       detached: true,

@@ -81,15 +81,17 @@ export class RedisSentinel {
     return `redis+sentinel://${this.hosts}/${MASTER}`;
   }
 
-  /** Resolves with the server that a sentinel names as the primary. */
+  /** Resolves with the server that a sentinel names as the primary. On a busy machine that can take a while. */
   async primary(): Promise<RedisServer> {
-    const named = await Promise.all(this.sentinels.map((sentinel) => this.named(sentinel)));
-    const node = this.nodes.find((each) => named.includes(this.portOf(each)));
-    if (!node)
-      throw new Error(
-        `The sentinels name no known server as the primary, but the ports ${named.join(', ')}.`,
-      );
-    return node;
+    const found: RedisServer[] = [];
+    await until(async () => {
+      const named = await Promise.all(this.sentinels.map((sentinel) => this.named(sentinel)));
+      found.push(...this.nodes.filter((each) => named.includes(this.portOf(each))));
+      return found.length > 0;
+    }, 'a sentinel named a primary');
+    const [primary] = found;
+    if (!primary) throw new Error('No sentinel names a primary.');
+    return primary;
   }
 
   /**
