@@ -5,7 +5,6 @@ import { encodeRecord } from '../protocol/envelope.js';
 import { RecordKind } from '../protocol/record-kind.js';
 import { Audit, type AuditTurn } from './audit.js';
 import type { Accepted, Bus, BusCounters, Pipe, RecordReceiver } from './bus.js';
-import { ReportedError } from './bus.errors.js';
 import { type Clock, elapsed, systemClock } from './clock.js';
 import { ErrorReports } from './error-reports.js';
 import { Hearing } from './hearing.js';
@@ -20,13 +19,7 @@ import { StatusTracker } from './status-tracker.js';
 import type { SubscriptionEvents } from './subscription-news.js';
 import { subscribeDenied, subscriptionRepaired, unsubscribeDenied } from './subscription-reports.js';
 import { Subscriptions } from './subscriptions.js';
-import {
-  type LinkRole,
-  PublishRefusedError,
-  RedisConnectError,
-  type Transport,
-  type TransportEvents,
-} from './transport.js';
+import { type LinkRole, PublishRefusedError, type Transport, type TransportEvents } from './transport.js';
 import { WallClock } from './wall-clock.js';
 
 const GOODBYE = encodeRecord(RecordKind.Goodbye, Buffer.alloc(0));
@@ -97,7 +90,7 @@ export class ServerBus implements Bus {
     this.audit = new Audit(this.subscriptions, now, auditEvents, audits);
     const heartbeatEvents = {
       publish: (record: Buffer) => this.publish([channels.servers], record),
-      failed: (cause: Error) => this.heartbeatFailed(cause),
+      failed: (cause: Error) => this.reports.heartbeatFailed(cause),
       publishMs: () => this.outbox.takeDelay(),
       moves: () => this.moves.latest,
     };
@@ -219,7 +212,7 @@ export class ServerBus implements Bus {
       this.outage.deaf(since);
       this.heartbeats.skip();
     },
-    problem: (cause) => this.reports.report(new ReportedError('connect', cause.message, { cause })),
+    problem: (cause) => this.reports.problem(cause),
     message: (bytes, channel) => {
       // A client from `connectionFactory` may also receive messages of the user's own subscriptions.
       if (this.channels.owns(channel)) this.inbox.read(bytes, channel);
@@ -292,13 +285,7 @@ export class ServerBus implements Bus {
   private failed(link: LinkRole, cause: Error): void {
     if (this.tracker.facts.closed) return;
     this.outage.failed(link, cause);
-    if (cause instanceof RedisConnectError)
-      this.reports.reportOnce(new ReportedError('connect', cause.message, { cause }));
-  }
-
-  private heartbeatFailed(cause: Error): void {
-    const message = `A heartbeat could not be published: ${cause.message}`;
-    this.reports.reportOnce(new ReportedError('publish', message, { cause }));
+    this.reports.linkFailed(cause);
   }
 
   private isOpenFor(ms: number): boolean {

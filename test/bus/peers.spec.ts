@@ -1,8 +1,7 @@
-import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import type { Gap } from '../../lib/bus/moves.js';
 import { DEAD_AFTER_MS, Peers } from '../../lib/bus/peers.js';
 import { FIRST_CAPABILITIES } from '../../lib/protocol/capabilities.js';
-import { settled, stateOf } from '../support/fake-transport.js';
 import { collect } from '../support/observe.js';
 
 const HEARTBEAT_MS = 1000;
@@ -289,79 +288,5 @@ describe('silence proves nothing', () => {
     expect(lost.values).toEqual([]);
     pass(DEAD_AFTER_MS + 250);
     expect(lost.values).toEqual(['a']);
-  });
-});
-
-describe('whenHeardFor', () => {
-  const heardFor = async (state: () => string): Promise<string> => {
-    await settled();
-    return state();
-  };
-
-  it('resolves once this server has heard everything for that long, not before', async () => {
-    const state = stateOf(peers.whenHeardFor(2000));
-    pass(1750);
-    expect(await heardFor(state)).toBe('pending');
-    pass(250);
-    expect(await heardFor(state)).toBe('resolved');
-  });
-
-  it('resolves at once if it has heard everything for longer', async () => {
-    pass(5000);
-    expect(await heardFor(stateOf(peers.whenHeardFor(5000)))).toBe('resolved');
-    expect(await heardFor(stateOf(peers.whenHeardFor(5001)))).toBe('pending');
-  });
-
-  it('starts over after a break', async () => {
-    pass(1750);
-    const state = stateOf(peers.whenHeardFor(2000));
-    peers.deaf();
-    pass(60_000);
-    expect(await heardFor(state)).toBe('pending');
-    peers.listen();
-    pass(1750);
-    expect(await heardFor(state)).toBe('pending');
-    pass(250);
-    expect(await heardFor(state)).toBe('resolved');
-  });
-
-  it('resolves when its signal is aborted, before or during the wait', async () => {
-    const controller = new AbortController();
-    const state = stateOf(peers.whenHeardFor(60_000, controller.signal));
-    expect(await heardFor(state)).toBe('pending');
-    controller.abort();
-    expect(await heardFor(state)).toBe('resolved');
-    expect(await heardFor(stateOf(peers.whenHeardFor(60_000, controller.signal)))).toBe('resolved');
-  });
-
-  it('leaves no listener on its signal', async () => {
-    const { signal } = new AbortController();
-    const added = vi.spyOn(signal, 'addEventListener');
-    const removed = vi.spyOn(signal, 'removeEventListener');
-    void peers.whenHeardFor(0, signal);
-    void peers.whenHeardFor(2000, signal);
-    void peers.whenHeardFor(60_000, signal);
-    pass(2000);
-    peers.close();
-    await settled();
-    expect(added).toHaveBeenCalledTimes(2);
-    expect(removed.mock.calls.map(([, listener]) => listener)).toEqual(
-      added.mock.calls.map(([, listener]) => listener),
-    );
-  });
-
-  it('waits if this server has never heard itself', async () => {
-    expect(await heardFor(stateOf(new Peers(() => clock).whenHeardFor(0)))).toBe('pending');
-  });
-});
-
-describe('after close', () => {
-  it('lost$ is complete, and all waiting calls have resolved', async () => {
-    const waiting = peers.whenHeardFor(60_000);
-    expect(lost.completed).toBe(false);
-    peers.close();
-    expect(lost.completed).toBe(true);
-    await waiting;
-    await peers.whenHeardFor(60_000);
   });
 });
