@@ -17,7 +17,7 @@ type EventMessage = Extract<ClientMessage, { kind: 'event' }>;
 export function receiveMessage(session: Session, data: RawData): void {
   const message = readClientFrame(session.protocol, toBuffer(data), session.context.edge.payload);
   // A handler may be waiting for just this answer: it never queues.
-  if (message.kind === 'answer') takeAnswer(session, message);
+  if (message.kind === 'response') takeAnswer(session, message);
   else session.enqueue(message, (next) => handleMessage(session, next));
 }
 
@@ -134,7 +134,7 @@ function logUnsendable(session: Session, { event }: EventMessage, reason: unknow
 
 function takeAnswer(
   session: Session,
-  { id, outcome, value }: Extract<ClientMessage, { kind: 'answer' }>,
+  { id, outcome, value }: Extract<ClientMessage, { kind: 'response' }>,
 ): void {
   if (session.context.router.invocations.respond(session, id, { outcome, value })) return;
   refuse(session, `The id '${id}' is not valid for the connection '${session.id}'.`);

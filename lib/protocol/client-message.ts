@@ -3,7 +3,7 @@ const MAX_ID_BYTES = 64;
 
 export type FrameId = string | number;
 
-/** A client's frame, classified: an event, a reply to one of our requests, or invalid. */
+/** A client's frame, classified: an event, the response to an invocation, or invalid. */
 export type ClientMessage =
   | {
       readonly kind: 'event';
@@ -12,7 +12,7 @@ export type ClientMessage =
       readonly id: FrameId | undefined;
     }
   | {
-      readonly kind: 'answer';
+      readonly kind: 'response';
       readonly id: string;
       readonly outcome: 'data' | 'error';
       readonly value: unknown;
@@ -33,8 +33,8 @@ export function readClientMessage(frame: unknown): ClientMessage {
   if (event !== undefined) return { kind: 'event', event, data, id };
   if (id === undefined) return invalid('A message must have the form { "event", "data" }.');
   // The ids of our requests are strings.
-  if (error !== undefined) return { kind: 'answer', id: String(id), outcome: 'error', value: error };
-  return { kind: 'answer', id: String(id), outcome: 'data', value: data ?? null };
+  if (error !== undefined) return { kind: 'response', id: String(id), outcome: 'error', value: error };
+  return { kind: 'response', id: String(id), outcome: 'data', value: data ?? null };
 }
 
 function isFrameId(id: unknown): id is FrameId {
