@@ -87,7 +87,9 @@ export class ServerBus implements Bus {
       isHeard: () => this.tracker.facts.echoed,
       send: (channel: string) => this.outbox.sendEmpty(channel),
     };
-    this.audit = new Audit(this.subscriptions, now, auditEvents, audits);
+    // The buses of a sharded server take turns and share heartbeats, so the echo proves the channel of one of them only.
+    const echoChannel = audits ? undefined : channels.servers;
+    this.audit = new Audit(this.subscriptions, now, auditEvents, audits, echoChannel);
     const heartbeatEvents = {
       publish: (record: Buffer) => this.publish([channels.servers], record),
       failed: (cause: Error) => this.reports.heartbeatFailed(cause),

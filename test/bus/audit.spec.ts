@@ -10,12 +10,16 @@ let number: number;
 let entries: Map<string, Wanted>;
 let lost: string[];
 let accepted: Deferred<unknown>[];
+let sentOn: string[];
 let audit: Audit;
+/** The echo proves its channel `b`. */
+let auditWithEcho: Audit;
 
 beforeEach(() => {
   number = 0;
   lost = [];
   accepted = [];
+  sentOn = [];
   entries = new Map(
     CHANNELS.map((channel) => [
       channel,
@@ -27,14 +31,17 @@ beforeEach(() => {
     nextSubscribed: () => [...entries],
     lost: (channel: string) => lost.push(channel) > 0,
   };
-  audit = new Audit(subscriptions, () => 1000, {
+  const events = {
     isHeard: () => true,
-    send: () => {
+    send: (channel: string) => {
       const outcome = new Deferred<unknown>();
       accepted.push(outcome);
+      sentOn.push(channel);
       return { number: ++number, accepted: outcome.promise };
     },
-  });
+  };
+  audit = new Audit(subscriptions, () => 1000, events);
+  auditWithEcho = new Audit(subscriptions, () => 1000, events, { every: 1, first: 0 }, 'b');
 });
 
 const heard = (own: number, channel: string): void => audit.heard(own, Buffer.from(channel));
@@ -45,6 +52,11 @@ async function acceptAll(): Promise<void> {
 }
 
 describe('the audit', () => {
+  it('sends nothing on the channel that the echo proves', () => {
+    auditWithEcho.next();
+    expect(sentOn).toEqual(['a', 'c']);
+  });
+
   it('finds a channel whose envelope is missing although a later one has arrived', async () => {
     audit.next();
     await acceptAll();
