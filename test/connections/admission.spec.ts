@@ -30,75 +30,83 @@ function start(edge: EdgeOptions): Promise<ChatServer> {
 const notesOf = ({ app }: ChatServer): unknown[] => app.get(NotingGateway).notes;
 
 const refusals: [name: string, authenticate: Authenticate, status: number][] = [
-  ['null', () => null, 401],
-  ['a promise of null', () => Promise.resolve(null), 401],
+  ['returns null', () => null, 401],
+  ['resolves with null', () => Promise.resolve(null), 401],
   [
-    'ForbiddenException',
+    'throws a ForbiddenException',
     () => {
       throw new ForbiddenException();
     },
     403,
   ],
-  ['a rejection with UnauthorizedException', () => Promise.reject(new UnauthorizedException('who?')), 401],
-  ['an exception of another copy of Nest', () => Promise.reject(new ForeignException()), 402],
+  ['rejects with an UnauthorizedException', () => Promise.reject(new UnauthorizedException('who?')), 401],
+  [
+    'rejects with an HttpException from another copy of Nest',
+    () => Promise.reject(new ForeignException()),
+    402,
+  ],
 ];
 
 const failures: [name: string, authenticate: Authenticate, status: number][] = [
   [
-    'a throw',
+    'throws an error',
     () => {
       throw new Error('no database');
     },
     503,
   ],
-  ['a rejection', () => Promise.reject(new Error('no database')), 503],
+  ['rejects with an error', () => Promise.reject(new Error('no database')), 503],
   [
-    'a throw of undefined',
+    'throws undefined',
     () => {
-      // As careless code does.
+      // Careless code does this.
       // eslint-disable-next-line @typescript-eslint/only-throw-error
       throw undefined;
     },
     503,
   ],
   [
-    'a throw of null',
+    'throws null',
     () => {
       // eslint-disable-next-line @typescript-eslint/only-throw-error
       throw null;
     },
     503,
   ],
-  ['nothing that is returned', (() => undefined) as unknown as Authenticate, 503],
-  ['true that is returned', (() => true) as unknown as Authenticate, 503],
-  ['an exception whose status is no refusal', () => Promise.reject(new HttpException('fine', 200)), 503],
-  ['an exception with a status of the server', () => Promise.reject(new BadGatewayException()), 502],
-  ['no time left', () => new Promise(() => undefined), 503],
-  ['a user id that is none', () => ({ userId: '' }), 503],
+  ['returns undefined', (() => undefined) as unknown as Authenticate, 503],
+  ['returns true', (() => true) as unknown as Authenticate, 503],
   [
-    'an expiry that is no Date, as JSON makes one',
+    'rejects with an HttpException whose status is not an error',
+    () => Promise.reject(new HttpException('fine', 200)),
+    503,
+  ],
+  ['rejects with a 5xx HttpException', () => Promise.reject(new BadGatewayException()), 502],
+  ['never settles', () => new Promise(() => undefined), 503],
+  ['returns an empty user id', () => ({ userId: '' }), 503],
+  [
+    'returns an expiry that is a string, as JSON produces it',
     () => JSON.parse('{"expiresAt":"2999-01-01T00:00:00.000Z"}') as Admission,
     503,
   ],
 ];
 
-/** An HttpException as another copy of `@nestjs/common` makes it. */
+/** Mimics an HttpException from another copy of `@nestjs/common`. */
 class ForeignException extends Error {
   getStatus(): number {
     return 402;
   }
 }
 
-/** The lines that the server logs as errors from now on. */
+/** Records the lines that are logged as errors from now on. */
 function loggedErrors(): unknown[][] {
   const error = vi.spyOn(Logger.prototype, 'error').mockImplementation(() => undefined);
   farm.onEnd(() => error.mockRestore());
   return error.mock.calls;
 }
 
-describe('a client that is refused', () => {
+describe('an authenticate that', () => {
   it.each([...refusals, ...failures])(
-    'by %s reads the status, and no gateway hears of it',
+    '%s refuses the client with an HTTP status, and no gateway is called',
     async (_name, authenticate, status) => {
       const server = await start({ authenticate, limits: { admissionTime: 50 } });
       const escaped = farm.escapes();
@@ -118,7 +126,7 @@ describe('a client that is refused', () => {
     ...failures.map(
       ([name, authenticate]) => [name, authenticate, { code: 1011, reason: 'Internal error' }] as const,
     ),
-  ])('by %s is closed with a code where a browser shall read why', async (_name, authenticate, closed) => {
+  ])('%s closes the client with a code if `refusal` is `closeCode`', async (_name, authenticate, closed) => {
     const server = await start({ authenticate, refusal: 'closeCode', limits: { admissionTime: 50 } });
 
     const client = await farm.client(server);
@@ -129,33 +137,30 @@ describe('a client that is refused', () => {
     expect(notesOf(server)).toEqual([]);
   });
 
-  it.each(failures)(
-    'because authenticate failed, by %s, is an error in the log',
-    async (_name, authenticate) => {
-      const server = await start({ authenticate, limits: { admissionTime: 50 } });
-      const errors = loggedErrors();
-      await refusal(server, '/chat');
-      expect(errors.map(([line]) => line)).toEqual([
-        expect.stringMatching(/^authenticate failed for a client of \/chat: ./),
-      ]);
-    },
-  );
+  it.each(failures)('%s is logged as an error', async (_name, authenticate) => {
+    const server = await start({ authenticate, limits: { admissionTime: 50 } });
+    const errors = loggedErrors();
+    await refusal(server, '/chat');
+    expect(errors.map(([line]) => line)).toEqual([
+      expect.stringMatching(/^authenticate failed for a client of \/chat: ./),
+    ]);
+  });
 
-  it('because authenticate failed leaves the stack in the log', async () => {
+  it('rejects with an error has its stack logged', async () => {
     const server = await start({ authenticate: () => Promise.reject(new Error('no database')) });
     const errors = loggedErrors();
     await refusal(server, '/chat');
     expect(errors[0]?.[1]).toMatch(/^Error: no database\n +at /);
   });
 
-  it.each(refusals)('by %s is no error in the log', async (_name, authenticate) => {
+  it.each(refusals)('%s is not logged as an error', async (_name, authenticate) => {
     const server = await start({ authenticate });
     const errors = loggedErrors();
     await refusal(server, '/chat');
     expect(errors).toEqual([]);
   });
 
-  it('with a close code cannot reach a handler with what it sent at once', async () => {
+  it('refuses with a close code keeps early bytes of the client from the gateway', async () => {
     const server = await start({ authenticate: () => null, refusal: 'closeCode' });
     const client = await RawClient.ask(server, '/chat', {}, Buffer.from('early bytes'));
     await client.closed;
@@ -163,8 +168,8 @@ describe('a client that is refused', () => {
   });
 });
 
-describe('admission', () => {
-  it('may differ by path', async () => {
+describe('authenticate', () => {
+  it('can decide by path', async () => {
     const paths: string[] = [];
     const authenticate: Authenticate = (_request, path) => {
       paths.push(path);
@@ -178,7 +183,7 @@ describe('admission', () => {
     expect(paths).toEqual(['/admin', '/chat']);
   });
 
-  it('sees the request: its URL and its headers', async () => {
+  it('receives the URL and the headers of the request', async () => {
     const server = await start({
       authenticate: ({ url, headers }) => ({ data: [url, headers.cookie] }),
     });
@@ -187,7 +192,7 @@ describe('admission', () => {
     expect((await client.next('who')).data).toEqual({ data: ['/chat?token=7', 'sid=1'] });
   });
 
-  it('gives the user and the data to every handler', async () => {
+  it('sets the user and the data that every handler sees', async () => {
     const data = { name: 'Ada' };
     const server = await start({ authenticate: () => ({ userId: 'u1', data }) });
     const client = await farm.client(server);
@@ -197,7 +202,7 @@ describe('admission', () => {
     await client.next('for u1');
   });
 
-  it('asks a provider of the app, which forRootAsync injects', async () => {
+  it('can use a provider that forRootAsync injects', async () => {
     @Injectable()
     class Accounts {
       userOf = (token: string | null): string | null => (token === 's3cret' ? 'u1' : null);
@@ -224,7 +229,7 @@ describe('admission', () => {
     expect((await client.next('who')).data).toMatchObject({ userId: 'u1' });
   });
 
-  it('asks nobody where there is no authenticate', async () => {
+  it('is optional: without it every client is admitted', async () => {
     const server = await start({});
     const client = await farm.client(server);
     client.send('who');

@@ -21,7 +21,7 @@ class Tokens {
 @Module({ providers: [Tokens], exports: [Tokens] })
 class TokensModule {}
 
-/** Admits who names a user. */
+/** Admits clients whose URL names a user. */
 @Injectable()
 class TokenAuthenticator implements Authenticator {
   static made = 0;
@@ -36,7 +36,7 @@ class TokenAuthenticator implements Authenticator {
   }
 }
 
-/** Admits nobody, and needs nothing. */
+/** Admits nobody and has no dependencies. */
 class Bouncer implements Authenticator {
   authenticate(): null {
     return null;
@@ -45,7 +45,7 @@ class Bouncer implements Authenticator {
 
 const farm = useTestFarm();
 
-/** What the only connection of a path belongs to. */
+/** The users of the connections on a path. */
 const userOn = ({ broadcaster }: ChatServer, path: string): (string | undefined)[] =>
   [...broadcaster.gateway(path).localConnections].map(({ userId }) => userId);
 
@@ -60,8 +60,8 @@ async function expectTokensNeeded(server: ChatServer, path = '/chat'): Promise<v
   expect(userOn(server, path)).toEqual(['ada']);
 }
 
-describe('the option authenticate may be', () => {
-  it('a class that is a provider of the app: the provider is asked, for every path', async () => {
+describe('the option authenticate', () => {
+  it('accepts a class that is a provider of the app, and uses that provider for every path', async () => {
     @WebSocketGateway({ path: '/other' })
     class OtherGateway {}
     TokenAuthenticator.made = 0;
@@ -71,7 +71,7 @@ describe('the option authenticate may be', () => {
     expect(TokenAuthenticator.made).toBe(1);
   });
 
-  it('a class that is no provider: one instance is created, of what forRootAsync imports', async () => {
+  it('accepts a class that is not a provider, and creates one instance with the imports of forRootAsync', async () => {
     TokenAuthenticator.made = 0;
     const app = await farm.app({
       imports: [
@@ -88,11 +88,11 @@ describe('the option authenticate may be', () => {
     expect(TokenAuthenticator.made).toBe(1);
   });
 
-  it('an object', async () => {
+  it('accepts an object', async () => {
     await expectTokensNeeded(await start(new TokenAuthenticator(new Tokens())));
   });
 
-  it('no class whose dependencies are missing: the app does not start, and Nest says what is missing', async () => {
+  it('fails at startup if a dependency of the class is missing', async () => {
     const options = { ...farm.options(), authenticate: TokenAuthenticator };
     const app = await farm.app({
       imports: [RedisBackplaneModule.forRoot(options)],
@@ -103,7 +103,7 @@ describe('the option authenticate may be', () => {
 });
 
 describe('@UseAuthenticator()', () => {
-  it('asks another one for its gateway than the module says', async () => {
+  it('overrides the authenticator of the module for its gateway', async () => {
     @UseAuthenticator(TokenAuthenticator)
     @WebSocketGateway({ path: '/own' })
     class OwnGateway {}
@@ -112,7 +112,7 @@ describe('@UseAuthenticator()', () => {
     expect(await refusal(server, '/chat?user=ada')).toBe(401);
   });
 
-  it('creates a class that is no provider in the module of its gateway', async () => {
+  it('instantiates a class that is not a provider in the module of its gateway', async () => {
     @Injectable()
     class Unlisted extends TokenAuthenticator {}
     @UseAuthenticator(Unlisted)
@@ -124,7 +124,7 @@ describe('@UseAuthenticator()', () => {
     await expectTokensNeeded(server, '/own');
   });
 
-  it('false admits everyone to its gateway, and to no other one', async () => {
+  it('with false admits everyone to its gateway and to no other', async () => {
     @UseAuthenticator(false)
     @WebSocketGateway({ path: '/open' })
     class OpenGateway {}
@@ -134,14 +134,14 @@ describe('@UseAuthenticator()', () => {
     expect(await refusal(server, '/chat')).toBe(401);
   });
 
-  it('on one gateway of a path counts for all clients of the path', async () => {
+  it('on one gateway of a path applies to all clients of that path', async () => {
     @UseAuthenticator(TokenAuthenticator)
     @WebSocketGateway({ path: '/chat' })
     class SecondGateway {}
     await expectTokensNeeded(await start(undefined, SecondGateway));
   });
 
-  it('on two gateways of a path that contradict each other fails at startup, and names them', async () => {
+  it('fails at startup and names both gateways if two gateways of a path contradict each other', async () => {
     @UseAuthenticator(TokenAuthenticator)
     @WebSocketGateway({ path: '/chat' })
     class SecondGateway {}
@@ -154,15 +154,15 @@ describe('@UseAuthenticator()', () => {
   });
 
   it.each([
-    ['undefined, as a circular import makes it', undefined, /must be a function, or a class or object/],
+    ['undefined, which a circular import produces', undefined, /must be a function, or a class or object/],
     [
-      'a class that is none',
+      'a class without the method authenticate',
       class Guard {
         readonly check = true;
       },
       /the class Guard has no method authenticate/,
     ],
-  ])('refuses %s', (_what, authenticate, message) => {
+  ])('throws for %s', (_what, authenticate, message) => {
     expect(() => UseAuthenticator(authenticate as never)).toThrow(message);
   });
 });

@@ -13,17 +13,17 @@ const start = (options: RedisBackplaneOptions = {}): Promise<ChatServer> =>
 const stubborn = (server: ChatServer): Promise<Stubborn> => connectStubborn(farm, server);
 const admission = { authenticate: () => ({ userId: 'u' }) };
 
-describe('once the client closes a connection', () => {
+describe('a connection that the client closes', () => {
   it.each([
     ['a close frame', ({ client }: Stubborn) => client.write(closeFrame(4000))],
-    // Its pings are answered until then: see pings.spec.ts.
-    ['the end of its TCP connection', ({ client }: Stubborn) => client.socket.end()],
-  ])('with %s, it is nobody, though its socket is still there', async (_name, close) => {
+    // Until the FIN, its pings are answered: see pings.spec.ts.
+    ['a FIN', ({ client }: Stubborn) => client.socket.end()],
+  ])('with %s can no longer be reached, even while its socket is still open', async (_name, close) => {
     const server = await start(admission);
     const stub = await stubborn(server);
     await stub.connection.join('g');
     const { socket } = stub.connection;
-    // What it does not read keeps the socket open.
+    // Unread data keeps the socket open.
     stub.client.socket.pause();
     while (socket.bufferedAmount === 0) {
       await stub.connection.emit('text', 'x'.repeat(100_000));
@@ -34,25 +34,25 @@ describe('once the client closes a connection', () => {
     await eventually(() => expect(socket.readyState).toBe(socket.CLOSING));
 
     await expectNobody(stub);
-    // ... and not for ever.
+    // The socket does not stay open forever.
     await eventually(() => expect(stub.gateway.disconnects).toHaveLength(1));
     expect(server.backplane.counters.connections).toBe(0);
   });
 
   it.each([
     ['a close frame', closeFrame(4000)],
-    ['the end of its TCP connection', Buffer.alloc(0)],
-  ])('with %s, what it has sent before is handled to the end', async (_name, goodbye) => {
+    ['a FIN', Buffer.alloc(0)],
+  ])('with %s still has all its earlier messages handled', async (_name, ending) => {
     const stub = await stubborn(await start({ parallelInvocations: 1 }));
     const waits = [0, 1, 2].map((index) => eventFrame('wait', index));
-    stub.client.socket.end(Buffer.concat([...waits, eventFrame('note', 3), goodbye]));
+    stub.client.socket.end(Buffer.concat([...waits, eventFrame('note', 3), ending]));
     await eventually(() => expect(stub.gateway.disconnects).toHaveLength(1));
     expect(stub.gateway.handled).toEqual([0]);
     stub.gateway.release.resolve();
     await eventually(() => expect(stub.gateway.handled).toEqual([0, 1, 2, 3]));
   });
 
-  it('and the server then closes it, too, what waits for a handler is dropped', async () => {
+  it('loses its queued messages if the server then closes it too', async () => {
     const stub = await stubborn(await start({ parallelInvocations: 1 }));
     const waits = [0, 1, 2].map((index) => eventFrame('wait', index));
     const { socket } = stub.connection;

@@ -27,7 +27,7 @@ const stubborn = (server: ChatServer): Promise<Stubborn> => connectStubborn(farm
 const redis = useRedis();
 
 describe('a join', () => {
-  it('that waits for Redis when its connection closes does not resolve', async () => {
+  it('that is waiting for Redis rejects when its connection closes', async () => {
     const server = await farm.server(farm.options(redis.url), {}, ClosingGateway);
     const { connection } = await stubborn(server);
     const joining = rejection(connection.join('g'), ConnectionClosedError);
@@ -37,7 +37,7 @@ describe('a join', () => {
   });
 
   it.each(['reject', 'local'] as const)(
-    'does not resolve either with the outage policy %s',
+    'whose connection is terminated rejects with the outage policy %s too',
     async (outage) => {
       const server = await farm.server({ ...farm.options(redis.url), outage }, {}, ClosingGateway);
       const { connection } = await stubborn(server);
@@ -47,7 +47,7 @@ describe('a join', () => {
     },
   );
 
-  it('of a group by a command does not fail because one of its members leaves meanwhile', async () => {
+  it('of several connections resolves even if one of them closes meanwhile', async () => {
     const server = await farm.server(farm.options(redis.url), {}, ClosingGateway);
     const { connection } = await stubborn(server);
     const staying = await farm.client(server);
@@ -60,7 +60,7 @@ describe('a join', () => {
     expect(id).not.toBe(connection.id);
   });
 
-  it('that nobody awaits is no unhandled rejection when its client leaves', async () => {
+  it('that is not awaited causes no unhandled rejection when its connection closes', async () => {
     const server = await farm.server(farm.options(redis.url), {}, ClosingGateway);
     const { connection } = await stubborn(server);
     const escaped = farm.escapes();
@@ -73,12 +73,12 @@ describe('a join', () => {
   });
 });
 
-describe('no timer is left of a connection that is closed', () => {
+describe('a closed connection', () => {
   it.each<[name: string, prepare: (stub: Stubborn) => unknown]>([
-    ['renewed before', ({ connection }) => connection.renew(new Date(Date.now() + HOUR_MS))],
-    ['renewed afterwards', () => undefined],
-    ['renewed beyond the reach of a timer', ({ connection }) => connection.renew(new Date(8e15))],
-  ])('%s', async (_name, prepare) => {
+    ['renewed before the close', ({ connection }) => connection.renew(new Date(Date.now() + HOUR_MS))],
+    ['renewed after the close', () => undefined],
+    ['renewed beyond the maximum delay of a timer', ({ connection }) => connection.renew(new Date(8e15))],
+  ])('%s leaves no timer', async (_name, prepare) => {
     const stub = await stubborn(await start({ heartbeat: false }));
     prepare(stub);
     stub.connection.close();
@@ -95,7 +95,7 @@ describe('no timer is left of a connection that is closed', () => {
     expect(expiryOf(stub)).toSatisfy((timer) => timer === undefined || isCleared(timer as NodeJS.Timeout));
   });
 
-  it('so a process ends by itself whose clients were renewed when they had gone', async () => {
+  it('lets the process exit by itself even if it is renewed after the close', async () => {
     const server = await startServerProcess(compiledServer('renewing-server'));
     farm.onEnd(() => server.child.kill('SIGKILL'));
     const [leaving, staying] = [await farm.client(server), await farm.client(server)];
@@ -107,7 +107,7 @@ describe('no timer is left of a connection that is closed', () => {
     expect(await server.exited).toEqual([0, null]);
   });
 
-  it('by its expiry, which it is renewed after', async () => {
+  it('stays closed if it is renewed after its expiry', async () => {
     const stub = await stubborn(await start());
     stub.connection.renew(new Date(Date.now() + SHORT_MS));
     await closed(stub.client, 1008);
@@ -121,7 +121,7 @@ function expiryOf({ connection }: Stubborn): NodeJS.Timeout | undefined {
   return (connection as unknown as { expiry: NodeJS.Timeout | undefined }).expiry;
 }
 
-/** What Node marks a timer with that will not run. */
+/** Whether the timer will not run. Node marks it as destroyed. */
 function isCleared(timer: NodeJS.Timeout): boolean {
   return (timer as unknown as { _destroyed: boolean })._destroyed;
 }

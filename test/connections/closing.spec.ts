@@ -40,7 +40,7 @@ const closings: [name: string, code: number, close: Close, options?: RedisBackpl
   ['a disconnect of its group', 4004, ({ server }) => server.broadcaster.group('g').disconnect(4004)],
   ['its expiry', 1008, ({ connection }) => connection.renew(new Date())],
   [
-    'a limit',
+    'too many messages',
     1008,
     ({ client }) => client.write(Buffer.concat(Array.from({ length: 20 }, () => eventFrame('nope')))),
     { limits: { messagesPerSecond: 10 } },
@@ -54,8 +54,8 @@ const closings: [name: string, code: number, close: Close, options?: RedisBackpl
   ],
 ];
 
-describe('once the server closes a connection', () => {
-  it.each(closings)('by %s (%i), it is nobody, at once', async (_name, code, close, options) => {
+describe('a connection that the server closes', () => {
+  it.each(closings)('after %s (%i) can no longer be reached', async (_name, code, close, options) => {
     const stub = await stubborn(await start({ ...admission, ...options }));
     await stub.connection.join('g');
     await stub.server.broadcaster.emit('before');
@@ -65,7 +65,7 @@ describe('once the server closes a connection', () => {
 
     expect(stub.client.received).toContain('before');
     const { socket } = stub.connection;
-    // `ws` waits for no answer of a client that breaks the protocol.
+    // `ws` does not wait for the close frame of a client that violates the protocol.
     const waits = code !== 1002 && code !== 1009;
     if (waits) expect(socket.readyState).toBe(socket.CLOSING);
     await expectNobody(stub);
@@ -75,12 +75,12 @@ describe('once the server closes a connection', () => {
     expect(stub.gateway.groupsAtDisconnect).toEqual([[]]);
   });
 
-  it('because it is too slow, it is nobody, at once', async () => {
+  it('because it is too slow can no longer be reached', async () => {
     const stub = await stubborn(await start({ ...admission, limits: { bufferedBytes: 10_000 } }));
     await stub.connection.join('g');
     const emits = [1, 2, 3].map(() => stub.connection.emit('text', 'x'.repeat(9000)));
 
-    // Nothing is closed in the middle of a delivery.
+    // No connection is closed in the middle of a delivery.
     expect((await Promise.all(emits)).map(({ local }) => local)).toEqual([1, 1, 1]);
     await closed(stub.client, 1013);
 
@@ -90,7 +90,7 @@ describe('once the server closes a connection', () => {
     expect(stub.server.backplane.counters.tooSlow).toBe(1);
   });
 
-  it('because handleConnection fails, it is nobody, at once', async () => {
+  it('because handleConnection fails can no longer be reached', async () => {
     const server = await start(admission);
     const gateway = server.app.get(ClosingGateway);
     const failed = new Deferred();
@@ -106,7 +106,7 @@ describe('once the server closes a connection', () => {
     await expectDeaf(stub);
   });
 
-  it('from another server, it is nobody on either', async () => {
+  it('by a command of another server can no longer be reached from either server', async () => {
     const options = { ...farm.options(redis.url), ...admission };
     const near = await farm.server(options, {}, ClosingGateway);
     const stub = await stubborn(await farm.server(options, {}, ClosingGateway));
@@ -123,7 +123,7 @@ describe('once the server closes a connection', () => {
     await expectDeaf(stub);
   });
 
-  it('what waits for a handler is dropped, and so is the reply of the one that runs', async () => {
+  it('loses its queued messages and the reply of the running handler', async () => {
     const stub = await stubborn(await start({ ...admission, parallelInvocations: 1 }));
     for (let index = 0; index < 10; index++) stub.client.write(eventFrame('wait', index));
     await eventually(() => expect(stub.gateway.handled).toEqual([0]));
@@ -135,7 +135,7 @@ describe('once the server closes a connection', () => {
     await expectDeaf(stub, [0]);
   });
 
-  it('the rest of the packet that made it do so is dropped', async () => {
+  it('for too many messages loses the rest of the packet that exceeded the limit', async () => {
     const stub = await stubborn(await start({ limits: { messagesPerSecond: 5 } }));
     stub.client.write(Buffer.concat(Array.from({ length: 50 }, (_, index) => eventFrame('note', index))));
     await closed(stub.client, 1008);
@@ -143,15 +143,15 @@ describe('once the server closes a connection', () => {
     expect(stub.server.backplane.counters.tooMany).toBe(1);
   });
 
-  it.each(['here', 'elsewhere'])(
-    'who waits for its reply %s is told at once, and its reply ignored',
+  it.each(['its own server', 'another server'])(
+    'rejects a pending invoke from %s at once, and its late reply is ignored',
     async (where) => {
       const options = farm.options(redis.url);
       const near = await farm.server(options, {}, ClosingGateway);
       const stub = await stubborn(await farm.server(options, {}, ClosingGateway));
-      const asking = where === 'here' ? stub.server : near;
-      const asked = rejection(
-        asking.broadcaster.connection(stub.connection.id).invoke('q', 1, { timeout: HOUR_MS }),
+      const caller = where === 'its own server' ? stub.server : near;
+      const rejected = rejection(
+        caller.broadcaster.connection(stub.connection.id).invoke('q', 1, { timeout: HOUR_MS }),
         ConnectionClosedError,
       );
       await stub.client.until('"event":"q"');
@@ -159,7 +159,7 @@ describe('once the server closes a connection', () => {
 
       stub.connection.close(4001);
 
-      const error = await asked;
+      const error = await rejected;
       expect(error.message).toBe(`The connection ${stub.connection.id} is closed.`);
       expect(stub.connection.socket.readyState).toBe(stub.connection.socket.CLOSING);
       stub.client.write(clientFrame(JSON.stringify({ id, data: 'late' })));
@@ -168,11 +168,11 @@ describe('once the server closes a connection', () => {
     },
   );
 
-  it('its channels are let go of, though its socket is still there', async () => {
+  it('has its channels unsubscribed, even while its socket is still open', async () => {
     const inspector = farm.ending(new RedisInspector(redis.url));
     const options = { ...farm.options(redis.url), ...admission };
     const server = await farm.server(options, {}, ClosingGateway);
-    // A client that keeps its socket as long as it can: longer than channels linger.
+    // This client keeps its socket open for two seconds, which is longer than `unsubscribeDelay`.
     const stub = await stubborn(server);
     await stub.connection.join('g');
     const { connection } = stub;
@@ -183,7 +183,7 @@ describe('once the server closes a connection', () => {
     expect(connection.socket.readyState).toBe(connection.socket.CLOSING);
   });
 
-  it('closing it again, in any way, changes nothing', async () => {
+  it('ignores any further close or renewal', async () => {
     const stub = await stubborn(await start(admission));
     stub.connection.close(4001);
     stub.connection.close(4002);
@@ -195,7 +195,7 @@ describe('once the server closes a connection', () => {
     expect(stub.gateway.disconnects).toEqual([1000]);
   });
 
-  it('closing all in a loop over them closes all', async () => {
+  it('can be closed while iterating over localConnections', async () => {
     const server = await start();
     const clients = await Promise.all(Array.from({ length: 20 }, () => farm.client(server)));
     for (const connection of server.broadcaster.localConnections) connection.close(4001);
@@ -203,7 +203,7 @@ describe('once the server closes a connection', () => {
     for (const client of clients) expect(await client.closed).toMatchObject({ code: 4001 });
   });
 
-  it('terminate() of the raw socket makes it nobody, too', async () => {
+  it('with terminate() on the raw socket can no longer be reached', async () => {
     const stub = await stubborn(await start(admission));
     await stub.connection.join('g');
     stub.connection.socket.terminate();
@@ -211,7 +211,7 @@ describe('once the server closes a connection', () => {
   });
 });
 
-it('a broadcast to all, and delivery after a close, reach those who stay', async () => {
+it('a broadcast after a close reaches only the remaining clients', async () => {
   const server = await start();
   const [leaving, staying] = [await farm.client(server), await farm.client(server)];
   const id = await idOf(leaving);

@@ -4,7 +4,7 @@ import { startServerProcess } from '../servers/server-process.js';
 import { compiledServer } from '../support/compiled-server.js';
 import { useTestFarm } from '../support/test-farm.js';
 
-// Beside defects-of-ws-adapter.spec.ts: the defect that only processes of their own can show.
+// Complements defects-of-ws-adapter.spec.ts. This defect crashes the process, so each server runs in its own.
 
 const farm = useTestFarm();
 
@@ -23,7 +23,7 @@ describe.each<[what: string, failure: string]>([
     return { ...server, ended, output: () => output };
   }
 
-  it('ends the process, with all its clients, on WsAdapter', async () => {
+  it('crashes the process and disconnects all its clients on WsAdapter', async () => {
     const server = await startProcess('plain');
     const innocent = await farm.client(server);
 
@@ -34,7 +34,7 @@ describe.each<[what: string, failure: string]>([
     expect(await innocent.closed).toMatchObject({ code: 1006 });
   });
 
-  it('closes that client with 1011 on ours', async () => {
+  it('closes only that client, with 1011, on our adapter', async () => {
     const server = await startProcess();
     const innocent = await farm.client(server);
 

@@ -17,8 +17,8 @@ import { type Running, startOurs, startPlain } from '../support/adapters.js';
 import { useTestFarm } from '../support/test-farm.js';
 import { WsClient } from '../support/ws-client.js';
 
-// Each defect twice, with the same gateway: that plain WsAdapter has it, and that ours has not. Where the first of the
-// two fails, a release of @nestjs/platform-ws has mended it.
+// Each defect has two tests with the same gateway: plain WsAdapter has the defect, our adapter does not. If the first test
+// of a pair fails, a release of @nestjs/platform-ws has fixed the defect.
 
 const SLOW_MS = 50;
 
@@ -82,7 +82,7 @@ async function ours(options: RedisBackplaneOptions = {}, isAuthenticated = true)
   return server;
 }
 
-/** What the client has got when its server has dealt with all that it sent before. */
+/** The events that the client has received once the server has handled everything that it sent before. */
 async function eventsOf(client: WsClient): Promise<unknown[]> {
   client.send('quick');
   await client.next('quick');
@@ -93,13 +93,13 @@ describe.each([
   ['is not JSON', '{"event":'],
   ['has an unknown event', '{"event":"nope"}'],
 ])('a message that %s', (_name, message) => {
-  it('is dropped in silence by WsAdapter', async () => {
+  it('is silently dropped by WsAdapter', async () => {
     const client = await farm.client(await plain());
     client.sendRaw(message);
     expect(await eventsOf(client)).toEqual(['quick']);
   });
 
-  it('is answered with `exception` by ours', async () => {
+  it('is answered with an `exception` event by our adapter', async () => {
     const client = await farm.client(await ours());
     client.sendRaw(message);
     expect(await eventsOf(client)).toEqual(['exception', 'quick']);
@@ -122,7 +122,7 @@ describe('an upgrade for another WebSocket server on the same HTTP server', () =
     await expect(farm.client(server, '/other')).rejects.toThrow(/socket hang up|ECONNRESET/);
   });
 
-  it('is left alone by ours', async () => {
+  it('is left alone by our adapter', async () => {
     const server = await ours();
     addOther(server);
     await (await farm.client(server, '/other')).next('hello');
@@ -130,14 +130,14 @@ describe('an upgrade for another WebSocket server on the same HTTP server', () =
 });
 
 describe('when the app closes', () => {
-  it('clients of WsAdapter see 1006: an accident', async () => {
+  it('clients of WsAdapter see 1006 (abnormal closure)', async () => {
     const server = await plain();
     const client = await farm.client(server);
     await server.app.close();
     expect(await client.closed).toMatchObject({ code: 1006 });
   });
 
-  it('clients of ours see 1001: going away', async () => {
+  it('clients of our adapter see 1001 (going away)', async () => {
     const server = await ours();
     const client = await farm.client(server);
     await server.app.close();
@@ -145,19 +145,19 @@ describe('when the app closes', () => {
   });
 });
 
-describe('a message that comes while handleConnection is finding out who the client is', () => {
-  it('is handled meanwhile by WsAdapter: nobody sent it', async () => {
+describe('a message that arrives while handleConnection still identifies the client', () => {
+  it('is handled too early by WsAdapter, so its sender is unknown', async () => {
     const server = await plain(false);
     const client = await farm.client(server);
     client.send('who');
     expect(await client.next('who')).toEqual({ event: 'who', data: 'nobody' });
   });
 
-  it('is handled afterwards by ours', async () => {
+  it('is handled afterwards by our adapter', async () => {
     const server = await ours({}, false);
     const client = await farm.client(server);
     client.send('who');
-    // Enough for the message to be handled, were it not held.
+    // Takes long enough for the server to handle the message if it did not hold it back.
     await (await farm.client(await ours())).close();
     expect(client.received).toEqual([]);
     gatewayOf(server).authenticated.resolve();
@@ -165,8 +165,8 @@ describe('a message that comes while handleConnection is finding out who the cli
   });
 });
 
-describe('a slow handler and then a quick one', () => {
-  it('answer in the order in which they end on WsAdapter, which has no option for it', async () => {
+describe('the replies of a slow handler and then a quick one', () => {
+  it('arrive out of order on WsAdapter, which has no option to change that', async () => {
     const client = await farm.client(await plain());
     client.send('slow');
     client.send('quick');
@@ -174,7 +174,7 @@ describe('a slow handler and then a quick one', () => {
     expect(client.received.map(({ event }) => event)).toEqual(['quick', 'slow']);
   });
 
-  it('answer in order with parallelInvocations: 1 on ours', async () => {
+  it('arrive in order on our adapter with parallelInvocations: 1', async () => {
     const client = await farm.client(await ours({ parallelInvocations: 1 }));
     client.send('slow');
     client.send('quick');
@@ -184,13 +184,13 @@ describe('a slow handler and then a quick one', () => {
 });
 
 describe('a Buffer that a handler returns', () => {
-  it('is a list of numbers in JSON text on WsAdapter', async () => {
+  it('arrives as a JSON list of numbers on WsAdapter', async () => {
     const client = await farm.client(await plain());
     client.send('bytes');
     expect((await client.next('bytes')).data).toEqual({ type: 'Buffer', data: [1, 2, 255] });
   });
 
-  it('is bytes for a client of MessagePack on ours', async () => {
+  it('arrives as bytes at a MessagePack client on our adapter', async () => {
     const { port } = await ours({ protocols: ['json', 'msgpack'] });
     const socket = new WebSocket(`ws://127.0.0.1:${port}/chat`, 'backplane.msgpack.v1');
     farm.onEnd(() => socket.terminate());
@@ -208,7 +208,7 @@ describe('@Ack()', () => {
     expect(await client.next()).toEqual({ event: 'ack is', data: 'undefined' });
   });
 
-  it('answers the frame on ours', async () => {
+  it('replies to the frame on our adapter', async () => {
     const client = await farm.client(await ours());
     client.send('ack', undefined, 7);
     expect(await client.next()).toEqual({ id: 7, data: 'acknowledged' });
@@ -216,7 +216,7 @@ describe('@Ack()', () => {
 });
 
 describe('server.emit in a gateway', () => {
-  it('reaches nobody on WsAdapter, and says nothing', async () => {
+  it('reaches no client on WsAdapter, without an error', async () => {
     const server = await plain();
     const [client, other] = [await farm.client(server), await farm.client(server)];
     client.send('shout');
@@ -224,7 +224,7 @@ describe('server.emit in a gateway', () => {
     expect(await eventsOf(other)).toEqual(['quick']);
   });
 
-  it('reaches every client on ours', async () => {
+  it('reaches every client on our adapter', async () => {
     const server = await ours();
     const [client, other] = [await farm.client(server), await farm.client(server)];
     client.send('shout');

@@ -22,7 +22,7 @@ import { useTestFarm } from '../support/test-farm.js';
 const farm = useTestFarm();
 const redis = useRedis({ own: true });
 
-/** The delay that an app puts between "no new clients" and the end, so that balancers notice. */
+/** The delay that an app adds between refusing new clients and closing, so that load balancers notice. */
 @Injectable()
 class DrainDelay implements BeforeApplicationShutdown {
   readonly begun = new Deferred();
@@ -37,11 +37,11 @@ class DrainDelay implements BeforeApplicationShutdown {
 interface Draining {
   readonly peer: ChatServer;
   readonly leaving: ChatServer;
-  /** A client of the server that leaves. */
+  /** A client of the leaving server. */
   readonly member: Member;
-  /** Begins the shutdown; resolves when the app is in its drain delay. */
+  /** Starts the shutdown. Resolves once the app is in its drain delay. */
   readonly drain: () => Promise<void>;
-  /** Ends the drain delay, and with it the app. */
+  /** Ends the drain delay. Resolves once the app has closed. */
   readonly end: () => Promise<void>;
 }
 
@@ -50,7 +50,7 @@ async function startPair(connection?: string, more: RedisBackplaneOptions = {}):
   const peer = await farm.server(options);
   const leaving = await farm.server(options, { providers: [DrainDelay] });
   const delay = leaving.app.get(DrainDelay);
-  // Also when the test fails before: nothing else ends the delay.
+  // If the test fails early, nothing else ends the delay.
   farm.onEnd(() => delay.over.resolve());
   const member = await connectMember(farm, leaving);
   await eventually(() => expect(peer.backplane.delivery().servers).toBe(1));
@@ -76,8 +76,8 @@ const connections: [string, () => string | undefined][] = [
   ['memory:', () => undefined],
 ];
 
-describe.each(connections)('a server that drains, over %s', (_name, connection) => {
-  it('is not ready, refuses new clients with 503, and is alive to its peers', async () => {
+describe.each(connections)('a draining server, over %s', (_name, connection) => {
+  it('is not ready, refuses new clients with 503, and is still alive for its peers', async () => {
     const { peer, leaving, drain, end } = await startPair(connection());
     const statuses = collect(peer.backplane.status$);
     await drain();
@@ -91,7 +91,7 @@ describe.each(connections)('a server that drains, over %s', (_name, connection) 
     await end();
   });
 
-  it('carries out commands, answers invokes and gets emits for its clients, whoever asks', async () => {
+  it('still executes commands, invokes and emits for its clients, from any server', async () => {
     const { peer, leaving, member, drain, end } = await startPair(connection());
     const { client, id } = member;
     autoAnswer(client, 'question', 42);
@@ -115,7 +115,7 @@ describe.each(connections)('a server that drains, over %s', (_name, connection) 
     await end();
   });
 
-  it('brings the reply to an invoke that was in progress, and ConnectionClosedError where the client is sent away first', async () => {
+  it('still delivers replies to pending invokes, which reject if the client is closed first', async () => {
     const { peer, member, drain, end } = await startPair(connection());
     const { client, id } = member;
     const answered = peer.broadcaster.connection(id).invoke('slow');
@@ -134,7 +134,7 @@ describe.each(connections)('a server that drains, over %s', (_name, connection) 
     expect(await client.closed).toMatchObject({ code: 1001 });
   });
 
-  it('says goodbye when its clients are gone: from then on nobody waits for it', async () => {
+  it('says goodbye to its peers after closing its clients, so that no request waits for it', async () => {
     const { peer, member, drain, end } = await startPair(connection());
     const staying = await connectMember(farm, peer);
     autoAnswer(staying.client, 'who', 'me');
@@ -155,11 +155,11 @@ describe.each(connections)('a server that drains, over %s', (_name, connection) 
     expect(missing).toEqual({ servers: [], connections: [] });
     expect(responses).toMatchObject([{ connectionId: staying.id, value: 'me' }]);
     expect(error.connectionIds).toEqual([member.id]);
-    // By its goodbye: silence alone would tell later.
+    // The peer knows from the goodbye. From silence alone it would know later.
     expect(performance.now() - ended).toBeLessThan(DEAD_AFTER_MS);
   });
 
-  it('delivers what hooks emit while it ends: from handleDisconnect, and from the last hooks of the app', async () => {
+  it('delivers emits made while it drains and when its clients close', async () => {
     const connected = await startPair(connection());
     const watcher = await connectMember(farm, connected.peer);
     const { leaving } = connected;
@@ -180,7 +180,7 @@ describe('while a server drains', () => {
     return () => inspector.close();
   });
 
-  it('a lost link is reported, and so is what its clients may have missed', async () => {
+  it('a lost link and the loss for its clients are reported', async () => {
     const { peer, leaving, member, drain, end } = await startPair(redis.url);
     await drain();
     const failed = next(leaving.backplane.connectionFailed$);
@@ -199,18 +199,18 @@ describe('while a server drains', () => {
     await end();
   });
 
-  it('a client that waits for admission is refused with 503 at once, whatever authenticate does later', async () => {
+  it('a client that waits for authenticate is refused with 503 at once, whatever authenticate returns later', async () => {
     const decision = new Deferred<Admission | null>();
-    let asked = 0;
+    let calls = 0;
     const authenticate = ({ url = '' }: { url?: string }): Promise<Admission | null> => {
       if (!url.includes('slow')) return Promise.resolve({});
-      asked++;
+      calls++;
       return decision.promise;
     };
     const { leaving, drain, end } = await startPair(undefined, { authenticate });
     const waiting = await RawClient.ask(leaving, '/chat?slow');
     farm.onEnd(() => waiting.socket.destroy());
-    await eventually(() => expect(asked).toBe(1));
+    await eventually(() => expect(calls).toBe(1));
     const { refused } = leaving.backplane.counters;
     await drain();
 

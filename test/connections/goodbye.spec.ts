@@ -17,21 +17,21 @@ import { useTestFarm } from '../support/test-farm.js';
 import type { WsClient } from '../support/ws-client.js';
 
 const CLIENTS = 2000;
-/** How long the adapter lets ws wait for the answer to a close. */
+/** How long the adapter lets `ws` wait for the client's close frame. */
 const WS_CLOSE_TIMEOUT_MS = 2000;
 
 const farm = useTestFarm();
 
-/** Emits numbers from 0 to all, one after the other, until it is stopped. */
+/** Broadcasts the numbers from 0 on, one after the other, until it is stopped. */
 class Emits {
-  /** How many Redis has taken so far. */
+  /** How many emits Redis has accepted so far. */
   accepted = 0;
   private stopped = false;
   private readonly running: Promise<void>;
 
   constructor(private readonly server: ChatServer) {
     this.running = this.run();
-    // Told by stop().
+    // stop() rejects with the error.
     this.running.catch(() => undefined);
   }
 
@@ -79,7 +79,7 @@ describe('SIGTERM to a process with enableShutdownHooks', () => {
   const redisClients = async (): Promise<string[]> =>
     [...String(await inspector.client.client('LIST')).matchAll(/^id=(\d+)/gm)].map(([, id]) => id ?? '');
 
-  it(`sends ${CLIENTS} clients away with 1001, after all that was accepted for them, while another server emits`, async () => {
+  it(`closes ${CLIENTS} clients with 1001 after delivering what Redis had accepted, while another server emits`, async () => {
     const options = farm.options(redis.url);
     const peer = await farm.server(options);
     const before = await redisClients();
@@ -95,7 +95,7 @@ describe('SIGTERM to a process with enableShutdownHooks', () => {
     const { accepted } = emits;
     server.child.kill('SIGTERM');
     await eventually(() => expect(peer.backplane.delivery().servers).toBe(0));
-    // By its goodbye, not by its silence.
+    // The peer knows from the goodbye, not from silence.
     expect([...peer.app.get<Bus>(BUS).peers.silent]).toEqual([]);
 
     expect(await server.exited).toEqual([null, 'SIGTERM']);
@@ -113,7 +113,7 @@ describe('SIGTERM to a process with enableShutdownHooks', () => {
     }
     expect((await report)[0]).toEqual({
       disconnected: CLIENTS,
-      farewellsEnded: CLIENTS,
+      hooksEnded: CLIENTS,
       readyAtFirstDisconnect: false,
       readyBeforeClients: false,
     });
@@ -121,7 +121,7 @@ describe('SIGTERM to a process with enableShutdownHooks', () => {
     expect(await redisClients()).toEqual(before);
   }, 60_000);
 
-  it('leaves no timer and no listener that keeps the process: it ends by itself, with 0, while another server emits', async () => {
+  it('leaves no open handle, so the process exits by itself with 0 while another server emits', async () => {
     const options = farm.options(redis.url);
     const peer = await farm.server(options);
     const server = await startProcess(options, 'by-itself');
@@ -138,7 +138,7 @@ describe('SIGTERM to a process with enableShutdownHooks', () => {
 });
 
 @WebSocketGateway({ path: '/chat' })
-class SlowFarewellGateway {
+class SlowDisconnectGateway {
   begun = 0;
   ended = 0;
 
@@ -150,9 +150,9 @@ class SlowFarewellGateway {
 }
 
 describe('when the app closes', () => {
-  it('handleDisconnect is awaited, also that of a client which left before', async () => {
-    const server = await farm.server(farm.options(), {}, SlowFarewellGateway);
-    const gateway = server.app.get(SlowFarewellGateway);
+  it('handleDisconnect is awaited, even for a client that had left before', async () => {
+    const server = await farm.server(farm.options(), {}, SlowDisconnectGateway);
+    const gateway = server.app.get(SlowDisconnectGateway);
     const leaving = await farm.client(server);
     await leaving.close();
     await eventually(() => expect(gateway.begun).toBe(1));
@@ -162,7 +162,7 @@ describe('when the app closes', () => {
     expect(gateway).toMatchObject({ begun: 1, ended: 1 });
   });
 
-  it('who does not answer the goodbye is cut off after shutdownTimeout', async () => {
+  it('a client that does not answer the close frame is cut off after shutdownTimeout', async () => {
     const server = await farm.server({ ...farm.options(), shutdownTimeout: 100 });
     const deaf = await RawClient.ask(server, '/chat');
     await deaf.until('\r\n\r\n');
@@ -170,7 +170,7 @@ describe('when the app closes', () => {
     const began = performance.now();
     await server.app.close();
 
-    // Without it after five seconds, or when ws gives up waiting.
+    // With the default of five seconds, `ws` would give up first, after WS_CLOSE_TIMEOUT_MS.
     expect(performance.now() - began).toBeLessThan(WS_CLOSE_TIMEOUT_MS);
     await deaf.closed;
   });

@@ -8,14 +8,14 @@ import { delivered, idOf, turn, useTestFarm } from '../support/test-farm.js';
 const farm = useTestFarm();
 const notes = [0, 1, 2];
 
-describe('whom handleConnection turns away', () => {
-  it.each<[name: string, code: number, turnAway: (client: { close(code: number): void }) => unknown]>([
+describe('a client that handleConnection refuses', () => {
+  it.each<[name: string, code: number, refuse: (client: { close(code: number): void }) => unknown]>([
     ['by closing', 4003, (client) => client.close(4003)],
     ['by throwing', 1011, () => Promise.reject(new Error('no'))],
-  ])('%s reaches no handler with what it sent at once', async (_name, code, turnAway) => {
+  ])('%s reaches no handler with its early messages', async (_name, code, refuse) => {
     const server = await farm.server(farm.options(), {}, NotingGateway);
     const gateway = server.app.get(NotingGateway);
-    gateway.onConnection = (client) => turnAway(client);
+    gateway.onConnection = (client) => refuse(client);
 
     const client = await RawClient.ask(
       server,
@@ -55,8 +55,8 @@ const verifying: ((verified: boolean) => void)[] = [];
 })
 class LateNotingGateway extends NotingGateway {}
 
-describe('a verifyClient of the gateway itself', () => {
-  it('that throws harms nobody, and its client is refused', async () => {
+describe('a verifyClient of the gateway', () => {
+  it('that throws refuses its client with 500 and affects nothing else', async () => {
     const server = await farm.server(farm.options(), {}, ThrowingGateway);
     const escaped = farm.escapes();
     expect(await refusal(server, '/chat')).toBe(500);
@@ -64,7 +64,7 @@ describe('a verifyClient of the gateway itself', () => {
     expect(escaped).toEqual([]);
   });
 
-  it('that admits late hears to the end who has sent all and ended its side', async () => {
+  it('that admits late loses no message of a client that has already ended its side', async () => {
     const server = await farm.server(farm.options(), {}, LateNotingGateway);
     const gateway = server.app.get(LateNotingGateway);
     const all = Buffer.concat([
@@ -82,7 +82,7 @@ describe('a verifyClient of the gateway itself', () => {
       expect(gateway.notes.splice(0)).toEqual(['connected /chat', ...notes, 'disconnected']);
     };
     await sendAll();
-    // The first client of a path waits in another way than those who find another one there.
+    // The first client of a path waits in a different way than later ones.
     const staying = farm.client(server);
     await eventually(() => expect(verifying).toHaveLength(1));
     verifying.pop()?.(true);
@@ -91,14 +91,14 @@ describe('a verifyClient of the gateway itself', () => {
     await sendAll();
   });
 
-  it('that refuses late leaves nothing counted', async () => {
+  it('that refuses late leaves no connection counted', async () => {
     const server = await farm.server(farm.options(), {}, LateGateway);
     expect(await refusal(server, '/chat')).toBe(401);
     await eventually(() => expect(server.backplane.counters.connections).toBe(0));
   });
 });
 
-it('bad handshakes, too, leave nothing counted', async () => {
+it('bad handshakes leave no connection counted', async () => {
   const server = await farm.server();
   const bad: Record<string, string>[] = [
     { 'Sec-WebSocket-Key': 'short' },

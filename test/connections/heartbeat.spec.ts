@@ -15,7 +15,7 @@ import { clientFrame, eventFrame, OPCODE, RawClient } from '../support/raw-clien
 import { idOf, turn, useTestFarm } from '../support/test-farm.js';
 
 const [INTERVAL_MS, TIMEOUT_MS, TICK_MS] = [600, 400, 500];
-/** The processor may have others to serve. */
+/** A margin for a busy machine. */
 const SLACK_MS = 2000;
 const PING = '\x89\x00';
 
@@ -23,7 +23,7 @@ const farm = useTestFarm();
 const start = (heartbeat: EdgeOptions['heartbeat'] = { interval: INTERVAL_MS, timeout: TIMEOUT_MS }) =>
   farm.server({ ...farm.options(), heartbeat }, {}, NotingGateway);
 
-/** Connected, and from now on it answers no ping. */
+/** Connects a client that answers no ping. */
 async function openDeaf(server: ChatServer): Promise<RawClient> {
   const client = await RawClient.ask(server, '/chat');
   farm.onEnd(() => client.socket.destroy());
@@ -32,7 +32,7 @@ async function openDeaf(server: ChatServer): Promise<RawClient> {
 }
 
 describe('a client that vanished', () => {
-  it('is cut off within interval + timeout and a tick, not before the timeout; the others are not', async () => {
+  it('is cut off after the timeout and within interval + timeout + one tick, and other clients are not', async () => {
     const server = await start();
     const answering = await farm.client(server);
     const sending = await openDeaf(server);
@@ -41,7 +41,7 @@ describe('a client that vanished', () => {
     const pongs = setInterval(() => ponging.write(clientFrame('', OPCODE.pong)), 100);
     farm.onEnd(() => [traffic, pongs].forEach(clearInterval));
 
-    // Three in a row: the others have been pinged again and again by then.
+    // Three rounds, so that the other clients are pinged many times.
     for (let round = 1; round <= 3; round++) {
       const began = performance.now();
       const dead = await openDeaf(server);
@@ -60,7 +60,7 @@ describe('a client that vanished', () => {
     expect(server.app.get(NotingGateway).notes.filter((note) => note === 'disconnected')).toHaveLength(3);
   });
 
-  it('is cut off also where the timeout is longer than the interval: the first ping that it left unanswered counts', async () => {
+  it('is cut off even if the timeout is longer than the interval, counted from the first unanswered ping', async () => {
     const server = await start({ interval: 200, timeout: 500 });
     const began = performance.now();
     const dead = await openDeaf(server);
@@ -71,13 +71,13 @@ describe('a client that vanished', () => {
     expect(server.backplane.counters.vanished).toBe(1);
   });
 
-  it('is not one that the server does not read, since handleConnection takes long', async () => {
+  it('is not confused with one that the server does not read because handleConnection is slow', async () => {
     const server = await start();
     const gateway = server.app.get(NotingGateway);
     const hook = new Deferred();
     gateway.onConnection = () => hook.promise;
     const waiting = await farm.client(server);
-    // More than Node reads ahead of a paused socket.
+    // More than Node reads ahead from a paused socket.
     for (let index = 0; index < 10; index++) waiting.send('note', 'x'.repeat(20_000));
     await eventually(() => expect(gateway.notes).toEqual(['connected /chat']));
     gateway.onConnection = () => undefined;
@@ -88,7 +88,7 @@ describe('a client that vanished', () => {
     await waiting.count('noted', 10);
   });
 
-  it('stays for ever where the heartbeat is switched off', async () => {
+  it('stays connected if the heartbeat is off', async () => {
     const [off, on] = [await start(false), await start()];
     const kept = await openDeaf(off);
     for (let round = 0; round < 2; round++) await (await openDeaf(on)).closed;
@@ -97,16 +97,16 @@ describe('a client that vanished', () => {
   });
 });
 
-describe('a process that stands still', () => {
-  const STANDSTILL_MS = 300;
+describe('a process that stalls', () => {
+  const STALL_MS = 300;
 
-  /** A socket to another thread, which answers while this one stands still, and counts in `read` what it has dealt with. */
+  /** A socket to another thread, which works while this one stalls. It counts in `read` the chunks that it has handled. */
   async function socketTo(peer: 'echoes' | 'is silent', read: Int32Array): Promise<Socket> {
-    const deal = peer === 'echoes' ? 'socket.write(bytes, count)' : 'count()';
-    // This end is destroyed with an echo unread, which resets the other one: unheard there, that error ends the test run.
+    const handle = peer === 'echoes' ? 'socket.write(bytes, count)' : 'count()';
+    // Destroying this end with an unread echo resets the other end. Without an error listener, that would end the test run.
     const code = `const { parentPort, workerData } = require('node:worker_threads');
       const count = () => (Atomics.add(workerData, 0, 1), Atomics.notify(workerData, 0));
-      const accept = (socket) => void socket.on('data', (bytes) => ${deal}).on('error', () => undefined);
+      const accept = (socket) => void socket.on('data', (bytes) => ${handle}).on('error', () => undefined);
       const server = require('node:net').createServer(accept);
       server.listen(0, '127.0.0.1', () => parentPort.postMessage(server.address().port));`;
     const worker = new Worker(code, { eval: true, workerData: read });
@@ -121,7 +121,7 @@ describe('a process that stands still', () => {
   }
 
   it.each(['echoes', 'is silent'] as const)(
-    'reads what came before it judges a client that %s',
+    'reads pending data before it judges a client that %s',
     async (peer) => {
       const read = new Int32Array(new SharedArrayBuffer(4));
       const socket = await socketTo(peer, read);
@@ -135,9 +135,9 @@ describe('a process that stands still', () => {
         socket.write('ping');
         if (++pings === 3) pinged.resolve();
         setImmediate(() => {
-          // Until the other thread has answered, however busy the machine is, and then for longer than the timeout.
+          // Block until the other thread has handled the ping, however busy the machine is, and then longer than the timeout.
           Atomics.wait(read, 0, before, BUSY_MACHINE_MS);
-          Atomics.wait(read, 0, Atomics.load(read, 0), STANDSTILL_MS);
+          Atomics.wait(read, 0, Atomics.load(read, 0), STALL_MS);
         });
       };
       const session = { isSocketOpen: true, socket: { ping, isPaused: false } };
@@ -160,7 +160,7 @@ describe('pings', () => {
     [1000, 5000],
     [10_000, 25_000],
   ])(
-    'to %d connections in an interval of %d ms are spread over it, one for each',
+    'to %d connections are spread over the interval of %d ms, one per connection',
     async (count, intervalMs) => {
       vi.useFakeTimers({
         toFake: ['setInterval', 'clearInterval', 'performance'],
@@ -203,8 +203,8 @@ class PingGateway {
   }
 }
 
-describe("an application's ping, for browsers", () => {
-  it('is answered with pong, or with its id', async () => {
+describe('a `ping` message, for browsers', () => {
+  it('is answered with pong, or with a reply if it has an id', async () => {
     const client = await farm.client(await farm.server());
     client.send('ping');
     expect(await client.next()).toEqual({ event: 'pong' });
@@ -213,7 +213,7 @@ describe("an application's ping, for browsers", () => {
     await idOf(client);
   });
 
-  it('is the gateway’s where it handles ping', async () => {
+  it('is left to the gateway if it has its own handler for ping', async () => {
     const client = await farm.client(await farm.server(farm.options(), {}, PingGateway));
     client.send('ping', 1);
     expect(await client.next()).toEqual({ event: 'my pong', data: 1 });

@@ -10,11 +10,11 @@ import { useTestFarm } from '../support/test-farm.js';
 import type { WsClient } from '../support/ws-client.js';
 
 const CLIENTS = 5000;
-/** After so many the caches are warm, and what is kept for ever is there. */
+/** After this many clients, caches are warm and permanent state has been allocated. */
 const WARM_UP = 1000;
 const AT_ONCE = 100;
 const FLAT_BYTES = 5 * 1024 * 1024;
-/** A server that attacks hold up takes for ever; a busy machine takes seconds. */
+/** A blocked server never replies. A busy machine may take seconds. */
 const SOON_MS = 15_000;
 
 const farm = useTestFarm();
@@ -25,7 +25,7 @@ async function startServer(): Promise<ServerProcess> {
   return server;
 }
 
-/** Asks until no connection but the well-behaved one is left. */
+/** Polls until only the well-behaved connection is left. */
 async function settled(child: ChildProcess): Promise<HostileReport> {
   for (;;) {
     const reported = once(child, 'message') as Promise<[HostileReport]>;
@@ -43,7 +43,7 @@ async function attackWith(random: Random, count: number, port: number): Promise<
   await Promise.all(Array.from({ length: AT_ONCE }, lane));
 }
 
-/** Talks to the server until it is told to stop. @returns how long each answer took */
+/** Sends requests one after the other until aborted. @returns how many milliseconds each reply took */
 async function converse(client: WsClient, signal: AbortSignal): Promise<number[]> {
   const took: number[] = [];
   while (!signal.aborted) {
@@ -62,8 +62,8 @@ describe(`${CLIENTS} hostile clients`, () => {
       withSeed(async (random) => {
         const { child, port, exited } = await startServer();
         const good = await farm.client({ port });
-        const enough = new AbortController();
-        const conversation = converse(good, enough.signal);
+        const stop = new AbortController();
+        const conversation = converse(good, stop.signal);
         conversation.catch(() => undefined);
 
         await attackWith(random, WARM_UP, port);
@@ -71,12 +71,12 @@ describe(`${CLIENTS} hostile clients`, () => {
         await attackWith(random, CLIENTS - WARM_UP, port);
         const after = await settled(child);
 
-        enough.abort();
+        stop.abort();
         const took = await conversation;
         expect(took.length).toBeGreaterThan(20);
         expect(Math.max(...took)).toBeLessThan(SOON_MS);
         expect(after.memory - before.memory).toBeLessThan(FLAT_BYTES);
-        // Some of them do reply, and more on a fast machine.
+        // Some hostile clients do reply to invokes, more of them on a fast machine.
         expect(after.replies).toBeGreaterThan(10);
         child.send('stop');
         expect(await exited).toEqual([0, null]);

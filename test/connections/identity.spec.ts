@@ -26,7 +26,7 @@ const inMs = (ms: number): Date => new Date(Date.now() + ms);
 
 @WebSocketGateway({ path: '/chat' })
 class RenewingGateway {
-  /** How the next connections are renewed as soon as they are there: nothing can come between two renewals of one turn. */
+  /** Applied to each new connection. All in one turn, so that nothing can happen between two renewals. */
   renewals: readonly (Date | null)[] = [];
 
   handleConnection(client: BackplaneConnection): void {
@@ -51,7 +51,7 @@ describe('a connection that expires', () => {
     return farm.client(server);
   }
 
-  it('is closed with 1008 at that time, not before', async () => {
+  it('is closed with 1008 at its expiry, not before', async () => {
     const server = await start(() => ({ expiresAt: inMs(150) }));
     const began = performance.now();
     const client = await farm.client(server);
@@ -59,16 +59,16 @@ describe('a connection that expires', () => {
     expect(performance.now() - began).toBeGreaterThan(140);
   });
 
-  it('is closed at once when that time is past', async () => {
+  it('is closed at once if its expiry has passed', async () => {
     const server = await start(() => ({ expiresAt: inMs(-HOUR_MS) }));
     expect(await (await farm.client(server)).closed).toMatchObject({ code: 1008 });
   });
 
-  it('stays when it is renewed, until the new time', async () => {
+  it('stays open after a renewal, until its new expiry', async () => {
     const server = await start(() => ({ expiresAt: inMs(HOUR_MS) }));
     const renewed = await renewedOn(server, inMs(50), inMs(HOUR_MS));
 
-    // By then the renewed one's first time is past, too: it was set before.
+    // Once this client is closed, the first expiry of the renewed one has passed too, because it was set earlier.
     await (
       await renewedOn(server, inMs(51))
     ).closed;
@@ -78,13 +78,13 @@ describe('a connection that expires', () => {
     expect(await renewed.closed).toMatchObject({ code: 1008 });
   });
 
-  describe('in days that pass', () => {
+  describe('after a long time', () => {
     const DAY_MS = 24 * HOUR_MS;
 
     afterEach(() => vi.useRealTimers());
 
-    /** A client that is connected, and whose server's clock stands still until the test moves it. */
-    async function standing(renewal: Date | null): Promise<WsClient> {
+    /** Connects a client and freezes the server's clock, which only the test advances. */
+    async function withFrozenClock(renewal: Date | null): Promise<WsClient> {
       const server = await start(() => ({}));
       const client = await farm.client(server);
       vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] });
@@ -98,17 +98,17 @@ describe('a connection that expires', () => {
       await client.next('pong');
     }
 
-    it.each([1, 24, 25, 50, 365])('it is closed after %i days, not before', async (days) => {
-      const client = await standing(inMs(days * DAY_MS));
-      // A timer takes 24.8 days at most.
+    it.each([1, 24, 25, 50, 365])('is closed on day %i, not before', async (days) => {
+      const client = await withFrozenClock(inMs(days * DAY_MS));
+      // The maximum delay of a timer is 24.8 days.
       vi.advanceTimersByTime(days * DAY_MS - HOUR_MS);
       await isThere(client);
       vi.advanceTimersByTime(2 * HOUR_MS);
       expect(await client.closed).toEqual({ code: 1008, reason: 'Expired' });
     });
 
-    it('it is closed at the last time that it was given, after several that lie beyond a timer', async () => {
-      const client = await standing(inMs(100 * DAY_MS));
+    it('is closed at its last expiry, after several beyond the maximum delay of a timer', async () => {
+      const client = await withFrozenClock(inMs(100 * DAY_MS));
       for (const days of [400, 60]) {
         vi.advanceTimersByTime(30 * DAY_MS);
         client.send('renew', days * DAY_MS);
@@ -120,16 +120,16 @@ describe('a connection that expires', () => {
       expect(await client.closed).toMatchObject({ code: 1008 });
     });
 
-    it('it stays for ever when it is renewed for ever', async () => {
-      const client = await standing(inMs(DAY_MS));
+    it('stays open if it is renewed without an expiry', async () => {
+      const client = await withFrozenClock(inMs(DAY_MS));
       client.send('renew', null);
       await client.next('renewed');
       vi.advanceTimersByTime(10_000 * DAY_MS);
       await isThere(client);
     });
 
-    it('it leaves no timer when its client goes first', async () => {
-      const client = await standing(inMs(DAY_MS));
+    it('leaves no timer if its client disconnects first', async () => {
+      const client = await withFrozenClock(inMs(DAY_MS));
       expect(vi.getTimerCount()).toBe(1);
       const gone = eventually(() => expect(vi.getTimerCount()).toBe(0));
       client.socket.terminate();
@@ -145,7 +145,7 @@ describe('when handleConnection runs', () => {
   });
   afterAll(() => redis.stop());
 
-  it('the connection and its user are reached from another server, 50 times of 50', async () => {
+  it('the connection and its user are reachable from another server, 50 times out of 50', async () => {
     const options = farm.options(redis.url);
     let count = 0;
     const authenticate = (): Admission => ({ userId: `u${count++}` });
@@ -166,7 +166,7 @@ describe('when handleConnection runs', () => {
   });
 });
 
-describe('a gateway with a port of its own', () => {
+describe('a gateway with its own port', () => {
   async function freePort(): Promise<number> {
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
@@ -193,7 +193,7 @@ describe('a gateway with a port of its own', () => {
     return OwnPortGateway;
   }
 
-  it('admits the same way: statuses, origins, user, limit, and 404 elsewhere', async () => {
+  it('admits clients the same way: statuses, origins, user, limit, and 404 for other paths', async () => {
     const port = await freePort();
     const paths: string[] = [];
     const server = await farm.server(

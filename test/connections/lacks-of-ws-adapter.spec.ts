@@ -7,7 +7,7 @@ import { eventually } from '../support/observe.js';
 import { eventFrame, RawClient } from '../support/raw-client.js';
 import { useTestFarm } from '../support/test-farm.js';
 
-// Beside defects-of-ws-adapter.spec.ts: what WsAdapter does not have, each twice with the same gateway, too.
+// Complements defects-of-ws-adapter.spec.ts: features that WsAdapter lacks, each with two tests of the same gateway.
 
 const MB = 1024 * 1024;
 const PING = '\x89\x00';
@@ -46,7 +46,7 @@ class SecondGateway {
 
 const farm = useTestFarm();
 
-/** The server's ends of its clients. */
+/** The server's sockets. */
 function sockets({ app }: Running): WebSocket[] {
   return app.get(SpeakingGateway).clients.map((client) => ('socket' in client ? client.socket : client));
 }
@@ -58,14 +58,14 @@ async function openRaw(server: Running): Promise<RawClient> {
   return client;
 }
 
-describe('a client that asks for an answer with an id', () => {
-  it('cannot tell on WsAdapter which message the answer is to', async () => {
+describe('a client that sends a request with an id', () => {
+  it('cannot match the reply to its request on WsAdapter', async () => {
     const client = await farm.client(await startPlain(farm, SpeakingGateway));
     client.send('echo', 'hi', 7);
     expect(await client.next()).toEqual({ event: 'echo', data: 'hi' });
   });
 
-  it('can tell on ours', async () => {
+  it('can match the reply to its request on our adapter', async () => {
     const client = await farm.client(await startOurs(farm, {}, SpeakingGateway));
     client.send('echo', 'hi', 7);
     expect(await client.next()).toEqual({ id: 7, data: 'hi' });
@@ -80,7 +80,7 @@ describe('an event that two gateways of one path handle', () => {
     expect(client.dataOf('echo').sort()).toEqual(['hi', 'of the second gateway']);
   });
 
-  it('is answered once by ours', async () => {
+  it('is answered once by our adapter', async () => {
     const client = await farm.client(await startOurs(farm, {}, SpeakingGateway, SecondGateway));
     client.send('echo', 'hi');
     client.send('id');
@@ -96,15 +96,15 @@ describe('a handler', () => {
     expect((await client.next('id')).data).toBe('undefined');
   });
 
-  it('gets one with an id from ours', async () => {
+  it('gets a client with an id from our adapter', async () => {
     const client = await farm.client(await startOurs(farm, {}, SpeakingGateway));
     client.send('id');
     expect((await client.next('id')).data).toBe('string');
   });
 });
 
-describe('a client that has vanished without a word', () => {
-  it('stays for ever on WsAdapter, and is cut off by ours', async () => {
+describe('a client that vanished without closing', () => {
+  it('stays connected on WsAdapter and is cut off by our adapter', async () => {
     const [plain, ours] = [
       await startPlain(farm, SpeakingGateway),
       await startOurs(farm, { heartbeat: { interval: 200, timeout: 200 } }, SpeakingGateway),
@@ -119,8 +119,8 @@ describe('a client that has vanished without a word', () => {
   });
 });
 
-describe('a client that asks for much and reads nothing', () => {
-  async function ask(server: Running, megabytes: number): Promise<void> {
+describe('a client that requests much data and reads nothing', () => {
+  async function requestData(server: Running, megabytes: number): Promise<void> {
     const client = await openRaw(server);
     client.socket.pause();
     for (let index = 0; index < megabytes; index++) client.write(eventFrame('large'));
@@ -130,13 +130,13 @@ describe('a client that asks for much and reads nothing', () => {
 
   it('fills the memory of WsAdapter', async () => {
     const server = await startPlain(farm, SpeakingGateway);
-    await ask(server, 50);
+    await requestData(server, 50);
     await eventually(() => expect(buffered(server)).toBeGreaterThan(20 * MB));
   });
 
-  it('is closed by ours when 4 MiB wait for it', async () => {
+  it('is closed by our adapter once 4 MiB are pending', async () => {
     const server = await startOurs(farm, {}, SpeakingGateway);
-    await ask(server, 50);
+    await requestData(server, 50);
     await eventually(() =>
       expect(sockets(server).every(({ readyState, OPEN }) => readyState !== OPEN)).toBe(true),
     );

@@ -45,14 +45,14 @@ function send(client: WsClient, event: string, times: number): void {
   for (let index = 0; index < times; index++) client.send(event, index);
 }
 
-/** No other client has noticed anything, and the server counts these. */
+/** Checks that the other client is still served, and how many clients the server has counted as exceeding a limit. */
 async function expectUnharmed(server: ChatServer, other: WsClient, tooMany: number): Promise<void> {
   await idOf(other);
   expect(server.backplane.counters.tooMany).toBe(tooMany);
 }
 
 describe('limits.payloadBytes', () => {
-  it('closes who sends one byte more with 1009', async () => {
+  it('closes a client with 1009 if it sends one byte more', async () => {
     const server = await start({ payloadBytes: 200 });
     const [client, other] = [await farm.client(server), await farm.client(server)];
     const frame = JSON.stringify({ event: 'quick', data: '' });
@@ -65,7 +65,7 @@ describe('limits.payloadBytes', () => {
     await expectUnharmed(server, other, 0);
   });
 
-  it('is outweighed by the maxPayload of the gateway', async () => {
+  it('is overridden by the maxPayload of the gateway', async () => {
     const server = await farm.server(
       { ...farm.options(), limits: { payloadBytes: 10 } },
       {},
@@ -81,7 +81,7 @@ describe('limits.payloadBytes', () => {
 
 describe('limits.pendingMessages', () => {
   it.each([Infinity, 1])(
-    'closes who has one more under way with 1008 (%d at the same time)',
+    'closes a client with 1008 if one more message is pending (%d in parallel)',
     async (parallel) => {
       const more = parallel === 1 ? { parallelInvocations: 1 } : {};
       const server = await start({ pendingMessages: 10 }, more);
@@ -90,7 +90,7 @@ describe('limits.pendingMessages', () => {
       const connection = await idOf(client);
 
       send(client, 'wait', 10);
-      // Behind the ten: it is the server's answer to a protocol ping, which no queue delays.
+      // The pong proves that the server has read the ten messages. Pongs do not wait for queued messages.
       client.socket.ping();
       await new Promise((resolve) => client.socket.once('pong', resolve));
       expect([client.socket.readyState, gateway.handled]).toEqual([
@@ -106,7 +106,7 @@ describe('limits.pendingMessages', () => {
     },
   );
 
-  it('counts no message whose handler ends at once, however many come in one packet', async () => {
+  it('does not count messages whose handler returns at once, however many arrive in one packet', async () => {
     const server = await start({ pendingMessages: 10 });
     const client = await RawClient.ask(server, '/chat');
     farm.onEnd(() => client.socket.destroy());
@@ -118,7 +118,7 @@ describe('limits.pendingMessages', () => {
     expect(server.backplane.counters.tooMany).toBe(0);
   });
 
-  it('lets go on who waits for answers in between', async () => {
+  it('does not close a client that waits for replies in between', async () => {
     const client = await farm.client(await start({ pendingMessages: 10 }));
     for (let round = 0; round < 10; round++) {
       send(client, 'quick', 10);
@@ -129,7 +129,7 @@ describe('limits.pendingMessages', () => {
 });
 
 describe('limits.messagesPerSecond', () => {
-  it('closes who sends one more within a second with 1008', async () => {
+  it('closes a client with 1008 if it sends one more message within a second', async () => {
     const server = await start({ messagesPerSecond: 20 });
     const [client, other] = [await farm.client(server), await farm.client(server)];
 
@@ -140,17 +140,17 @@ describe('limits.messagesPerSecond', () => {
     await expectUnharmed(server, other, 1);
   });
 
-  it('lets as many through in every second', async () => {
+  it('allows that many messages in every second', async () => {
     const client = await farm.client(await start({ messagesPerSecond: 20 }));
     for (let second = 0; second < 3; second++) {
       send(client, 'quick', 20);
       await client.count('quick', 20 * (second + 1));
-      // The server's second began before the answers came.
+      // The server's second began before the replies arrived.
       await new Promise((resolve) => setTimeout(resolve, 1050));
     }
   });
 
-  it('counts messages that nobody can handle', async () => {
+  it('counts messages that no handler accepts', async () => {
     for (const message of ['{', '{"event":"nope"}', '{"id":{}}']) {
       const client = await farm.client(await start({ messagesPerSecond: 20 }));
       for (let index = 0; index < 21; index++) client.sendRaw(message);
@@ -158,7 +158,7 @@ describe('limits.messagesPerSecond', () => {
     }
   });
 
-  it('does not count answers to the server', async () => {
+  it('does not count replies to invokes', async () => {
     const server = await start({ messagesPerSecond: 5 });
     const client = await farm.client(server);
     autoAnswer(client, 'question', 'answer');

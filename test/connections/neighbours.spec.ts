@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { WebSocketGateway } from '@nestjs/websockets';
-// By its file: vitest would take another copy of it than graphql-ws does, which makes schemas that are foreign to that.
+// Imported by file name because vitest would load a different copy than graphql-ws, and graphql rejects schemas of another
+// copy.
 import { buildSchema } from 'graphql/index.js';
 import { createClient } from 'graphql-ws';
 import { useServer } from 'graphql-ws/use/ws';
@@ -15,7 +16,7 @@ import { delivered, turn, useTestFarm } from '../support/test-farm.js';
 const farm = useTestFarm();
 const httpServerOf = ({ app }: ChatServer): Server => app.getHttpServer() as Server;
 
-/** As the documentation of graphql-ws makes one: it answers 400 to every path but its own. */
+/** Adds a server like the one in the documentation of graphql-ws. It answers every path but its own with 400. */
 function addPathServer(server: ChatServer, path: string): WebSocketServer {
   const other = new WebSocketServer({ server: httpServerOf(server), path });
   farm.onEnd(() => other.close());
@@ -27,7 +28,7 @@ function addPathServer(server: ChatServer, path: string): WebSocketServer {
 }
 
 describe('a ws server with { server, path } on the same HTTP server', () => {
-  it('serves its path, and the gateway its own, each untouched by the other', async () => {
+  it('serves its own path alongside the gateway, and neither affects the other', async () => {
     const server = await farm.server({ ...farm.options(), authenticate: async () => (await turn(), {}) });
     const escaped = farm.escapes();
     addPathServer(server, '/graphql');
@@ -44,7 +45,7 @@ describe('a ws server with { server, path } on the same HTTP server', () => {
     expect(escaped).toEqual([]);
   });
 
-  it('goes on serving when the app has refused a client', async () => {
+  it('keeps serving after the app has refused a client', async () => {
     const server = await farm.server({
       ...farm.options(),
       authenticate: ({ url }) => (url === '/chat' ? {} : null),
@@ -55,7 +56,7 @@ describe('a ws server with { server, path } on the same HTTP server', () => {
     await delivered(server, await farm.client(server));
   });
 
-  it('goes on when the gateways say goodbye', async () => {
+  it('keeps serving while the gateways close their clients', async () => {
     const server = await farm.server();
     addPathServer(server, '/graphql');
     const [theirs, ours] = [await farm.client(server, '/graphql'), await farm.client(server)];
@@ -72,7 +73,7 @@ describe('a ws server with { server, path } on the same HTTP server', () => {
 });
 
 describe('graphql-ws on the same HTTP server', () => {
-  it('answers its client and streams to it, beside a gateway that serves its own', async () => {
+  it('serves queries and subscriptions alongside a gateway', async () => {
     const server = await farm.server();
     const schema = buildSchema('type Query { hello: String } type Subscription { count: Int }');
     async function* count(): AsyncGenerator<{ count: number }> {
@@ -107,7 +108,7 @@ describe('graphql-ws on the same HTTP server', () => {
   });
 });
 
-describe('a path that nobody serves', () => {
+describe('a path without a gateway', () => {
   it('is answered with 404 once the other WebSocket server is gone', async () => {
     const server = await farm.server();
     const other = addPathServer(server, '/graphql');
@@ -125,7 +126,7 @@ describe('a path that nobody serves', () => {
   });
 });
 
-it('who connected before the app closed, and asks for the upgrade after, is told 503', async () => {
+it('a client that connects before the app closes and requests the upgrade afterwards gets 503', async () => {
   const server = await farm.server();
   const httpServer = httpServerOf(server);
   const accepted = once(httpServer, 'connection');
@@ -141,7 +142,7 @@ it('who connected before the app closed, and asks for the upgrade after, is told
   await closing;
 });
 
-it('an app that closed leaves no listener on an HTTP server', async () => {
+it('a closed app leaves no upgrade listener on its HTTP server', async () => {
   const before = createServer();
   const server = await farm.server();
   const httpServer = httpServerOf(server);
@@ -164,7 +165,7 @@ class SecondGateway extends FirstGateway {}
 @WebSocketGateway({ path: '/b' })
 class OtherPathGateway extends FirstGateway {}
 
-it('several gateways on one path each get its clients, those on another path do not', async () => {
+it('each gateway on a path gets all clients of that path and none of another path', async () => {
   const providers = [FirstGateway, SecondGateway, OtherPathGateway];
   const server = await farm.server(farm.options(), { providers });
   await farm.client(server, '/a');

@@ -61,11 +61,11 @@ const gatewayOf = ({ app }: ChatServer): OrderGateway => app.get(OrderGateway);
 const names = Array.from({ length: 12 }, (_, index) => `w${index}`);
 
 describe('with parallelInvocations: 1', () => {
-  it('a client is handled in the order in which it sent, each message after the one before has ended', async () => {
+  it('the messages of a client are handled in order, each after the previous one has ended', async () => {
     const server = await start(1);
     const client = await farm.client(server);
 
-    // The first ones are the slow ones.
+    // The first messages are the slowest.
     for (const [index, name] of names.entries())
       client.send('work', { name, ms: Math.max(0, 30 - index * 5) });
 
@@ -74,7 +74,7 @@ describe('with parallelInvocations: 1', () => {
     expect(gatewayOf(server).steps).toEqual(names.flatMap((name) => [`${name} begins`, `${name} ends`]));
   });
 
-  it('a handler that awaits an answer of the same client gets it, however much waits behind it', async () => {
+  it('a handler that invokes its own client gets the reply, however many messages are queued', async () => {
     const client = await farm.client(await start(1));
     autoAnswer(client, 'question', 'answer');
     client.send('converse');
@@ -86,7 +86,7 @@ describe('with parallelInvocations: 1', () => {
     expect(client.received.filter(({ event }) => event !== 'question')[0]?.event).toBe('conversed');
   });
 
-  it('a handler that fails holds nothing up, nor does a message that nobody can handle', async () => {
+  it('neither a failing handler nor an invalid message blocks the queue', async () => {
     const client = await farm.client(await start(1));
     client.send('fail', 20);
     client.sendRaw('{');
@@ -101,7 +101,7 @@ describe('with parallelInvocations: 1', () => {
     ]);
   });
 
-  it('one client does not wait for another', async () => {
+  it('clients do not wait for each other', async () => {
     const server = await start(1);
     const [waiting, other] = [await farm.client(server), await farm.client(server)];
     waiting.send('wait');
@@ -117,7 +117,7 @@ describe.each<[name: string, option: number | undefined, atOnce: number]>([
   ['by default', undefined, 20],
   ['with parallelInvocations: 3', 3, 3],
 ])('%s', (_name, option, atOnce) => {
-  it(`${atOnce} of 20 messages of a client are handled at the same time, and all in the end`, async () => {
+  it(`${atOnce} of 20 messages of a client are handled in parallel, and all of them in the end`, async () => {
     const server = await start(option);
     const gateway = gatewayOf(server);
     const client = await farm.client(server);

@@ -16,17 +16,17 @@ describe('allowedOrigins', () => {
   const allowedOrigins = ['https://example.com', 'http://localhost:3000/'];
 
   it.each(['https://evil.test', 'https://example.com.evil.test', 'http://example.com', 'null'])(
-    'refuses a page of %s with 403, and asks authenticate nothing',
+    'refuses a page from %s with 403 without calling authenticate',
     async (origin) => {
-      let asked = 0;
-      const authenticate = (): Admission => ({ data: asked++ });
+      let calls = 0;
+      const authenticate = (): Admission => ({ data: calls++ });
       const server = await start({ allowedOrigins, authenticate });
       expect(await refusal(server, '/chat', { origin })).toBe(403);
-      expect(asked).toBe(0);
+      expect(calls).toBe(0);
     },
   );
 
-  it.each(['https://example.com', 'http://localhost:3000'])('lets a page of %s in', async (origin) => {
+  it.each(['https://example.com', 'http://localhost:3000'])('admits a page from %s', async (origin) => {
     const server = await start({ allowedOrigins });
     await delivered(server, await farm.client(server, '/chat', { origin }));
   });
@@ -38,7 +38,7 @@ describe('allowedOrigins', () => {
     ['https://Example.com:443', 'https://example.com'],
     ['https://*.example.com', 'https://a.example.com'],
     ['https://*.example.com:8443', 'https://a.b.example.com:8443'],
-  ])('%s lets a page of %s in', async (entry, origin) => {
+  ])('with %s admits a page from %s', async (entry, origin) => {
     const server = await start({ allowedOrigins: [entry] });
     await delivered(server, await farm.client(server, '/chat', { origin }));
   });
@@ -54,7 +54,7 @@ describe('allowedOrigins', () => {
     ['https://*.example.com', 'https://*.example.com'],
     ['https://example.com', 'https://example.com:8443'],
     ['https://example.com', 'https://example.com.'],
-  ])('%s refuses a page of %s', async (entry, origin) => {
+  ])('with %s refuses a page from %s', async (entry, origin) => {
     const server = await start({ allowedOrigins: [entry] });
     expect(await refusal(server, '/chat', { origin })).toBe(403);
   });
@@ -77,11 +77,11 @@ describe('allowedOrigins', () => {
     'https://example.com:0',
     'https://example.com:65536',
     'data:text/html,x',
-  ])('stops bootstrap for %j, and says what it takes', async (entry) => {
+  ])('fails at startup for %j, with an error that shows the format', async (entry) => {
     await expect(start({ allowedOrigins: [entry] })).rejects.toThrow(/allowedOrigins.*(scheme:\/\/host)/s);
   });
 
-  it('suggests what was probably meant', async () => {
+  it('suggests the origin that was probably meant', async () => {
     await expect(start({ allowedOrigins: ['localhost:4200'] })).rejects.toThrow('"http://localhost:4200"');
     await expect(start({ allowedOrigins: ['https://example.com/app'] })).rejects.toThrow(
       '"https://example.com"',
@@ -91,12 +91,12 @@ describe('allowedOrigins', () => {
     );
   });
 
-  it('lets in who sends no origin: that is no browser', async () => {
+  it('admits a client without an origin, because that is not a browser', async () => {
     const server = await start({ allowedOrigins });
     await delivered(server, await farm.client(server));
   });
 
-  it.each(['*' as const, ['*']])('%j lets every page in, with its cookies', async (every) => {
+  it.each(['*' as const, ['*']])('with %j admits every page, with its cookies', async (every) => {
     const server = await start({ allowedOrigins: every });
     const headers = { cookie: 'sid=1' };
     await delivered(server, await farm.client(server, '/chat', { origin: 'https://evil.test', headers }));
@@ -110,38 +110,38 @@ describe('without allowedOrigins', () => {
     ['Cookie', { origin: evil, cookie: 'sid=1' }],
     ['Authorization', { origin: evil, authorization: 'Basic eDp5' }],
     ['Cookie, from a sandboxed frame', { origin: 'null', cookie: 'sid=1' }],
-    ['Cookie, with an origin that is none', { origin: 'http://[', cookie: 'sid=1' }],
+    ['Cookie, with an invalid origin', { origin: 'http://[', cookie: 'sid=1' }],
     ['Cookie, from a subdomain', { origin: 'http://a.127.0.0.1', cookie: 'sid=1' }],
-  ])('a page of another host may not send %s', async (_name, headers) => {
-    let asked = 0;
-    const server = await start({ authenticate: () => ({ data: asked++ }) });
+  ])('a page from another host may not send %s', async (_name, headers) => {
+    let calls = 0;
+    const server = await start({ authenticate: () => ({ data: calls++ }) });
     expect(await refusal(server, '/chat', { headers })).toBe(403);
-    expect(asked).toBe(0);
+    expect(calls).toBe(0);
   });
 
   it.each<[name: string, headers: Record<string, string>]>([
-    ['of another host without credentials', { origin: evil }],
-    ['of the same host with its cookie', { origin: 'http://127.0.0.1', cookie: 'sid=1' }],
+    ['from another host without credentials', { origin: evil }],
+    ['from the same host with its cookie', { origin: 'http://127.0.0.1', cookie: 'sid=1' }],
     [
-      'of another port of the host, which shares its cookies',
+      'from another port of the host, which shares its cookies',
       { origin: 'http://127.0.0.1:4200', cookie: 'sid=1' },
     ],
-    ['of the host that a proxy names', { origin: evil, cookie: 'sid=1', 'x-forwarded-host': 'evil.test' }],
+    ['from the host in X-Forwarded-Host', { origin: evil, cookie: 'sid=1', 'x-forwarded-host': 'evil.test' }],
     [
-      'of one of several hosts that proxies name',
+      'from one of several hosts in X-Forwarded-Host',
       { origin: evil, cookie: 'a', 'x-forwarded-host': 'a.test, evil.test:443' },
     ],
     [
-      'of the host in Forwarded',
+      'from the host in Forwarded',
       { origin: evil, cookie: 'a', forwarded: 'for=1.2.3.4;host="evil.test:443";proto=https' },
     ],
-    ['that is none: it is no browser', { cookie: 'sid=1' }],
-  ])('a page %s is let in', async (_name, headers) => {
+    ['without an origin, so not from a browser,', { cookie: 'sid=1' }],
+  ])('a request %s is admitted', async (_name, headers) => {
     const server = await start({});
     await delivered(server, await farm.client(server, '/chat', { headers }));
   });
 
-  it('the refusal is one line in the log, which names the option', async () => {
+  it('refusals log one line, which names the option', async () => {
     const warn = vi.spyOn(Logger.prototype, 'warn').mockImplementation(() => undefined);
     farm.onEnd(() => warn.mockRestore());
     const server = await start({});
@@ -153,7 +153,7 @@ describe('without allowedOrigins', () => {
   });
 });
 
-it('2,000 refused clients with an Origin of 8 KB make less than 10 KB of log', async () => {
+it('2,000 refused clients with an Origin of 8 KB log less than 10 KB', async () => {
   const warn = vi.spyOn(Logger.prototype, 'warn').mockImplementation(() => undefined);
   farm.onEnd(() => warn.mockRestore());
   const server = await start({ allowedOrigins: ['https://example.com'] });

@@ -11,9 +11,9 @@ import { onlyConnection, useTestFarm } from '../support/test-farm.js';
 const KB = 1024;
 const MB = 1024 * KB;
 const BUFFERED_BYTES = 256 * KB;
-/** The largest a ping may have (RFC 6455, section 5.5). */
+/** The largest payload of a ping (RFC 6455, section 5.5). */
 const LARGEST = 125;
-/** More than the kernels of both ends keep for a socket, plus our own limit. */
+/** More than the kernels buffer for a socket at both ends, plus our own limit. */
 const FLOOD_BYTES = 40 * MB;
 
 @WebSocketGateway({ path: '/chat', perMessageDeflate: { threshold: 64 } })
@@ -34,7 +34,7 @@ async function open(server: ChatServer, headers: Record<string, string> = {}): P
   return client;
 }
 
-/** Sends frames until the server gives the client up, or all are sent; reads nothing. */
+/** Sends frames until the server closes the client or all are sent. Reads nothing. */
 async function flood(server: ChatServer, client: RawClient, frame: Buffer): Promise<void> {
   client.socket.pause();
   const chunk = Buffer.concat(Array.from({ length: Math.floor(MB / frame.length) }, () => frame));
@@ -44,7 +44,7 @@ async function flood(server: ChatServer, client: RawClient, frame: Buffer): Prom
   }
 }
 
-/** The most that `value` is at any of the client's pings. */
+/** Samples `value` at each ping of the client. @returns a function that returns the maximum */
 function atPings({ socket }: { socket: WebSocket }, value: () => number): () => number {
   let most = 0;
   socket.on('ping', () => (most = Math.max(most, value())));
@@ -60,46 +60,43 @@ describe('a client that pings and does not read', () => {
       { 'Sec-WebSocket-Extensions': 'permessage-deflate; client_max_window_bits' },
       DeflatingGateway,
     ],
-    ['that of a gateway with autoPong: true', {}, EagerGateway],
-  ])(
-    'makes no more than bufferedBytes wait, and is closed with 1013: %s',
-    async (_name, headers, gateway) => {
-      const options = {
-        ...farm.options(),
-        protocols: ['json', 'msgpack'] as const,
-        limits: { bufferedBytes: BUFFERED_BYTES },
-      };
-      const server = await farm.server(options, {}, gateway);
-      const client = await open(server, headers);
-      const { socket } = onlyConnection(server);
-      const most = atPings({ socket }, () => socket.bufferedAmount);
+    ['with autoPong: true', {}, EagerGateway],
+  ])('costs no more than bufferedBytes and is closed as too slow: %s', async (_name, headers, gateway) => {
+    const options = {
+      ...farm.options(),
+      protocols: ['json', 'msgpack'] as const,
+      limits: { bufferedBytes: BUFFERED_BYTES },
+    };
+    const server = await farm.server(options, {}, gateway);
+    const client = await open(server, headers);
+    const { socket } = onlyConnection(server);
+    const most = atPings({ socket }, () => socket.bufferedAmount);
 
-      await flood(server, client, clientFrame(Buffer.alloc(LARGEST, 'x'), OPCODE.ping));
+    await flood(server, client, clientFrame(Buffer.alloc(LARGEST, 'x'), OPCODE.ping));
 
-      expect(server.backplane.counters).toMatchObject({ tooSlow: 1, tooMany: 0 });
-      expect(most()).toBeLessThan(BUFFERED_BYTES + KB);
-      // It does not read its goodbye either: `ws` gives it two seconds.
-      await eventually(() => expect(server.backplane.counters.connections).toBe(0));
-    },
-  );
+    expect(server.backplane.counters).toMatchObject({ tooSlow: 1, tooMany: 0 });
+    expect(most()).toBeLessThan(BUFFERED_BYTES + KB);
+    // It does not answer the close frame either, and `ws` waits two seconds for that.
+    await eventually(() => expect(server.backplane.counters.connections).toBe(0));
+  });
 
-  it('costs no more memory than that with pings of no bytes, of which each answer has two', async () => {
+  it('costs bounded memory even with empty pings, whose pongs have only two bytes', async () => {
     const server = await farm.server();
     const client = await open(server);
     const { socket } = onlyConnection(server);
     const before = process.memoryUsage().heapUsed;
     let pings = 0;
-    // A write for each pong would take 800 MB until 4 MiB wait.
+    // One write per pong would take 800 MB until 4 MiB are pending.
     const most = atPings({ socket }, () => (++pings % 1000 === 0 ? process.memoryUsage().heapUsed : 0));
 
     await flood(server, client, clientFrame('', OPCODE.ping));
 
     expect(pings).toBeGreaterThan(1_000_000);
     expect(most() - before).toBeLessThan(200 * MB);
-    // A million pings are two seconds of work, and many more on a busy machine.
+    // A million pings take two seconds, and many more on a busy machine.
   }, 60_000);
 
-  it('is closed where messages, too, wait for it: both count', async () => {
+  it('is closed if its pongs and messages together exceed the limit', async () => {
     const server = await farm.server({ ...farm.options(), limits: { bufferedBytes: 8 * MB } });
     const client = await open(server);
     const connection = onlyConnection(server);
@@ -146,7 +143,7 @@ describe('a client that pings and reads', () => {
 
       for (const payload of payloads) {
         socket.ping(payload);
-        // Between the pongs: large enough that it is compressed.
+        // Messages between the pongs, large enough to be compressed.
         void server.broadcaster.emit('text', 'y'.repeat(1000));
       }
       socket.ping();
@@ -158,7 +155,7 @@ describe('a client that pings and reads', () => {
     },
   );
 
-  it('gets the pongs of pings that stand between the fragments of a message', async () => {
+  it('gets the pong of a ping between the fragments of a message', async () => {
     const server = await farm.server(farm.options(), {}, NotingGateway);
     const client = await open(server);
     const [first, rest] = ['{"event":"note",', '"data":1}'];
@@ -171,7 +168,7 @@ describe('a client that pings and reads', () => {
     expect(client.received).toContain('\x8a\x07between');
   });
 
-  it('pings as much as it likes', async () => {
+  it('is not closed, however often it pings', async () => {
     const server = await farm.server({ ...farm.options(), limits: { bufferedBytes: 64 * KB } });
     const client = await farm.client(server);
     let pongs = 0;
@@ -185,7 +182,7 @@ describe('a client that pings and reads', () => {
 });
 
 describe('the autoPong of a gateway', () => {
-  it('answers no ping when it is false', async () => {
+  it('answers no ping if it is false', async () => {
     const server = await farm.server(farm.options(), {}, SilentGateway);
     const client = await open(server);
     client.write(Buffer.concat([clientFrame('x', OPCODE.ping), eventFrame('ping')]));
@@ -193,7 +190,7 @@ describe('the autoPong of a gateway', () => {
     expect(client.received).not.toContain('\x8a\x01x');
   });
 
-  it('answers each ping once when it is true', async () => {
+  it('answers each ping once if it is true', async () => {
     const client = await open(await farm.server(farm.options(), {}, EagerGateway));
     client.write(Buffer.concat([clientFrame('x', OPCODE.ping), eventFrame('ping')]));
     await client.until('"pong"');
@@ -228,7 +225,7 @@ describe('no ping is answered', () => {
     expect(client.received).not.toContain('late');
   });
 
-  it('of a client that closes in the same packet, after its close frame', async () => {
+  it("after the client's close frame in the same packet", async () => {
     const server = await farm.server();
     const client = await open(server);
     client.write(Buffer.concat([closeFrame(), ping]));

@@ -6,13 +6,13 @@ const TIMEOUT_MS = 120_000;
 const ANSWERED = ['command: undefined', 'invoke: null', 'invokeAll: '];
 const NOBODY_THERE = ['command: ConnectionNotFoundError', 'invoke: ConnectionNotFoundError', 'invokeAll: '];
 
-describe('three servers that are restarted one after the other, under load', () => {
+describe('three servers that are restarted one by one under load', () => {
   it(
-    'pass from this release to the next minor one: clients see 1001, nothing is lost, and both understand each other meanwhile',
+    'move to the next minor release: clients see 1001, nothing is lost, and both releases understand each other',
     async () => {
       const { row, facts, ...seen } = await rollingRestart('next minor');
 
-      // Each server's own clients, and those that had come over from servers before it.
+      // Each server's own clients, plus those that had moved there from the servers restarted before it.
       expect(seen).toEqual({
         closeCodes: { 1001: 4 + 6 + 9 },
         ends: ['SIGTERM', 'SIGTERM', 'SIGTERM'],
@@ -29,7 +29,7 @@ describe('three servers that are restarted one after the other, under load', () 
   );
 
   it(
-    'pass to another major one: what the others cannot read is counted, and all of it reported as loss',
+    'move to the next major release: unreadable envelopes are counted, and all of them reported as loss',
     async () => {
       const { row, facts, ...seen } = await rollingRestart('next major');
 

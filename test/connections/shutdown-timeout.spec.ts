@@ -13,9 +13,9 @@ import { startRedis } from '../support/redis-server.js';
 import { useTestFarm } from '../support/test-farm.js';
 
 const SHUTDOWN_TIMEOUT = 500;
-/** What the end of the app may take beyond the option, for Redis: half a second for the goodbye, and half for the links. */
+/** The time that the shutdown may take beyond the option: half a second for the goodbye, half a second for the links. */
 const REDIS_MS = 1000;
-/** Two cores are shared by many. */
+/** A margin for a busy machine with two cores. */
 const SLACK_MS = 4000;
 
 const farm = useTestFarm();
@@ -76,8 +76,8 @@ async function tcp(port: number, bytes: string): Promise<Socket> {
   return socket;
 }
 
-describe('app.close() within shutdownTimeout', () => {
-  it('goes on without a handleConnection that does not return, and logs which one', async () => {
+describe('app.close() with a shutdownTimeout', () => {
+  it('gives up on a handleConnection that never returns, and logs which one', async () => {
     const { server, gateway } = await start();
     gateway.onConnection = forever;
     const clients = [await farm.client(server), await farm.client(server)];
@@ -86,14 +86,14 @@ describe('app.close() within shutdownTimeout', () => {
     const took = await timeOf(() => server.app.close());
 
     expect(took).toBeLessThan(SHUTDOWN_TIMEOUT + SLACK_MS);
-    // Though its `handleConnection` had not ended, each client was told, and its answer was read.
+    // The close handshake completes although `handleConnection` has not returned.
     for (const { closed } of clients) expect(await closed).toMatchObject({ code: 1001 });
     expect(warned()).toEqual([
       'handleConnection of HookedGateway did not return within shutdownTimeout (500 ms) for 2 clients of /chat. The shutdown goes on without it.',
     ]);
   });
 
-  it('goes on without a handleDisconnect that does not return, also that of a client which left before', async () => {
+  it('gives up on a handleDisconnect that never returns, even for a client that had left before', async () => {
     const { server, gateway } = await start();
     gateway.onDisconnection = forever;
     await (await farm.client(server)).close();
@@ -106,7 +106,7 @@ describe('app.close() within shutdownTimeout', () => {
     expect(warned()).toMatchObject([/^handleDisconnect of HookedGateway .* 1 client of /]);
   });
 
-  it('calls handleDisconnect for clients that do not answer the goodbye, and waits for it: they are cut off before the end', async () => {
+  it('cuts off clients that ignore the close frame, and still awaits their handleDisconnect', async () => {
     const { server, gateway } = await start({ shutdownTimeout: 1000 });
     let ended = 0;
     gateway.onDisconnection = async () => {
@@ -124,7 +124,7 @@ describe('app.close() within shutdownTimeout', () => {
     expect(warned()).toEqual([]);
   });
 
-  it('has one deadline for several paths and ports, with a hook that hangs on each', async () => {
+  it('has one deadline for all paths and ports, even if a hook hangs on each', async () => {
     const port = await portOfNobody();
     @WebSocketGateway({ path: '/other' })
     class OtherGateway extends HookedGateway {
@@ -147,7 +147,7 @@ describe('app.close() within shutdownTimeout', () => {
     expect(warned()).toHaveLength(3);
   });
 
-  it('does not wait for who says nothing, or half a request, on a port of a gateway’s own', async () => {
+  it('does not wait for silent connections or incomplete requests on a gateway’s own port', async () => {
     const port = await portOfNobody();
     @WebSocketGateway(port, { path: '/chat' })
     class PortGateway extends HookedGateway {}
@@ -167,7 +167,7 @@ describe('app.close() within shutdownTimeout', () => {
 
   it('refuses a client whose verifyClient never decides, and does not wait for it', async () => {
     const undecided: unknown[] = [];
-    // With two parameters, or ws would take what it returns for the decision.
+    // With one parameter, `ws` would use the return value as the decision.
     const verifyClient = (info: unknown, decide: unknown): unknown => undecided.push({ info, decide });
     @WebSocketGateway({ path: '/chat', verifyClient })
     class UndecidedGateway extends HookedGateway {}
@@ -183,7 +183,7 @@ describe('app.close() within shutdownTimeout', () => {
     expect(gateway.connected).toBe(0);
   });
 
-  it('cuts off who was refused by a close code and does not answer it', async () => {
+  it('cuts off a client that was refused with a close code and does not answer it', async () => {
     const { server } = await start({ authenticate: () => null, refusal: 'closeCode' });
     const refused = await RawClient.ask(server, '/chat');
     await refused.until('Refused');
@@ -194,16 +194,16 @@ describe('app.close() within shutdownTimeout', () => {
     await refused.closed;
   });
 
-  it('also where authenticate never decides', async () => {
-    let asked = 0;
+  it('refuses a client whose authenticate never settles, and does not wait for it', async () => {
+    let calls = 0;
     const { server } = await start({
       authenticate: () => {
-        asked++;
+        calls++;
         return new Promise(() => undefined);
       },
     });
     const waiting = await RawClient.ask(server, '/chat');
-    await eventually(() => expect(asked).toBe(1));
+    await eventually(() => expect(calls).toBe(1));
 
     const took = await timeOf(() => server.app.close());
 
@@ -213,7 +213,7 @@ describe('app.close() within shutdownTimeout', () => {
   });
 });
 
-describe('with a Redis that freezes', () => {
+describe('if Redis freezes', () => {
   async function startOnRedis(
     publishTimeout = 300,
     shutdownTimeout = 3000,
@@ -225,7 +225,7 @@ describe('with a Redis that freezes', () => {
     return { ...hooked, freeze: () => redis.freeze() };
   }
 
-  it('just before app.close(), a handleDisconnect that awaits an emit gets its failure in publishTimeout, and the app ends', async () => {
+  it('just before app.close(), an emit in handleDisconnect fails after publishTimeout and the app closes', async () => {
     const { server, gateway, freeze } = await startOnRedis();
     const outcomes: unknown[] = [];
     gateway.onDisconnection = () =>
@@ -243,7 +243,7 @@ describe('with a Redis that freezes', () => {
     expect(warned()).toEqual([]);
   });
 
-  it('just after app.close(), while a handleConnection awaits an emit, the same', async () => {
+  it('just after app.close(), an emit in handleConnection fails after publishTimeout and the app closes', async () => {
     const { server, gateway, freeze } = await startOnRedis();
     const outcomes: unknown[] = [];
     const frozen = new Deferred();
@@ -265,7 +265,7 @@ describe('with a Redis that freezes', () => {
     expect(took).toBeLessThan(300 + REDIS_MS + 2 * SLACK_MS);
   });
 
-  it('an emit whose publishTimeout is longer than the shutdown is settled when the app has ended', async () => {
+  it('an emit with a publishTimeout longer than the shutdown has failed once the app has closed', async () => {
     const { server, gateway, freeze } = await startOnRedis(60_000, 300);
     const outcomes: Promise<unknown>[] = [];
     gateway.onDisconnection = () => {
@@ -282,7 +282,7 @@ describe('with a Redis that freezes', () => {
     expect(await Promise.all(outcomes)).toMatchObject([{ name: 'PublishOutcomeUnknownError' }]);
   });
 
-  it('an emit made while the peers are told goodbye times out too', async () => {
+  it('an emit during the goodbye to the peers fails too', async () => {
     const { server, freeze } = await startOnRedis(50);
     freeze();
     const closed = server.app.close();

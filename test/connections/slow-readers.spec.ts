@@ -7,14 +7,14 @@ import type { WsClient } from '../support/ws-client.js';
 
 const KB = 1024;
 const BUFFERED_BYTES = 256 * KB;
-/** More than the kernels of both ends keep for a socket, plus our own limit. */
+/** More than the kernels buffer for a socket at both ends, plus our own limit. */
 const FLOOD_BYTES = 40 * KB * KB;
 
 const farm = useTestFarm();
 const start = (bufferedBytes = BUFFERED_BYTES): Promise<ChatServer> =>
   farm.server({ ...farm.options(), limits: { bufferedBytes } });
 
-/** The most that waited for one connection of the server. */
+/** The largest number of bytes that are pending for one connection of the server. */
 function mostBuffered({ broadcaster }: ChatServer): number {
   return Math.max(0, ...[...broadcaster.localConnections].map(({ socket }) => socket.bufferedAmount));
 }
@@ -43,12 +43,12 @@ describe('a client that stops reading', () => {
     expect(server.backplane.counters).toMatchObject({ tooSlow: 1, volatileDropped: 0 });
     client.socket.resume();
     expect(await client.closed).toEqual({ code: 1013, reason: 'Too slow' });
-    // It has an unbroken beginning of what was sent.
+    // It received the messages from the first one on without a gap.
     const received = client.dataOf('text') as string[];
     expect(received.map((data) => parseInt(data))).toEqual(received.map((_, index) => index));
   });
 
-  it('is let go of when it does not read its goodbye either', async () => {
+  it('is cut off if it does not read the close frame either', async () => {
     const server = await start();
     const client = await farm.client(server);
     await idOf(client);
@@ -63,7 +63,7 @@ describe('a client that stops reading', () => {
     expect([...server.broadcaster.localConnections]).toEqual([]);
   });
 
-  it('misses what is volatile instead, and stays', async () => {
+  it('misses volatile messages and stays connected', async () => {
     const server = await start();
     const client = await farm.client(server);
     await idOf(client);
@@ -82,12 +82,12 @@ describe('a client that stops reading', () => {
     expect(server.backplane.counters).toMatchObject({ tooSlow: 0, connections: 1 });
   });
 
-  it('misses what is volatile, and stays, with a limit smaller than what is slow enough for that', async () => {
+  it('misses volatile messages and stays connected with a bufferedBytes of less than 64 KiB', async () => {
     const server = await start(KB);
     const client = await farm.client(server);
     await idOf(client);
 
-    // One turn: nothing is written before its end.
+    // All in one turn, because nothing is written before its end.
     for (let index = 0; index < 20; index++) void server.broadcaster.volatile.emit('text', 'x'.repeat(200));
 
     await turn();
@@ -101,7 +101,7 @@ describe('a client that stops reading', () => {
 describe('a hundred readers', () => {
   const [READERS, STOPPED, ROUNDS] = [100, 5, 250];
 
-  /** Milliseconds from each emit to each reader. Whoever is stopped gets so much that it cannot but fall behind. */
+  /** Resolves with the milliseconds from each emit to each reader. Stopped clients get so much that they fall behind. */
   async function load(server: ChatServer, readers: WsClient[], toStopped: string): Promise<number[]> {
     const latencies: number[] = [];
     for (const { socket } of readers) {
@@ -130,17 +130,21 @@ describe('a hundred readers', () => {
     return clients;
   }
 
-  it('receive all in order, and as soon, beside five that stopped reading', { timeout: 60_000 }, async () => {
-    const server = await start();
-    const readers = await connect(server, READERS, 'readers');
-    const alone = median(await load(server, readers, ''));
-    for (const { socket } of await connect(server, STOPPED, 'stopped')) socket.pause();
+  it(
+    'receive everything in order and without delay, alongside five that stopped reading',
+    { timeout: 60_000 },
+    async () => {
+      const server = await start();
+      const readers = await connect(server, READERS, 'readers');
+      const alone = median(await load(server, readers, ''));
+      for (const { socket } of await connect(server, STOPPED, 'stopped')) socket.pause();
 
-    const beside = median(await load(server, readers, 'x'.repeat(96 * KB)));
+      const beside = median(await load(server, readers, 'x'.repeat(96 * KB)));
 
-    expect(server.backplane.counters.tooSlow).toBe(STOPPED);
-    await eventually(() => expect([...server.broadcaster.localConnections]).toHaveLength(READERS));
-    // Whoever waited for those that stopped would be late in each round, and not by a moment.
-    expect(beside).toBeLessThan(5 * alone + 100);
-  });
+      expect(server.backplane.counters.tooSlow).toBe(STOPPED);
+      await eventually(() => expect([...server.broadcaster.localConnections]).toHaveLength(READERS));
+      // If readers waited for the stopped clients, each round would be late by much more than this.
+      expect(beside).toBeLessThan(5 * alone + 100);
+    },
+  );
 });

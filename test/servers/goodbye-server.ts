@@ -7,12 +7,12 @@ import { serve } from './serve.js';
 // A server that exits on a signal, like a normal main.ts. It reports what happened during the shutdown to its parent.
 // With the argument `by-itself` the signal does not kill it, so it exits only when nothing keeps it alive.
 
-const FAREWELL_MS = 50;
+const HOOK_MS = 50;
 
 /** What the server sends to its parent on shutdown. */
 export interface GoodbyeReport {
   readonly disconnected: number;
-  readonly farewellsEnded: number;
+  readonly hooksEnded: number;
   /** The readiness when the first client had disconnected. */
   readonly readyAtFirstDisconnect: boolean | undefined;
   readonly readyBeforeClients: boolean | undefined;
@@ -21,7 +21,7 @@ export interface GoodbyeReport {
 @WebSocketGateway({ path: '/chat' })
 class GoodbyeGateway implements BeforeApplicationShutdown, OnApplicationShutdown {
   private disconnected = 0;
-  private farewellsEnded = 0;
+  private hooksEnded = 0;
   private readyAtFirstDisconnect: boolean | undefined;
   private readyBeforeClients: boolean | undefined;
 
@@ -29,8 +29,8 @@ class GoodbyeGateway implements BeforeApplicationShutdown, OnApplicationShutdown
 
   async handleDisconnect(): Promise<void> {
     if (this.disconnected++ === 0) this.readyAtFirstDisconnect = this.backplane.readiness().up;
-    await delay(FAREWELL_MS);
-    this.farewellsEnded++;
+    await delay(HOOK_MS);
+    this.hooksEnded++;
   }
 
   beforeApplicationShutdown(): void {
@@ -38,10 +38,10 @@ class GoodbyeGateway implements BeforeApplicationShutdown, OnApplicationShutdown
   }
 
   onApplicationShutdown(): void {
-    const { disconnected, farewellsEnded, readyAtFirstDisconnect, readyBeforeClients } = this;
+    const { disconnected, hooksEnded, readyAtFirstDisconnect, readyBeforeClients } = this;
     const report: GoodbyeReport = {
       disconnected,
-      farewellsEnded,
+      hooksEnded,
       readyAtFirstDisconnect,
       readyBeforeClients,
     };

@@ -26,7 +26,7 @@ export async function pack(folder: string): Promise<string> {
   return join(folder, name.trim());
 }
 
-/** A Nest app as Nest's own generator makes it, with the package installed and the files pasted as the README says. */
+/** A Nest app made by Nest's own generator, with the package installed and the files of the README's quick start. */
 export class FreshApp {
   private constructor(private readonly folder: string) {}
 

@@ -14,7 +14,7 @@ const TEST_TIMEOUT_MS = 60_000;
 const NODES = [process.versions.node, '22.23.3', '24.9.0'];
 
 const farm = useTestFarm();
-// Its own: the README's prefix is the same for all of these apps.
+// Not the shared Redis, because all of these apps use the channel prefix of the README.
 const redis = useRedis({ own: true });
 let folder: string;
 let tarball: string;
@@ -77,7 +77,7 @@ describe.each<[name: string, type: ModuleSystem]>([
   }
 
   it.each(NODES)(
-    'on Node %s: two servers talk, by nothing but the quick start of the README',
+    'on Node %s connects two servers with nothing but the quick start of the README',
     async (version) => {
       const node = version === process.versions.node ? process.execPath : await nodeBinary(version);
       expect((await run(node, ['--version'], folder)).trim()).toBe(`v${version}`);

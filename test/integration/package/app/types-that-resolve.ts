@@ -4,7 +4,7 @@ interface ChatEvents {
   said: { text: string };
 }
 
-/** What cannot compile where the package's types resolve. Were they not found, it could. */
+/** Each `@ts-expect-error` needs an error, so this file compiles only if the package's types resolve. */
 export function wrong(server: Broadcaster<ChatEvents>, client: BackplaneConnection): string {
   // @ts-expect-error no such event
   void server.emit('shouted', {});
