@@ -162,7 +162,7 @@ describe('an authenticate that', () => {
 
   it('refuses with a close code keeps early bytes of the client from the gateway', async () => {
     const server = await start({ authenticate: () => null, refusal: 'closeCode' });
-    const client = await RawClient.ask(server, '/chat', {}, Buffer.from('early bytes'));
+    const client = await RawClient.ask(server, '/chat', {}, eventFrame('note', 'early'));
     await client.closed;
     expect(notesOf(server)).toEqual([]);
   });

@@ -51,13 +51,12 @@ describe('a join', () => {
     const server = await farm.server(farm.options(redis.url), {}, ClosingGateway);
     const { connection } = await stubborn(server);
     const staying = await farm.client(server);
-    const id = await idOf(staying);
+    await idOf(staying);
     const joining = server.broadcaster.local.join('g');
     connection.close();
     await joining;
     await server.broadcaster.local.group('g').emit('hi');
     await staying.next('hi');
-    expect(id).not.toBe(connection.id);
   });
 
   it('that is not awaited causes no unhandled rejection when its connection closes', async () => {

@@ -116,7 +116,7 @@ describe('a connection that the server closes', () => {
     await target.disconnect(4005);
     await closed(stub.client, 4005);
 
-    await expectNobody({ ...stub });
+    await expectNobody(stub);
     await rejection(target.disconnect(), ConnectionNotFoundError);
     await rejection(target.invoke('late'), ConnectionNotFoundError);
     expect(await near.broadcaster.group('g').invokeAll('late')).toMatchObject({ responses: [] });

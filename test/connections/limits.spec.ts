@@ -87,7 +87,7 @@ describe('limits.pendingMessages', () => {
       const server = await start({ pendingMessages: 10 }, more);
       const [client, other] = [await farm.client(server), await farm.client(server)];
       const gateway = server.app.get(WorkingGateway);
-      const connection = await idOf(client);
+      await idOf(client);
 
       send(client, 'wait', 10);
       // The pong proves that the server has read the ten messages. Pongs do not wait for queued messages.
@@ -101,7 +101,6 @@ describe('limits.pendingMessages', () => {
 
       expect(await client.closed).toEqual({ code: 1008, reason: 'Too many messages are pending' });
       await expectUnharmed(server, other, 1);
-      expect(connection).not.toBe(await idOf(other));
       gateway.release.resolve();
     },
   );
