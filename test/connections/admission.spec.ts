@@ -15,7 +15,7 @@ import type { ChatServer } from '../support/chat-app.js';
 import { RedisBackplaneModule } from '../../lib/redis-backplane.module.js';
 import { NotingGateway } from '../support/noting.gateway.js';
 import { eventually } from '../support/observe.js';
-import { RawClient, refusal } from '../support/raw-client.js';
+import { eventFrame, RawClient, refusal } from '../support/raw-client.js';
 import { listen, useTestFarm } from '../support/test-farm.js';
 
 @WebSocketGateway({ path: '/admin' })
