@@ -16,10 +16,10 @@ import { BUS, LOGGER, RESOLVED_OPTIONS } from './redis-backplane.providers.js';
 import { Router } from './routing/router.js';
 import { StartupTimeoutError } from './startup-timeout.error.js';
 
-/** Redis that answers again and again with the same error would fill the log. */
+/** The minimum interval between two warnings of a kind. If Redis keeps returning the same error, it must not flood the log. */
 const LOG_INTERVAL_MS = 1000;
 
-/** Starts the backplane when the app starts, lets Redis go as the app's last step, and logs what happens between. */
+/** Starts the backplane during bootstrap, closes it in the last step of the shutdown, and logs what happens in between. */
 @Injectable()
 export class BackplaneLifecycle
   implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy, OnApplicationShutdown
@@ -46,13 +46,13 @@ export class BackplaneLifecycle
     this.backplane.setRunning(true);
   }
 
-  /** The first step of the shutdown. Connected clients still get messages from all servers until they are gone. */
+  /** The first step of the shutdown. Connected clients still receive messages from all servers until they are disconnected. */
   onModuleDestroy(): void {
     this.backplane.setRunning(false);
     this.adapter.drain();
   }
 
-  /** The last step of the shutdown, after all clients are gone. */
+  /** The last step of the shutdown, after all clients have disconnected. */
   async onApplicationShutdown(): Promise<void> {
     await this.bus.sayGoodbye();
     this.router.close();
@@ -70,10 +70,10 @@ export class BackplaneLifecycle
     if (await this.bus.whenReady(startupTimeoutMs)) return;
     if (abortConnect) throw new StartupTimeoutError(startupTimeoutMs, this.bus.status.state, this.failure);
     if (this.bus.status.state === 'closed') return;
-    this.logger.warn('Redis is not there yet: only this server is served until it is.');
+    this.logger.warn('Redis is not available yet. Until it is, messages reach only clients of this server.');
   }
 
-  /** Runs a step of bootstrap, and cleans up if it fails, because Nest does not always shut the app down after that. */
+  /** Runs a step of bootstrap. Cleans up if the step fails, because Nest does not always shut the app down in that case. */
   private async orCleanUp(step: () => Promise<void>): Promise<void> {
     try {
       await step();
@@ -92,21 +92,22 @@ export class BackplaneLifecycle
       this.logger.error(`Connection to Redis failed (${link}): ${cause.message}`);
     });
     loss$.subscribe(({ path, from, to, certainty, origin }) => {
-      const whose = origin === undefined ? '' : ` of the server ${origin}`;
+      const missed = certainty === 'known' ? 'missed' : 'may have missed';
+      const sender = origin === undefined ? '' : ` from server ${origin}`;
       this.warn(
         'loss',
-        `Clients of ${path} ${certainty === 'known' ? '' : 'may '}have missed messages${whose}, sent from ${from.toISOString()} to ${to.toISOString()}.`,
+        `Clients of ${path} ${missed} messages${sender}, sent between ${from.toISOString()} and ${to.toISOString()}.`,
       );
     });
     connectionRestored$.subscribe(({ downMs, channelsRestored }) =>
       this.logger.log(
-        `Connection to Redis restored after ${downMs} ms, ${channelsRestored} channels subscribed.`,
+        `Connection to Redis restored after ${downMs} ms. Channels resubscribed: ${channelsRestored}.`,
       ),
     );
     errors$.subscribe((error) => this.warn('error', describe(error)));
   }
 
-  /** Logs at most one line per second of each kind. The observables report all of them. */
+  /** Logs at most one line per second of each kind. The observables still report everything. */
   private warn(kind: 'loss' | 'error', message: string): void {
     const now = performance.now();
     if (now - (this.warnedAt.get(kind) ?? -Infinity) < LOG_INTERVAL_MS) return;
@@ -115,7 +116,7 @@ export class BackplaneLifecycle
   }
 }
 
-/** The message, followed by that of the cause if it adds something. */
+/** The error message, followed by the message of the cause unless it already contains it. */
 function describe({ message, cause }: Error): string {
   return cause instanceof Error && !message.includes(cause.message) ? `${message} ${cause.message}` : message;
 }

@@ -13,8 +13,8 @@ import { backplaneProviders } from './redis-backplane.providers.js';
  * RedisBackplaneModule.forRoot({ connection: 'redis://127.0.0.1:6379', channelPrefix: 'MyApp' })
  * ```
  *
- * It registers the app's WebSocket adapter, and provides {@link Broadcaster}, {@link RedisBackplane} and
- * {@link RedisBackplaneAdapter} globally.
+ * The module registers the app's WebSocket adapter. It provides {@link Broadcaster}, {@link RedisBackplane} and
+ * {@link RedisBackplaneAdapter}, globally unless `isGlobal: false` is set.
  */
 @Module({
   providers: [...backplaneProviders, RedisBackplaneAdapter, BackplaneLifecycle],

@@ -26,7 +26,7 @@ const EDGE_COUNTERS = Symbol('EDGE_COUNTERS');
 export const LOGGER = Symbol('LOGGER');
 const ADAPTER_LOGGER = Symbol('ADAPTER_LOGGER');
 
-/** The objects of each folder of `lib`, built from the folders below it. */
+/** Providers that create the objects of each folder of `lib` from those of the folders below it. */
 export const backplaneProviders: FactoryProvider[] = [
   {
     provide: RESOLVED_OPTIONS,

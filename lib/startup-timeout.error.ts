@@ -1,14 +1,14 @@
 import type { BackplaneStatus } from './bus/status.js';
 import { BackplaneError } from './protocol/backplane.error.js';
 
-/** The app does not start: with `abortConnect: true`, Redis could not be reached in time. `cause` is the last failure. */
+/** Startup failed, because Redis could not be reached in time and `abortConnect` is true. `cause` is the last failure. */
 export class StartupTimeoutError extends BackplaneError {
   override readonly name = 'StartupTimeoutError';
   override readonly code = 'BACKPLANE_STARTUP_TIMEOUT';
   override readonly retryable = true;
 
   constructor(
-    /** The option `startupTimeout`, in milliseconds. */
+    /** The value of the option `startupTimeout`, in milliseconds. */
     readonly timeoutMs: number,
     status: BackplaneStatus['state'],
     cause: Error | undefined,
@@ -16,7 +16,7 @@ export class StartupTimeoutError extends BackplaneError {
     const why = cause ? `: ${cause.message}` : '';
     super(
       `Redis could not be reached within ${timeoutMs} ms (the backplane is ${status})${why}. ` +
-        'Check the option connection, or set abortConnect to false to start without Redis.',
+        'Check the option `connection`, or set `abortConnect` to false to start without Redis.',
       { cause },
     );
   }

@@ -16,32 +16,32 @@ const INVOKE_OPTIONS: readonly string[] = [
 ] satisfies (keyof InvokeOptions<unknown>)[];
 
 /**
- * Checks the name of an event by the rules for other names: a string of 1 to 4096 bytes, well-formed.
+ * Checks the name of an event. The rules are those for other names: a well-formed string of 1 to 4096 bytes in UTF-8.
  *
  * @throws InvalidArgumentError
  */
 export function checkEvent(event: unknown): void {
   if (typeof event !== 'string' || event === '')
-    throw new InvalidArgumentError('event', 'a string of at least one character', event);
+    throw new InvalidArgumentError('event', 'a non-empty string', event);
   if (Buffer.byteLength(event) > MAX_NAME_BYTES)
-    throw new InvalidArgumentError('event', `at most ${MAX_NAME_BYTES} bytes of UTF-8`, event);
+    throw new InvalidArgumentError('event', `at most ${MAX_NAME_BYTES} bytes in UTF-8`, event);
   if (!isWellFormed(event))
     throw new InvalidArgumentError('event', 'well-formed Unicode, without half a surrogate pair', event);
 }
 
 /**
- * Checks the data of an event as a whole. Without this, JSON would leave a function out without a word. What is inside
- * the data is up to the client protocol; `undefined` is no data.
+ * Checks that the data of an event is not a function or symbol, which JSON would silently omit. `undefined` means no data.
+ * The client protocol checks what the data contains.
  *
  * @throws InvalidArgumentError
  */
 export function checkData(data: unknown): void {
   if (typeof data === 'function' || typeof data === 'symbol')
-    throw new InvalidArgumentError('data', 'a value that a message can carry, or undefined for none', data);
+    throw new InvalidArgumentError('data', 'a value that can be sent, or undefined for no data', data);
 }
 
 /**
- * Checks the options of `invoke` and `invokeAll` by the rules of the module's own options: an unknown one is refused too.
+ * Checks the options of `invoke` and `invokeAll`. Like the options of the module, they must not contain unknown keys.
  *
  * @throws InvalidArgumentError
  */
@@ -51,10 +51,14 @@ export function checkInvokeOptions<T>(options: InvokeOptions<T>): void {
     throw new InvalidArgumentError('options', 'an object such as { timeout: 5000 }', given);
   const unknown = Object.keys(given).find((key) => !INVOKE_OPTIONS.includes(key));
   if (unknown !== undefined)
-    throw new InvalidArgumentError('options', `no other options than ${INVOKE_OPTIONS.join(', ')}`, unknown);
+    throw new InvalidArgumentError('options', `only the options ${INVOKE_OPTIONS.join(', ')}`, unknown);
   const { timeout, signal, parse }: Partial<Record<keyof InvokeOptions<T>, unknown>> = given;
   if (timeout !== undefined && !isTimerMs(timeout))
-    throw new InvalidArgumentError('timeout', `whole milliseconds from 1 to ${MAX_TIMER_MS}`, timeout);
+    throw new InvalidArgumentError(
+      'timeout',
+      `an integer from 1 to ${MAX_TIMER_MS}, in milliseconds`,
+      timeout,
+    );
   if (signal !== undefined && !(signal instanceof AbortSignal))
     throw new InvalidArgumentError('signal', 'an AbortSignal', signal);
   if (parse !== undefined && typeof parse !== 'function')
@@ -62,9 +66,9 @@ export function checkInvokeOptions<T>(options: InvokeOptions<T>): void {
 }
 
 /**
- * Checks names that are given one by one: `group('a', 'b')`.
+ * Checks names that are passed as separate arguments: `group('a', 'b')`.
  *
- * @returns each of them once
+ * @returns the names without duplicates
  * @throws InvalidNameError
  */
 export function checkNames(kind: keyof typeof NAMES, names: readonly string[]): readonly string[] {
@@ -77,11 +81,7 @@ export function checkGroup(group: string): void {
   checkName(NAMES.group, group, 'group');
 }
 
-/**
- * Checks the time at which a connection expires.
- *
- * @throws InvalidArgumentError
- */
+/** @throws InvalidArgumentError */
 export function checkExpiry(expiresAt: unknown): void {
   if (expiresAt === null) return;
   if (!(expiresAt instanceof Date) || Number.isNaN(expiresAt.getTime()))

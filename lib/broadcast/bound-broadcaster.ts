@@ -8,7 +8,7 @@ import type { Connections } from './connections.js';
 import type { AnyEvents } from './events.js';
 import { gatewayPath } from './gateway-path.js';
 
-/** The broadcaster of one path, or of the only one that this app has. */
+/** The broadcaster of one path. By default, of the only path that this app has. */
 export class BoundBroadcaster<Events extends object = AnyEvents>
   extends BoundTarget<Events>
   implements Broadcaster<Events>

@@ -13,19 +13,19 @@ import { Target } from './target.js';
 
 const EVERYONE: readonly TargetRef[] = [ALL];
 
-/** What a target is made of. It never changes: every call on a target makes a new one. */
+/** The immutable state of a target. Every call that changes a target creates a new one. */
 export interface TargetState {
   readonly context: BroadcastContext;
-  /** The path's key; a function because an unbound broadcaster finds it only when it is needed. */
+  /** Returns the path as `pathKey` formats it. A function, because an unbound broadcaster resolves its path on each call. */
   readonly path: () => string;
-  /** `undefined` while no target is named, which means everyone; an empty list is nobody. */
+  /** `undefined` if nothing was named yet, which means everyone. An empty list means nobody. */
   readonly targets: readonly TargetRef[] | undefined;
   readonly excluded: readonly TargetRef[];
   readonly local: boolean;
   readonly volatile: boolean;
 }
 
-/** A target as its state has it. */
+/** Implements {@link Target} on top of routing. */
 export class BoundTarget<Events extends object = AnyEvents> extends Target<Events> {
   constructor(protected readonly state: TargetState) {
     super();
@@ -124,7 +124,7 @@ export class BoundTarget<Events extends object = AnyEvents> extends Target<Event
     return { address: this.address, local: this.state.local };
   }
 
-  /** @throws PathRequiredError on an unbound broadcaster, which finds its path only now */
+  /** @throws PathRequiredError for an unbound broadcaster, unless the app has exactly one path */
   private get address(): Address {
     const { path, targets, excluded } = this.state;
     return { path: path(), targets: targets ?? EVERYONE, excluded };

@@ -4,12 +4,12 @@ import type { UnreachableUsers } from './unreachable-users.js';
 
 export const BROADCAST_CONTEXT = Symbol('BROADCAST_CONTEXT');
 
-/** What targets and connections share; there is one for the app. */
+/** Dependencies that all targets and connections of an app share. */
 export interface BroadcastContext {
   readonly router: Router;
-  /** How long `invoke` waits by default, in milliseconds. */
+  /** The default timeout of `invoke` and `invokeAll`, in milliseconds. */
   readonly invokeTimeoutMs: number;
   readonly unreachable: UnreachableUsers;
-  /** For failures that concern clients. One for the app, so that each kind of line is limited for all its connections together. */
+  /** Logs failures that clients can cause. The whole app shares it, so the rate limit covers all connections together. */
   readonly log: LimitedLog;
 }

@@ -1,6 +1,6 @@
 import { BackplaneError } from '../protocol/backplane.error.js';
 
-/** An injected broadcaster was asked to emit by itself in an app that has not exactly one path. */
+/** An injected broadcaster was used without `.gateway(…)` in an app that does not have exactly one path. `paths` lists them. */
 export class PathRequiredError extends BackplaneError {
   override readonly name = 'PathRequiredError';
   override readonly code = 'BACKPLANE_PATH_REQUIRED';
@@ -8,24 +8,24 @@ export class PathRequiredError extends BackplaneError {
   constructor(readonly paths: readonly string[]) {
     const has = paths.length === 0 ? 'no gateway' : `gateways on ${paths.join(', ')}`;
     super(
-      `This app has ${has}, so say which path is meant: broadcaster.gateway(ChatGateway) or broadcaster.gateway('/chat').`,
+      `The broadcaster needs a path, because this app has ${has}. Use broadcaster.gateway(ChatGateway) or broadcaster.gateway('/chat').`,
     );
   }
 }
 
-/** `.all` was used on a target that names someone, which would silently address everyone. */
+/** `.all` was used on a target that already names groups, users or connections. It would silently address everyone. */
 export class TargetWidenedError extends BackplaneError {
   override readonly name = 'TargetWidenedError';
   override readonly code = 'BACKPLANE_TARGET_WIDENED';
 
   constructor() {
     super(
-      'This target names groups, users or connections, so .all would widen it to everyone. Leave .all out, or begin with it: broadcaster.all.',
+      'This target names groups, users or connections, so .all would widen it to everyone. Remove .all, or use broadcaster.all to reach everyone.',
     );
   }
 }
 
-/** A class that is no gateway was given where one is needed. */
+/** A class was passed as a gateway but has no `@WebSocketGateway()` decorator. */
 export class NotAGatewayError extends BackplaneError {
   override readonly name = 'NotAGatewayError';
   override readonly code = 'BACKPLANE_NOT_A_GATEWAY';
@@ -36,7 +36,7 @@ export class NotAGatewayError extends BackplaneError {
   }
 }
 
-/** A gateway's path cannot be served. Bootstrap stops with it. */
+/** A gateway has options that cannot be served, such as a path with a space. Bootstrap fails with this error. */
 export class InvalidPathError extends BackplaneError {
   override readonly name = 'InvalidPathError';
   override readonly code = 'BACKPLANE_INVALID_PATH';
@@ -46,8 +46,6 @@ export class InvalidPathError extends BackplaneError {
     readonly option: 'path' | 'namespace' | 'options',
     problem: string,
   ) {
-    super(
-      `A gateway cannot be served: ${problem}. Write a path such as @WebSocketGateway({ path: '/chat' }).`,
-    );
+    super(`A gateway cannot be served: ${problem}. Use a path such as @WebSocketGateway({ path: '/chat' }).`);
   }
 }

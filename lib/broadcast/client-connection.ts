@@ -18,18 +18,18 @@ import type { LimitedLog } from './limited-log.js';
 const POLICY_VIOLATION = 1008;
 const TO_ONE: EmitOptions = { local: true, volatile: false };
 
-/** What a connection needs of the session behind it. Implemented in adapter/session.ts. */
+/** The part of a session that a connection uses. Implemented in adapter/session.ts. */
 export interface ConnectionSession extends LocalConnection {
   readonly socket: WebSocket;
   /**
-   * Answers the frame with an `id` whose handler is running with an error.
+   * Sends an error as the reply to the frame with an `id` that is being handled.
    *
-   * @returns false when no such frame is being handled, or it has been answered already
+   * @returns false if no such frame is being handled, or if it already has a reply
    */
   failFrame(error: unknown): boolean;
 }
 
-/** A client that is connected to this server. */
+/** A connection to this server: the implementation behind {@link BackplaneConnection}. */
 export class ClientConnection<Data = unknown, Events extends object = AnyEvents> extends BackplaneConnection<
   Data,
   Events
@@ -52,7 +52,7 @@ export class ClientConnection<Data = unknown, Events extends object = AnyEvents>
     return this.session.id;
   }
 
-  /** For the failures of hooks, which get nothing but the client. */
+  /** For failures of gateway hooks, which only get the client. */
   get log(): LimitedLog {
     return this.context.log;
   }
@@ -67,7 +67,7 @@ export class ClientConnection<Data = unknown, Events extends object = AnyEvents>
 
   override join(group: string): Promise<void> {
     const joined = this.context.router.roster.join(this.session, group);
-    // A client that leaves must not end the process of an app that does not wait for its join.
+    // The client may disconnect in the meantime. If the app does not await the join, the rejection must not crash the process.
     joined.catch(ignore);
     return joined;
   }
@@ -86,9 +86,9 @@ export class ClientConnection<Data = unknown, Events extends object = AnyEvents>
   ): Promise<Delivery> {
     if (event !== 'exception' || !this.session.open) return this.send(event, data[0]);
     try {
-      return this.fail(data[0]);
+      return this.sendException(data[0]);
     } catch (error) {
-      // A getter of the exception's own, say.
+      // A getter of the exception may throw.
       return this.context.router.emitter.refuse(error);
     }
   }
@@ -104,10 +104,10 @@ export class ClientConnection<Data = unknown, Events extends object = AnyEvents>
   override renew(expiresAt: Date | null): void {
     checkExpiry(expiresAt);
     clearTimeout(this.expiry);
-    // A timer of a connection that is gone would keep the process running.
+    // A timer of a closed connection would keep the process running.
     if (!expiresAt || !this.session.open) return;
     const left = Math.max(0, expiresAt.getTime() - Date.now());
-    // What lies beyond a timer's reach is looked at again when the timer ends.
+    // A time beyond the maximum delay of a timer is checked again when the timer fires.
     const expire = (): void =>
       left > MAX_TIMER_MS ? this.renew(expiresAt) : this.close(POLICY_VIOLATION, 'Expired');
     this.expiry = setTimeout(expire, Math.min(left, MAX_TIMER_MS));
@@ -118,14 +118,14 @@ export class ClientConnection<Data = unknown, Events extends object = AnyEvents>
     this.session.sink.close(code, reason);
   }
 
-  /** The error of the frame with an `id` that is being handled, or else a message of its own. */
-  private fail(error: unknown): Promise<Delivery> {
+  /** Sends an exception as the reply to the frame with an `id` that is being handled, or else as a message. */
+  private sendException(error: unknown): Promise<Delivery> {
     const { session } = this;
     const payload = withoutHeavyCause(error);
     if (session.failFrame(payload)) return Promise.resolve(new Delivery(1, 'notNeeded'));
     const { frame, isWhole } = encodeException(payload, session.protocol);
     session.sink.write(frame, false);
-    // The client learns at least that something failed; the caller of `emit` learns why it learns no more.
+    // The client got only the generic error. Emitting the exception itself rejects or reports why it cannot be sent.
     return isWhole ? Promise.resolve(new Delivery(1, 'notNeeded')) : this.send('exception', payload);
   }
 

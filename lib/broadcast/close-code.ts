@@ -3,7 +3,7 @@ import { shown } from '../protocol/invalid-argument.error.js';
 
 const MAX_REASON_BYTES = 123;
 
-/** A close code or reason that cannot be sent. The connection was not closed. */
+/** A close code or reason is invalid; `argument` says which. No connection was closed. */
 export class InvalidCloseError extends BackplaneError {
   override readonly name = 'InvalidCloseError';
   override readonly code = 'BACKPLANE_INVALID_CLOSE';
@@ -17,8 +17,8 @@ export class InvalidCloseError extends BackplaneError {
 }
 
 /**
- * Checks what an app may close a WebSocket with (RFC 6455, section 7.4): 1000, one of the registered codes an
- * endpoint may send, or a code of its own from 3000 to 4999.
+ * Checks that an app may close a WebSocket with this code and reason (RFC 6455, section 7.4). Valid codes are 1000, the
+ * other registered codes that an endpoint may send, and the app's own codes from 3000 to 4999.
  *
  * @throws InvalidCloseError
  */

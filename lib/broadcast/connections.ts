@@ -1,6 +1,6 @@
 import type { BackplaneConnection } from './backplane-connection.js';
 
-/** This server's own connections by path, as users see them. A connection that begins to close leaves at once. */
+/** This server's own connections, by path. A connection is removed as soon as it begins to close. */
 export class Connections {
   private readonly byPath = new Map<string, Set<BackplaneConnection>>();
 

@@ -1,16 +1,16 @@
-/** What is counted at the sockets. */
+/** Counts of connections and of what happened to them on this server. `connections` is current, the others only rise. */
 export interface EdgeCounters {
-  /** Connections that are open, or wait for admission. */
+  /** Connections that are open or waiting for admission now. */
   connections: number;
-  /** Clients that were refused before they had a connection. */
+  /** Clients that were refused before they were connected. */
   refused: number;
-  /** Connections that were cut off because they did not answer a ping. */
+  /** Connections that were terminated because the client sent nothing, not even a pong, after a ping. */
   vanished: number;
-  /** Connections that were closed because their client did not read. */
+  /** Connections that were closed because the client read too slowly (`limits.bufferedBytes`). */
   tooSlow: number;
-  /** Volatile messages that were dropped for a client which did not read. */
+  /** Volatile messages that were dropped because the client read too slowly. */
   volatileDropped: number;
-  /** Connections that were closed because their client sent too much. */
+  /** Connections that were closed because the client sent too many messages (`limits.pendingMessages`, `messagesPerSecond`). */
   tooMany: number;
 }
 

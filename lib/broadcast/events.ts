@@ -1,16 +1,16 @@
-/** The events of a gateway that declares none: any name, any data. */
+/** The default event map: allows any event name with any data. */
 export type AnyEvents = Record<string, unknown>;
 
-/** The names of the events that a map such as `{ joined: { id: string } }` declares. */
+/** The event names in a map such as `{ joined: { id: string } }`. An empty map allows any name. */
 export type EventName<Events extends object> = [keyof Events] extends [never]
   ? string
   : keyof Events & string;
 
-/** The data argument of `emit`; it may be left out where the event has none. */
+/** The data argument of `emit`, as a rest parameter. It is optional if the event's data may be `undefined`. */
 export type EventData<Events extends object, Name extends EventName<Events>> =
   undefined extends DataOf<Events, Name> ? [data?: DataOf<Events, Name>] : [data: DataOf<Events, Name>];
 
-/** The data of an event. A map without events, which is what `app.get(Broadcaster)` infers, allows any. */
+/** The type of an event's data. `unknown` if the map is empty, as in the type that `app.get(Broadcaster)` infers. */
 export type DataOf<Events extends object, Name extends EventName<Events>> = Name extends keyof Events
   ? Events[Name]
   : unknown;

@@ -1,19 +1,19 @@
 import type { ClientFrame } from '../protocol/client-frame.js';
 import type { ClientProtocol } from '../protocol/client-protocol.js';
 
-/** What a client is told when the reason is none of its business, or has no form in its protocol. */
+/** What the client gets for an internal error, or for an error that its protocol cannot carry. */
 export const INTERNAL_ERROR = { status: 'error', message: 'Internal server error' } as const;
 
-/** What an exception echoes to its client as `cause` may have about so many bytes; enough to recognise a message by. */
+/** The maximum size of a `cause` that is sent to a client, in approximate bytes. Enough to recognize the message that failed. */
 const MAX_CAUSE_BYTES = 16 * 1024;
-/** Less than any client protocol carries, with the levels around the cause. */
+/** The maximum nesting depth of a `cause`. With the levels around it, every client protocol can carry it. */
 const MAX_CAUSE_DEPTH = 64;
-/** About what a number, a date or a comma takes. */
+/** The approximate encoded size of a number, a date or a separator. */
 const BYTES_PER_VALUE = 8;
 
 /**
- * The exception without its `cause` where that is too large to be echoed, or has no form in a client protocol: an
- * exception must reach its client whatever the client has sent.
+ * Removes the `cause` of an exception if it is too large or cannot be encoded. The cause is mostly what the client sent,
+ * and no input may keep the exception from reaching its client.
  */
 export function withoutHeavyCause(error: unknown): unknown {
   if (typeof error !== 'object' || error === null || !('cause' in error)) return error;
@@ -21,7 +21,10 @@ export function withoutHeavyCause(error: unknown): unknown {
   return { ...error, cause: undefined };
 }
 
-/** The exception as a message for a client. One that has no form in the client's protocol is replaced by {@link INTERNAL_ERROR}. */
+/**
+ * Encodes an `exception` message. If the protocol cannot carry the error, {@link INTERNAL_ERROR} takes its place and
+ * `isWhole` is false.
+ */
 export function encodeException(
   error: unknown,
   protocol: ClientProtocol,
@@ -37,12 +40,12 @@ function isEchoable(value: unknown): boolean {
   try {
     return bytesLeft(value, MAX_CAUSE_BYTES, MAX_CAUSE_DEPTH) >= 0;
   } catch {
-    // A getter of the app's own may throw.
+    // A getter may throw.
     return false;
   }
 }
 
-/** @returns what is left of the budget; a negative number as soon as it is used up */
+/** @returns the rest of the budget; negative once it is exceeded */
 function bytesLeft(value: unknown, budget: number, depth: number): number {
   if (typeof value === 'string') return budget - value.length;
   if (typeof value === 'bigint' || typeof value === 'function' || typeof value === 'symbol') return -1;

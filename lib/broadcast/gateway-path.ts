@@ -7,14 +7,14 @@ import { InvalidPathError, NotAGatewayError } from './broadcast.errors.js';
 const MAX_PORT = 65_535;
 
 /**
- * Reads what `@WebSocketGateway()` leaves on a class. Its metadata keys are exported for Nest's own packages
- * only; a contract test holds them.
+ * Returns the path of a gateway, as `pathKey` formats it. Reads the metadata that `@WebSocketGateway()` sets. Nest exports
+ * its keys for its own packages only, so test/module/nest-contract.spec.ts checks them.
  *
  * @throws NotAGatewayError, InvalidArgumentError, InvalidPathError
  */
 export function gatewayPath(gateway: Type | string): string {
   if (typeof gateway === 'string') return keyOf(gateway);
-  // Modules that import each other in a circle are a common reason for `undefined`.
+  // Often `undefined` because of a circular import.
   if (typeof gateway !== 'function')
     throw invalidGateway("a gateway's class, or its path such as '/chat'", gateway);
   if (!Reflect.getMetadata(GATEWAY_METADATA, gateway)) throw new NotAGatewayError(gateway.name);
@@ -23,13 +23,13 @@ export function gatewayPath(gateway: Type | string): string {
   return pathKey(path, (Reflect.getMetadata(PORT_METADATA, gateway) ?? 0) as number);
 }
 
-/** Characters that stand in the path of a URL as they are, and escapes of others (RFC 3986, section 3.3). */
+/** Characters that a URL path may contain unescaped, and percent escapes (RFC 3986, section 3.3). */
 const PATH = /^(?:[\w\-.~!$&'()*+,;=:@/]|%[\da-f]{2})*$/i;
-/** Every client resolves them before it asks. */
+/** Clients resolve `.` and `..` segments before they send the request, so such a path is never requested. */
 const DOT_SEGMENT = /(?:^|\/)(?:\.|%2e){1,2}(?:\/|$)/i;
 
 /**
- * Checks the path of a gateway: what a client cannot ask for as it stands would never be found.
+ * Checks the path of a gateway. A client must be able to request it exactly as written.
  *
  * @throws InvalidPathError
  */
@@ -41,21 +41,20 @@ export function checkPath(path: unknown): void {
   if (problem) throw new InvalidPathError('path', `its path ${shown(path)} ${problem}`);
 }
 
-/** A path as routing names it: a number before the first slash is a port. */
+/** Converts a path given as a string. A number before the first slash is a port. */
 function keyOf(gateway: string): string {
   const [, port = '', path = ''] = /^(\d*(?=\/|$))?(.*)$/s.exec(gateway) ?? [];
-  const problem = gateway === '' ? "is empty: the root is '/'" : problemWith(path);
-  if (problem) throw invalidGateway(`a path such as '/chat' (this one ${problem})`, gateway);
+  const problem = gateway === '' ? "is empty; the root is '/'" : problemWith(path);
+  if (problem) throw invalidGateway(`a path such as '/chat' (this path ${problem})`, gateway);
   if (Number(port) > MAX_PORT) throw invalidGateway(`a port of at most ${MAX_PORT} before the path`, gateway);
   return pathKey(path, Number(port));
 }
 
 function problemWith(path: string): string | undefined {
   if (!PATH.test(path))
-    return "has characters that no URL has in its path: use letters, digits and - . _ ~ / : @ ! $ & ' ( ) * + , ; =, or escapes such as %20";
-  if (DOT_SEGMENT.test(path))
-    return 'has a . or .. between slashes, which clients resolve before they connect';
-  if (path.length > MAX_NAME_BYTES) return `has more than ${MAX_NAME_BYTES} characters`;
+    return "contains characters that a URL path must not contain; use letters, digits and - . _ ~ / : @ ! $ & ' ( ) * + , ; =, or escapes such as %20";
+  if (DOT_SEGMENT.test(path)) return 'contains a . or .. segment, which clients resolve before they connect';
+  if (path.length > MAX_NAME_BYTES) return `is longer than ${MAX_NAME_BYTES} characters`;
   return undefined;
 }
 

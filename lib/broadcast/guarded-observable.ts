@@ -2,13 +2,13 @@ import { Observable, type Observer, Subscriber, type Subscription } from 'rxjs';
 
 type Next<T> = (value: T) => void;
 
-/** What RxJS itself tells a subscriber from an observer by. A Subject has no `add`. */
+/** The methods that tell a subscriber from an observer, as in RxJS itself. A Subject has no `add`. */
 const SUBSCRIBER_METHODS = ['next', 'error', 'complete', 'add', 'remove', 'unsubscribe'] as const;
 
 /**
- * An observable whose direct listeners cannot end the process: what a callback given to `subscribe` throws, or
- * rejects with where it is async, is reported. RxJS would rethrow it out of reach of everybody. What throws in a
- * pipeline behind `pipe` is the pipeline's own, and goes to its subscriber as always.
+ * An observable whose listeners cannot crash the process. If a callback passed to `subscribe` throws, or rejects because it
+ * is async, the error is reported. RxJS would rethrow it asynchronously, where nothing can catch it. Errors in operators
+ * after `pipe` go to the subscriber of that pipeline, as usual.
  */
 export class GuardedObservable<T> extends Observable<T> {
   constructor(
@@ -29,9 +29,9 @@ export class GuardedObservable<T> extends Observable<T> {
     error?: ((error: unknown) => void) | null,
     complete?: (() => void) | null,
   ): Subscription {
-    // RxJS has its own way for errors of an operator's subscriber.
+    // A subscriber belongs to an operator, and RxJS passes its errors on.
     if (isSubscriber(observerOrNext)) return super.subscribe(observerOrNext);
-    // Called as methods: a Subject, say, is nothing without its `this`.
+    // Call them as methods, because some observers, such as a Subject, need their `this`.
     const observer: Partial<Observer<T>> =
       typeof observerOrNext === 'object' && observerOrNext !== null
         ? observerOrNext
@@ -53,7 +53,10 @@ export class GuardedObservable<T> extends Observable<T> {
   }
 }
 
-/** Also one of another copy of RxJS: it must see its source unsubscribed when it is, which `add` is for. */
+/**
+ * Whether it is a subscriber, possibly from another copy of RxJS. RxJS registers the source with it through `add`, so that
+ * unsubscribing it also unsubscribes the source.
+ */
 function isSubscriber<T>(
   observer: Partial<Observer<T>> | Next<T> | null | undefined,
 ): observer is Subscriber<T> {

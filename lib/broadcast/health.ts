@@ -1,11 +1,12 @@
 import type { BackplaneStatus } from '../bus/status.js';
 
-/** An answer to a health probe. */
+/** The result of a health check. */
 export interface BackplaneHealth {
   readonly up: boolean;
-  /** Why it is down; `undefined` when it is up. */
+  /** Why the check is down; `undefined` if it is up. */
   readonly reason: string | undefined;
+  /** The state of this server's connection to the other servers. */
   readonly status: BackplaneStatus['state'];
-  /** The other servers that this one hears. */
+  /** How many other servers this one hears. */
   readonly servers: number;
 }

@@ -4,17 +4,14 @@ import { checkData, checkEvent, checkInvokeOptions } from './arguments.js';
 import type { BroadcastContext } from './broadcast-context.js';
 import { allResults, type InvokeAllResult, type InvokeOptions, singleResult } from './invoke.js';
 
-/** The recipients of a call, and whether only those on this server are meant. */
+/** The recipients of a call. */
 export interface Scope {
   readonly address: Address;
+  /** Whether to reach only connections on this server. */
   readonly local: boolean;
 }
 
-/**
- * Sends an event to one client and resolves with its answer.
- *
- * @throws as `Target.invoke` does
- */
+/** Sends an event to one client and resolves with its response. Rejects like `Target.invoke`. */
 export async function invoke<T>(
   { router, invokeTimeoutMs }: BroadcastContext,
   { address, local }: Scope,
@@ -32,11 +29,7 @@ export async function invoke<T>(
   return singleResult(invocation, target.name, timeoutMs, parse);
 }
 
-/**
- * Sends an event to all clients of a scope and resolves with their answers.
- *
- * @throws as `Target.invokeAll` does
- */
+/** Sends an event to all clients of a scope and resolves with their responses. Rejects like `Target.invokeAll`. */
 export async function invokeAll<T>(
   { router, invokeTimeoutMs, unreachable }: BroadcastContext,
   { address, local }: Scope,

@@ -8,37 +8,42 @@ import {
   ServerLostError,
 } from '../routing/request.errors.js';
 
+/** The options of `invoke` and `invokeAll`. */
 export interface InvokeOptions<T> {
   /**
-   * How long to wait for the answer, in milliseconds.
+   * How long to wait for the response, in milliseconds: an integer from 1 to 2147483647.
    *
    * @default the module's `invokeTimeout`, 10000
    */
   timeout?: number;
-  /** Gives the call up when it is aborted. The client is not told. */
+  /** Cancels the call when it is aborted. The client is not notified and may still carry out the request. */
   signal?: AbortSignal;
-  /** Checks the answer and gives it its type; what it throws becomes the `cause` of an InvalidResultError. */
+  /**
+   * Validates a client's response and gives it its type. If it throws, the response is an `InvalidResultError` with that
+   * `cause`. Without it, the response is returned unchecked.
+   */
   parse?: (data: unknown) => T;
 }
 
-/** What one client answered: as `Promise.allSettled` has it. */
+/** The response of one client, in the form of a `Promise.allSettled` result. */
 export type InvokeResponse<T> =
   | { readonly connectionId: string; readonly status: 'fulfilled'; readonly value: T }
   | { readonly connectionId: string; readonly status: 'rejected'; readonly reason: unknown };
 
+/** The responses to `invokeAll`, and what did not respond. */
 export interface InvokeAllResult<T> {
   readonly responses: readonly InvokeResponse<T>[];
   readonly missing: {
-    /** Servers that did not say in time whom they asked, or died. */
+    /** The ids of servers that died, or did not report in time which connections they invoked. */
     readonly servers: readonly string[];
-    /** Connections that were asked and did not answer: too slow, disconnected, or their server died. */
+    /** The ids of connections that were invoked and did not respond: they were too slow, disconnected, or their server died. */
     readonly connections: readonly string[];
   };
 }
 
 type Parse<T> = ((data: unknown) => T) | undefined;
 
-/** The one answer, or the reason why there is none. */
+/** Returns the response of the one connection that was invoked. Throws if there is none. */
 export function singleResult<T>(
   invocation: PendingInvocation,
   connectionId: string,
@@ -83,7 +88,7 @@ function rejected(connectionId: string, reason: unknown): InvokeResponse<never> 
 }
 
 function parsed<T>(connectionId: string, data: unknown, parse: Parse<T>): T {
-  // Without `parse` the caller vouches for the type, as with JSON.parse.
+  // Without `parse`, the caller is responsible for the type, as with `JSON.parse`.
   if (!parse) return data as T;
   try {
     return parse(data);

@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { BackplaneLogger } from '../options/backplane-logger.js';
 
-/** Writes lines of one part of the library. */
+/** The logger of one part of the library. */
 export interface LibraryLogger {
   log(message: string): void;
   warn(message: string): void;
@@ -9,9 +9,10 @@ export interface LibraryLogger {
 }
 
 /**
- * The logger of one part of the library: the app's own, whatever `app.useLogger()` says later, or the option `logger`.
+ * Creates the logger of one part of the library. It logs to the option `logger`, or else to the app's logger, even if
+ * `app.useLogger()` sets it later.
  *
- * @param context names the part, as Nest's Logger does
+ * @param context the name of the part, as in Nest's Logger
  */
 export function loggerFor(context: string, given: BackplaneLogger | undefined): LibraryLogger {
   if (!given) return new Logger(context);

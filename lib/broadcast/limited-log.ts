@@ -1,11 +1,11 @@
 import { messageOf, stackOf } from '../protocol/thrown.js';
 import type { LibraryLogger } from './library-logger.js';
 
-/** A client can cause as many lines as it likes, so each kind gets one line per second. */
+/** The interval between two lines of the same kind, because a client can cause any number of them. */
 const INTERVAL_MS = 1000;
-/** Enough for any message of ours with a name from outside in it; a header alone may have 16 KB. */
+/** Enough for any message of this library that quotes a name from a client. A header alone can have 16 KB. */
 const MAX_MESSAGE_CHARACTERS = 500;
-/** Enough for the frames of a stack that tell where a bug is. */
+/** Enough for the stack frames that locate a bug. */
 const MAX_STACK_CHARACTERS = 4000;
 
 interface Kind {
@@ -14,8 +14,8 @@ interface Kind {
 }
 
 /**
- * Logs what a client can provoke: at most one line per second of each kind, shortened, on one line. The next line of
- * a kind says how many were suppressed before it.
+ * Logs what clients can cause, with a rate limit: at most one line per second of each kind. Messages are shortened and
+ * kept on one line. The next line of a kind says how many were suppressed before it.
  */
 export class LimitedLog {
   private readonly kinds = new Map<string, Kind>();
@@ -25,17 +25,17 @@ export class LimitedLog {
     private readonly now: () => number = () => performance.now(),
   ) {}
 
-  /** @param kind a fixed string: it must not contain anything that a client chooses */
+  /** @param kind a fixed string, which must not contain anything that a client chooses */
   warn(kind: string, message: string): void {
     const suppressed = this.admit(kind);
     if (suppressed !== undefined) this.logger.warn(shortened(message) + suppressed);
   }
 
   /**
-   * Logs a bug, with its stack.
+   * Logs a bug with its stack.
    *
-   * @param kind a fixed string: it must not contain anything that a client chooses
-   * @param what says what failed, such as "handleConnection failed"
+   * @param kind a fixed string, which must not contain anything that a client chooses
+   * @param what what failed, such as "handleConnection failed"
    */
   error(kind: string, what: string, error: unknown): void {
     const suppressed = this.admit(kind);
@@ -44,7 +44,7 @@ export class LimitedLog {
     this.logger.error(shortened(`${what}: ${messageOf(error)}`) + suppressed, stack);
   }
 
-  /** @returns what to append to the line, or `undefined` when this line is suppressed */
+  /** @returns the text to append to the line; `undefined` if the line is suppressed */
   private admit(kind: string): string | undefined {
     const now = this.now();
     const known = this.kinds.get(kind);
@@ -57,7 +57,7 @@ export class LimitedLog {
   }
 }
 
-/** Control characters would let a client start lines of its own. */
+/** Removes control characters, because a client could use them to forge log lines. */
 function shortened(message: string): string {
   const cut =
     message.length > MAX_MESSAGE_CHARACTERS ? `${message.slice(0, MAX_MESSAGE_CHARACTERS)}…` : message;

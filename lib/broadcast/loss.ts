@@ -5,20 +5,24 @@ import { BoundTarget } from './bound-target.js';
 import type { BroadcastContext } from './broadcast-context.js';
 import type { Target } from './target.js';
 
-/** Messages that clients of this server may have missed. */
+/** Messages that clients of this server may have missed, as `loss$` reports them. */
 export interface Loss {
-  /** The gateway's path: `/chat`, or `8081/chat` for one with a port of its own. */
+  /** The gateway's path: `/chat`, or `8081/chat` for a gateway with its own port. */
   readonly path: string;
-  /** Whom the messages were for: all of the path, or certain groups or users. */
+  /** The targets of the messages: all connections of the path, or certain groups, users or connections. */
   readonly targets: readonly TargetRef[];
-  /** When they were sent. The window is at most two seconds wider than the time in which nothing was heard. */
+  /**
+   * The start of the window in which they were sent. The window is at most two seconds wider than the time in which
+   * nothing was heard.
+   */
   readonly from: Date;
+  /** The end of the window. */
   readonly to: Date;
-  /** `known`: there was such a message; `possible`: whatever was sent then was missed. */
+  /** `known`: at least one message was missed; `possible`: messages were missed if any were sent in the window. */
   readonly certainty: 'known' | 'possible';
-  /** The server whose messages they are; `undefined` for all servers. */
+  /** The id of the server that sent them; `undefined` for all servers. */
   readonly origin: string | undefined;
-  /** This server's connections concerned: `loss.affected.emit('reload')`. */
+  /** The affected connections on this server, as a target: `loss.affected.emit('reload')`. */
   readonly affected: Target;
 }
 

@@ -1,16 +1,16 @@
 import { Observable } from 'rxjs';
 
-/** Bounds what one turn hands on. */
+/** Limits how many values are emitted per turn of the event loop. */
 export interface TurnLimit<T> {
   readonly max: number;
-  /** Makes the value that stands for those beyond `max`, which are only counted. */
+  /** Creates the value that replaces those beyond `max`. */
   readonly dropped: (count: number) => T;
 }
 
 /**
- * Hands the values of a source on in the next turn of the event loop. A listener that causes the next value by itself,
- * such as one of `errors$` that emits while Redis is down, so gets one round per turn, and does not block the loop.
- * What waits when the source completes is handed on before.
+ * Emits the values of a source in the next turn of the event loop. A listener may cause the next value itself, for example
+ * a listener of `errors$` that emits while Redis is down. With one round per turn, it cannot block the event loop. When the
+ * source completes, the remaining values are emitted first.
  */
 export function oncePerTurn<T>(source: Observable<T>, limit?: TurnLimit<T>): Observable<T> {
   return new Observable<T>((subscriber) => {

@@ -12,44 +12,45 @@ import type { LimitedLog } from './limited-log.js';
 import { type Loss, toLoss } from './loss.js';
 import { oncePerTurn, type TurnLimit } from './once-per-turn.js';
 
-/** A listener gets no use of more than so many errors in one turn of the event loop, and they would fill the memory. */
+/** More errors than this in one turn of the event loop are of no use to a listener, and could exhaust the memory. */
 const ERRORS_PER_TURN: TurnLimit<ReportedError> = {
   max: 1000,
   dropped: (count) =>
-    new ReportedError('publish', `${count} more errors came in the same turn of the event loop.`),
+    new ReportedError('publish', `${count} more errors occurred in the same turn of the event loop.`),
 };
 
-/** Everything that is counted, since the start of the process. */
+/** What this server has counted since the app started. */
 export type BackplaneCounters = Readonly<
   BusCounters &
     EdgeCounters & {
-      /** Connections that went without a message because their client protocol cannot carry its data. */
+      /** Messages that a connection did not receive because its client protocol cannot carry the data; counts each connection. */
       undeliverable: number;
     }
 >;
 
 /**
- * How this server stands with the other servers. Its observables complete when the app shuts down. A callback
- * given to `subscribe` that throws is reported on `errors$`, and harms nobody.
+ * The state of this server's connection to the other servers: status, health, losses, errors and counters. The observables
+ * complete when the app shuts down. If a callback passed to `subscribe` throws, the error is reported on `errors$`, and
+ * the other listeners are not affected.
  */
 export class RedisBackplane {
-  /** The status, at once and at each change. */
+  /** Emits the current status when subscribed, and then every change. */
   readonly status$: Observable<BackplaneStatus>;
-  /** Redis was lost: once per outage. */
+  /** Emits once per outage, when the connection to Redis is lost. */
   readonly connectionFailed$: Observable<ConnectionFailure>;
-  /** This server has heard itself through Redis again: once per outage. */
+  /** Emits once per outage, when this server receives its own messages through Redis again. */
   readonly connectionRestored$: Observable<ConnectionRestoration>;
-  /** Messages that clients of this server may have missed. Silent while all is well. */
+  /** Emits messages that clients of this server may have missed. Emits nothing in normal operation. */
   readonly loss$: Observable<Loss>;
   /**
-   * What went wrong and was dealt with: refused connections and subscriptions, failed publishes, dropped messages,
-   * listeners that throw.
+   * Emits failures that the backplane has handled: refused connections and subscriptions, failed publishes, dropped
+   * messages, listeners that throw.
    */
   readonly errors$: Observable<ReportedError>;
 
   private readonly listenerErrors = new Subject<ReportedError>();
-  private running = false;
-  private closed = false;
+  private isRunning = false;
+  private isClosed = false;
 
   /** @internal */
   constructor(
@@ -57,11 +58,11 @@ export class RedisBackplane {
     private readonly router: Router,
     context: BroadcastContext,
     private readonly edgeCounters: EdgeCounters,
-    /** A listener that throws would write a line for each value that it gets. */
+    /** Has a rate limit, because a listener that throws may do so for every value. */
     private readonly log: LimitedLog,
   ) {
     const missed$ = bus.loss$.pipe(mergeMap((loss) => router.concerned(loss)));
-    // A listener that emits what cannot be delivered causes the next of these losses.
+    // Once per turn, because a listener may emit undeliverable data and so cause the next loss.
     const losses$ = merge(missed$, oncePerTurn(router.undeliverable.losses$)).pipe(
       map((loss) => toLoss(loss, context, bus.timeOfDay)),
     );
@@ -69,55 +70,58 @@ export class RedisBackplane {
     this.connectionFailed$ = this.guarded(bus.connectionFailed$);
     this.connectionRestored$ = this.guarded(bus.connectionRestored$);
     this.loss$ = this.guarded(losses$);
-    // A listener of errors$ that throws is not told to itself.
+    // An error from a listener of errors$ is only logged: reported on errors$, it would reach the same listener again.
     const errors$ = oncePerTurn(merge(bus.errors$, router.errors$, this.listenerErrors), ERRORS_PER_TURN);
     this.errors$ = new GuardedObservable(errors$, (error) => this.logThrown(error));
   }
 
+  /** The current status. */
   get status(): BackplaneStatus {
     return this.bus.status;
   }
 
-  /** This server's id, new at each start: the part of its connections' ids before the dot. */
+  /** This server's id. New at each start, and the part before the dot in the ids of its connections. */
   get serverId(): string {
     return this.bus.serverId;
   }
 
-  /** What was counted since the start: a snapshot. */
+  /** A snapshot of the counters. */
   get counters(): BackplaneCounters {
     return { ...this.bus.counters, ...this.edgeCounters, undeliverable: this.router.undeliverable.count };
   }
 
   /**
-   * Whether a balancer should send clients here: from the end of bootstrap to the beginning of the shutdown. It stays
-   * up while Redis is down, or every server would be taken out although each can serve its own clients.
+   * Whether a load balancer should send clients to this server. Up from the end of bootstrap until the shutdown begins. It
+   * stays up while Redis is down, because otherwise all servers would leave the balancer at once, although each can still
+   * serve its own clients.
    */
   readiness(): BackplaneHealth {
-    return this.health(this.running ? undefined : 'the app is starting or shutting down');
+    return this.health(this.isRunning ? undefined : 'the app is starting or shutting down');
   }
 
   /**
-   * Whether it is proved that messages get through: this server has heard itself through Redis, and it hears other
-   * servers, or knows of none. It is down for a minute after the only other server died without a goodbye: from here
-   * that looks like being on the wrong Redis node.
+   * Whether messages are proven to get through. Up while this server receives its own messages through Redis, and hears at
+   * least one other server if there are any. It is also down for a minute after the only other server died without a
+   * goodbye, because that looks the same as being connected to the wrong Redis node.
    */
   delivery(): BackplaneHealth {
     const { status, bus } = this;
     if (status.state === 'degraded') return this.health(status.reason);
     if (status.state !== 'ready') return this.health(`the backplane is ${status.state}`);
     const { alive, silent } = bus.peers;
-    const alone = alive.size === 0 && silent.size > 0;
-    return this.health(alone ? `none of the ${silent.size} other servers is heard any more` : undefined);
+    const isAlone = alive.size === 0 && silent.size > 0;
+    const reason = `no other server is heard; ${silent.size} timed out within the last minute`;
+    return this.health(isAlone ? reason : undefined);
   }
 
   /** @internal */
   setRunning(running: boolean): void {
-    this.running = running;
+    this.isRunning = running;
   }
 
   /** @internal */
   close(): void {
-    this.closed = true;
+    this.isClosed = true;
     this.listenerErrors.complete();
   }
 
@@ -132,8 +136,8 @@ export class RedisBackplane {
 
   private guarded<T>(source: Observable<T>): Observable<T> {
     return new GuardedObservable(source, (cause) => {
-      // Who subscribes after the app was closed may throw, too: nobody listens to errors$ then.
-      if (this.closed) return this.logThrown(cause);
+      // A listener may also subscribe and throw after the app has closed. By then errors$ is complete.
+      if (this.isClosed) return this.logThrown(cause);
       const message = `A listener threw: ${messageOf(cause)}`;
       this.listenerErrors.next(new ReportedError('listener', message, { cause }));
     });

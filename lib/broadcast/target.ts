@@ -3,48 +3,79 @@ import type { AnyEvents, DataOf, EventData, EventName } from './events.js';
 import type { InvokeAllResult, InvokeOptions } from './invoke.js';
 
 /**
- * Whom an emit addresses. Immutable; chaining unites: `.group('a').user('u')` are the members of the group
- * and the connections of the user, and a connection that is both gets one copy. While no target is named, it is all
- * connections of the path; an empty list of names, as in `.group(...[])`, is nobody.
+ * The recipients of an event: connections of one path, on any server of the farm. A target is immutable, so every call
+ * returns a new one.
+ *
+ * Chained calls form a union: `.group('a').user('u')` addresses the members of the group and the connections of the user.
+ * A connection that is in both gets one copy. If nothing is named, all connections of the path are addressed. An empty
+ * list of names, as in `.group(...[])`, addresses nobody.
  */
 export abstract class Target<Events extends object = AnyEvents> {
   /**
    * All connections of the path, on every server.
    *
-   * @throws TargetWidenedError on a target that names groups, users or connections already
+   * @throws TargetWidenedError when the target already names groups, users or connections
    */
   abstract get all(): Target<Events>;
 
-  /** Only this server's own connections: nothing goes through Redis. */
+  /** Only the recipients on this server. Nothing is sent through Redis. */
   abstract get local(): Target<Events>;
 
-  /** The message may be dropped: for a connection that reads too slowly, or for the other servers in an outage. */
+  /**
+   * The same recipients, but messages may be dropped: for clients that read too slowly, and for the other servers while
+   * Redis is down. Use it for messages that the next one replaces, such as positions.
+   */
   abstract get volatile(): Target<Events>;
 
-  /** The connections with these ids, wherever they are. */
+  /**
+   * The connections with these ids, on any server.
+   *
+   * @throws InvalidNameError
+   */
   abstract connection(...ids: string[]): Target<Events>;
 
-  /** The members of these groups. Names are case-sensitive. */
+  /**
+   * The members of these groups.
+   *
+   * @param names case-sensitive, of at most 4096 bytes in UTF-8
+   * @throws InvalidNameError
+   */
   abstract group(...names: string[]): Target<Events>;
 
-  /** The connections of these users. */
+  /**
+   * All connections of these users. On a path without `authenticate`, no connection has a user.
+   *
+   * @param ids the users' ids, of at most 4096 bytes in UTF-8
+   * @throws InvalidNameError
+   */
   abstract user(...ids: string[]): Target<Events>;
 
-  /** Leaves these connections out. */
+  /**
+   * Excludes these connections.
+   *
+   * @throws InvalidNameError
+   */
   abstract except(...connectionIds: string[]): Target<Events>;
 
-  /** Leaves out who is in one of these groups when the message arrives at their server. */
+  /**
+   * Excludes connections that are in any of these groups when the message arrives at their server.
+   *
+   * @throws InvalidNameError
+   */
   abstract exceptGroup(...names: string[]): Target<Events>;
 
   /**
-   * Sends an event. This server's own connections have it when the call returns; the promise tells what became
-   * of it for the other servers, and may be left alone: a failure is also on `errors$` and in the log.
+   * Sends an event. When the call returns, it has been delivered to this server's own connections. The promise tells
+   * what happened to it on the way to the other servers. Failures are also logged and reported on `errors$`, so the promise
+   * does not have to be awaited.
    *
-   * @throws NotPublishedError (as a rejection) when Redis certainly did not take it
-   * @throws PublishOutcomeUnknownError (as a rejection) when it was written and no reply came
-   * @throws MessageTooLargeError (as a rejection) when it has more than `limits.messageBytes`; nobody got it
-   * @throws UnsendableDataError (as a rejection) when no client protocol can carry the data, such as a circular object; nobody got it
-   * @throws InvalidArgumentError, PathRequiredError (as rejections); nobody got it
+   * @throws NotPublishedError (as a rejection) when Redis did not accept the message; no other server received it
+   * @throws PublishOutcomeUnknownError (as a rejection) when Redis did not reply; other servers may have received it
+   * @throws MessageTooLargeError (as a rejection) when the message exceeds `limits.messageBytes`; no client received it
+   * @throws UnsendableDataError (as a rejection) when no client protocol can carry the data, for example a circular object;
+   * no client received it
+   * @throws InvalidArgumentError (as a rejection) when the event or the data is invalid; no client received it
+   * @throws PathRequiredError (as a rejection) on an injected broadcaster, unless the app has exactly one path
    */
   abstract emit<Name extends EventName<Events>>(
     event: Name,
@@ -52,17 +83,21 @@ export abstract class Target<Events extends object = AnyEvents> {
   ): Promise<Delivery>;
 
   /**
-   * Sends an event to one connection, wherever it is, and resolves with its client's answer: the client gets
-   * `{ event, data, id }` and sends `{ id, data }`, or `{ id, error }`.
+   * Sends an event to one connection, on any server, and resolves with the client's response. The client receives
+   * `{ event, data, id }` and responds with `{ id, data }` or `{ id, error }`.
    *
-   * @throws ConnectionNotFoundError (as a rejection, at once) when no server holds the connection
-   * @throws ConnectionClosedError, ServerLostError (as rejections) when the client, or its server, goes before it answers
-   * @throws ClientResultError (as a rejection) when the client answers with an error
-   * @throws InvalidResultError (as a rejection) when `parse` does not take the answer
-   * @throws InvokeTimeoutError, InvokeCanceledError (as rejections)
-   * @throws NotPublishedError, PublishOutcomeUnknownError, MessageTooLargeError (as rejections): see {@link emit}
+   * @throws ConnectionNotFoundError (as a rejection, without waiting) when no server holds the connection
+   * @throws ConnectionClosedError (as a rejection) when the connection closes before the client responds
+   * @throws ServerLostError (as a rejection) when the server that holds the connection dies before the client responds
+   * @throws BackplaneClosedError (as a rejection) when this server shuts down before the client responds
+   * @throws ClientResultError (as a rejection) when the client responds with an error
+   * @throws InvalidResultError (as a rejection) when the response cannot be decoded, or `parse` throws
+   * @throws InvokeTimeoutError (as a rejection) when the client does not respond within `timeout`
+   * @throws InvokeCanceledError (as a rejection) when `signal` is aborted
+   * @throws NotPublishedError, PublishOutcomeUnknownError, MessageTooLargeError, UnsendableDataError (as rejections): see
+   * {@link emit}
    * @throws InvokeTargetError (as a rejection) when the target is not exactly one connection
-   * @throws InvalidArgumentError, PathRequiredError (as rejections): nobody was asked
+   * @throws InvalidArgumentError, PathRequiredError (as rejections) when an argument is invalid or the path is missing
    */
   abstract invoke<T = unknown, Name extends EventName<Events> = EventName<Events>>(
     event: Name,
@@ -71,10 +106,15 @@ export abstract class Target<Events extends object = AnyEvents> {
   ): Promise<T>;
 
   /**
-   * Sends an event to every connection of the target and resolves with what their clients answered: when all
-   * have, or cannot any more, or after the timeout. Does not reject because some did not answer.
+   * Sends an event to all connections of the target and resolves with the responses of their clients. It resolves when
+   * every client has responded or can no longer respond, or after `timeout`. Missing responses do not reject it: see
+   * `missing` in the result.
    *
-   * @throws InvokeCanceledError, NotPublishedError, PublishOutcomeUnknownError, MessageTooLargeError (as rejections)
+   * @throws InvokeCanceledError (as a rejection) when `signal` is aborted
+   * @throws BackplaneClosedError (as a rejection) when this server shuts down before all responses have arrived
+   * @throws NotPublishedError, PublishOutcomeUnknownError, MessageTooLargeError, UnsendableDataError (as rejections): see
+   * {@link emit}
+   * @throws InvalidArgumentError, PathRequiredError (as rejections) when an argument is invalid or the path is missing
    */
   abstract invokeAll<T = unknown, Name extends EventName<Events> = EventName<Events>>(
     event: Name,
@@ -83,31 +123,37 @@ export abstract class Target<Events extends object = AnyEvents> {
   ): Promise<InvokeAllResult<T>>;
 
   /**
-   * Lets all connections of the target join a group, on whatever server they are. When it resolves, an emit
-   * from any server reaches them there. Safe to repeat.
+   * Adds all connections of the target, on all servers, to a group. Once the promise resolves, emits to the group reach
+   * them from every server. Safe to repeat.
    *
-   * @throws ConnectionNotFoundError (as a rejection, at once) when a connection named by its id is nowhere; the others have joined
-   * @throws ServerLostError (as a rejection) when the server of a connection named by its id died meanwhile
-   * @throws CommandFailedError, NotJoinedError (as rejections) when a server concerned is cut off from Redis
-   * @throws CommandTimeoutError (as a rejection) when a server is alive and does not answer
-   * @throws NotPublishedError (as a rejection) when Redis is not there; this server's own connections have joined
+   * @param group a case-sensitive name of at most 4096 bytes in UTF-8
+   * @throws ConnectionNotFoundError (as a rejection) when no server holds a connection that the target names by its id; the
+   * others have joined
+   * @throws ServerLostError (as a rejection) when the server that holds such a connection dies before it replies
+   * @throws NotJoinedError (as a rejection) when Redis does not let this server subscribe to the group
+   * @throws CommandFailedError (as a rejection) when another server cannot carry out the command, for the same reason
+   * @throws CommandTimeoutError (as a rejection) when a live server does not reply within `commandTimeout`
+   * @throws BackplaneClosedError (as a rejection) when this server shuts down before all servers have replied
+   * @throws NotPublishedError (as a rejection) when Redis is down; this server's own connections have joined
+   * @throws MessageTooLargeError (as a rejection) when the target names too many recipients for `limits.messageBytes`
+   * @throws InvalidNameError, PathRequiredError (as rejections) when the group's name is invalid or the path is missing
    */
   abstract join(group: string): Promise<void>;
 
   /**
-   * Lets all connections of the target leave a group, on whatever server they are. Safe to repeat.
+   * Removes all connections of the target, on all servers, from a group. Safe to repeat.
    *
-   * @throws as {@link join} does
+   * @throws the same errors as {@link join}, except NotJoinedError
    */
   abstract leave(group: string): Promise<void>;
 
   /**
-   * Closes all connections of the target, on whatever server they are. What was emitted to them before arrives first.
+   * Closes all connections of the target, on all servers. Messages that this server emitted to them before arrive first.
    *
-   * @param code a WebSocket close code: 1000, or 3000 to 4999 for the app's own
-   * @param reason at most 123 bytes of UTF-8
-   * @throws InvalidCloseError (as a rejection) when the code or the reason cannot be sent
-   * @throws as {@link join} does
+   * @param code a WebSocket close code: 1000, or 3000 to 4999 for codes of your own. Default: 1000
+   * @param reason at most 123 bytes in UTF-8. Default: empty
+   * @throws InvalidCloseError (as a rejection) when the code or the reason is invalid
+   * @throws the same errors as {@link join}, except NotJoinedError and InvalidNameError
    */
   abstract disconnect(code?: number, reason?: string): Promise<void>;
 }

@@ -2,26 +2,26 @@ import type { Address } from '../protocol/target.js';
 import type { LibraryLogger } from './library-logger.js';
 
 /**
- * Warns, once, that an app sends to users of a path without `authenticate`: its connections belong to nobody, so it
- * reaches none. Paths that this process does not serve are left alone, because the servers that do may have the option.
+ * Warns once if an app addresses users of a path without `authenticate`. Its connections have no users, so nothing arrives.
+ * Ignores paths that this process does not serve, because the servers that serve them may have the option.
  */
 export class UnreachableUsers {
-  private warned = false;
+  private hasWarned = false;
 
-  /** @param hasNoUsers whether gateways of this process serve the path, and admit everyone */
+  /** @param hasNoUsers whether this process serves the path and admits everyone without a user */
   constructor(
     private readonly hasNoUsers: (path: string) => boolean,
     private readonly logger: LibraryLogger,
   ) {}
 
   check({ path, targets }: Address): void {
-    if (this.warned) return;
+    if (this.hasWarned) return;
     for (const { kind } of targets) {
       if (kind !== 'user' || !this.hasNoUsers(path)) continue;
-      this.warned = true;
+      this.hasWarned = true;
       this.logger.warn(
-        `A message or command for a user of ${path} reaches nobody: without the option \`authenticate\` no connection ` +
-          'belongs to a user. Pass `authenticate` to RedisBackplaneModule, or decorate the gateway with `@UseAuthenticator()`, and return a `userId`.',
+        `Messages and commands for users of ${path} reach nobody, because no connection has a user without the option \`authenticate\`. ` +
+          'Pass `authenticate` to RedisBackplaneModule, or decorate the gateway with `@UseAuthenticator()`, and return a `userId`.',
       );
       return;
     }

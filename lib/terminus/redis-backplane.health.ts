@@ -19,7 +19,8 @@ export class RedisBackplaneHealthIndicator {
   ) {}
 
   /**
-   * The check for a load balancer. Up from the end of bootstrap until the shutdown begins, even while Redis is down.
+   * The check for a load balancer. Up from the end of bootstrap until the shutdown begins, even while Redis is down. See
+   * {@link RedisBackplane.readiness}.
    *
    * @param key the name of the check in the result. Default: `'backplane'`
    */
@@ -28,7 +29,8 @@ export class RedisBackplaneHealthIndicator {
   }
 
   /**
-   * The check for alerts. Up only while this server receives its own messages through Redis.
+   * The check for alerts. Up while this server receives its own messages through Redis, and hears at least one other server
+   * if there are any. See {@link RedisBackplane.delivery}.
    *
    * @param key the name of the check in the result. Default: `'backplane'`
    */

@@ -33,7 +33,7 @@ describe('in an app without authenticate', () => {
     await call(broadcaster);
     await call(broadcaster);
     await broadcaster.user('bob').emit('hi');
-    expect(warnings()).toEqual([expect.stringMatching(/user of \/chat reaches nobody.*`authenticate`/)]);
+    expect(warnings()).toEqual([expect.stringMatching(/users of \/chat reach nobody.*`authenticate`/)]);
   });
 
   it('each app warns for itself', async () => {
@@ -86,5 +86,5 @@ it('a gateway that authenticates its own clients says nothing, and one that admi
   await broadcaster.gateway(OwnGateway).user('ann').emit('hi');
   expect(warnings()).toEqual([]);
   await broadcaster.gateway(OpenGateway).user('ann').emit('hi');
-  expect(warnings()).toEqual([expect.stringMatching(/user of \/open reaches nobody.*@UseAuthenticator/)]);
+  expect(warnings()).toEqual([expect.stringMatching(/users of \/open reach nobody.*@UseAuthenticator/)]);
 });
