@@ -19,7 +19,7 @@ export async function sideBySide(browser: Browser, shots: readonly WindowShot[])
     ({ url, png }) => `<figure><figcaption>${url}</figcaption><img src="${dataUrl(png)}"></figure>`,
   );
   const page = await browser.newPage({ viewport: { width: 2 * WINDOW.width + 88, height: 800 } });
-  await page.setContent(`<style>${STYLE}</style>${windows.join('')}`);
+  await page.setContent(`<!doctype html><style>${STYLE}</style>${windows.join('')}`);
   const picture = await page.locator('body').screenshot();
   await page.close();
   return picture;
