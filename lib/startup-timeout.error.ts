@@ -1,5 +1,6 @@
 import type { BackplaneStatus } from './bus/status.js';
 import { BackplaneError } from './protocol/backplane.error.js';
+import { sentence } from './protocol/thrown.js';
 
 /** Startup failed, because Redis could not be reached in time and `abortConnect` is true. `cause` is the last failure. */
 export class StartupTimeoutError extends BackplaneError {
@@ -13,9 +14,8 @@ export class StartupTimeoutError extends BackplaneError {
     status: BackplaneStatus['state'],
     cause: Error | undefined,
   ) {
-    const why = cause ? `: ${cause.message}` : '';
     super(
-      `Redis could not be reached within ${timeoutMs} ms (the backplane is ${status})${why}. ` +
+      `Redis could not be reached within ${timeoutMs} ms (the backplane is ${status})${cause ? `: ${sentence(cause.message)}` : '.'} ` +
         'Check the option `connection`, or set `abortConnect` to false to start without Redis.',
       { cause },
     );

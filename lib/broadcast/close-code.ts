@@ -24,7 +24,10 @@ export class InvalidCloseError extends BackplaneError {
  */
 export function checkClose(code: number, reason: string): void {
   if (!Number.isInteger(code) || !(isRegistered(code) || (code >= 3000 && code <= 4999)))
-    throw new InvalidCloseError('code', `expected 1000, or 3000 to 4999, got ${shown(code)}`);
+    throw new InvalidCloseError(
+      'code',
+      `expected 1000 to 1003, 1007 to 1014, or 3000 to 4999, got ${shown(code)}`,
+    );
   if (typeof reason !== 'string')
     throw new InvalidCloseError('reason', `expected a string, got ${shown(reason)}`);
   const bytes = Buffer.byteLength(reason);

@@ -7,6 +7,11 @@ export function messageOf(thrown: unknown): string {
   }
 }
 
+/** The message as a sentence, with a period at its end. */
+export function sentence(message: string): string {
+  return /[.!?]$/.test(message) ? message : `${message}.`;
+}
+
 /** Anything that was thrown, as an Error. Never throws. */
 export function toError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(messageOf(thrown), { cause: thrown });

@@ -2,7 +2,7 @@ import { NotSubscribedError } from '../bus/bus.errors.js';
 import { PublishDeniedError, PublishRefusedError, SubscriptionRefusedError } from '../bus/transport.js';
 import { BackplaneError } from '../protocol/backplane.error.js';
 import type { TargetRef } from '../protocol/target.js';
-import { toError } from '../protocol/thrown.js';
+import { sentence, toError } from '../protocol/thrown.js';
 
 /**
  * Redis did not accept a message. It was never written, so no other server has it; this server's own connections have
@@ -18,7 +18,9 @@ export class NotPublishedError extends BackplaneError {
     readonly local: number,
     cause: Error,
   ) {
-    super(`The message was not published, so no other server received it: ${cause.message}.`, { cause });
+    super(`The message was not published, so no other server received it: ${sentence(cause.message)}`, {
+      cause,
+    });
     this.retryable = local === 0 && !(cause instanceof PublishDeniedError);
   }
 }
@@ -36,7 +38,7 @@ export class PublishOutcomeUnknownError extends BackplaneError {
     readonly local: number,
     cause: Error,
   ) {
-    super(`It is unknown whether the message was published: ${cause.message}.`, { cause });
+    super(`It is unknown whether the message was published: ${sentence(cause.message)}`, { cause });
   }
 }
 

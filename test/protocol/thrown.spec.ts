@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { messageOf, stackOf, toError } from '../../lib/protocol/thrown.js';
+import { messageOf, sentence, stackOf, toError } from '../../lib/protocol/thrown.js';
 
 /** An error with unusual properties. */
 function strange(fields: PropertyDescriptorMap): Error {
@@ -41,5 +41,14 @@ describe('anything that is thrown', () => {
 
   it('has a stack if it is an error', () => {
     expect(stackOf(new Error('here'))).toContain('thrown.spec.ts');
+  });
+});
+
+describe('a message inside another one', () => {
+  it.each([
+    ['connect ECONNREFUSED 127.0.0.1:6379', 'connect ECONNREFUSED 127.0.0.1:6379.'],
+    ['Check the option redis.', 'Check the option redis.'],
+  ])('ends with one period: %s', (message, expected) => {
+    expect(sentence(message)).toBe(expected);
   });
 });
