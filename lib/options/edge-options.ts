@@ -116,7 +116,7 @@ export interface EdgeOptions {
 
   /**
    * The maximum number of messages of one connection that are handled concurrently. With 1, they are handled one after
-   * the other, in order of arrival. Replies to `invoke` never wait.
+   * the other, in order of arrival. Responses to `invoke` never wait.
    *
    * A handler that returns an Observable runs until the Observable completes or fails, or the client disconnects. With 1,
    * an endless stream therefore blocks all later messages of its client, until `limits.pendingMessages` closes the
