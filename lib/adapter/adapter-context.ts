@@ -8,7 +8,7 @@ import type { Authenticators } from './authenticators.js';
 
 export const ADAPTER_CONTEXT = Symbol('ADAPTER_CONTEXT');
 
-/** What the adapter needs of the rooms below it. */
+/** What the adapter needs from the folders below it. */
 export interface AdapterContext extends BroadcastContext {
   readonly serverId: string;
   readonly connections: Connections;

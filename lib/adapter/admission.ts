@@ -9,28 +9,28 @@ export type AdmissionResult = { readonly admitted: true; readonly admission: Adm
 
 export interface Refusal {
   readonly admitted: false;
-  /** What the client is answered with. */
+  /** The HTTP status that the client gets. */
   readonly status: number;
-  /** For the log; `undefined` where there is nothing to say. */
+  /** Why, for the log; `undefined` if the refusal is not logged. */
   readonly reason: string | undefined;
-  /** Set where it is no refusal of this client: `authenticate` failed, and would have for anybody. */
+  /** Set if `authenticate` failed: the server is at fault, not this client. */
   readonly failure: { readonly cause: unknown } | undefined;
 }
 
-/** Where nobody is asked, everybody comes in. */
-const OPEN_DOOR: AdmissionResult = { admitted: true, admission: {} };
+/** The result if the path has no authenticator. */
+const ANONYMOUS: AdmissionResult = { admitted: true, admission: {} };
 const UNAUTHORIZED = 401;
 const FORBIDDEN = 403;
 const UNAVAILABLE = 503;
 
-/** Who decides on clients of a path. */
+/** What decides whether a client of a path is admitted. */
 export interface Gatekeeper {
   readonly edge: ResolvedEdge;
-  /** `undefined` where everyone is admitted. */
+  /** `undefined` if every client is admitted. */
   readonly authenticate: Authenticate | undefined;
 }
 
-/** Whether the client may come in, and as whom: at once, or a promise where the app is asked, which never rejects. */
+/** Decides whether to admit a client, and as which user. Returns a promise only if `authenticate` is called; it never rejects. */
 export function admit(
   { edge, authenticate }: Gatekeeper,
   request: IncomingMessage,
@@ -39,15 +39,15 @@ export function admit(
 ): AdmissionResult | Promise<AdmissionResult> {
   const reason = originRefusal(request.headers, edge);
   if (reason !== undefined) return { admitted: false, status: FORBIDDEN, reason, failure: undefined };
-  if (!authenticate) return OPEN_DOOR;
+  if (!authenticate) return ANONYMOUS;
   return authenticated(() =>
     limits.within(edge.admissionTimeMs, 'authenticate', authenticate(request, path)),
   );
 }
 
-async function authenticated(ask: () => Promise<Admission | null>): Promise<AdmissionResult> {
+async function authenticated(call: () => Promise<Admission | null>): Promise<AdmissionResult> {
   try {
-    const admission = await ask();
+    const admission = await call();
     if (admission === null)
       return { admitted: false, status: UNAUTHORIZED, reason: undefined, failure: undefined };
     checkAdmission(admission);
@@ -57,7 +57,7 @@ async function authenticated(ask: () => Promise<Admission | null>): Promise<Admi
   }
 }
 
-/** Nest's exceptions say by their status who is at fault; whatever else is thrown is a failure of `authenticate`. */
+/** An HTTP exception with a status below 500 refuses the client. Any other error is a failure of `authenticate`. */
 function refusalOf(error: unknown): Refusal {
   const status = statusOf(error);
   const isRefusal = status !== undefined && status < 500;
@@ -73,7 +73,7 @@ interface WithStatus {
   getStatus(): unknown;
 }
 
-/** Not `instanceof HttpException`: an app may have a second copy of `@nestjs/common`. */
+/** Does not use `instanceof HttpException`, because an app may contain a second copy of `@nestjs/common`. */
 function hasStatus(error: unknown): error is WithStatus {
   return (
     typeof error === 'object' &&
@@ -89,14 +89,14 @@ function statusOf(error: unknown): number | undefined {
   return typeof status === 'number' && status >= 400 && status < 600 ? status : undefined;
 }
 
-/** What comes out of JSON, or out of a JWT, is often not what its type says. */
+/** Checks the types at run time, because a value from JSON or a JWT often does not match its declared type. */
 function checkAdmission(admission: unknown): void {
   if (typeof admission !== 'object' || admission === null)
     throw new TypeError(
-      `authenticate returned ${typeof admission}: return an object to admit the client, or null to refuse it`,
+      `authenticate returned a value of type ${typeof admission}. Return an object to admit the client, or null to refuse it.`,
     );
   const { userId, expiresAt } = admission as Partial<Record<keyof Admission, unknown>>;
   if (userId !== undefined) checkName("A user's id", userId);
   if (expiresAt !== undefined && !(expiresAt instanceof Date && !Number.isNaN(expiresAt.getTime())))
-    throw new TypeError('authenticate returned an expiresAt that is not a valid Date');
+    throw new TypeError('authenticate returned an expiresAt that is not a valid Date.');
 }

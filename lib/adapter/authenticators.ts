@@ -15,19 +15,19 @@ import { AUTHENTICATOR_METADATA } from './use-authenticator.decorator.js';
 
 type Module = ModulesContainer extends Map<string, infer M> ? M : never;
 
-/** Who authenticates the clients of a path. */
+/** The authenticator of a path's clients. */
 interface Choice {
   readonly option: AuthenticateOption | false | undefined;
-  /** Where a class is looked for first, and created if it is no provider. */
+  /** The module that is searched for a class first. A class that is no provider anywhere is instantiated in it. */
   readonly module: Module | undefined;
 }
 
-/** What a gateway says. */
+/** The authenticator that a gateway declares. */
 interface GatewayChoice extends Choice {
   readonly gateway: string;
 }
 
-/** Finds who authenticates the clients of each path: what a gateway of the path says, else the module's option. */
+/** Finds the authenticator of each path: the one that a gateway of the path declares, or else the option `authenticate`. */
 export class Authenticators {
   private readonly byPath = new Map<string, Authenticate | undefined>();
   private readonly instances = new Map<AuthenticatorClass, Promise<Authenticator>>();
@@ -38,16 +38,16 @@ export class Authenticators {
   ) {}
 
   /**
-   * Who authenticates the clients of a path; `undefined` where everyone is admitted.
+   * Returns the authenticator of a path, or `undefined` if every client is admitted.
    *
-   * @throws InvalidOptionsError when gateways of the path contradict each other
+   * @throws InvalidOptionsError when gateways of the path declare different authenticators
    */
   for(path: string): Authenticate | undefined {
     if (!this.byPath.has(path)) this.byPath.set(path, this.authenticateOf(this.choiceFor(path)));
     return this.byPath.get(path);
   }
 
-  /** Resolves when the instances of all classes are there; rejects with what Nest says of one that cannot be made. */
+  /** Resolves when all authenticator classes have been instantiated. Rejects with Nest's error if one cannot be. */
   async ready(): Promise<void> {
     await Promise.all(this.instances.values());
   }
@@ -58,12 +58,12 @@ export class Authenticators {
     const other = others.find(({ option }) => option !== first.option);
     if (other)
       throw new InvalidOptionsError([
-        `@UseAuthenticator(): ${first.gateway} and ${other.gateway} share the path ${path} and name different authenticators; name the same one, or leave one out`,
+        `@UseAuthenticator(): ${first.gateway} and ${other.gateway} share the path ${path} but have different authenticators. Use the same one for both, or decorate only one of them`,
       ]);
     return first;
   }
 
-  /** What the gateways of a path say. */
+  /** The authenticators that the gateways of a path declare. */
   private choices(path: string): GatewayChoice[] {
     const choices: GatewayChoice[] = [];
     for (const module of this.modules.values()) {
@@ -90,7 +90,7 @@ export class Authenticators {
     const known = this.instances.get(type);
     if (known) return known;
     const instance = this.resolve(type, module);
-    // It is awaited by `ready`, which is called later than a rejection counts as unhandled.
+    // `ready` reports the rejection, but is called so late that Node would count it as unhandled before.
     instance.catch(() => undefined);
     this.instances.set(type, instance);
     return instance;
@@ -99,7 +99,7 @@ export class Authenticators {
   private async resolve(type: AuthenticatorClass, module: Module | undefined): Promise<Authenticator> {
     const owner = module?.providers.has(type) ? module : this.moduleWith(type);
     const moduleRef = (owner ?? module)?.getProviderByKey<ModuleRef>(ModuleRef).instance;
-    if (!moduleRef) throw new TypeError('RedisBackplaneModule is not in the container');
+    if (!moduleRef) throw new TypeError('RedisBackplaneModule is not part of this app.');
     return owner
       ? moduleRef.get<Authenticator>(type, { strict: true })
       : moduleRef.create(type as Type<Authenticator>);

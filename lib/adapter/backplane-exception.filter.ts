@@ -20,41 +20,41 @@ import {
 } from '../routing/routing.errors.js';
 
 /**
- * What a client reads of the error. Not the error's own message, which speaks of Redis and of servers to the people who run
- * them. What only the programmer can cause, such as InvokeTargetError, is not here: it is a bug like any other.
+ * The texts that clients get. The errors' own messages are for operators: they mention Redis and server ids. Errors that
+ * only a bug in the app can cause, such as InvokeTargetError, are missing here, so they are handled like any other bug.
  */
 const TEXTS = new Map<abstract new (...args: never[]) => Error, string>([
   [NotJoinedError, 'The group cannot be joined now.'],
-  [NotPublishedError, 'Only clients of this server have the message.'],
+  [NotPublishedError, 'Only clients of this server received the message.'],
   [
     PublishOutcomeUnknownError,
-    'Clients of this server have the message; whether the others have it is unknown.',
+    'Clients of this server received the message. It is unknown whether other clients did.',
   ],
   [MessageTooLargeError, 'The message is too large.'],
   [InvalidNameError, 'The name must be a non-empty string of at most 4096 bytes.'],
   [ConnectionNotFoundError, 'There is no such connection.'],
-  [ConnectionClosedError, 'The other client has left.'],
-  [ServerLostError, 'The other client has left.'],
-  [ClientResultError, 'The other client answered with an error.'],
-  [InvalidResultError, 'The other client sent an invalid reply.'],
+  [ConnectionClosedError, 'The other client has disconnected.'],
+  [ServerLostError, 'The other client has disconnected.'],
+  [ClientResultError, 'The other client responded with an error.'],
+  [InvalidResultError, 'The other client sent an invalid response.'],
   [InvokeCanceledError, 'The request to the other client was canceled.'],
-  [InvokeTimeoutError, 'The other client did not answer in time.'],
-  [CommandTimeoutError, 'Another server did not answer in time.'],
+  [InvokeTimeoutError, 'The other client did not respond in time.'],
+  [CommandTimeoutError, 'Another server did not reply in time.'],
   [CommandFailedError, 'Another server could not carry out the command.'],
 ]);
 
 /** The data of the `exception` that {@link BackplaneExceptionFilter} sends. */
 export interface BackplaneExceptionPayload extends ErrorPayload<Record<string, unknown>> {
-  /** The error's name, such as `NotJoinedError`, for a client that decides by it. */
+  /** The error's name, such as `NotJoinedError`. Clients can match on it. */
   readonly error: string;
 }
 
 /**
- * Tells a client why a handler failed, where a call on the backplane rejected and the handler let it through: the client
- * gets `exception` with `{ status: 'error', error: 'NotJoinedError', message, cause }`, or that as the error of its frame
- * with an `id`.
+ * Tells the client why its message failed if a handler throws an error of the backplane, such as the `NotJoinedError` of
+ * `client.join()`. The client gets an `exception` message with `{ status: 'error', error: 'NotJoinedError', message, cause }`.
+ * If it sent its frame with an `id`, it gets that object as the `error` of the reply instead.
  *
- * Every gateway does so without it. Use it to change what clients read:
+ * Every gateway does this by default. Extend the filter only to change the texts:
  *
  * ```ts
  * class GermanFilter extends BackplaneExceptionFilter {
@@ -71,23 +71,23 @@ export class BackplaneExceptionFilter extends BaseWsExceptionFilter<Error> {
   override catch(error: Error, host: ArgumentsHost): void {
     const ws = host.switchToWs();
     const { includeCause, causeFactory } = this.options;
-    const told: BackplaneExceptionPayload = {
+    const payload: BackplaneExceptionPayload = {
       status: 'error',
       error: error.name,
       message: this.messageOf(error),
       ...(includeCause && { cause: causeFactory?.(ws.getPattern(), ws.getData()) }),
     };
-    super.catch(new WsException(told), host);
+    super.catch(new WsException(payload), host);
   }
 
-  /** The text for the client. Override it to speak the app's language. */
+  /** Returns the text for the client. Override it to translate the texts. */
   protected messageOf(error: Error): string {
     for (const [type, text] of TEXTS) if (error instanceof type) return text;
     return error.message;
   }
 }
 
-/** Whether the error is one of those that {@link BackplaneExceptionFilter} tells. */
+/** Whether {@link BackplaneExceptionFilter} handles the error. */
 export function isForClients(error: unknown): error is Error {
   for (const type of TEXTS.keys()) if (error instanceof type) return true;
   return false;

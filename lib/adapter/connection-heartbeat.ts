@@ -1,6 +1,6 @@
 import type { Session } from './session.js';
 
-/** The wheel turns so often; the connections of one slot are pinged together. */
+/** How long each slot of the wheel lasts. The connections of a slot are pinged together. */
 const TICK_MS = 500;
 
 interface Ping {
@@ -9,17 +9,19 @@ interface Ping {
 }
 
 /**
- * Finds clients that vanished: each is pinged once per interval, and anything that it sends then is a sign of life.
- * Connections are spread over the slots of a wheel, so that ten thousand are never pinged in one tick, and there is
- * one timer for all.
+ * Detects clients that have vanished. Each client is pinged once per interval, and any byte that it sends afterwards
+ * counts as a sign of life. One timer serves all connections. It spreads them over the slots of a wheel, so that ten
+ * thousand are never pinged in one tick.
  */
 export class ConnectionHeartbeat {
   private readonly slots: Set<Session>[];
   private readonly timer: NodeJS.Timeout;
-  private look: NodeJS.Immediate | undefined;
-  /** Whose sign of life is waited for, and since when: oldest first. */
+  private pendingTick: NodeJS.Immediate | undefined;
+  /** The sessions that have shown no sign of life since their ping, oldest ping first. */
   private readonly pinged = new Map<Session, Ping>();
-  private turn = 0;
+  /** The slot that was pinged last. */
+  private currentSlot = 0;
+  /** The slot that gets the next connection. */
   private nextSlot = 0;
 
   constructor(
@@ -29,9 +31,9 @@ export class ConnectionHeartbeat {
   ) {
     const count = Math.max(1, Math.floor(intervalMs / TICK_MS));
     this.slots = Array.from({ length: count }, () => new Set());
-    // Timers come before what there is to read: after a standstill of the process the answers lie unread in the sockets.
-    const look = (): void => void (this.look = setImmediate(() => this.tick()));
-    this.timer = setInterval(look, Math.min(TICK_MS, intervalMs));
+    // Timers run before the poll phase, so after a stall of the process the pongs may still be unread.
+    const scheduleTick = (): void => void (this.pendingTick = setImmediate(() => this.tick()));
+    this.timer = setInterval(scheduleTick, Math.min(TICK_MS, intervalMs));
   }
 
   add(session: Session): void {
@@ -48,17 +50,17 @@ export class ConnectionHeartbeat {
 
   close(): void {
     clearInterval(this.timer);
-    clearImmediate(this.look);
+    clearImmediate(this.pendingTick);
     this.pinged.clear();
   }
 
   private tick(): void {
     this.cutOff();
-    this.turn = (this.turn + 1) % this.slots.length;
-    for (const session of this.slots[this.turn] ?? []) {
+    this.currentSlot = (this.currentSlot + 1) % this.slots.length;
+    for (const session of this.slots[this.currentSlot] ?? []) {
       session.socket.ping();
       const { bytesRead } = session;
-      // Silent since an earlier ping, where the timeout is longer than the interval.
+      // If the timeout is longer than the interval, the client may have been silent since an earlier ping. That one counts.
       if (this.pinged.get(session)?.bytesRead === bytesRead) continue;
       this.pinged.delete(session);
       this.pinged.set(session, { bytesRead, at: performance.now() });
@@ -70,7 +72,7 @@ export class ConnectionHeartbeat {
     for (const [session, { bytesRead, at }] of this.pinged) {
       if (at > limit) return;
       this.pinged.delete(session);
-      // Whose socket is not read, while handleConnection runs, say, cannot show life.
+      // The socket is not being read, for example because `handleConnection` is running, so no sign of life can arrive.
       if (session.socket.isPaused || !session.isSocketOpen) continue;
       if (session.bytesRead === bytesRead) this.onVanished(session);
     }

@@ -1,8 +1,8 @@
-/** A point in time that several waits share. */
+/** A deadline that several waits share. */
 export class Deadline {
   private readonly endsAt: number;
 
-  /** @param ms from now */
+  /** @param ms the time until the deadline */
   constructor(readonly ms: number) {
     this.endsAt = performance.now() + ms;
   }
@@ -11,17 +11,17 @@ export class Deadline {
     return Math.max(0, this.endsAt - performance.now());
   }
 
-  /** A deadline that comes before this one: after this share of its whole time. */
+  /** Returns an earlier deadline: the one after this share (0 to 1) of this deadline's whole time. */
   earlier(share: number): Deadline {
     return new Deadline(Math.max(0, this.leftMs - this.ms * (1 - share)));
   }
 
-  /** Resolves with true when the promise is fulfilled, and with false at the deadline if it is not by then. */
+  /** Resolves with true when the promise is fulfilled, or with false at the deadline. Rejects if the promise does. */
   async meets(promise: Promise<unknown>): Promise<boolean> {
     let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<false>((resolve) => (timer = setTimeout(() => resolve(false), this.leftMs)));
+    const timeout = new Promise<false>((resolve) => (timer = setTimeout(() => resolve(false), this.leftMs)));
     try {
-      return await Promise.race([promise.then(() => true), late]);
+      return await Promise.race([promise.then(() => true), timeout]);
     } finally {
       clearTimeout(timer);
     }

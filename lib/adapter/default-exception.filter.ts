@@ -8,14 +8,14 @@ import { isServerFault, readHttpFailure } from './http-failure.js';
 import type { LimitedLog } from '../broadcast/limited-log.js';
 
 /**
- * What clients and the log are told of an error that no filter of the app's own takes:
+ * Handles every error that no filter of the app catches:
  *
- * - a `WsException`: the client gets what it says, as in Nest
- * - an error of the backplane's that has a meaning for the client: as {@link BackplaneExceptionFilter} tells it
- * - an `HttpException`: the client gets its message and status; the log gets one of 500 or more
- * - anything else is a bug: "Internal server error" for the client, and its stack for the log
+ * - `WsException`: the client gets its content, as in Nest
+ * - an error of the backplane that concerns the client: {@link BackplaneExceptionFilter} handles it
+ * - `HttpException`: the client gets its message and status; a status of 500 or above is also logged
+ * - anything else is a bug: the client gets "Internal server error", and the log gets the stack
  *
- * Not exported: every gateway has it, see gateway-filters.ts.
+ * The package does not export it, because gateway-filters.ts installs it on every gateway.
  */
 @Catch()
 export class DefaultExceptionFilter extends BaseWsExceptionFilter<unknown> {
@@ -26,18 +26,18 @@ export class DefaultExceptionFilter extends BaseWsExceptionFilter<unknown> {
   }
 
   override catch(error: unknown, host: ArgumentsHost): void {
-    // A gateway class may be a resolver, too: what calls that takes what its filters throw.
+    // A gateway class may also be a GraphQL resolver. Its caller handles what the filters throw.
     if (host.getType() !== 'ws') throw error;
-    // The class may also serve in an app of the same process that has another adapter: there it is Nest's own filter.
+    // The same class may serve in another app of this process, with another adapter. There this filter acts like Nest's own.
     const isOurs = host.switchToWs().getClient<unknown>() instanceof BackplaneConnection;
     if (!isOurs || error instanceof WsException) return super.catch(error, host);
     if (isForClients(error)) return this.backplaneErrors.catch(error, host);
     const failure = readHttpFailure(error);
     if (failure ? isServerFault(failure) : !(error instanceof IntrinsicException)) this.logBug(error, host);
-    this.tell(failure ? { status: 'error', ...failure } : INTERNAL_ERROR, host);
+    this.send(failure ? { status: 'error', ...failure } : INTERNAL_ERROR, host);
   }
 
-  private tell(payload: object, host: ArgumentsHost): void {
+  private send(payload: object, host: ArgumentsHost): void {
     const { includeCause, causeFactory } = this.options;
     const ws = host.switchToWs();
     const cause = includeCause ? { cause: causeFactory?.(ws.getPattern(), ws.getData()) } : undefined;
@@ -45,7 +45,7 @@ export class DefaultExceptionFilter extends BaseWsExceptionFilter<unknown> {
   }
 
   private logBug(error: unknown, host: ArgumentsHost): void {
-    // What `@SubscribeMessage()` says, so nothing that a client chooses; a hook that fails has no pattern.
+    // The argument of `@SubscribeMessage()`, so a client cannot choose it. A hook has no pattern.
     const pattern: unknown = host.switchToWs().getPattern();
     const what = typeof pattern === 'string' ? `The handler of '${pattern}'` : 'A gateway';
     const isPlainObject = typeof error === 'object' && error !== null && !(error instanceof Error);
@@ -53,7 +53,7 @@ export class DefaultExceptionFilter extends BaseWsExceptionFilter<unknown> {
   }
 }
 
-/** What is thrown may be an object of any size, and its own code may throw. */
+/** Shortens a thrown object for the log. It may be of any size, and its own code may throw. */
 function shown(value: object): string {
   try {
     return inspect(value, { depth: 1, breakLength: Infinity, maxArrayLength: 10, maxStringLength: 200 });

@@ -1,23 +1,23 @@
 import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
 
-/** What is used of a `ws` socket beside its public API; a contract test pins it. */
+/** The private members of a `ws` socket that this file uses. A contract test pins them. */
 interface Internals {
   readonly _socket?: Pick<Socket, 'write' | 'writable' | 'bytesRead'>;
   readonly _closeFrameReceived?: boolean;
-  /** `_state` is 0, and `_queue` empty, while no earlier message is still being compressed or read. */
+  /** `_state` is 0 and `_queue` is empty unless an earlier message is still being compressed or read from a Blob. */
   readonly _sender?: { readonly _state: number; readonly _queue: readonly unknown[] };
 }
 
-/** Whether `ws` sends payloads unchanged for the socket's whole life, because it negotiated no compression. */
+/** Whether `ws` sends all payloads of the socket unchanged, because it negotiated no compression. */
 export function sendsAsIs(socket: WebSocket): boolean {
   return socket.extensions === '';
 }
 
 /**
- * Writes ready-made frames straight to the TCP socket of a connection that {@link sendsAsIs}: many messages in one write(2).
+ * Writes encoded frames directly to the TCP socket, many of them in one write(2). Only for sockets that {@link sendsAsIs}.
  *
- * @returns false, with nothing written, when `ws` may have frames of its own under way
+ * @returns false, with nothing written, if `ws` may be in the middle of sending a message
  */
 export function writeFrames(socket: WebSocket, wire: Buffer): boolean {
   const { _socket: stream, _sender: sender } = socket as unknown as Internals;
@@ -27,10 +27,10 @@ export function writeFrames(socket: WebSocket, wire: Buffer): boolean {
 }
 
 /**
- * Writes ready-made control frames to the TCP socket, whatever `ws` has under way: they may stand between the frames of
- * a message (RFC 6455, section 5.4), and are never compressed.
+ * Writes encoded control frames to the TCP socket, even while `ws` is sending a message. They may come between the frames
+ * of a message (RFC 6455, section 5.4), and are never compressed.
  *
- * @param written called when the socket has taken them, or has failed; not called when it can no longer be written to
+ * @param written called when the socket has written them or has failed; not called if it is no longer writable
  */
 export function writeControl(socket: WebSocket, wire: Buffer, written: () => void): void {
   const { _socket: stream } = socket as unknown as Internals;
@@ -42,7 +42,7 @@ export function closeFrameReceived(socket: WebSocket): boolean {
   return (socket as unknown as Internals)._closeFrameReceived === true;
 }
 
-/** Bytes that came over the TCP connection so far, pongs and all. Zero where `ws` does not say. */
+/** How many bytes the TCP connection has received, including control frames. Zero if `ws` does not expose its socket. */
 export function bytesRead(socket: WebSocket): number {
   const { _socket: stream } = socket as unknown as Internals;
   return stream?.bytesRead ?? 0;

@@ -6,34 +6,34 @@ import type { LocalConnection } from '../routing/local-connection.js';
 import { answerOf, valueIn } from './handler-result.js';
 
 /**
- * The frame whose handler is running. Nest's exception filters see only the client, so this is how the `exception` that
- * they emit finds the frame that failed. Work that a handler leaves running has it too, also after the frame was answered.
+ * The frame whose handler is running. Nest's exception filters see only the client, so the `exception` that they emit finds
+ * its frame through this storage. Work that a handler leaves running keeps the frame, even after the reply was sent.
  */
 const underWay = new AsyncLocalStorage<FrameAnswer>();
 
-/** The answer to a client's frame with an `id`. Only the first one is sent, always with `data` or `error`. Never throws. */
+/** The reply to a client's frame with an `id`. Sends only the first result or error that it gets. Never throws. */
 export class FrameAnswer {
   private sent = false;
 
   constructor(
     private readonly connection: LocalConnection,
     private readonly id: FrameId,
-    /** Called with the reason when a result or an error has no form in the client's protocol. */
+    /** Called with the reason if the client's protocol cannot carry the output. The client then gets {@link INTERNAL_ERROR}. */
     private readonly onUnsendable: (reason: unknown) => void,
   ) {}
 
-  /** The frame of this connection whose handler calls; `undefined` for a frame without an `id`, and outside of handlers. */
+  /** The frame of this connection whose handler is calling; `undefined` for a frame without an `id`, and outside of handlers. */
   static underWay(connection: LocalConnection): FrameAnswer | undefined {
     const frame = underWay.getStore();
     return frame?.connection === connection ? frame : undefined;
   }
 
-  /** Runs a part of the frame's handling: what it calls, now or later, finds the frame as the one that is under way. */
+  /** Runs a part of the frame's handling. {@link underWay} returns this frame in all code that it calls, now or later. */
   run<Args extends unknown[], R>(handle: (...args: Args) => R, ...args: Args): R {
     return underWay.run(this, handle, ...args);
   }
 
-  /** @param result what a handler gave: its `{ event, data }` answers with the data, nothing with null */
+  /** @param result the handler's result. For `{ event, data }` the reply is the data, and for `undefined` it is null. */
   result(result: unknown): void {
     if (this.sent || !this.connection.isWritable) return;
     try {
@@ -44,10 +44,10 @@ export class FrameAnswer {
     }
   }
 
-  /** @returns false when the frame has been answered already */
+  /** @returns false if the frame already has a reply */
   fail(error: unknown): boolean {
     if (this.sent) return false;
-    // What cannot be written is not encoded either.
+    // Encoding would be wasted, because the frame could not be written.
     if (!this.connection.isWritable) return true;
     try {
       this.send({ id: this.id, error: valueIn(this.connection.protocol, error) ?? INTERNAL_ERROR });

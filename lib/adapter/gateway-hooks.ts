@@ -9,7 +9,7 @@ type HookName = 'handleConnection' | 'handleDisconnect';
 type HookHost = { [name in HookName]?: Hook };
 
 const INTERNAL_ERROR = 1011;
-/** For clients of an app that has another adapter, and shares the gateway's class. */
+/** For clients of another app in this process that uses the same gateway class with another adapter. */
 const foreignLog = new LimitedLog(loggerFor('RedisBackplaneAdapter', undefined));
 const guardedHooks = new WeakSet<Hook>();
 
@@ -21,13 +21,14 @@ interface HookCall {
   readonly ended: Promise<void>;
 }
 
-/** By client, until all of them have ended. */
+/** The hook calls of each client, until all of them have ended. */
 const calls = new WeakMap<object, HookCall[]>();
 
 /**
- * Nest calls a gateway's hooks from within RxJS and drops their promises, so what one throws ends the process.
- * Here each hook is wrapped, before Nest reads it: on the prototype, where request-scoped gateways find theirs
- * too, or on the instance for a hook that is a property. A wrapper knows no app: the class may serve in several.
+ * Wraps the hooks of all gateways so that an error in a hook cannot crash the process: Nest calls them from within RxJS
+ * and drops their promises. Must run before Nest reads the hooks. Wraps them on the prototype, which request-scoped
+ * gateways use too, or on the instance if the hook is a property. A wrapper refers to no app, because several apps in the
+ * process may use the class.
  */
 export function guardGatewayHooks(modules: ModulesContainer): void {
   for (const module of modules.values()) {
@@ -41,21 +42,22 @@ export function guardGatewayHooks(modules: ModulesContainer): void {
   }
 }
 
-/** Resolves when the hooks that are running for this client have ended, however they end; `undefined` where none is. */
+/** Resolves when all hooks that were called for this client have ended, even with an error; `undefined` if there are none. */
 export function hooksEnded(client: object): Promise<void> | undefined {
   const hooks = calls.get(client);
   return hooks && Promise.all(hooks.map(({ ended }) => ended)).then(() => void calls.delete(client));
 }
 
-/** The hooks that are still running for this client, as `handleDisconnect of ChatGateway`. */
+/** Names the hooks that are still running for this client, such as `handleDisconnect of ChatGateway`. */
 export function runningHooks(client: object): string[] {
   const running = calls.get(client)?.filter(({ isRunning }) => isRunning) ?? [];
   return running.map(({ gateway, name }) => `${name} of ${gateway?.constructor.name ?? 'a gateway'}`);
 }
 
 /**
- * Nest makes a request-scoped gateway at each connect and disconnect, even without hooks. When that fails, its filters
- * are asked only where there is a hook; otherwise the rejection would end the process.
+ * Gives a request-scoped gateway empty hooks if it has none. Nest creates an instance at each connect and disconnect, even
+ * without hooks. If that fails, Nest calls the filters only if there is a hook. Without one, the rejection would crash the
+ * process.
  */
 function addHooksTo(host: HookHost): void {
   host.handleConnection ??= nothing;

@@ -3,18 +3,19 @@ import type { Session } from './session.js';
 import type { Deadline } from './deadline.js';
 
 const GOING_AWAY = 1001;
-/** Goodbyes in one turn of the loop; a whole server's at once would bring all its clients to the others at once. */
-const PER_TURN = 200;
-const PAUSE_MS = 20;
+/** How many connections are closed at once. If all were, all clients would reconnect to the other servers at the same time. */
+const BATCH = 200;
+/** The maximum pause between two batches. The actual pause is random. */
+const MAX_PAUSE_MS = 20;
 
-/** Tells clients that the server shuts down, in batches, until the deadline. */
+/** Closes the connections with 1001, in batches. Stops at the deadline. */
 export async function sayGoodbye(sessions: readonly Session[], deadline: Deadline): Promise<void> {
   for (const [index, { sink, socket }] of sessions.entries()) {
     sink.close(GOING_AWAY, 'The server is shutting down');
-    // Its answer is to be read, also while its `handleConnection` runs.
+    // The client's close frame must be read, even if the socket is paused because `handleConnection` is still running.
     if (socket.isPaused) socket.resume();
-    if (index % PER_TURN !== PER_TURN - 1) continue;
+    if (index % BATCH !== BATCH - 1) continue;
     if (deadline.leftMs === 0) return;
-    await delay(Math.random() * PAUSE_MS);
+    await delay(Math.random() * MAX_PAUSE_MS);
   }
 }

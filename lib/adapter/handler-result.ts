@@ -2,10 +2,10 @@ import type { ClientProtocol } from '../protocol/client-protocol.js';
 import { Delivery } from '../routing/delivery.js';
 
 /**
- * What a handler's result is as a message: the result itself, as in `@nestjs/platform-ws`; `undefined` where there is
+ * Converts a handler's result to a message: the result itself, as in `@nestjs/platform-ws`, or `undefined` if there is
  * nothing to send.
  *
- * @throws TypeError when the result has no form in the protocol
+ * @throws TypeError when the protocol cannot carry the result
  */
 export function messageOf(result: unknown, protocol: ClientProtocol): unknown {
   if (result instanceof Delivery) return undefined;
@@ -15,10 +15,10 @@ export function messageOf(result: unknown, protocol: ClientProtocol): unknown {
 }
 
 /**
- * What a handler's result is as the answer to a frame with an `id`: the data of `{ event, data }`, or the result itself.
- * `null` where there is none, because `undefined` would leave the answer without `data`.
+ * Converts a handler's result to the data of the reply to a frame with an `id`: the data of `{ event, data }`, or the
+ * result itself. If there is no data it returns `null`, because with `undefined` the reply would have no `data`.
  *
- * @throws TypeError when the result has no form in the protocol
+ * @throws TypeError when the protocol cannot carry the result
  */
 export function answerOf(result: unknown, protocol: ClientProtocol): unknown {
   if (result instanceof Delivery) return null;
@@ -30,32 +30,32 @@ function isEvent(result: unknown): result is { readonly event: unknown; readonly
 }
 
 /**
- * The value as the protocol takes it; `undefined` for what JSON leaves out, in every protocol.
+ * Converts a value to one that the protocol can encode. Values that JSON omits become `undefined` in every protocol.
  *
- * @throws TypeError when the value has no form in the protocol
+ * @throws TypeError when the protocol cannot carry the value
  */
 export function valueIn(protocol: ClientProtocol, value: unknown): unknown {
   if (typeof value === 'function' || typeof value === 'symbol') return undefined;
-  // JSON would silently make it null.
+  // JSON.stringify would silently convert it to null.
   if (typeof value === 'number' && !Number.isFinite(value) && protocol.name === 'json')
-    throw new TypeError(`${value} has no form in JSON`);
-  return hasToJson(value) ? serialised(protocol, value) : value;
+    throw new TypeError(`JSON cannot represent ${value}`);
+  return hasToJson(value) ? serialize(protocol, value) : value;
 }
 
-interface Serialisable {
+interface Serializable {
   toJSON(key: string): unknown;
 }
 
-function hasToJson(value: unknown): value is Serialisable {
+function hasToJson(value: unknown): value is Serializable {
   return (
     typeof value === 'object' &&
     value !== null &&
-    typeof (value as Partial<Serialisable>).toJSON === 'function'
+    typeof (value as Partial<Serializable>).toJSON === 'function'
   );
 }
 
-/** JSON sends what `toJSON` gives. MessagePack sends the value, which dates and bytes have a form of their own for. */
-function serialised(protocol: ClientProtocol, value: Serialisable): unknown {
+/** JSON gets the result of `toJSON`, so that it is called once. MessagePack gets the value; it has types for dates and bytes. */
+function serialize(protocol: ClientProtocol, value: Serializable): unknown {
   if (protocol.name !== 'json' && (value instanceof Date || ArrayBuffer.isView(value))) return value;
   const json = value.toJSON('data');
   if (json === undefined || typeof json === 'function' || typeof json === 'symbol') return undefined;

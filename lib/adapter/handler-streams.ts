@@ -1,6 +1,6 @@
 import { type Observable, Subscription } from 'rxjs';
 
-/** What is done with a stream that a handler returned. None of them may throw. */
+/** Handles a stream that a handler returned. None of the methods may throw. */
 export interface StreamObserver {
   next(value: unknown): void;
   error(error: unknown): void;
@@ -8,16 +8,16 @@ export interface StreamObserver {
 }
 
 /**
- * The streams of one connection that have not ended. Any interceptor makes a stream of every result, so there is one
- * for each message: nothing of it is left here once it has ended.
+ * The running streams of one connection. With an interceptor, Nest turns every result into a stream, so there may be one
+ * for each message. That is why a stream is forgotten as soon as it ends.
  */
 export class HandlerStreams {
   private readonly running = new Set<Subscription>();
 
-  /** @param onTeardownError what the teardown of a stream throws, such as a callback of `finalize` */
+  /** @param onTeardownError called with the error if the teardown of a stream throws, such as a callback of `finalize` */
   constructor(private readonly onTeardownError: (error: unknown) => void) {}
 
-  /** Resolves when the stream has ended: it has completed or failed, or its client has gone. Never rejects. */
+  /** Resolves when the stream has completed or failed, or its client has disconnected. Never rejects. */
   follow(stream$: Observable<unknown>, observer: StreamObserver): Promise<void> {
     return new Promise((resolve) => {
       const subscription = new Subscription(() => {
@@ -40,21 +40,21 @@ export class HandlerStreams {
             this.end(subscription);
           },
         });
-        // It may have ended already: then this unsubscribes at once.
+        // If the stream has already ended, this unsubscribes at once.
         subscription.add(source);
       } catch (error) {
-        // Observables of RxJS report what their `subscribe` throws to the observer; those of other libraries may not.
+        // RxJS passes an error that is thrown in `subscribe` to the observer. Other libraries may throw it.
         fail(error);
       }
     });
   }
 
-  /** The client has gone. */
+  /** Ends all streams, because the client has disconnected. */
   close(): void {
     for (const subscription of this.running) this.end(subscription);
   }
 
-  /** What a teardown throws would otherwise end the process, and keep the other streams from ending. */
+  /** Catches errors of the teardown. They would crash the process, and keep the other streams from ending. */
   private end(subscription: Subscription): void {
     try {
       subscription.unsubscribe();

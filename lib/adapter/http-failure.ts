@@ -1,10 +1,10 @@
 const INTERNAL_SERVER_ERROR = 500;
 
-/** What an `HttpException` says to a client. */
+/** What a client gets for an `HttpException`. */
 export interface HttpFailure {
   /** The exception's name, such as `BadRequestException`. */
   readonly error: string;
-  /** What its response has as message: a text, or a list as ValidationPipe makes it. */
+  /** The message of its response: a text, or a list if ValidationPipe created it. */
   readonly message: string | readonly unknown[];
   readonly statusCode: number;
 }
@@ -16,7 +16,7 @@ interface HttpExceptionLike {
   getResponse?(): unknown;
 }
 
-/** Reads an `HttpException`, also one of another copy of `@nestjs/common`; `undefined` for any other error. */
+/** Reads an `HttpException`, even one from another copy of `@nestjs/common`. Returns `undefined` for any other error. */
 export function readHttpFailure(error: unknown): HttpFailure | undefined {
   try {
     if (!isHttpException(error)) return undefined;
@@ -25,12 +25,12 @@ export function readHttpFailure(error: unknown): HttpFailure | undefined {
     const name = typeof error.name === 'string' && error.name !== '' ? error.name : 'HttpException';
     return { error: name, message: messageOf(error.getResponse?.()) ?? messageOf(error) ?? name, statusCode };
   } catch {
-    // An app's own object of this shape may throw in its methods, which is a bug like any other.
+    // An object of the app may have these methods, and they may throw. It is handled like any other bug.
     return undefined;
   }
 }
 
-/** The server's own fault, whatever it tells its client. */
+/** Whether the failure is the server's fault and must be logged: a status of 500 or above. */
 export function isServerFault({ statusCode }: HttpFailure): boolean {
   return statusCode >= INTERNAL_SERVER_ERROR;
 }
@@ -43,7 +43,7 @@ function isHttpException(error: unknown): error is HttpExceptionLike {
   );
 }
 
-/** Of a response `'text'` or `{ message }`, or of the exception itself. */
+/** Reads the message of a response `'text'` or `{ message }`, or of the exception itself. */
 function messageOf(source: unknown): string | readonly unknown[] | undefined {
   const message =
     typeof source === 'object' && source !== null ? (source as { message?: unknown }).message : source;

@@ -1,4 +1,4 @@
-/** What a connection may send, and how much of it is handled at once. */
+/** How much a connection may send, and how many of its messages are handled concurrently. */
 export interface InboundLimits {
   readonly parallelInvocations: number;
   readonly maxPendingMessages: number;
@@ -6,17 +6,17 @@ export interface InboundLimits {
 }
 
 /**
- * The messages of one connection on their way to handlers. Answers to our own questions do not pass through here:
- * a handler may await one.
+ * Queues the messages of one connection for its handlers, and enforces the limits. Responses to invocations do not pass
+ * through it, because a running handler may be awaiting one.
  *
- * A message counts until the promise of `handle` resolves, which must be when all that its handler started for it has
- * ended, a stream too, or when the client has gone. It must not reject.
+ * A message counts as pending until the promise of `handle` resolves. That promise must not reject. It must resolve when
+ * the handler and the stream that it returned have ended, or when the client has disconnected.
  */
 export class InboundQueue<Message> {
   private readonly waiting: Message[] = [];
   private running = 0;
-  private judging = false;
-  private secondBegan = 0;
+  private isCheckScheduled = false;
+  private secondStartedAt = 0;
   private inSecond = 0;
 
   constructor(
@@ -27,22 +27,22 @@ export class InboundQueue<Message> {
 
   push(message: Message): void {
     const { parallelInvocations, maxPendingMessages } = this.limits;
-    if (this.isTooFast()) return this.onTooMany('Too many messages in a second');
+    if (this.exceedsRate()) return this.onTooMany('Too many messages per second');
     this.waiting.push(message);
     if (this.running < Math.min(parallelInvocations, maxPendingMessages)) void this.run();
-    if (this.excess > 0) this.judgeLater();
+    if (this.excess > 0) this.checkLater();
   }
 
   private get excess(): number {
     return this.running + this.waiting.length - this.limits.maxPendingMessages;
   }
 
-  /** One read may bring thousands of small messages: only those whose handlers outlast the turn are pending. */
-  private judgeLater(): void {
-    if (this.judging) return;
-    this.judging = true;
+  /** Counts at the end of the turn, because one read may bring thousands of small messages. Most are handled by then. */
+  private checkLater(): void {
+    if (this.isCheckScheduled) return;
+    this.isCheckScheduled = true;
     setImmediate(() => {
-      this.judging = false;
+      this.isCheckScheduled = false;
       if (this.excess <= 0) return;
       this.waiting.splice(-this.excess);
       this.onTooMany('Too many messages are pending');
@@ -56,12 +56,12 @@ export class InboundQueue<Message> {
     this.running--;
   }
 
-  private isTooFast(): boolean {
+  private exceedsRate(): boolean {
     const { maxMessagesPerSecond } = this.limits;
     if (maxMessagesPerSecond === Infinity) return false;
     const now = performance.now();
-    if (now - this.secondBegan >= 1000) {
-      this.secondBegan = now;
+    if (now - this.secondStartedAt >= 1000) {
+      this.secondStartedAt = now;
       this.inSecond = 0;
     }
     return ++this.inSecond > maxMessagesPerSecond;

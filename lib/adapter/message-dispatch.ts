@@ -13,21 +13,21 @@ const SHOWN_EVENT_CHARACTERS = 100;
 
 type EventMessage = Extract<ClientMessage, { kind: 'event' }>;
 
-/** Takes one message of a client to its handler and the result back, or a reply to its pending invoke. Never throws. */
+/** Passes a client's message to its handler and sends the result, or takes the response to an invocation. Never throws. */
 export function receiveMessage(session: Session, data: RawData): void {
   const message = readClientFrame(session.protocol, toBuffer(data), session.context.edge.payload);
-  // A handler may be waiting for just this answer: it never queues.
-  if (message.kind === 'response') takeAnswer(session, message);
+  // Responses are not queued, because a running handler may be awaiting this one.
+  if (message.kind === 'response') takeResponse(session, message);
   else session.enqueue(message, (next) => handleMessage(session, next));
 }
 
-/** Resolves when the handler has ended, and the stream that it returned; never rejects. */
+/** Resolves when the handler, and the stream that it may return, have ended. Never rejects. */
 async function handleMessage(session: Session, message: ClientMessage): Promise<void> {
   try {
     if (message.kind === 'event') await handleEvent(session, message);
     else if (message.kind === 'invalid') refuse(session, message.reason);
   } catch (error) {
-    // Nothing that is known gets here; what did would end the process, and hold up the client's other messages.
+    // No known error gets here. An unknown one would crash the process, and block the client's other messages.
     session.context.log.error('message', 'A message could not be handled', error);
     refuse(session, INTERNAL_ERROR.message);
   }
@@ -59,24 +59,24 @@ async function handle(
   return answerWithLast(session, message, answer, handler.isAckHandledManually, result);
 }
 
-/** What `@Ack()` gives a handler. */
+/** The callback that a handler gets through `@Ack()`. */
 function ackOf(answer: FrameAnswer | undefined): (value: unknown) => void {
   return (value) => answer?.result(value);
 }
 
-/** With an id the result is the answer, unless the handler answers by `@Ack()`; without one it is a message. */
+/** Sends a result: as the reply if the frame has an id, unless the handler replies through `@Ack()`, or else as a message. */
 function deliver(
   session: Session,
   message: EventMessage,
   answer: FrameAnswer | undefined,
-  manually: boolean,
+  isAckHandledManually: boolean,
   result: unknown,
 ): void {
   if (!answer) send(session, message, result);
-  else if (!manually) answer.result(result);
+  else if (!isAckHandledManually) answer.result(result);
 }
 
-/** Without an id each value of an Observable is a message. */
+/** Without an id, each value of an Observable is sent as a message. */
 function sendEach(session: Session, message: EventMessage, stream$: Observable<unknown>): Promise<void> {
   return session.follow(stream$, {
     next: (value) => send(session, message, value),
@@ -86,27 +86,27 @@ function sendEach(session: Session, message: EventMessage, stream$: Observable<u
 }
 
 /**
- * With an id the last value of an Observable is the answer. Nest completes a stream that fails, after its filter has emitted
- * `exception`: that was the answer then.
+ * With an id, the last value of an Observable is the reply. If a stream fails, Nest's filter emits an `exception`, which
+ * becomes the reply. Then Nest completes the stream, and the last value is ignored.
  */
 function answerWithLast(
   session: Session,
   message: EventMessage,
   answer: FrameAnswer,
-  manually: boolean,
+  isAckHandledManually: boolean,
   stream$: Observable<unknown>,
 ): Promise<void> {
   let last: unknown;
   return session.follow(failingWithin(answer, stream$), {
     next: (value) => (last = value),
     error: (error) => filterFailed(session, message, error),
-    complete: () => deliver(session, message, answer, manually, last),
+    complete: () => deliver(session, message, answer, isAckHandledManually, last),
   });
 }
 
-/** As in `@nestjs/platform-ws`: a result is sent as it is, and none where there is none. */
+/** Sends a result unchanged, as `@nestjs/platform-ws` does. If there is no result, it sends nothing. */
 function send(session: Session, message: EventMessage, result: unknown): void {
-  // One packet may ask for thousands of large results: what cannot be written is not encoded either.
+  // One packet may request thousands of large results. Encoding those that cannot be written would be wasted.
   if (!session.isWritable) return;
   try {
     const sent = messageOf(result, session.protocol);
@@ -117,7 +117,7 @@ function send(session: Session, message: EventMessage, result: unknown): void {
   }
 }
 
-/** Nest takes what a handler throws to an exception filter: this is an exception filter that throws itself. */
+/** Nest passes a handler's error to an exception filter. Here the filter itself has thrown. */
 function filterFailed(session: Session, { event }: EventMessage, error: unknown): void {
   session.context.log.error(
     'filter',
@@ -128,29 +128,29 @@ function filterFailed(session: Session, { event }: EventMessage, error: unknown)
 }
 
 function logUnsendable(session: Session, { event }: EventMessage, reason: unknown): void {
-  const what = `What the handler of '${shown(event)}' answered cannot be encoded as ${session.protocol.name}`;
+  const what = `The output of the handler of '${shown(event)}' cannot be encoded as ${session.protocol.name}`;
   session.context.log.error('result', what, reason);
 }
 
-function takeAnswer(
+function takeResponse(
   session: Session,
   { id, outcome, value }: Extract<ClientMessage, { kind: 'response' }>,
 ): void {
   if (session.context.router.invocations.respond(session, id, { outcome, value })) return;
-  refuse(session, `The id '${id}' is not valid for the connection '${session.id}'.`);
+  refuse(session, `The connection '${session.id}' has no pending invocation with the id '${id}'.`);
 }
 
 function refuse({ client }: Session, message: string): void {
   void client.emit('exception', { status: 'error', message });
 }
 
-/** Browsers cannot see the ping frames of WebSocket: this is one that they can send, unless a gateway handles `ping`. */
+/** Replies to the event `ping`, unless a gateway handles it. Scripts in browsers cannot send the ping frames of WebSocket. */
 function pong(session: Session, message: EventMessage, answer: FrameAnswer | undefined): void {
   if (answer) answer.result('pong');
   else send(session, message, { event: 'pong' });
 }
 
-/** A message's bytes as one Buffer: `ws` gives one for every frame, unless told otherwise. */
+/** Returns the message as one Buffer. By default `ws` passes a Buffer; with another `binaryType`, another type. */
 function toBuffer(data: RawData): Buffer {
   if (Buffer.isBuffer(data)) return data;
   return Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data);

@@ -1,7 +1,7 @@
 import { Observable, type Subscriber, type TeardownLogic } from 'rxjs';
 import type { FrameAnswer } from './frame-answer.js';
 
-/** What RxJS keeps of `source.pipe(operator)`, for its own use; a contract test pins it. */
+/** Private members of the Observable that `source.pipe(operator)` returns. A contract test pins them. */
 interface Piped {
   readonly source: Observable<unknown> | undefined;
   readonly operator:
@@ -9,11 +9,11 @@ interface Piped {
 }
 
 /**
- * The stream of a handler, which when it fails does so within the frame that it answers.
+ * Returns a handler's stream, changed so that its errors are handled in the context of the frame that it replies to.
  *
- * Nest pipes what a handler returns through `catchError`, where it asks the exception filters. That runs in the context of
- * whoever makes the stream fail: with a shared subject it is the handler of another frame, or none. So the error is taken
- * before it gets there.
+ * Nest pipes the stream through `catchError`, which calls the exception filters. That runs in the context of the code that
+ * makes the stream fail. With a shared subject, this is the handler of another frame, or no handler. So the error is
+ * intercepted before `catchError` gets it.
  */
 export function failingWithin(frame: FrameAnswer, stream$: Observable<unknown>): Observable<unknown> {
   const { source, operator }: Piped = stream$;

@@ -2,8 +2,8 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { ResolvedEdge } from '../options/edge-options.js';
 
 /**
- * Why a browser's page may not connect, or `undefined` where it may. A browser sends `Origin` with every WebSocket, and
- * the cookies of the host that it connects to, whatever page it is on.
+ * Returns why the page that opens the connection must not connect, or `undefined` if it may. For every WebSocket a browser
+ * sends the `Origin` of the page, and the cookies of the host that it connects to, even if the page is on another host.
  */
 export function originRefusal(
   headers: IncomingHttpHeaders,
@@ -14,17 +14,17 @@ export function originRefusal(
   if (allowedOrigins) {
     return allowedOrigins.allows(origin)
       ? undefined
-      : `its origin ${origin} is not one of the option allowedOrigins`;
+      : `its origin ${origin} is not in the option allowedOrigins.`;
   }
   if (headers.cookie === undefined && headers.authorization === undefined) return undefined;
   return isSameHost(origin, headers)
     ? undefined
-    : `a page of another host (${origin}) sent credentials with it. If that page is yours, name it in the option allowedOrigins`;
+    : `its page is on another host (${origin}), and its request contains cookies or an Authorization header. If the page is yours, add its origin to the option allowedOrigins.`;
 }
 
 /**
- * Host names are compared, and no ports: cookies know none, and proxies often leave them out. What a proxy says of the
- * original host counts too, because a page cannot set these headers on a WebSocket.
+ * Compares host names without ports, because cookies ignore ports and proxies often remove them. The original host that a
+ * proxy names in a header counts too. A page cannot forge it, because it cannot set headers on a WebSocket.
  */
 function isSameHost(origin: string, headers: IncomingHttpHeaders): boolean {
   if (!URL.canParse(origin)) return false;
@@ -34,12 +34,12 @@ function isSameHost(origin: string, headers: IncomingHttpHeaders): boolean {
 
 function ownHosts(headers: IncomingHttpHeaders): (string | undefined)[] {
   const forwardedHosts = [headers['x-forwarded-host'] ?? []].flat().flatMap((value) => value.split(','));
-  const forwarded = /(?:^|[;,])\s*host="?([^;,"\s]+)/gi;
-  const named = [...(headers.forwarded ?? '').matchAll(forwarded)].map(([, host = '']) => host);
-  return [headers.host ?? '', ...forwardedHosts, ...named].map(hostName);
+  const hostParameter = /(?:^|[;,])\s*host="?([^;,"\s]+)/gi;
+  const fromForwarded = [...(headers.forwarded ?? '').matchAll(hostParameter)].map(([, host = '']) => host);
+  return [headers.host ?? '', ...forwardedHosts, ...fromForwarded].map(hostName);
 }
 
-/** The name in `host:port`, as URLs write it. */
+/** The host name in `host:port`, normalized as in URLs; `undefined` if the text is not valid. */
 function hostName(host: string): string | undefined {
   const url = `http://${host.trim()}`;
   if (host.trim() === '' || !URL.canParse(url)) return undefined;

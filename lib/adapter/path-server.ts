@@ -9,9 +9,9 @@ import type { AdapterContext } from './adapter-context.js';
 import { type AdmissionResult, admit, type Refusal } from './admission.js';
 import type { ConnectionHeartbeat } from './connection-heartbeat.js';
 import type { Deadline } from './deadline.js';
-import { Farewells } from './farewells.js';
 import { hooksEnded } from './gateway-hooks.js';
 import { sayGoodbye } from './goodbye.js';
+import { LateHooks } from './late-hooks.js';
 import { receiveMessage } from './message-dispatch.js';
 import { Session, type SessionHost } from './session.js';
 import { SocketSink } from './socket-sink.js';
@@ -34,31 +34,31 @@ const POLICY_VIOLATION = 1008;
 const INTERNAL_ERROR = 1011;
 const INTERNAL_SERVER_ERROR = 500;
 const UNAVAILABLE = 503;
-/** Of the time for the shutdown, how much clients have to answer the goodbye; the rest is left to what gateways do for those cut off. */
+/** The share of `shutdownTimeout` that clients have to complete the close handshake. The rest is for the gateways' hooks. */
 const CLIENTS_SHARE = 0.8;
-const NOTHING = Buffer.alloc(0);
+const NO_BYTES = Buffer.alloc(0);
 
-/** What a path's server needs of the app and of the adapter. */
+/** What a path's server needs from the app and the adapter. */
 export interface PathServerContext extends AdapterContext {
-  /** `undefined` where everyone is admitted. */
+  /** `undefined` if every client is admitted. */
   readonly authenticate: Authenticate | undefined;
   readonly writer: TurnWriter;
   readonly heartbeat: ConnectionHeartbeat | undefined;
 }
 
-/** The connections of one path: takes upgrades, makes sessions, ends them. */
+/** Handles the connections of one path: accepts upgrades, creates sessions and closes them. */
 export class PathServer implements SessionHost {
   private readonly waiting = new Set<WaitingSocket>();
   private readonly sessions = new Map<BackplaneConnection, Session>();
-  private readonly farewells = new Farewells();
-  /** Raw sockets that `ws` has not completed yet, where a `verifyClient` of the gateway's takes its time. */
+  private readonly lateHooks = new LateHooks();
+  /** Raw sockets whose upgrade `ws` has not completed, because an asynchronous `verifyClient` of the gateway is running. */
   private readonly upgrading = new Set<Duplex>();
-  /** Sockets that were opened only to tell by a close code that the client is refused. */
-  private readonly turnedAway = new Set<WebSocket>();
+  /** Sockets of refused clients that were opened only to send a close code. */
+  private readonly refusedSockets = new Set<WebSocket>();
   private readonly admissionLimits = new TimeLimits();
   private readonly connectListeners: ConnectListener[] = [];
-  private draining = false;
-  /** One for all sockets, as the other listeners that need to know no session. */
+  private isDraining = false;
+  /** One function for all sockets, to save memory. */
   private readonly onSocketClosed = (): void => {
     this.context.counters.connections--;
   };
@@ -66,49 +66,49 @@ export class PathServer implements SessionHost {
   constructor(
     /** The path of the URL, without a port. */
     readonly urlPath: string,
-    /** The path as routing names it. */
+    /** The path, plus its port if it has its own, as routing uses it. */
     readonly key: string,
     private readonly wsServer: WebSocketServer,
     readonly context: PathServerContext,
-    /** False where the gateway wants no pongs, or sends its own. */
+    /** False if the gateway sets `autoPong: false`, because it wants no pongs or sends its own. */
     private readonly answersPings: boolean,
   ) {
     watchSockets(wsServer);
   }
 
-  /** What belongs to the client, for as long as it is connected to this path. */
+  /** The session of a client that is connected to this path. */
   sessionOf(client: BackplaneConnection): Session | undefined {
     return this.sessions.get(client);
   }
 
-  /** One listener per gateway of the path. */
+  /** Adds the connect listener of one gateway of the path. */
   onConnect(listener: ConnectListener): void {
     this.connectListeners.push(listener);
   }
 
-  /** Admission comes first: a client that is refused never reaches a gateway. */
+  /** Handles an upgrade request. Admission comes first, so a refused client never reaches a gateway. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const { counters, edge } = this.context;
-    if (this.draining || counters.connections >= edge.maxConnections) {
+    if (this.isDraining || counters.connections >= edge.maxConnections) {
       counters.refused++;
       return refuseUpgrade(socket, UNAVAILABLE);
     }
     counters.connections++;
-    // However it ends: vanished while it waited, refused here or by `ws`, or after a whole life.
+    // Fires in every case: the client disconnects while it waits, this server or `ws` refuses it, or the connection closes later.
     socket.on('close', this.onSocketClosed);
     const admission = admit(this.context, request, this.key, this.admissionLimits);
     const { roster } = this.context.router;
     if ('admitted' in admission && (!admission.admitted || roster.hears(this.key))) {
-      // Put back, as a WaitingSocket does: a `verifyClient` of the gateway may take its time.
+      // Puts the early bytes back, as a WaitingSocket does, because `verifyClient` of the gateway may be asynchronous.
       if (head.length > 0) socket.unshift(head);
-      this.decided(request, socket, admission);
-    } else void this.undecided(request, socket, new WaitingSocket(socket, head), admission);
+      this.finish(request, socket, admission);
+    } else void this.finishLater(request, socket, new WaitingSocket(socket, head), admission);
   }
 
-  /** Takes no new clients, and refuses those that wait to be admitted. The others are served as before. */
+  /** Stops accepting clients, and refuses those that are waiting for admission. Connected clients are still served. */
   drain(): void {
-    if (this.draining) return;
-    this.draining = true;
+    if (this.isDraining) return;
+    this.isDraining = true;
     this.context.counters.refused += this.waiting.size + this.upgrading.size;
     for (const waiting of this.waiting) waiting.refuse(UNAVAILABLE);
     for (const socket of this.upgrading) refuseUpgrade(socket, UNAVAILABLE);
@@ -117,23 +117,24 @@ export class PathServer implements SessionHost {
   }
 
   /**
-   * Says goodbye to all clients; resolves when every one of them is gone and the gateways' hooks have ended, and at the
-   * deadline in any case. Does not throw.
+   * Closes all connections. Resolves when all clients have disconnected and the gateways' hooks have ended, or at the
+   * deadline. Never rejects.
    */
   async close(deadline: Deadline): Promise<void> {
     this.drain();
     const open = [...this.sessions.values()];
-    const sockets = [...open.map(({ socket }) => socket), ...this.turnedAway];
-    const gone = Promise.all(
+    const sockets = [...open.map(({ socket }) => socket), ...this.refusedSockets];
+    const allDisconnected = Promise.all(
       sockets.map((socket) => new Promise((resolve) => socket.once('close', resolve))),
     );
     const clientsDeadline = deadline.earlier(CLIENTS_SHARE);
     await sayGoodbye(open, clientsDeadline);
-    if (!(await clientsDeadline.meets(gone))) for (const socket of sockets) socket.terminate();
-    await this.farewells.ended(gone, deadline, this.context.logger, this.key);
+    if (!(await clientsDeadline.meets(allDisconnected))) for (const socket of sockets) socket.terminate();
+    await this.lateHooks.ended(allDisconnected, deadline, this.context.logger, this.key);
   }
 
-  private async undecided(
+  /** Finishes an upgrade once the client is admitted or refused, and the path's broadcasts can be received. */
+  private async finishLater(
     request: IncomingMessage,
     socket: Duplex,
     waiting: WaitingSocket,
@@ -142,18 +143,18 @@ export class PathServer implements SessionHost {
     const { roster } = this.context.router;
     this.waiting.add(waiting);
     const result = await admission;
-    // Whose socket is open misses no broadcast: so it opens when they are heard.
+    // A client with an open WebSocket must not miss a broadcast, so the upgrade waits for the subscription.
     if (result.admitted) await roster.expect(this.key);
     this.waiting.delete(waiting);
-    if (!waiting.gone) {
+    if (!waiting.isGone) {
       waiting.release();
-      this.decided(request, socket, result);
+      this.finish(request, socket, result);
     }
     if (result.admitted) roster.arrived(this.key);
   }
 
-  /** Completes the upgrade of a client that is admitted, or that learns by a close code why it is not. */
-  private decided(request: IncomingMessage, socket: Duplex, result: AdmissionResult): void {
+  /** Completes the upgrade if the client is admitted, or if a refused client gets a close code. Otherwise sends a status. */
+  private finish(request: IncomingMessage, socket: Duplex, result: AdmissionResult): void {
     const { counters, edge } = this.context;
     if (!result.admitted) {
       counters.refused++;
@@ -174,7 +175,7 @@ export class PathServer implements SessionHost {
     const { upgrading } = this;
     upgrading.add(socket);
     try {
-      this.wsServer.handleUpgrade(request, socket, NOTHING, (webSocket: WatchedSocket) => {
+      this.wsServer.handleUpgrade(request, socket, NO_BYTES, (webSocket: WatchedSocket) => {
         upgrading.delete(socket);
         socket.webSocket = webSocket;
         watchTcpEnd(socket);
@@ -182,7 +183,7 @@ export class PathServer implements SessionHost {
       });
       if (upgrading.has(socket)) socket.once('close', () => upgrading.delete(socket));
     } catch (error) {
-      // A `verifyClient` of the gateway's own options, say.
+      // For example, `verifyClient` in the gateway's options has thrown.
       this.context.log.error('upgrade', `The upgrade of a client of ${this.key} failed`, error);
       upgrading.delete(socket);
       refuseUpgrade(socket, INTERNAL_SERVER_ERROR);
@@ -190,55 +191,56 @@ export class PathServer implements SessionHost {
   }
 
   private opened(socket: WatchedSocket, request: IncomingMessage, result: AdmissionResult): void {
-    // Errors of a socket (a reset, a frame that breaks the protocol) are followed by its close.
+    // The socket closes after every error, such as a reset or a frame that violates the protocol.
     socket.on('error', onSocketError);
     if (result.admitted) return this.accept(socket, request, result.admission);
-    // Its raw socket has been paused since it waited: what the client answers must be read.
+    // The raw socket has been paused since it waited, and the client's close frame must be read.
     socket.resume();
-    this.turnedAway.add(socket);
-    socket.once('close', () => this.turnedAway.delete(socket));
+    this.refusedSockets.add(socket);
+    socket.once('close', () => this.refusedSockets.delete(socket));
     if (result.failure) socket.close(INTERNAL_ERROR, 'Internal error');
     else socket.close(POLICY_VIOLATION, 'Refused');
   }
 
-  /** Nothing is awaited that need not be: promises for each client are half a kilobyte of garbage. */
+  /** Creates the session. Avoids unnecessary awaits, because the promises would take half a kilobyte per client. */
   private accept(socket: WatchedSocket, request: IncomingMessage, admission: Admission): void {
     const session = this.createSession(socket, admission);
     const { router, connections, heartbeat } = this.context;
     heartbeat?.add(session);
     connections.add(this.key, session.client);
-    const reachable = router.roster.add(session);
-    if (reachable) this.unread(socket, reachable, () => this.greet(session, request));
-    else this.greet(session, request);
+    const subscribed = router.roster.add(session);
+    if (subscribed) this.pauseUntil(subscribed, socket, () => this.callGateways(session, request));
+    else this.callGateways(session, request);
   }
 
-  private greet(session: Session, request: IncomingMessage): void {
+  /** Calls the connect listeners, through which Nest runs `handleConnection`, and then starts to read messages. */
+  private callGateways(session: Session, request: IncomingMessage): void {
     if (!session.isSocketOpen) return this.listen(session);
     for (const listener of this.connectListeners) listener(session.client, request);
     const hooks = hooksEnded(session.client);
-    if (hooks) this.unread(session.socket, hooks, () => this.listen(session));
+    if (hooks) this.pauseUntil(hooks, session.socket, () => this.listen(session));
     else this.listen(session);
   }
 
-  /** Whom `handleConnection` turned away reaches no handler with what it sent before it knew. */
+  /** Starts to handle messages, unless `handleConnection` has closed the connection: then what the client sent is ignored. */
   private listen(session: Session): void {
     const { socket, isSocketOpen } = session;
     if (isSocketOpen) socket.on('message', onSocketMessage);
     socket.resume();
   }
 
-  /** Nothing is read until the connection can be reached, and until the gateways' hooks have ended. */
-  private unread(socket: WebSocket, until: Promise<void>, then: () => void): void {
+  /** Pauses the socket while its user's channel is being subscribed, or while hooks are running. `listen` resumes it. */
+  private pauseUntil(resolved: Promise<void>, socket: WebSocket, then: () => void): void {
     socket.pause();
-    void until.then(then);
+    void resolved.then(then);
   }
 
   private createSession(socket: WatchedSocket, admission: Admission): Session {
     const { serverId, protocols, writer, edge, counters } = this.context;
-    const asked = socket.protocol && protocols.find(({ subprotocol }) => subprotocol === socket.protocol);
+    const requested = socket.protocol && protocols.find(({ subprotocol }) => subprotocol === socket.protocol);
     const sink = new SocketSink(socket, writer, edge.maxBufferedBytes, counters);
     const id = newConnectionId(serverId);
-    const session = new Session(id, admission, asked || jsonProtocol, socket, sink, this);
+    const session = new Session(id, admission, requested || jsonProtocol, socket, sink, this);
     this.sessions.set(session.client, session);
     socket.session = session;
     socket.on('close', onSocketClose);
@@ -257,11 +259,11 @@ export class PathServer implements SessionHost {
   ended(session: Session, code: number): void {
     this.sessions.delete(session.client);
     session.disconnected(code);
-    this.farewells.add(session.client);
+    this.lateHooks.add(session.client);
   }
 }
 
 function onSocketMessage(this: WatchedSocket, data: RawData): void {
   const { session } = this;
-  if (session?.isHeard) receiveMessage(session, data);
+  if (session?.acceptsMessages) receiveMessage(session, data);
 }

@@ -1,8 +1,8 @@
 import type { ClientFrame } from '../protocol/client-frame.js';
 
 /**
- * Frames that wait for a socket, in order: a link of a chain, shared by all sockets that wait for the same.
- * A fan-out to thousands of sockets so makes one chain, and one buffer to write to all of them.
+ * Frames that are waiting to be written to a socket, in order, as an immutable linked list. All sockets with the same
+ * frames share it, so a fan-out to thousands of sockets creates one list, and one buffer that is written to all of them.
  */
 export class PendingFrames {
   private lastNext: PendingFrames | undefined;
@@ -11,29 +11,29 @@ export class PendingFrames {
   private constructor(
     private readonly before: PendingFrames | undefined,
     private readonly frame: ClientFrame | undefined,
-    /** Bytes of all frames of the chain. */
+    /** The total size of all frames in the list. */
     readonly bytes: number,
   ) {}
 
-  /** A chain without frames, to begin others at. */
+  /** Creates an empty list, which others extend. */
   static empty(): PendingFrames {
     return new PendingFrames(undefined, undefined, 0);
   }
 
-  /** This chain and one more frame. The same frame again gives the same chain again. */
+  /** Returns this list with one more frame. If called again with the same frame, returns the same list. */
   with(frame: ClientFrame): PendingFrames {
     if (this.lastNext?.frame === frame) return this.lastNext;
     return (this.lastNext = new PendingFrames(this, frame, this.bytes + frame.wire.length));
   }
 
   list(): ClientFrame[] {
-    // Not recursive: a turn may bring tens of thousands of messages.
+    // Not recursive, because one turn of the event loop may bring tens of thousands of messages.
     const frames = this.frame ? [this.frame] : [];
-    for (let link = this.before; link?.frame; link = link.before) frames.push(link.frame);
+    for (let node = this.before; node?.frame; node = node.before) frames.push(node.frame);
     return frames.reverse();
   }
 
-  /** All frames of the chain as one buffer, joined once for all sockets. */
+  /** All frames as one buffer, which is created once for all sockets. */
   get wire(): Buffer {
     return (this.joined ??= this.join());
   }

@@ -2,28 +2,28 @@ import type { WebSocket } from 'ws';
 import { ByteWriter } from '../protocol/byte-writer.js';
 import { writeControl } from './fast-write.js';
 
-/** A pong's opcode (RFC 6455, section 5.5.3) with the FIN bit set. */
+/** The opcode of a pong (RFC 6455, section 5.5.3) with the FIN bit set. */
 const FIN_PONG = 0x8a;
 const HEADER_BYTES = 2;
 
 /**
- * Answers the pings of one client. At most one write is under way: what comes meanwhile waits in one buffer. A write for
- * each pong would cost some 400 bytes while it waits, for a pong that may have 2.
+ * Sends the pongs of one client. Only one write is in progress at a time; pongs that are due in the meantime are collected
+ * in one buffer. With one write per pong, each pending write would take about 400 bytes for a pong of as little as 2 bytes.
  */
 export class PongWriter {
-  /** Bytes of the pongs that the socket has not been given yet. */
+  /** The size of the pongs that have not been written to the socket yet. */
   bytes = 0;
   private waiting: ByteWriter | undefined;
-  private writing = false;
+  private isWriting = false;
 
   constructor(private readonly socket: WebSocket) {}
 
-  /** @param payload of the ping, at most 125 bytes: `ws` refuses longer ones */
+  /** @param payload the payload of the ping; `ws` has checked that it is at most 125 bytes */
   answer(payload: Buffer): void {
     this.bytes += HEADER_BYTES + payload.length;
     this.waiting ??= new ByteWriter(this.bytes);
     this.waiting.u8(FIN_PONG).u8(payload.length).raw(payload);
-    if (!this.writing) this.write();
+    if (!this.isWriting) this.write();
   }
 
   private write(): void {
@@ -31,12 +31,12 @@ export class PongWriter {
     this.waiting = undefined;
     this.bytes = 0;
     if (!waiting || socket.readyState !== socket.OPEN) return;
-    this.writing = true;
-    writeControl(socket, waiting.finish(), this.written);
+    this.isWriting = true;
+    writeControl(socket, waiting.finish(), this.onWritten);
   }
 
-  private readonly written = (): void => {
-    this.writing = false;
+  private readonly onWritten = (): void => {
+    this.isWriting = false;
     this.write();
   };
 }

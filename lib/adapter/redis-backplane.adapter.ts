@@ -24,19 +24,19 @@ import { type ConnectListener, PathServer } from './path-server.js';
 import { TurnWriter } from './turn-writer.js';
 import { UpgradeListener } from './upgrade-listener.js';
 
-/** A client that does not answer the close frame is cut off after this. */
+/** How long a client may take to reply to a close frame. After that, its connection is terminated. */
 const CLOSE_TIMEOUT_MS = 2000;
 
 /**
- * The WebSocketAdapter of the app. It registers itself when the module is imported;
- * `app.useWebSocketAdapter(app.get(RedisBackplaneAdapter))` is the explicit form of the same.
+ * The WebSocketAdapter that connects the app's gateways to the backplane. It registers itself when the module is imported.
+ * If you prefer to see that in the code, call `app.useWebSocketAdapter(app.get(RedisBackplaneAdapter))`, which does the same.
  */
 @Injectable()
 export class RedisBackplaneAdapter extends WsAdapter {
   private readonly writer = new TurnWriter();
   private readonly servers = new Map<object, PathServer>();
   private heartbeat: ConnectionHeartbeat | undefined;
-  /** One for all paths and ports, from the first goodbye to a client on. */
+  /** One deadline for all paths and ports. It starts when the first path is closed. */
   private shutdown: Deadline | undefined;
   /** By port; 0 is the app's own HTTP server. */
   private readonly upgrades = new Map<number, UpgradeListener>();
@@ -48,46 +48,46 @@ export class RedisBackplaneAdapter extends WsAdapter {
     private readonly config: ApplicationConfig,
     private readonly modules: ModulesContainer,
   ) {
-    // The app's HTTP server does not exist yet; the host stands in for it until `create` asks.
+    // The app's HTTP server does not exist yet. WsAdapter gets the host instead, and `create` gets the server from it.
     super(host);
     const registered: unknown = config.getIoAdapter();
     if (registered instanceof RedisBackplaneAdapter) throw new DuplicateBackplaneError();
-    // Gateways are bound to what is set here before any lifecycle hook runs.
+    // Set in the constructor, because Nest binds the gateways to this adapter before any lifecycle hook runs.
     config.setIoAdapter(this);
-    // When a gateway reaches `create`, its handlers have their filters already.
+    // Not in `create`, because by then Nest has already read the filters of the gateway's handlers.
     installExceptionFilter(modules, new DefaultExceptionFilter(context.log));
   }
 
   /**
-   * @internal Nothing is started for an app that uses another adapter.
+   * @internal Called before the bus is started.
    *
-   * @throws ForeignAdapterError
+   * @throws ForeignAdapterError when the app uses another adapter
    */
   checkRegistered(): void {
     const used: object = this.config.getIoAdapter();
     if (used !== this) throw new ForeignAdapterError(used.constructor.name);
   }
 
-  /** @internal Ports of gateways' own are opened only when what their handlers need is there. */
+  /** @internal Opens the gateways' own ports. Called at the end of bootstrap, when the handlers' dependencies are ready. */
   async openPorts(): Promise<void> {
     for (const [port, { httpServer }] of this.upgrades) if (port !== 0) await listen(httpServer, port);
   }
 
   /** @internal Called by Nest, once per port and path. */
   override create(port: number, options: GatewayOptions = {}): Broadcaster {
-    // Idempotent. Nest reads the hooks of a gateway only after its server exists.
+    // Idempotent. Nest reads the hooks of a gateway only after it has called `create`.
     guardGatewayHooks(this.modules);
     checkGatewayOptions(options);
     const key = pathKey(options.path, port);
     const upgrades = this.upgradesOf(port);
-    // Port 0 makes WsAdapter give a server without a port, of its own copy of `ws`; both hooks it calls are empty below.
+    // With port 0, WsAdapter creates a server without a port, from its own copy of `ws`. The hooks that it calls are empty below.
     const wsServer = super.create(0, {
       maxPayload: this.context.edge.maxPayloadBytes,
       closeTimeout: CLOSE_TIMEOUT_MS,
       clientTracking: false,
       handleProtocols: (offered: Set<string>) => chooseSubprotocol(offered, this.context.protocols),
       ...options,
-      // `ws` would answer pings without a limit. PathServer answers them.
+      // PathServer sends the pongs, because `ws` would send them without a limit.
       autoPong: false,
     }) as WebSocketServer;
     const { writer } = this;
@@ -124,7 +124,7 @@ export class RedisBackplaneAdapter extends WsAdapter {
     this.sessionOf(client)?.onDisconnect(listener);
   }
 
-  /** @internal The first step of the shutdown: no new clients, and the others are served as before. */
+  /** @internal The first step of the shutdown. Stops accepting clients; connected ones are still served. */
   drain(): void {
     for (const server of this.servers.values()) server.drain();
   }
@@ -172,7 +172,7 @@ export class RedisBackplaneAdapter extends WsAdapter {
   }
 
   private appServer(): Server {
-    // Nest's types do not know the app without an HTTP server.
+    // Nest's types do not cover an app without an HTTP server.
     const adapter = this.host.httpAdapter as AbstractHttpAdapter<Server> | undefined;
     if (!adapter) throw new NoHttpServerError();
     return adapter.getHttpServer();
@@ -190,17 +190,17 @@ function createHeartbeat({ edge, counters }: AdapterContext): ConnectionHeartbea
 
 type GatewayOptions = Record<string, unknown> & { path?: string };
 
-/** @throws InvalidPathError for what Nest's other adapters may take, and this one would serve under another path */
+/** @throws InvalidPathError for options that other adapters accept, but that this one would serve at another path */
 function checkGatewayOptions(options: GatewayOptions): void {
-  // Nest has spread what it was given.
+  // Nest has spread the options into an object, so a string or an array has index keys.
   if ('0' in options)
-    throw new InvalidPathError('options', 'its options are a string or a list, and must be an object');
+    throw new InvalidPathError('options', 'its options are a string or an array instead of an object');
   if (options['namespace'] !== undefined)
-    throw new InvalidPathError('namespace', 'it has a namespace, which only Socket.IO knows');
+    throw new InvalidPathError('namespace', 'it has a namespace, which only Socket.IO supports');
   checkPath(options.path);
 }
 
-/** A port of a gateway's own speaks WebSocket only. */
+/** Refuses plain HTTP requests, because a gateway's own port only serves WebSocket. */
 const refuseHttp: Parameters<typeof createServer>[1] = (_request, response) => {
   response.writeHead(426, { Connection: 'close' }).end('Upgrade Required');
 };
@@ -215,14 +215,14 @@ function listen(server: Server, port: number): Promise<void> {
   });
 }
 
-/** Who is still connected has no WebSocket there, and gets none: a request that has begun is not waited for. */
+/** Closes the port and its connections. All WebSockets are closed by now, and unfinished requests are not waited for. */
 function closePort(server: Server): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   server.closeAllConnections();
   return closed;
 }
 
-/** Ours where the client offers it; else what `ws` would choose, for clients that carry a token there. */
+/** Prefers an enabled subprotocol of this library. Otherwise takes the first foreign one: some clients send a token there. */
 function chooseSubprotocol(
   offered: ReadonlySet<string>,
   protocols: readonly ClientProtocol[],

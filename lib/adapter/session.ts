@@ -19,21 +19,21 @@ type DisconnectListener = (closeCode: number) => void;
 const POLICY_VIOLATION = 1008;
 const DROPPED = Promise.resolve();
 
-/** Who holds the sessions of a path. */
+/** The owner of a path's sessions. */
 export interface SessionHost {
   readonly context: AdapterContext;
-  /** The path as routing names it. */
+  /** The path, plus its port if it has its own, as routing uses it. */
   readonly key: string;
-  /** The connection has begun to close: it is in no list any more. Called once, before `ended`. */
+  /** Removes a connection that has begun to close from routing. Called once, before `ended`. */
   dismiss(session: Session): void;
-  /** Its socket is closed. */
+  /** Called when the socket has closed. */
   ended(session: Session, closeCode: number): void;
 }
 
 /**
- * One client, from its admission until its socket has closed: what it may send, what its handlers still do, and how it
- * ends. It is the connection that routing knows, writes to the socket through its `sink`, and makes the `client` that
- * handlers get.
+ * A client's connection, from admission until its socket has closed. Queues its messages, tracks the handlers' streams, and
+ * handles the disconnect. Routing uses it as a `LocalConnection` and writes to the socket through its `sink`. Handlers get
+ * the `client` that it creates.
  */
 export class Session extends LocalConnection implements ConnectionSession {
   declare readonly sink: SocketSink;
@@ -42,7 +42,7 @@ export class Session extends LocalConnection implements ConnectionSession {
   private readonly disconnectListeners: DisconnectListener[] = [];
   private inbound: InboundQueue<ClientMessage> | undefined;
   private streams: HandlerStreams | undefined;
-  /** Those who are pinged together with it. */
+  /** The sessions that are pinged together with this one. */
   heartbeatSlot: Set<Session> | undefined;
   private closeCode: number | undefined;
   private isClosing = false;
@@ -68,33 +68,33 @@ export class Session extends LocalConnection implements ConnectionSession {
   }
 
   /**
-   * Whether what the client sends is handled: until this server closes the connection, or has to because too much waits
-   * for the client. One packet may ask for thousands of large results, and each would be encoded for nothing.
+   * Whether the client's messages are handled. False once this server closes the connection, or will because too many bytes
+   * are waiting for the client. One packet may request thousands of large results, and encoding them would be wasted.
    */
-  get isHeard(): boolean {
+  get acceptsMessages(): boolean {
     return !this.isClosing && !this.sink.isFull;
   }
 
-  /** Bytes that the client has sent so far, of whatever kind. */
+  /** How many bytes the client has sent so far, including control frames. */
   get bytesRead(): number {
     return bytesRead(this.socket);
   }
 
-  /** Takes a message to `handle`, now or when those before it have ended. Made when it is first used: most clients listen. */
+  /** Calls `handle` once `parallelInvocations` allows it. Creates the queue on first use, because most clients send nothing. */
   enqueue(message: ClientMessage, handle: (message: ClientMessage) => Promise<void>): void {
     this.inbound ??= new InboundQueue(
       this.context.edge,
-      (next) => (this.isHeard ? handle(next) : DROPPED),
+      (next) => (this.acceptsMessages ? handle(next) : DROPPED),
       (reason) => this.tooMany(reason),
     );
     this.inbound.push(message);
   }
 
-  /** Resolves when the stream has ended, or the client has gone: then nothing is left of it here. Never rejects. */
+  /** Subscribes to a handler's stream. Resolves when it has ended or the client has disconnected. Never rejects. */
   follow(stream$: Observable<unknown>, observer: StreamObserver): Promise<void> {
     if (!this.open) return Promise.resolve();
     this.streams ??= new HandlerStreams((error) =>
-      this.context.log.error('teardown', 'The teardown of a stream that a handler returned failed', error),
+      this.context.log.error('teardown', "The teardown of a handler's stream failed", error),
     );
     return this.streams.follow(stream$, observer);
   }
@@ -103,29 +103,29 @@ export class Session extends LocalConnection implements ConnectionSession {
     return FrameAnswer.underWay(this)?.fail(error) ?? false;
   }
 
-  /** Each gateway of the path adds its own. Nest creates them for every client, so they are kept in a list: a map would hold 300 bytes more. */
+  /** Adds the handlers of a gateway. Nest creates them per client, so a map would take 300 bytes more per client than a list. */
   addHandlers(handlers: readonly MessageMappingProperties[]): void {
     this.handlers = this.handlers.length === 0 ? handlers : [...this.handlers, ...handlers];
   }
 
-  /** Where two gateways handle the same event, the one that Nest binds first does. */
+  /** The handler of an event. If two gateways of the path have one, the gateway that Nest binds first wins. */
   handler(event: unknown): MessageMappingProperties | undefined {
     return this.handlers.find(({ message }) => message === event);
   }
 
-  /** Called when the client is gone, at once where it is already. */
+  /** Calls the listener when the client has disconnected; immediately if it already has. */
   onDisconnect(listener: DisconnectListener): void {
     if (this.closeCode === undefined) this.disconnectListeners.push(listener);
     else listener(this.closeCode);
   }
 
-  /** This server closes the connection: what the client has sent and nobody has handled yet is dropped. */
+  /** This server closes the connection, so messages of the client that are still queued are dropped. */
   closing(): void {
     this.isClosing = true;
     this.dismiss();
   }
 
-  /** Either side has begun to close: nobody reaches the client any more. What it has sent before is still handled. */
+  /** Either side has begun to close, so messages no longer reach the client. Those that it sent before are still handled. */
   dismiss(): void {
     if (!this.open) return;
     this.host.dismiss(this);

@@ -7,17 +7,17 @@ import type { PendingFrames } from './pending-frames.js';
 import { PongWriter } from './pong-writer.js';
 import type { TurnWriter } from './turn-writer.js';
 
-/** A socket with so many bytes unsent is slow enough to go without volatile messages. */
+/** With more unsent bytes than this, a socket gets no volatile messages. */
 const VOLATILE_LIMIT_BYTES = 64 * 1024;
 
 const TRY_AGAIN_LATER = 1013;
 
-/** The writing end of one socket. */
+/** Writes to one socket, and closes it if the client reads too slowly. */
 export class SocketSink implements ConnectionSink {
   private pending: PendingFrames | undefined;
-  /** Made with the first ping: browsers, and most clients, send none. */
+  /** Created with the first ping, because browsers and most other clients send none. */
   private pongs: PongWriter | undefined;
-  /** More waits than may: it takes nothing more, and is closed when it would be written to. */
+  /** Whether too many bytes are waiting. Then all further frames are dropped, and `flush` closes the socket. */
   private full = false;
   private readonly sendsAsIs: boolean;
 
@@ -32,21 +32,21 @@ export class SocketSink implements ConnectionSink {
 
   write(frame: ClientFrame, volatile: boolean): void {
     if (this.full) return;
-    // The socket is not touched before `flush`, but for volatile frames: in a fan-out that costs as much as all the rest.
+    // Only volatile frames look at the socket before `flush`. In a fan-out, that costs as much as everything else together.
     if (volatile && this.isSlow) {
       this.counters.volatileDropped++;
       return;
     }
     const { pending } = this;
     if (pending && pending.bytes > this.maxBufferedBytes) {
-      // Not closed here, in the middle of a delivery: those who are being served would change.
+      // Closing the socket here would change the set of recipients in the middle of a delivery.
       this.full = true;
       return;
     }
     this.pending = this.writer.append(this, pending, frame);
   }
 
-  /** More waits than may: the connection is closed at the end of the turn. */
+  /** Whether too many bytes are waiting, so that the connection is closed at the end of the turn. */
   get isFull(): boolean {
     return this.full;
   }
@@ -56,7 +56,7 @@ export class SocketSink implements ConnectionSink {
     return unsent > VOLATILE_LIMIT_BYTES || unsent + (this.pending?.bytes ?? 0) > this.maxBufferedBytes;
   }
 
-  /** Bytes that the client has not taken from us yet, but for the frames that wait for the end of the turn. */
+  /** How many bytes are waiting for the client, without the frames that wait for the end of the turn. */
   private get unsent(): number {
     return this.socket.bufferedAmount + (this.pongs?.bytes ?? 0);
   }
@@ -70,12 +70,12 @@ export class SocketSink implements ConnectionSink {
       if (this.sendsAsIs && writeFrames(socket, pending.wire)) return;
       for (const { payload, binary } of pending.list()) socket.send(payload, { binary });
     } catch {
-      // A socket that cannot even be written to is of no use to its client, and must not keep the others from theirs.
+      // A socket that cannot be written to is useless to its client, and its error must not affect other clients.
       socket.terminate();
     }
   }
 
-  /** Answers a ping, which counts as any other write: a client that pings and does not read the answers is too slow. */
+  /** Sends a pong. It counts like any other write, so a client that pings without reading the pongs is too slow. */
   pong(payload: Buffer): void {
     const { socket } = this;
     if (socket.readyState !== socket.OPEN) return;
@@ -84,7 +84,7 @@ export class SocketSink implements ConnectionSink {
     this.pongs.answer(payload);
   }
 
-  /** What is larger than the limit by itself is sent when nothing waits. */
+  /** If nothing is waiting, a single write may exceed the limit. */
   private exceedsWith(bytes: number): boolean {
     const { unsent } = this;
     return unsent > 0 && unsent + bytes > this.maxBufferedBytes;
@@ -92,7 +92,7 @@ export class SocketSink implements ConnectionSink {
 
   private tooSlow(): void {
     this.counters.tooSlow++;
-    // What waits is dropped: the client would not read it either.
+    // Drops what is waiting, because the client would not read it either.
     this.pending = undefined;
     this.pongs = undefined;
     this.socket.close(TRY_AGAIN_LATER, 'Too slow');

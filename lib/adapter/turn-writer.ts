@@ -1,21 +1,21 @@
 import type { ClientFrame } from '../protocol/client-frame.js';
 import { PendingFrames } from './pending-frames.js';
 
-/** What can be written to at the end of a turn; must not throw. */
+/** A sink with frames to write at the end of the turn. `flush` must not throw. */
 export interface Flushable {
   flush(): void;
 }
 
-/** Sockets written to before the loop gets a turn: about 10 µs each, so some 5 ms in which Redis is not read. */
+/** How many sockets are written to in one turn. At about 10 µs each, Redis is not read for about 5 ms. */
 const SOCKETS_PER_TURN = 500;
 
-/** Writes to each socket once per turn of the loop, whatever number of messages the turn brought for it. */
+/** Writes to each socket once per turn of the event loop, no matter how many messages the turn brought for it. */
 export class TurnWriter {
   private waiting: Flushable[] = [];
   private scheduled = false;
   private empty = PendingFrames.empty();
 
-  /** The chain that `pending`, or nothing, becomes with this frame; the sink is written to at the end of the turn. */
+  /** Returns the pending frames with this one added. If there were none, flushes the sink at the end of the turn. */
   append(sink: Flushable, pending: PendingFrames | undefined, frame: ClientFrame): PendingFrames {
     if (pending) return pending.with(frame);
     this.waiting.push(sink);
@@ -31,10 +31,10 @@ export class TurnWriter {
 
   private flush(): void {
     this.scheduled = false;
-    const now = this.waiting.splice(0, SOCKETS_PER_TURN);
-    // What is joined in this turn is not kept for the next one.
+    const batch = this.waiting.splice(0, SOCKETS_PER_TURN);
+    // Starts a new list, so that the buffers of this turn can be garbage-collected.
     this.empty = PendingFrames.empty();
     if (this.waiting.length > 0) this.schedule();
-    for (const sink of now) sink.flush();
+    for (const sink of batch) sink.flush();
   }
 }

@@ -8,8 +8,8 @@ type Emit = (event: string, ...args: unknown[]) => boolean;
 type Upgrade = [request: IncomingMessage, socket: Duplex, head: Buffer];
 
 /**
- * Takes the WebSocket upgrades of one HTTP server to the gateways' paths. What is ours is not shown to other listeners:
- * a `ws` server made with `{ server, path }` answers 400 to every path but its own.
+ * Assigns the WebSocket upgrades of an HTTP server to the gateways' paths. Other listeners do not get these upgrades,
+ * because a `ws` server created with `{ server, path }` answers every other path with 400.
  */
 export class UpgradeListener {
   private readonly paths = new Map<string, PathServer>();
@@ -19,7 +19,7 @@ export class UpgradeListener {
     const emitOthers: Emit = (event, ...args) =>
       (event === 'upgrade' && this.take(args as Upgrade)) || emit(event, ...args);
     httpServer.emit = emitOthers;
-    // Node emits upgrades only where someone listens.
+    // Node emits `upgrade` only if there is a listener.
     httpServer.on('upgrade', this.onForeign);
   }
 
@@ -28,8 +28,8 @@ export class UpgradeListener {
   }
 
   /**
-   * When the paths are closed, their clients are still answered until the HTTP server is: a connection that it accepted
-   * before may ask only now, and is to be told 503, which makes a balancer ask another server, and not 404.
+   * Stops listening, but only after the HTTP server has closed. Until then, a connection that it accepted earlier may still
+   * request an upgrade. It gets 503, with which a load balancer tries another server; without a listener it would get 404.
    */
   detach(): void {
     const off = (): unknown => this.httpServer.off('upgrade', this.onForeign);
@@ -45,7 +45,7 @@ export class UpgradeListener {
   }
 
   private readonly onForeign = (_request: IncomingMessage, socket: Duplex): void => {
-    // Another listener on the same server may serve this path; where there is none, nobody will answer.
+    // Another listener on the same server may serve this path. Without one, the client would never get a response.
     if (this.httpServer.listenerCount('upgrade') === 1) refuseUpgrade(socket, 404);
   };
 }

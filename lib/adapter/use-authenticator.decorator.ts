@@ -2,12 +2,12 @@ import { SetMetadata } from '@nestjs/common';
 import { authenticateProblem, type AuthenticateOption } from '../options/authenticate.js';
 import { InvalidOptionsError } from '../options/invalid-options.error.js';
 
-/** Not a symbol: two copies of the package must understand each other. */
+/** A string and not a symbol, so that two copies of the package in one app use the same key. */
 export const AUTHENTICATOR_METADATA = 'nestjs-redis-backplane:authenticator';
 
 /**
- * Says who authenticates the clients of one gateway, instead of the module's option `authenticate`; `false` admits
- * everyone, without a user.
+ * Sets the authenticator of one gateway. It overrides the module's option `authenticate`. `false` admits every client,
+ * without a user.
  *
  * ```ts
  * @UseAuthenticator(JwtAuthenticator)
@@ -15,11 +15,12 @@ export const AUTHENTICATOR_METADATA = 'nestjs-redis-backplane:authenticator';
  * export class ChatGateway {}
  * ```
  *
- * A class is resolved as a provider: the gateway's module is asked first, then the rest of the app. One that is no
- * provider is created in the gateway's module. Gateways that share a path share its clients, so it is enough to decorate
- * one of them, and two that name different authenticators fail at startup.
+ * A class is looked up as a provider, first in the gateway's module and then in the rest of the app. If it is no provider,
+ * an instance is created in the gateway's module. Gateways that share a path share its clients, so decorate only one of
+ * them. If two have different authenticators, startup fails with `InvalidOptionsError`.
  *
- * @throws InvalidOptionsError for anything else, such as the `undefined` of a circular import
+ * @param authenticate a function, an object with a method `authenticate`, a class with that method, or `false`
+ * @throws InvalidOptionsError for any other value, such as `undefined` because of a circular import
  */
 export function UseAuthenticator(authenticate: AuthenticateOption | false): ClassDecorator {
   const problem = authenticate === false ? undefined : authenticateProblem(authenticate);

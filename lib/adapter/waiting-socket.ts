@@ -2,10 +2,11 @@ import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
 
 /**
- * A raw socket whose client waits for admission. It is read until the first bytes come, because only then a client that
- * closes without having said anything is noticed. What comes is put back: a stream does not end before it has been read,
- * so a client that sends its messages and closes at once is read to the end once its socket is upgraded. While they are
- * there, Node reads no more than fits the socket's own buffer; the rest waits in the network.
+ * A raw socket whose client is waiting for admission.
+ *
+ * The socket is read until the first bytes arrive, because otherwise a client that disconnects would go unnoticed. These
+ * bytes are put back for `ws`. A stream does not end before it has been read, so if a client sends messages and closes
+ * at once, all of them are read after the upgrade. Until then, Node reads only as much as fits into the socket's buffer.
  */
 export class WaitingSocket {
   constructor(
@@ -21,12 +22,12 @@ export class WaitingSocket {
     }
   }
 
-  /** It vanished, or was refused. */
-  get gone(): boolean {
+  /** Whether the client has disconnected or was refused. */
+  get isGone(): boolean {
     return this.socket.destroyed || this.socket.writableEnded;
   }
 
-  /** Gives the socket back, paused, with all that the client has sent already. */
+  /** Stops watching the socket and leaves it paused, with all bytes that the client has already sent. */
   release(): void {
     this.socket.pause();
     this.stopListening();
@@ -63,9 +64,9 @@ export class WaitingSocket {
 
 /** Answers an upgrade request with an HTTP status and ends the socket. */
 export function refuseUpgrade(socket: Duplex, status: number): void {
-  // A client that resets meanwhile is an error of a socket that nobody else listens to.
+  // The client may reset the connection now. Without a listener, that error would crash the process.
   socket.on('error', () => undefined);
-  // What it has sent is read: unread, it would turn the end into a reset, which may overtake the answer.
+  // If received bytes stay unread, closing the socket resets the connection, and the reset may overtake the response.
   socket.resume();
   socket.end(
     `HTTP/1.1 ${status} ${STATUS_CODES[status] ?? ''}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`,

@@ -3,36 +3,36 @@ import type { WebSocket, WebSocketServer } from 'ws';
 import { closeFrameReceived } from './fast-write.js';
 import type { Session } from './session.js';
 
-/** A `ws` socket that tells its session when it begins to close. Only those of {@link watchSockets} have these members. */
+/** A `ws` socket that notifies its session when it begins to close. {@link watchSockets} makes a server create these. */
 export interface WatchedSocket extends WebSocket {
   session?: Session | undefined;
-  /** The client has ended its side of the TCP connection. */
+  /** Called when the client has ended its side of the TCP connection. */
   clientEnded?(): void;
 }
 
-/** The TCP socket below it. */
+/** The TCP socket under a {@link WatchedSocket}. */
 export interface UpgradedSocket extends Duplex {
   webSocket?: WatchedSocket;
 }
 
 /**
- * Makes the sockets of a server tell their sessions that they begin to close. `ws` itself tells when they have closed,
- * which a client can put off by two seconds. All ways lead through `close` or `terminate`: our own closing, that of the
- * app on the raw socket, the answer to the client's close frame, and that to a frame which breaks the protocol.
+ * Makes the sockets of a server notify their sessions when they begin to close. `ws` only reports that a socket has closed,
+ * which a client can delay by two seconds. Every closing calls `close` or `terminate`: by this library, by the app on the
+ * raw socket, and by `ws` after the client's close frame or after a frame that violates the protocol.
  */
 export function watchSockets({ options }: WebSocketServer): void {
   const { WebSocket: Base } = options;
   if (!Base)
     throw new TypeError(
-      'This version of ws does not name the class of its sockets: use the one of @nestjs/platform-ws.',
+      'This version of ws does not expose the class of its sockets. Use the version that @nestjs/platform-ws depends on.',
     );
   options.WebSocket = class extends Base implements WatchedSocket {
     session: Session | undefined;
 
     override close(code?: number, data?: string | Buffer): void {
-      const byClient = this.readyState === this.OPEN && closeFrameReceived(this);
+      const isByClient = this.readyState === this.OPEN && closeFrameReceived(this);
       super.close(code, data);
-      if (byClient) this.session?.dismiss();
+      if (isByClient) this.session?.dismiss();
       else this.session?.closing();
     }
 
@@ -42,14 +42,14 @@ export function watchSockets({ options }: WebSocketServer): void {
     }
 
     clientEnded(): void {
-      // With our close frame on its way, `ws` limits how long it waits for what the client has not read yet.
+      // Once the close frame is sent, `ws` limits how long it waits for the client to read the rest.
       super.close();
       this.session?.dismiss();
     }
   };
 }
 
-/** The listeners of all sockets: one closure for each would be a tenth of what an idle client holds. */
+/** These listeners serve all sockets. One closure per socket would take a tenth of the memory of an idle client. */
 export function onSocketError(this: WatchedSocket): void {
   this.session?.closing();
 }
@@ -63,8 +63,9 @@ export function onSocketPing(this: WatchedSocket, payload: Buffer): void {
 }
 
 /**
- * Replaces the listener of `ws` for the end of the client's side, which would end ours without a limit of time. Replaced
- * rather than preceded: a third listener makes Node keep a list with 150 bytes of spare room for each socket.
+ * Replaces the `end` listener of `ws`. When the client ends its side of the TCP connection, that listener would end this
+ * side without a time limit. A third listener in front of it would work too, but Node then keeps a list with 150 bytes of
+ * spare capacity per socket.
  */
 export function watchTcpEnd(socket: UpgradedSocket): void {
   const endOfWs = socket.listeners('end').at(-1) as TcpEndListener | undefined;
@@ -75,7 +76,7 @@ export function watchTcpEnd(socket: UpgradedSocket): void {
 
 type TcpEndListener = (this: UpgradedSocket) => void;
 
-/** `ws` uses the same function for all its sockets, so that one of ours is enough, too. */
+/** `ws` uses the same function for all its sockets, so one replacement is enough. */
 const tcpEndListeners = new WeakMap<TcpEndListener, TcpEndListener>();
 
 function tcpEndListenerBefore(endOfWs: TcpEndListener): TcpEndListener {

@@ -19,18 +19,18 @@ class Gone {
     return undefined;
   }
 }
-const valueless: [name: string, result: () => unknown][] = [
+const WITHOUT_DATA: [name: string, result: () => unknown][] = [
   ['undefined', () => undefined],
   ['null', () => null],
   ['a function', () => () => 1],
   ['a class', () => Gone],
   ['a symbol', () => Symbol('s')],
-  ['an object whose toJSON gives nothing', () => new Gone()],
-  ['an object whose own toJSON gives nothing', () => ({ toJSON: () => undefined })],
-  ['an object whose toJSON gives a function', () => ({ toJSON: () => () => 1 })],
+  ['an instance whose toJSON returns undefined', () => new Gone()],
+  ['an object literal whose toJSON returns undefined', () => ({ toJSON: () => undefined })],
+  ['an object whose toJSON returns a function', () => ({ toJSON: () => () => 1 })],
 ];
-const nothing: typeof valueless = [
-  ...valueless,
+const WITHOUT_RESULT: typeof WITHOUT_DATA = [
+  ...WITHOUT_DATA,
   ['a promise of a function', () => Promise.resolve(() => 1)],
   ['an Observable of a function', () => of(() => 1)],
   ['an empty Observable', () => EMPTY],
@@ -38,9 +38,9 @@ const nothing: typeof valueless = [
 ];
 
 describe.each<CodecName>(['json', 'msgpack'])('in %s', (codec) => {
-  describe('a result of which nothing can be sent', () => {
-    it.each(nothing)(
-      '%s is the data null for a frame with an id, and no message without',
+  describe('a result without a sendable value', () => {
+    it.each(WITHOUT_RESULT)(
+      'such as %s answers a frame that has an id with null, and sends nothing without an id',
       async (_name, result) => {
         const escaped = farm.escapes();
         const client = await connect(codec);
@@ -52,21 +52,24 @@ describe.each<CodecName>(['json', 'msgpack'])('in %s', (codec) => {
       },
     );
 
-    it.each(valueless)('%s as the data of an event leaves the event without data', async (_name, result) => {
-      const client = await connect(codec);
-      answering.handle = () => ({ event: 'told', data: result() });
-      client.send({ event: 'ask' });
-      answers(client, 'ask');
-      const [told, answer, ...others] = (await received(client)) as { event?: string; data?: unknown }[];
-      expect([told?.event, told?.data ?? null, answer, others]).toEqual([
-        'told',
-        null,
-        { id: 7, data: null },
-        [],
-      ]);
-    });
+    it.each(WITHOUT_DATA)(
+      'such as %s as the data of an event sends the event without data',
+      async (_name, result) => {
+        const client = await connect(codec);
+        answering.handle = () => ({ event: 'notice', data: result() });
+        client.send({ event: 'ask' });
+        answers(client, 'ask');
+        const [notice, answer, ...others] = (await received(client)) as { event?: string; data?: unknown }[];
+        expect([notice?.event, notice?.data ?? null, answer, others]).toEqual([
+          'notice',
+          null,
+          { id: 7, data: null },
+          [],
+        ]);
+      },
+    );
 
-    it('given to @Ack() is the data null', async () => {
+    it('that is passed to @Ack() is sent as null', async () => {
       const client = await connect(codec);
       answering.handle = (_client, ack) => ack(() => 1);
       answers(client, 'ack');
@@ -74,11 +77,11 @@ describe.each<CodecName>(['json', 'msgpack'])('in %s', (codec) => {
     });
   });
 
-  describe('a result that has no form in the protocol', () => {
+  describe('a result that the client protocol cannot encode', () => {
     const unsendable: [name: string, result: unknown][] = [
       ['a bigint', 1n],
       ['a circular object', circular],
-      ['a bigint inside', { a: [1n] }],
+      ['a nested bigint', { a: [1n] }],
       [
         'an object whose toJSON throws',
         {
@@ -96,33 +99,38 @@ describe.each<CodecName>(['json', 'msgpack'])('in %s', (codec) => {
     ];
     const ways: [name: string, event: string, handle: (value: unknown) => Handle][] = [
       ['is returned', 'ask', (value) => () => value],
-      ['is the data of an event', 'ask', (value) => () => ({ event: 'told', data: value })],
-      ['comes of a promise', 'ask', (value) => () => Promise.resolve(value)],
-      ['comes of an Observable', 'ask', (value) => () => of(value)],
-      ['is given to @Ack() at once', 'ack', (value) => (_client, ack) => ack(value)],
-      ['is given to @Ack() later', 'ack', (value) => (_client, ack) => void setImmediate(() => ack(value))],
+      ['is the data of an event', 'ask', (value) => () => ({ event: 'notice', data: value })],
+      ['is the value of a promise', 'ask', (value) => () => Promise.resolve(value)],
+      ['is emitted by an Observable', 'ask', (value) => () => of(value)],
+      ['is passed to @Ack() synchronously', 'ack', (value) => (_client, ack) => ack(value)],
+      ['is passed to @Ack() later', 'ack', (value) => (_client, ack) => void setImmediate(() => ack(value))],
     ];
 
     it.each(
       unsendable.flatMap(([name, value]) =>
         ways.map(([way, event, make]) => ({ name, way, event, make, value })),
       ),
-    )('$name that $way is an error for its frame, and a line in the log', async ({ event, make, value }) => {
-      const escaped = farm.escapes();
-      const client = await connect(codec);
-      answering.handle = make(value);
-      answers(client, event);
-      expect(await received(client)).toEqual([{ id: 7, error: ERROR }]);
-      expect(escaped).toEqual([]);
-      expect(log.errors).toEqual([
-        [
-          expect.stringContaining(`What the handler of '${event}' answered cannot be encoded as ${codec}: `),
-          expect.any(String),
-        ],
-      ]);
-    });
+    )(
+      'like $name that $way answers its frame with an error, which is logged',
+      async ({ event, make, value }) => {
+        const escaped = farm.escapes();
+        const client = await connect(codec);
+        answering.handle = make(value);
+        answers(client, event);
+        expect(await received(client)).toEqual([{ id: 7, error: ERROR }]);
+        expect(escaped).toEqual([]);
+        expect(log.errors).toEqual([
+          [
+            expect.stringContaining(
+              `The output of the handler of '${event}' cannot be encoded as ${codec}: `,
+            ),
+            expect.any(String),
+          ],
+        ]);
+      },
+    );
 
-    it('is an `exception` without an id, and of a flood of them few lines are logged', async () => {
+    it('is sent as an `exception` without an id, and a flood of them logs only a few lines', async () => {
       const client = await connect(codec);
       answering.handle = () => circular;
       for (let times = 0; times < 100; times++) client.send({ event: 'ask' });
@@ -133,7 +141,7 @@ describe.each<CodecName>(['json', 'msgpack'])('in %s', (codec) => {
       expect(log.errors.length).toBeLessThan(4);
     });
 
-    it('keeps nothing from what the Observable says after it', async () => {
+    it('does not stop its Observable: later values are still sent', async () => {
       const client = await connect(codec);
       answering.handle = () => of('a', 1n, 'b');
       client.send({ event: 'ask' });
@@ -142,12 +150,12 @@ describe.each<CodecName>(['json', 'msgpack'])('in %s', (codec) => {
   });
 
   it.each<[name: string, emit: (client: BackplaneConnection) => unknown]>([
-    ['nothing', (client) => client.emit('exception')],
+    ['undefined', (client) => client.emit('exception')],
     ['null', (client) => client.emit('exception', null)],
     ['a function', (client) => client.emit('exception', () => 1)],
     ['a bigint', (client) => client.emit('exception', 1n)],
     ['a circular object', (client) => client.emit('exception', circular)],
-  ])('an exception that is %s is still an error for its frame', async (_name, emit) => {
+  ])('an `exception` with %s as its data still answers the frame with an error', async (_name, emit) => {
     const client = await connect(codec);
     answering.handle = (connection) => void emit(connection);
     answers(client, 'ask');
@@ -155,7 +163,7 @@ describe.each<CodecName>(['json', 'msgpack'])('in %s', (codec) => {
   });
 });
 
-it('a date, bytes and what toJSON makes are sent as each protocol has it', async () => {
+it('dates and bytes are encoded in the way of each client protocol, and toJSON is called once', async () => {
   const results: unknown[] = [];
   const [date, bytes] = [new Date(0), Buffer.from([1, 2])];
   let calls = 0;

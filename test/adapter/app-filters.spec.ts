@@ -27,7 +27,7 @@ async function connect(gateway: Type = ThrowingGateway): Promise<WsClient> {
   return farm.client(await startOurs(farm, {}, gateway));
 }
 
-describe('a filter of the app', () => {
+describe('an exception filter of the app', () => {
   @Catch(ForbiddenException)
   class Specific implements ExceptionFilter<ForbiddenException> {
     catch({ message }: ForbiddenException, host: ArgumentsHost): void {
@@ -52,7 +52,7 @@ describe('a filter of the app', () => {
 
   @UseFilters(BaseWsExceptionFilter)
   @WebSocketGateway({ path: '/chat' })
-  class NestsGateway extends ThrowingHandlers {}
+  class BaseFilterGateway extends ThrowingHandlers {}
 
   @UseFilters(Specific, BackplaneExceptionFilter)
   @WebSocketGateway({ path: '/chat' })
@@ -73,7 +73,7 @@ describe('a filter of the app', () => {
     }
   }
 
-  /** A gateway that is no gateway itself, of a base class that is one, with filters of both. */
+  /** Has no @WebSocketGateway() of its own: it inherits one, and adds a filter. */
   @UseFilters(Specific)
   class DerivedGateway extends ThrowingGateway {}
 
@@ -81,16 +81,51 @@ describe('a filter of the app', () => {
   const bug = new Error('a bug');
 
   it.each<[name: string, gateway: Type, event: string, error: Error, answer: string, logged: number]>([
-    ['of its class for one type gets that type', SpecificGateway, 'throw', forbidden, 'specific', 0],
-    ['of its class for one type leaves the others', SpecificGateway, 'throw', bug, 'exception', 1],
-    ['of its class for all gets all', CatchAllGateway, 'throw', bug, 'all', 0],
-    ['of its class that is Nest’s gets all', NestsGateway, 'throw', forbidden, 'exception', 0],
-    ['beside ours, given by hand, gets its type', BothGateway, 'throw', forbidden, 'specific', 0],
-    ['of a method gets its type', MethodGateway, 'throw', forbidden, 'specific', 0],
-    ['of a method leaves the others', MethodGateway, 'throw', bug, 'exception', 1],
-    ['of a method for all gets all', MethodGateway, 'all', bug, 'all', 0],
-    ['of a derived class gets its type', DerivedGateway, 'throw', forbidden, 'specific', 0],
-    ['of a derived class leaves the others', DerivedGateway, 'throw', bug, 'exception', 1],
+    ['on the class for one type handles that type', SpecificGateway, 'throw', forbidden, 'specific', 0],
+    [
+      'on the class for one type leaves other types to the default filter',
+      SpecificGateway,
+      'throw',
+      bug,
+      'exception',
+      1,
+    ],
+    ['on the class for all types handles every error', CatchAllGateway, 'throw', bug, 'all', 0],
+    [
+      'on the class that is BaseWsExceptionFilter handles every error',
+      BaseFilterGateway,
+      'throw',
+      forbidden,
+      'exception',
+      0,
+    ],
+    [
+      'next to an explicit BackplaneExceptionFilter handles its type',
+      BothGateway,
+      'throw',
+      forbidden,
+      'specific',
+      0,
+    ],
+    ['on a method for one type handles that type', MethodGateway, 'throw', forbidden, 'specific', 0],
+    [
+      'on a method for one type leaves other types to the default filter',
+      MethodGateway,
+      'throw',
+      bug,
+      'exception',
+      1,
+    ],
+    ['on a method for all types handles every error', MethodGateway, 'all', bug, 'all', 0],
+    ['on a derived class handles its type', DerivedGateway, 'throw', forbidden, 'specific', 0],
+    [
+      'on a derived class leaves other types to the default filter',
+      DerivedGateway,
+      'throw',
+      bug,
+      'exception',
+      1,
+    ],
   ])('%s', async (_name, gateway, event, error, answer, logged) => {
     throwing.error = error;
     const client = await connect(gateway);
@@ -100,7 +135,7 @@ describe('a filter of the app', () => {
     expect(log.errors).toHaveLength(logged);
   });
 
-  it('that is an interceptor sees the error before any filter', async () => {
+  it('is not needed for an exception that an interceptor throws', async () => {
     @WebSocketGateway({ path: '/chat' })
     class Intercepted {
       @UseInterceptors({
@@ -117,7 +152,7 @@ describe('a filter of the app', () => {
   });
 });
 
-it('leaves the HTTP routes of a class that is a gateway and a controller to Nest', async () => {
+it('a class that is both gateway and controller keeps Nest’s filters on its HTTP routes', async () => {
   @Controller('http')
   @WebSocketGateway({ path: '/chat' })
   class Both {
@@ -142,8 +177,8 @@ it('leaves the HTTP routes of a class that is a gateway and a controller to Nest
   expect(await failure(await farm.client({ port }), 'throw')).toMatchObject({ message: 'by WebSocket' });
 });
 
-describe('several apps of one process', () => {
-  it('share a gateway class, one after the other and side by side, and each client is told once', async () => {
+describe('several apps in one process', () => {
+  it('can share a gateway class, in turn or at once, and each client gets one exception', async () => {
     throwing.error = new ForbiddenException('no');
     const clients = [await connect(), await connect(), ...(await Promise.all([connect(), connect()]))];
     for (const client of clients) expect(await failure(client, 'throw')).toMatchObject({ statusCode: 403 });
@@ -151,7 +186,7 @@ describe('several apps of one process', () => {
     expect(clients.map(({ received }) => received.length)).toEqual([1, 1, 1, 1]);
   });
 
-  it('on another adapter have Nest’s own filter, with a class that ours has served', async () => {
+  it('keep Nest’s filter on another adapter, even for a gateway class that ours has served', async () => {
     await connect();
     throwing.error = new ForbiddenException('no');
     const client = await farm.client(await startPlain(farm, ThrowingGateway));

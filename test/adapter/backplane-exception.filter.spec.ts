@@ -71,7 +71,7 @@ beforeEach(async () => {
   farm.onEnd(() => redis.stop());
 });
 
-/** A client of a server that has lost its Redis, or has not. */
+/** Connects a client to a new server. If `lost` is set, Redis is then killed. */
 async function connect(gateway: Type, lost = false): Promise<WsClient> {
   const server = await farm.server(farm.options(redis.url), {}, gateway);
   const client = await farm.client(server);
@@ -88,7 +88,7 @@ async function failure(client: WsClient, event: string, data?: unknown): Promise
 }
 
 describe('BackplaneExceptionFilter', () => {
-  it('tells a client what Redis being away means for what it did, and names the error', async () => {
+  it('tells a client how the Redis outage affected its message, and names the error', async () => {
     const client = await connect(FilteredGateway, true);
     const [join, say] = [await failure(client, 'join', 'room'), await failure(client, 'say', 'hello')];
     expect(join).toEqual({
@@ -99,13 +99,13 @@ describe('BackplaneExceptionFilter', () => {
     });
     expect(say).toMatchObject({
       error: 'NotPublishedError',
-      message: 'Only clients of this server have the message.',
+      message: 'Only clients of this server received the message.',
     });
-    // Nothing of Redis, whose address may be in the error.
+    // The error may contain the address of Redis, which clients must not see.
     expect(JSON.stringify([join, say])).not.toMatch(/redis|127\.0\.0\.1/i);
   });
 
-  it('tells what a client did wrong itself', async () => {
+  it('tells a client what was wrong with its own message', async () => {
     const client = await connect(FilteredGateway);
     expect(await failure(client, 'join', '')).toMatchObject({ error: 'InvalidNameError' });
     expect(await failure(client, 'say-much')).toMatchObject({
@@ -116,7 +116,7 @@ describe('BackplaneExceptionFilter', () => {
     });
   });
 
-  it('is the answer to a frame with an id', async () => {
+  it('answers a frame that has an id', async () => {
     const client = await connect(FilteredGateway, true);
     client.send('say', 'hello', 7);
     await client.next('said');
@@ -128,7 +128,7 @@ describe('BackplaneExceptionFilter', () => {
     expect(await failure(client, 'fail')).toMatchObject({ message: 'Internal server error' });
   });
 
-  it('speaks the language of the app that overrides it', async () => {
+  it('sends the text of a subclass that overrides messageOf', async () => {
     const client = await connect(GermanGateway, true);
     expect(await failure(client, 'say', 'hallo')).toEqual({
       status: 'error',
@@ -137,7 +137,7 @@ describe('BackplaneExceptionFilter', () => {
     });
   });
 
-  it('is needed by no gateway: each tells the same without it', async () => {
+  it('is optional: a gateway without it sends the same errors', async () => {
     const client = await connect(UnfilteredGateway, true);
     expect(await failure(client, 'join', 'room')).toEqual({
       status: 'error',

@@ -5,7 +5,7 @@ const farm = useTestFarm();
 const INVALID = /^A message must /;
 const REFUSED = /no handler|^A message must |Internal server error/;
 
-describe('a message that no handler can take', () => {
+describe('an invalid message', () => {
   const messages: [name: string, bytes: string | Buffer, reason: RegExp][] = [
     ['is not JSON', '{"event":', INVALID],
     ['is JSON null', 'null', INVALID],
@@ -22,25 +22,28 @@ describe('a message that no handler can take', () => {
     ['has an event nested too deep', `{"event":${'['.repeat(9000)}${']'.repeat(9000)}}`, REFUSED],
   ];
 
-  it.each(messages)('%s: its client gets `exception`, and stays connected', async (_name, bytes, reason) => {
-    const server = await farm.server();
-    const [client, other] = [await farm.client(server), await farm.client(server)];
-    const escaped = farm.escapes();
+  it.each(messages)(
+    'that %s gives its client an `exception`, and the client stays connected',
+    async (_name, bytes, reason) => {
+      const server = await farm.server();
+      const [client, other] = [await farm.client(server), await farm.client(server)];
+      const escaped = farm.escapes();
 
-    client.sendRaw(bytes);
+      client.sendRaw(bytes);
 
-    // What an id answers stands behind what the bad message caused.
-    await idOf(client);
-    await turn();
-    expect(escaped).toEqual([]);
-    expect(client.dataOf('exception')).toEqual([
-      { status: 'error', message: expect.stringMatching(reason) as string },
-    ]);
-    await delivered(server, client, other);
-    expect(other.received).toHaveLength(1);
-  });
+      // The reply to `id` comes after the reply to the invalid message.
+      await idOf(client);
+      await turn();
+      expect(escaped).toEqual([]);
+      expect(client.dataOf('exception')).toEqual([
+        { status: 'error', message: expect.stringMatching(reason) as string },
+      ]);
+      await delivered(server, client, other);
+      expect(other.received).toHaveLength(1);
+    },
+  );
 
-  it('quotes at most a little of an unknown event', async () => {
+  it('with a long unknown event gets a reply that quotes only a short part of it', async () => {
     const client = await farm.client(await farm.server());
 
     client.send('x'.repeat(10_000));
@@ -50,7 +53,7 @@ describe('a message that no handler can take', () => {
 });
 
 describe('a message that is too large', () => {
-  it('closes its connection with 1009, and no other', async () => {
+  it('closes its connection with 1009, but no other connection', async () => {
     const server = await farm.server();
     const [client, other] = [await farm.client(server), await farm.client(server)];
 
@@ -62,7 +65,7 @@ describe('a message that is too large', () => {
     expect([...server.broadcaster.localConnections]).toHaveLength(1);
   });
 
-  it('is one byte above 1 MiB: what has just 1 MiB is handled', async () => {
+  it('is one of more than 1 MiB: exactly 1 MiB is still handled', async () => {
     const server = await farm.server();
     const client = await farm.client(server);
     const frame = (length: number): string => {
@@ -78,12 +81,12 @@ describe('a message that is too large', () => {
   });
 });
 
-it('a client that breaks the WebSocket protocol is cut off alone', async () => {
+it('a client that violates the WebSocket protocol is disconnected, and no other client is', async () => {
   const server = await farm.server();
   const [client, other] = [await farm.client(server), await farm.client(server)];
   const escaped = farm.escapes();
 
-  // A frame with a reserved bit, and not masked.
+  // An unmasked frame with a reserved bit set.
   (client.socket as unknown as { _socket: { write(bytes: Buffer): void } })._socket.write(
     Buffer.from([0xf1, 0x00]),
   );

@@ -6,7 +6,7 @@ import { Deferred } from '../../lib/bus/deferred.js';
 import { useTestFarm } from '../support/test-farm.js';
 
 @WebSocketGateway({ path: '/chat' })
-class FarewellGateway implements BeforeApplicationShutdown {
+class ClosingGateway implements BeforeApplicationShutdown {
   @WebSocketServer() private readonly server!: Broadcaster;
   readonly connected = new Deferred();
   readonly disconnected = new Deferred<number>();
@@ -24,14 +24,14 @@ class FarewellGateway implements BeforeApplicationShutdown {
   }
 
   beforeApplicationShutdown(): void {
-    void this.server.emit('farewell');
+    void this.server.emit('goodbye');
   }
 }
 
 const farm = useTestFarm();
 
 describe('when the app closes', () => {
-  it('every client sees 1001, on every path, and nobody is left', async () => {
+  it('every client is closed with 1001, and no connection remains', async () => {
     const server = await farm.server();
     const clients = [await farm.client(server), await farm.client(server), await farm.client(server)];
 
@@ -41,29 +41,29 @@ describe('when the app closes', () => {
     expect([...server.broadcaster.gateway('/chat').localConnections]).toEqual([]);
   });
 
-  it('what was emitted last arrives before that', async () => {
-    const server = await farm.server(farm.options(), {}, FarewellGateway);
+  it('an emit in beforeApplicationShutdown reaches the local clients before the close', async () => {
+    const server = await farm.server(farm.options(), {}, ClosingGateway);
     const client = await farm.client(server);
 
     await server.app.close();
 
     expect(await client.closed).toMatchObject({ code: 1001 });
-    expect(client.received).toEqual([{ event: 'farewell' }]);
+    expect(client.received).toEqual([{ event: 'goodbye' }]);
   });
 
-  it('what was emitted last arrives at the clients of the other servers', async () => {
-    const [leaving, staying] = [await farm.server(farm.options(), {}, FarewellGateway), await farm.server()];
+  it('an emit in beforeApplicationShutdown reaches the clients of other servers', async () => {
+    const [leaving, staying] = [await farm.server(farm.options(), {}, ClosingGateway), await farm.server()];
     const client = await farm.client(staying);
 
     await leaving.app.close();
 
-    await client.next('farewell');
+    await client.next('goodbye');
   });
 
-  it('a client that does not answer is cut off, and who comes meanwhile is refused', async () => {
+  it('a client that does not answer the close is disconnected, and new clients are refused', async () => {
     const server = await farm.server();
-    const deaf = await farm.client(server);
-    deaf.socket.pause();
+    const unresponsive = await farm.client(server);
+    unresponsive.socket.pause();
 
     const closing = server.app.close();
 
@@ -76,11 +76,11 @@ describe('when the app closes', () => {
     }
     expect(refusal.message).toContain('503');
     await closing;
-    deaf.socket.resume();
-    expect(await deaf.closed).toMatchObject({ code: 1001 });
+    unresponsive.socket.resume();
+    expect(await unresponsive.closed).toMatchObject({ code: 1001 });
   });
 
-  it('closing again does nothing', async () => {
+  it('a second close does nothing', async () => {
     const server = await farm.server();
     await server.app.close();
     await server.app.close();
@@ -89,19 +89,19 @@ describe('when the app closes', () => {
 });
 
 describe('when a connection closes', () => {
-  it('from the client, its code reaches handleDisconnect, and it is nobody any more', async () => {
-    const server = await farm.server(farm.options(), {}, FarewellGateway);
+  it('on the client side, handleDisconnect gets the code, and emits skip the connection', async () => {
+    const server = await farm.server(farm.options(), {}, ClosingGateway);
     const client = await farm.client(server);
 
     client.socket.close(4000);
 
-    expect(await server.app.get(FarewellGateway).disconnected.promise).toBe(4000);
+    expect(await server.app.get(ClosingGateway).disconnected.promise).toBe(4000);
     expect([...server.broadcaster.localConnections]).toEqual([]);
     expect(await server.broadcaster.emit('x')).toMatchObject({ local: 0 });
   });
 
-  it('from the server, the client has what was emitted before, then code and reason', async () => {
-    const server = await farm.server(farm.options(), {}, FarewellGateway);
+  it('on the server side, the client gets earlier emits, then the code and the reason', async () => {
+    const server = await farm.server(farm.options(), {}, ClosingGateway);
     const client = await farm.client(server);
 
     client.send('kick');

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { BackplaneConnection } from '../../lib/broadcast/backplane-connection.js';
 import { turn, useTestFarm } from '../support/test-farm.js';
 
-/** What the hooks of the test do. */
+/** The hook that the gateways run. */
 let hook: (client: BackplaneConnection) => unknown;
 
 @WebSocketGateway({ path: '/chat' })
@@ -32,7 +32,7 @@ const failures: [name: string, fail: () => unknown][] = [
 ];
 
 describe('handleConnection', () => {
-  it('gets the connection, which can emit, join and be found at once', async () => {
+  it('gets a connection that can emit and join at once, and that localConnections contains', async () => {
     hook = async (client) => {
       await client.join('welcome');
       await client.emit('hello', client.id);
@@ -45,23 +45,26 @@ describe('handleConnection', () => {
     ]);
   });
 
-  it.each(failures)('that %s closes its client with 1011, and ends no server', async (_name, fail) => {
-    hook = fail;
-    const server = await farm.server(farm.options(), {}, ConnectGateway);
-    const escaped = farm.escapes();
+  it.each(failures)(
+    'that %s closes its client with 1011, and does not crash the server',
+    async (_name, fail) => {
+      hook = fail;
+      const server = await farm.server(farm.options(), {}, ConnectGateway);
+      const escaped = farm.escapes();
 
-    const client = await farm.client(server);
-    // What escapes shows before the socket would have to be closed.
-    await Promise.race([client.closed, new Promise((resolve) => setTimeout(resolve, 0)).then(turn)]);
-    expect(escaped).toEqual([]);
-    expect(await client.closed).toMatchObject({ code: 1011 });
-    hook = () => undefined;
-    await farm.client(server);
-  });
+      const client = await farm.client(server);
+      // An error that escapes may leave the socket open, so the test does not wait only for the close.
+      await Promise.race([client.closed, new Promise((resolve) => setTimeout(resolve, 0)).then(turn)]);
+      expect(escaped).toEqual([]);
+      expect(await client.closed).toMatchObject({ code: 1011 });
+      hook = () => undefined;
+      await farm.client(server);
+    },
+  );
 });
 
 describe('handleDisconnect', () => {
-  it.each(failures)('that %s ends no server', async (_name, fail) => {
+  it.each(failures)('that %s does not crash the server', async (_name, fail) => {
     const called = new Promise<void>((resolve) => {
       hook = () => {
         resolve();
@@ -75,7 +78,7 @@ describe('handleDisconnect', () => {
     await client.close();
     await called;
 
-    // rxjs tells what nobody catches in a timer.
+    // RxJS rethrows unhandled errors in a timer.
     await new Promise((resolve) => setTimeout(resolve));
     await turn();
     expect(escaped).toEqual([]);

@@ -37,10 +37,10 @@ async function connect(gateway: Type = ThrowingGateway, ...more: Type[]): Promis
 }
 
 describe.each<[name: string, gateway: Type]>([
-  ['a gateway without any decorator', ThrowingGateway],
+  ['a gateway without a filter', ThrowingGateway],
   ['a request-scoped gateway', RequestScopedGateway],
 ])('%s', (_name, gateway) => {
-  it.each<[what: string, error: unknown, told: object]>([
+  it.each<[name: string, error: unknown, expected: object]>([
     [
       'an HttpException',
       new ForbiddenException(),
@@ -56,17 +56,17 @@ describe.each<[name: string, gateway: Type]>([
       },
     ],
     [
-      'an HttpException whose response is a text',
+      'an HttpException whose response is a string',
       new HttpException('short and stout', 418),
       { error: 'HttpException', message: 'short and stout', statusCode: 418 },
     ],
     [
-      'an HttpException whose response is an object of the app',
+      'an HttpException whose response is a custom object',
       new ForbiddenException({ message: 'no', code: 7 }),
       { error: 'ForbiddenException', message: 'no', statusCode: 403 },
     ],
     [
-      'an HttpException of another copy of @nestjs/common',
+      'an HttpException from another copy of @nestjs/common',
       Object.assign(new Error('foreign'), {
         name: 'ForeignException',
         getStatus: () => 409,
@@ -76,35 +76,39 @@ describe.each<[name: string, gateway: Type]>([
     ],
     ['a WsException', new WsException('not now'), { message: 'not now' }],
     [
-      'an error of the backplane',
+      'a BackplaneError',
       new ServerLostError('a-server'),
-      { error: 'ServerLostError', message: 'The other client has left.' },
+      { error: 'ServerLostError', message: 'The other client has disconnected.' },
     ],
-    ['a canceled invoke', new InvokeCanceledError('why'), { error: 'InvokeCanceledError' }],
-  ])('tells its client of %s, and logs nothing', async (_what, error, told) => {
+    ['an InvokeCanceledError', new InvokeCanceledError('why'), { error: 'InvokeCanceledError' }],
+  ])('sends %s to its client, and logs nothing', async (_case, error, expected) => {
     throwing.error = error;
     const client = await connect(gateway, PerRequest);
     for (const event of ['throw', 'reject', 'stream'])
       expect(await failure(client, event, { a: 1 })).toEqual({
         status: 'error',
-        ...(told as { message: string }),
-        message: (told as { message?: unknown }).message ?? (expect.any(String) as string),
+        ...(expected as { message: string }),
+        message: (expected as { message?: unknown }).message ?? (expect.any(String) as string),
         cause: { pattern: event, data: { a: 1 } },
       });
     expect(log.errors).toEqual([]);
   });
 
-  it.each<[what: string, error: unknown, line: RegExp]>([
-    ['an error', new Error('a secret'), /^The handler of 'throw' failed: a secret$/],
+  it.each<[name: string, error: unknown, line: RegExp]>([
+    ['an unknown error', new Error('a secret'), /^The handler of 'throw' failed: a secret$/],
     [
-      'what only the programmer can cause',
+      'an error that only a programming mistake can cause',
       new InvokeTargetError(),
       /failed: invoke needs a target of exactly one/,
     ],
-    ['a class that is no gateway', new NotAGatewayError('Chat'), /failed: Chat is not a gateway/],
+    [
+      'an error about a class that is not a gateway',
+      new NotAGatewayError('Chat'),
+      /failed: Chat is not a gateway/,
+    ],
     ['undefined', undefined, /failed: undefined$/],
     ['null', null, /failed: null$/],
-    ['a text', 'a secret', /failed: a secret$/],
+    ['a string', 'a secret', /failed: a secret$/],
     ['a number', 0, /failed: 0$/],
     ['an object', { code: 'a secret' }, /failed: \{ code: 'a secret' \}$/],
     ['an object without a prototype', Object.create(null), /failed: \[Object: null prototype\] \{\}$/],
@@ -117,8 +121,8 @@ describe.each<[name: string, gateway: Type]>([
       },
       /failed: /,
     ],
-    ['an object whose status is none', { getStatus: () => 'bad' }, /failed: /],
-  ])('hides %s from its client, and logs it as a bug', async (_what, error, line) => {
+    ['an object with an invalid status', { getStatus: () => 'bad' }, /failed: /],
+  ])('hides %s from its client, and logs it as a bug', async (_case, error, line) => {
     throwing.error = error;
     const client = await connect(gateway, PerRequest);
     expect(await failure(client, 'throw', 1)).toEqual({ ...BUG, cause: { pattern: 'throw', data: 1 } });
@@ -128,7 +132,7 @@ describe.each<[name: string, gateway: Type]>([
   });
 });
 
-it('tells a client of an HttpException of 500 or more, and logs it with its stack', async () => {
+it('an HttpException with status 500 or above is sent to the client, and logged with its stack', async () => {
   throwing.error = new InternalServerErrorException('out of tea');
   const client = await connect();
   expect(await failure(client, 'throw')).toMatchObject({ message: 'out of tea', statusCode: 500 });
@@ -137,14 +141,14 @@ it('tells a client of an HttpException of 500 or more, and logs it with its stac
   ]);
 });
 
-it('logs nothing of an IntrinsicException, as Nest has it, and hides it', async () => {
+it('an IntrinsicException is hidden from the client and, as in Nest, not logged', async () => {
   throwing.error = new IntrinsicException('for Nest');
   const client = await connect();
   expect(await failure(client, 'throw')).toMatchObject(BUG);
   expect(log.errors).toEqual([]);
 });
 
-it('tells what a guard and a pipe throw', async () => {
+it('the exceptions of guards and pipes are sent to the client', async () => {
   const client = await connect();
   expect(await failure(client, 'guarded')).toMatchObject({
     error: 'ForbiddenException',
@@ -158,7 +162,7 @@ it('tells what a guard and a pipe throw', async () => {
   });
 });
 
-it('is the error of a frame with an id', async () => {
+it('an exception answers a frame that has an id', async () => {
   throwing.error = new ForbiddenException('not you');
   const client = await connect();
   for (const event of ['throw', 'stream', 'guarded']) {
@@ -167,7 +171,7 @@ it('is the error of a frame with an id', async () => {
   }
 });
 
-it('logs one line per second of one handler, however many messages fail', async () => {
+it('a handler logs at most one line per second, however many of its messages fail', async () => {
   throwing.error = new Error('a bug');
   const client = await connect();
   for (let times = 0; times < 200; times++) client.send('throw');
@@ -176,7 +180,7 @@ it('logs one line per second of one handler, however many messages fail', async 
   expect(log.errors.length).toBeLessThan(5);
 });
 
-it('a request-scoped gateway that cannot be made tells its client, logs why, and ends no process', async () => {
+it('a failure to create a request-scoped gateway is sent to the client and logged, not thrown', async () => {
   const escaped = farm.escapes();
   let broken = false;
   @Injectable({ scope: Scope.REQUEST })
@@ -197,7 +201,7 @@ it('a request-scoped gateway that cannot be made tells its client, logs why, and
   const server = await startOurs(farm, {}, BrokenGateway, Broken);
   broken = true;
   const client = await farm.client(server);
-  // For the connect, whose request is not echoed.
+  // The connect itself fails, too. That exception has no cause.
   expect(await client.next()).toEqual({ event: 'exception', data: BUG });
   client.send('any', 1, 7);
   expect(await client.next()).toEqual({ id: 7, error: { ...BUG, cause: { pattern: 'any', data: 1 } } });

@@ -94,8 +94,8 @@ async function connect(providers: object[] = []): Promise<WsClient> {
   return farm.client(await farm.server(farm.options(), { providers: providers as [] }, EnhancedGateway));
 }
 
-describe('on a handler of a gateway', () => {
-  it('a guard lets through and refuses, and sees the connection and the data', async () => {
+describe('on a gateway handler', () => {
+  it('a guard sees the connection and the data, and can accept or refuse the message', async () => {
     const client = await connect();
     client.send('guarded', 'please');
     await client.next('guarded');
@@ -104,7 +104,7 @@ describe('on a handler of a gateway', () => {
     expect(client.dataOf('guarded')).toHaveLength(1);
   });
 
-  it('a pipe makes the data, or refuses it', async () => {
+  it('a pipe transforms the data or refuses it', async () => {
     const client = await connect();
     client.send('piped', '41');
     expect((await client.next('piped')).data).toBe(42);
@@ -112,25 +112,25 @@ describe('on a handler of a gateway', () => {
     await client.next('exception');
   });
 
-  it('@MessageBody takes a part of the data', async () => {
+  it('@MessageBody() with a key gets that property of the data', async () => {
     const client = await connect();
     client.send('part', { room: 'a' });
     expect((await client.next('part')).data).toBe('a');
   });
 
-  it('an interceptor makes the result', async () => {
+  it('an interceptor transforms the result', async () => {
     const client = await connect();
     client.send('shouted');
     expect((await client.next('shouted')).data).toBe('HEY');
   });
 
-  it('a filter answers through the connection', async () => {
+  it('a filter can emit to the connection', async () => {
     const client = await connect();
     client.send('filtered');
     expect((await client.next('refused')).data).toBe('not today');
   });
 
-  it('a filter that throws itself is an `exception` for that client only', async () => {
+  it('a filter that throws gives its client an `exception`, and the client stays connected', async () => {
     const client = await connect();
     client.send('filtered-badly');
     expect((await client.next('exception')).data).toEqual({
@@ -142,7 +142,7 @@ describe('on a handler of a gateway', () => {
   });
 });
 
-it('a guard of the whole app guards gateways too', async () => {
+it('a global guard applies to gateways too', async () => {
   const client = await connect([{ provide: APP_GUARD, useClass: SaysPlease }]);
   client.send('shouted', 'now');
   await client.next('exception');

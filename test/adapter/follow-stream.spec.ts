@@ -11,19 +11,19 @@ describe('HandlerStreams', () => {
   it.each<[name: string, stream$: Observable<unknown>]>([
     ['completes', of(1)],
     ['fails', throwError(() => new Error('no'))],
-    ['is of another library, and throws in subscribe', { subscribe: fail, lift: fail } as never],
-    ['completes, and its teardown throws', of(1).pipe(finalize(fail))],
-  ])('has done with a stream that %s', async (_name, stream$) => {
+    ['comes from another library and throws in subscribe', { subscribe: fail, lift: fail } as never],
+    ['completes but throws in its teardown', of(1).pipe(finalize(fail))],
+  ])('forgets a stream that %s', async (_name, stream$) => {
     const streams = new HandlerStreams(() => undefined);
     await streams.follow(stream$, silent);
     expect((streams as unknown as { running: Set<unknown> }).running.size).toBe(0);
   });
 
-  it('tells nothing of a stream after its client has gone', async () => {
+  it('passes on nothing from a stream after its client has disconnected', async () => {
     const streams = new HandlerStreams(() => undefined);
-    const told: unknown[] = [];
+    const received: unknown[] = [];
     let source: { next(value: unknown): void; complete(): void } | undefined;
-    // It takes no notice of being unsubscribed, as an observable of another library may.
+    // It ignores unsubscribe, as an observable from another library may.
     const stubborn = {
       lift: fail,
       subscribe: (observer: typeof source) => {
@@ -32,15 +32,15 @@ describe('HandlerStreams', () => {
       },
     } as unknown as Observable<unknown>;
     const followed = streams.follow(stubborn, {
-      next: (value) => told.push(value),
-      error: (error) => told.push(error),
-      complete: () => told.push('complete'),
+      next: (value) => received.push(value),
+      error: (error) => received.push(error),
+      complete: () => received.push('complete'),
     });
     source?.next(1);
     streams.close();
     await followed;
     source?.next(2);
     source?.complete();
-    expect(told).toEqual([1]);
+    expect(received).toEqual([1]);
   });
 });

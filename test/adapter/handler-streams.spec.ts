@@ -28,16 +28,16 @@ import type { WsClient } from '../support/ws-client.js';
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
 
-/** What the handlers do, and what the test is told of it. */
+/** What the handlers have done so far. `release` ends the handlers of `wait`. */
 let running = 0;
 let mostRunning = 0;
-let begun: unknown[] = [];
+let started: unknown[] = [];
 let release: Deferred;
 
 const RESULTS: Readonly<Record<string, () => unknown>> = {
   value: () => 1,
   stream: () => of(1, 2),
-  'stream of a promise': () => Promise.resolve(of(1, 2)),
+  'promise of a stream': () => Promise.resolve(of(1, 2)),
   empty: () => EMPTY,
   nothing: () => undefined,
   error: () => throwError(() => new WsException('no')),
@@ -55,7 +55,7 @@ class Handlers {
 
   @SubscribeMessage('wait')
   async wait(@MessageBody() name: unknown): Promise<unknown> {
-    begun.push(name);
+    started.push(name);
     mostRunning = Math.max(mostRunning, ++running);
     await release.promise;
     running--;
@@ -65,7 +65,7 @@ class Handlers {
   @SubscribeMessage('forever')
   forever(@MessageBody() name: unknown): Observable<unknown> {
     return defer(() => {
-      begun.push(name);
+      started.push(name);
       mostRunning = Math.max(mostRunning, ++running);
       return concat(of({ event: 'first', data: name }), NEVER);
     }).pipe(finalize(() => running--));
@@ -113,7 +113,7 @@ async function start(
   gateway: Type = StreamGateway,
   intercepted = true,
 ): Promise<{ server: Running; client: WsClient; connection: BackplaneConnection }> {
-  [running, mostRunning, begun, release] = [0, 0, [], new Deferred()];
+  [running, mostRunning, started, release] = [0, 0, [], new Deferred()];
   const interceptor = { provide: APP_INTERCEPTOR, useClass: Transparent };
   const app = await farm.app({
     imports: [RedisBackplaneModule.forRoot({ ...farm.options(), ...options })],
@@ -133,7 +133,7 @@ interface SessionInside {
 }
 
 /** How many listeners and running streams the server keeps for the connection. */
-function kept({ app }: Running, connection: BackplaneConnection): { listeners: number; streams: number } {
+function retained({ app }: Running, connection: BackplaneConnection): { listeners: number; streams: number } {
   const adapter = app.get<{ sessionOf(client: BackplaneConnection): SessionInside }>(RedisBackplaneAdapter);
   const { disconnectListeners, streams } = adapter.sessionOf(connection);
   return { listeners: disconnectListeners.length, streams: streams?.running.size ?? 0 };
@@ -146,17 +146,17 @@ async function settled(client: WsClient, mark: unknown): Promise<void> {
 
 describe.each<[name: string, gateway: Type, intercepted: boolean]>([
   ['a gateway', StreamGateway, false],
-  ['a gateway with an interceptor of the whole app', StreamGateway, true],
-  ['a request-scoped gateway with an interceptor of the whole app', RequestScopedGateway, true],
-])('after messages to %s', (_name, gateway, intercepted) => {
+  ['a gateway with a global interceptor', StreamGateway, true],
+  ['a request-scoped gateway with a global interceptor', RequestScopedGateway, true],
+])('the session of a client of %s', (_name, gateway, intercepted) => {
   it.each(Object.keys(RESULTS).flatMap((kind) => [[kind, undefined] as const, [kind, 7] as const]))(
-    'whose result is: %s, with the id %s, nothing is left on the session',
+    'retains nothing after 50 messages with the result "%s" and the id %s',
     async (kind, id) => {
       const { server, client, connection } = await start({}, gateway, intercepted);
-      const before = kept(server, connection);
+      const before = retained(server, connection);
       for (let times = 0; times < 50; times++) client.send('result', kind, id);
       await settled(client, 'end');
-      expect(kept(server, connection)).toEqual({ listeners: before.listeners, streams: 0 });
+      expect(retained(server, connection)).toEqual({ listeners: before.listeners, streams: 0 });
     },
   );
 });
@@ -166,7 +166,7 @@ describe('thousands of messages through an interceptor', () => {
     ['a gateway', 20_000, StreamGateway],
     ['a request-scoped gateway', 10_000, RequestScopedGateway],
   ])(
-    'to %s, %d of them, leave the heap as it was while their client stays connected',
+    'to %s do not grow the heap while their client stays connected (%d messages)',
     async (_name, messages, gateway) => {
       const { server } = await start({}, gateway);
       const client = await RawClient.ask(server, '/chat');
@@ -186,7 +186,7 @@ describe('thousands of messages through an interceptor', () => {
       await send(3_000, 'warm-up');
       const before = await heapUsed();
       await send(messages, 'counted');
-      // A listener and a subject for each were 310 bytes.
+      // When each message left a listener and a subject behind, they took 310 bytes.
       expect(((await heapUsed()) - before) / messages).toBeLessThan(100);
     },
     60_000,
@@ -202,19 +202,22 @@ async function heapUsed(): Promise<number> {
 }
 
 describe('a handler behind an interceptor', () => {
-  it.each([1, 3])('counts until it ends: parallelInvocations %d of 20', async (parallelInvocations) => {
-    const { client } = await start({ parallelInvocations });
-    for (let index = 0; index < 20; index++) client.send('wait', index);
-    client.socket.ping();
-    await new Promise((resolve) => client.socket.once('pong', resolve));
-    expect(running).toBe(parallelInvocations);
-    release.resolve();
-    await client.count('waited', 20);
-    expect(mostRunning).toBe(parallelInvocations);
-    if (parallelInvocations === 1) expect(client.dataOf('waited')).toEqual([...Array(20).keys()]);
-  });
+  it.each([1, 3])(
+    'counts as running until it ends: parallelInvocations %d of 20',
+    async (parallelInvocations) => {
+      const { client } = await start({ parallelInvocations });
+      for (let index = 0; index < 20; index++) client.send('wait', index);
+      client.socket.ping();
+      await new Promise((resolve) => client.socket.once('pong', resolve));
+      expect(running).toBe(parallelInvocations);
+      release.resolve();
+      await client.count('waited', 20);
+      expect(mostRunning).toBe(parallelInvocations);
+      if (parallelInvocations === 1) expect(client.dataOf('waited')).toEqual([...Array(20).keys()]);
+    },
+  );
 
-  it('counts while it runs: one more than limits.pendingMessages closes the connection', async () => {
+  it('counts as pending while it runs: exceeding limits.pendingMessages closes the connection', async () => {
     const { client, server } = await start({ limits: { pendingMessages: 10 } });
     for (let index = 0; index < 10; index++) client.send('wait', index, index);
     client.socket.ping();
@@ -226,7 +229,7 @@ describe('a handler behind an interceptor', () => {
     release.resolve();
   });
 
-  it('that ends at once is not pending, however many come in one packet', async () => {
+  it('is not pending if it ends at once, however many messages arrive in one packet', async () => {
     const { server } = await start({ limits: { pendingMessages: 10 } });
     const client = await RawClient.ask(server, '/chat');
     farm.onEnd(() => client.socket.destroy());
@@ -245,7 +248,7 @@ describe('a stream that never ends', () => {
     await expect.poll(() => running).toBe(0);
   });
 
-  it('with parallelInvocations: 1 lets its client wait until the limit, and nothing of it runs after its client has gone', async () => {
+  it('with parallelInvocations: 1 blocks later messages, which never run after a disconnect', async () => {
     const { server, client } = await start({ parallelInvocations: 1 });
     const other = await farm.client(server);
     client.send('forever', 'first');
@@ -253,14 +256,14 @@ describe('a stream that never ends', () => {
     client.send('forever', 'third');
     await client.next('first');
     await settled(other, 'others do not wait');
-    expect(begun).toEqual(['first']);
+    expect(started).toEqual(['first']);
     await client.close();
     await expect.poll(() => running).toBe(0);
     await settled(other, 'later');
-    expect(begun).toEqual(['first']);
+    expect(started).toEqual(['first']);
   });
 
-  it('whose teardown throws harms nobody, is logged, and keeps no other stream from ending', async () => {
+  it('whose teardown throws is logged, and neither crashes the server nor stops other streams', async () => {
     const escaped = farm.escapes();
     const { server, client } = await start({}, StreamGateway, false);
     const other = await farm.client(server);
@@ -271,11 +274,11 @@ describe('a stream that never ends', () => {
     await client.close();
     await expect.poll(() => running).toBe(0);
     await settled(other, 'still served');
-    // RxJS throws what nobody catches in a timer.
+    // RxJS rethrows unhandled errors in a timer.
     await new Promise((resolve) => setTimeout(resolve));
     expect(escaped).toEqual([]);
     expect(log.errors.map(([line]) => line)).toEqual([
-      expect.stringContaining('The teardown of a stream that a handler returned failed'),
+      expect.stringContaining("The teardown of a handler's stream failed"),
     ]);
   });
 });

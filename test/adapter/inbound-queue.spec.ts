@@ -24,14 +24,14 @@ beforeEach(() => {
 const push = (count: number): void =>
   Array.from({ length: count }, (_, index) => index).forEach((n) => queue.push(n));
 
-describe('messages that are pending', () => {
-  it('are judged when the turn is over: handlers that end in it count nothing', async () => {
+describe('pending messages', () => {
+  it('are counted at the end of the turn, so handlers that have ended by then do not count', async () => {
     push(100);
     await turn();
     expect([handled.length, tooMany]).toEqual([100, []]);
   });
 
-  it('are judged a second time, after a first time that found nothing', async () => {
+  it('are counted again in a later turn, even if the first count was within the limit', async () => {
     push(100);
     await turn();
     held = new Deferred();
@@ -40,11 +40,11 @@ describe('messages that are pending', () => {
     expect(tooMany).toEqual(['Too many messages are pending']);
     held.resolve();
     await settled();
-    // The one too many was never handled.
+    // The message above the limit was never handled.
     expect(handled).toHaveLength(100 + 3);
   });
 
-  it('may be as many as the limit says', async () => {
+  it('may reach the limit', async () => {
     held = new Deferred();
     push(3);
     await turn();

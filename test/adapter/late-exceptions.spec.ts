@@ -18,17 +18,17 @@ import { useTestFarm } from '../support/test-farm.js';
 const farm = useTestFarm();
 const connect = (): Promise<CodecClient> => connectAnswering(farm);
 
-/** Opens a stream that is the answer to the frame `open`. */
+/** Sends a frame with the id `open`, which `stream` answers. */
 async function open(client: CodecClient, stream: Handle): Promise<void> {
   answering.handle = stream;
   client.send({ event: 'ask', id: 'open' });
   await received(client);
 }
 
-describe('an `exception` that is emitted when its frame has been answered', () => {
+describe('an `exception` that is emitted after its frame has been answered', () => {
   it.each<[name: string, event: string, handle: (later: Promise<void>) => Handle]>([
     [
-      'by work that the handler left running',
+      'by background work of the handler',
       'ask',
       (later) => (client) => {
         void later.then(() => client.emit('exception', 'later'));
@@ -36,7 +36,7 @@ describe('an `exception` that is emitted when its frame has been answered', () =
       },
     ],
     [
-      'after the handler has answered by @Ack()',
+      'by a handler that continues after @Ack()',
       'ack',
       (later) => async (client, ack) => {
         ack('answer');
@@ -45,7 +45,7 @@ describe('an `exception` that is emitted when its frame has been answered', () =
       },
     ],
     [
-      'while another frame’s stream is pending',
+      'by background work of a handler that returned an Observable',
       'ask',
       (later) => (client) => {
         void later.then(() => client.emit('exception', 'later'));
@@ -66,7 +66,7 @@ describe('an `exception` that is emitted when its frame has been answered', () =
     ]);
   });
 
-  it('by a handler that throws after it has answered by @Ack() reaches the client as a message', async () => {
+  it('by a handler that throws after @Ack() reaches the client as a message', async () => {
     const client = await connect();
     answering.handle = (_client, ack) => {
       ack('answer');
@@ -79,7 +79,7 @@ describe('an `exception` that is emitted when its frame has been answered', () =
     ]);
   });
 
-  it('by a stream that fails after @Ack() was called reaches the client as a message', async () => {
+  it('by a stream that fails after @Ack() reaches the client as a message', async () => {
     const client = await connect();
     answering.handle = (_client, ack) => {
       ack('answer');
@@ -92,7 +92,7 @@ describe('an `exception` that is emitted when its frame has been answered', () =
     ]);
   });
 
-  it('by a filter that is slow reaches the client as a message', async () => {
+  it('by a slow filter reaches the client as a message', async () => {
     const client = await connect();
     answers(client, 'filtered late');
     expect(await received(client)).toEqual([
@@ -101,7 +101,7 @@ describe('an `exception` that is emitted when its frame has been answered', () =
     ]);
   });
 
-  it('while a stream is pending stays in its place among the other messages', async () => {
+  it('keeps its place among other messages while a stream is pending', async () => {
     const client = await connect();
     await open(client, () => NEVER);
     const later = new Deferred();
@@ -119,7 +119,23 @@ describe('an `exception` that is emitted when its frame has been answered', () =
     );
   });
 
-  it('counts who got it', async () => {
+  it('in the same tick as others reaches the client as a message, and so do the others', async () => {
+    const client = await connect();
+    await open(client, () => NEVER);
+    answering.handle = (connection) => {
+      setImmediate(() => {
+        for (const data of ['one', 'two', 'three']) void connection.emit('exception', data);
+      });
+      return concat(of('answer'));
+    };
+    answers(client, 'ask');
+    expect(await received(client)).toEqual([
+      { id: 7, data: 'answer' },
+      ...['one', 'two', 'three'].map((data) => ({ event: 'exception', data })),
+    ]);
+  });
+
+  it('resolves with 0 recipients if its client has disconnected', async () => {
     const client = await connect();
     const [later, outcome] = [new Deferred(), new Deferred<unknown>()];
     answering.handle = (connection) => {
@@ -135,7 +151,7 @@ describe('an `exception` that is emitted when its frame has been answered', () =
 });
 
 describe('an exception that ends the stream of another frame', () => {
-  it('answers that frame, and not the one whose handler caused it', async () => {
+  it('answers that frame, not the frame whose handler caused it', async () => {
     const client = await connect();
     const shared = new Subject<unknown>();
     await open(client, () => shared);
@@ -150,7 +166,7 @@ describe('an exception that ends the stream of another frame', () => {
     ]);
   });
 
-  it('answers each of several frames of several clients', async () => {
+  it('answers every frame of every client that shares the stream', async () => {
     const server = await startOurs(farm, {}, AnsweringGateway);
     const clients = await Promise.all(
       [1, 2].map(() => CodecClient.open(`ws://127.0.0.1:${server.port}/chat`, 'json')),
@@ -165,21 +181,5 @@ describe('an exception that ends the stream of another frame', () => {
       expect(await received(client)).toEqual(
         [1, 2].map((id) => ({ id, error: expect.objectContaining({ message: 'ends' }) as unknown })),
       );
-  });
-
-  it('is told from others that are emitted in the same tick, of which none is lost', async () => {
-    const client = await connect();
-    await open(client, () => NEVER);
-    answering.handle = (connection) => {
-      setImmediate(() => {
-        for (const data of ['one', 'two', 'three']) void connection.emit('exception', data);
-      });
-      return concat(of('answer'));
-    };
-    answers(client, 'ask');
-    expect(await received(client)).toEqual([
-      { id: 7, data: 'answer' },
-      ...['one', 'two', 'three'].map((data) => ({ event: 'exception', data })),
-    ]);
   });
 });

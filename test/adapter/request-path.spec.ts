@@ -26,33 +26,33 @@ describe('the path of a request target', () => {
   it.each([
     ['//chat', 'another path'],
     ['/CHAT', 'another path'],
-    ['/chat%2F', 'a slash that is part of a name'],
-    ['/ch%2561t', 'decoded once'],
-    ['/%2E%2E/chat', 'not resolved'],
-    ['/ch%6', 'half an escape'],
-    ['/ch%zzt', 'no escape'],
+    ['/chat%2F', 'an escaped slash is part of a name'],
+    ['/ch%2561t', 'escapes are decoded only once'],
+    ['/%2E%2E/chat', 'dot segments are not resolved'],
+    ['/ch%6', 'incomplete escape'],
+    ['/ch%zzt', 'invalid escape'],
     ['http:/chat', 'no host'],
     ['http:///chat', 'no host'],
     ['1http://host/chat', 'no scheme'],
     ['*', 'no path'],
     ['chat', 'no path'],
     ['host:80', 'no path'],
-    ['/chat#x', 'a fragment, which is part of no target'],
+    ['/chat#x', 'a target has no fragment'],
   ])('of %s is not /chat: %s', (target) => expect(requestPath(target)).not.toBe('/chat'));
 
-  it('of nothing is /', () => {
+  it('is / if the target is missing or empty', () => {
     expect(requestPath(undefined)).toBe('/');
     expect(requestPath('')).toBe('/');
   });
 
-  it('of random text is text that stays as it is, and comes without delay', () =>
+  it('of random text is already normalized, and long text takes no noticeable time', () =>
     withSeed((random) => {
       const escapes = ['/', '//', '%41', '%2f', '%2F', '?', '#', 'http://', 'a', '..', '[', '\u00ff', '\0'];
       for (let round = 0; round < 5000; round++) {
         const text = (parts: string[]): string =>
           Array.from({ length: random.below(12) }, () => random.pick(parts)).join('');
         const path = requestPath(text(escapes));
-        // One form: what has it keeps it.
+        // Normalizing again changes nothing.
         expect(comparablePath(path)).toBe(path);
         expect(requestPath(text([...escapes, '%', '%zz', '%4']))).not.toBe('');
       }

@@ -7,7 +7,7 @@ import { Broadcaster } from '../../lib/broadcast/broadcaster.js';
 import { startOurs, startPlain } from '../support/adapters.js';
 import { useTestFarm } from '../support/test-farm.js';
 
-let made = 0;
+let created = 0;
 
 interface Visited {
   readonly visit: number;
@@ -15,10 +15,10 @@ interface Visited {
   readonly hasRequest: boolean;
 }
 
-/** Nest's "request" of a gateway is the client. */
+/** Numbers its instances. Nest creates one per client because the "request" of a gateway is its client. */
 @Injectable({ scope: Scope.REQUEST })
 class Visit {
-  readonly number = ++made;
+  readonly number = ++created;
 }
 
 @WebSocketGateway({ path: '/chat' })
@@ -57,9 +57,9 @@ const start = () => {
 
 describe('a request-scoped gateway', () => {
   it.each([
-    ['on ours', start],
-    ['as on WsAdapter', () => startPlain(farm, VisitGateway, Visit)],
-  ])('serves each client with an instance of its own, %s', async (_name, startServer) => {
+    ['on RedisBackplaneAdapter', start],
+    ['on WsAdapter', () => startPlain(farm, VisitGateway, Visit)],
+  ])('serves each client with its own instance %s', async (_name, startServer) => {
     const server = await startServer();
     const [client, other] = [await farm.client(server), await farm.client(server)];
     client.send('visit', 'a');
@@ -74,13 +74,13 @@ describe('a request-scoped gateway', () => {
     expect(third?.visit).not.toBe(first?.visit);
   });
 
-  it('has the broadcaster', async () => {
+  it('has a broadcaster in its @WebSocketServer() property', async () => {
     const client = await farm.client(await start());
     client.send('shout', 'hi');
     expect((await client.next('shouted')).data).toBe('hi');
   });
 
-  it('whose handleConnection throws closes that client with 1011, and nothing escapes', async () => {
+  it('whose handleConnection throws closes only that client, with 1011, and no error escapes', async () => {
     const server = await start();
     const escaped = farm.escapes();
 

@@ -12,10 +12,12 @@ import { Deferred } from '../../lib/bus/deferred.js';
 import type { WsClient } from '../support/ws-client.js';
 import { turn, useTestFarm } from '../support/test-farm.js';
 
-/** What handlers of the test answer, and what they tell the test. */
+/** What the handler of `ask` returns. */
 let answer: () => unknown;
+/** Emits when a stream of `forever` is torn down. */
 let finished: Subject<void>;
-let elsewhere: Subject<unknown>;
+/** A stream that the test fails after the handler has returned it. */
+let failsLater: Subject<unknown>;
 
 @WebSocketGateway({ path: '/chat' })
 class AnsweringGateway {
@@ -42,7 +44,7 @@ async function connect(): Promise<WsClient> {
   return farm.client(await farm.server(farm.options(), {}, AnsweringGateway));
 }
 
-/** All that the client got as the answer, when the question is done with. */
+/** Everything that the client gets in reply to `ask`. */
 async function answersTo(client: WsClient, result: () => unknown): Promise<unknown[]> {
   answer = result;
   client.send('ask');
@@ -50,7 +52,7 @@ async function answersTo(client: WsClient, result: () => unknown): Promise<unkno
   return client.received.filter(({ event }) => event !== 'echo');
 }
 
-/** The server has dealt with what the client sent before. */
+/** Resolves once the server has handled the earlier messages of the client. */
 async function settled(client: WsClient): Promise<void> {
   client.send('echo');
   await client.next('echo');
@@ -59,30 +61,34 @@ async function settled(client: WsClient): Promise<void> {
   await client.next('echo');
 }
 
-/** As an interval would do: values, and no end. */
+/** Never completes, like an interval. */
 const forever = (first: unknown): Observable<unknown> =>
   concat(of(first), NEVER).pipe(finalize(() => finished.next()));
 
-describe('what a handler returns', () => {
+describe('the result of a handler', () => {
   it.each<[name: string, result: () => unknown, sent: unknown[]]>([
     ['an object', () => ({ event: 'a', data: 1 }), [{ event: 'a', data: 1 }]],
-    ['an object of another form', () => ({ free: true }), [{ free: true }]],
+    ['an object without an event', () => ({ free: true }), [{ free: true }]],
     ['a number', () => 0, [0]],
     ['false', () => false, [false]],
     ['a promise', () => Promise.resolve({ event: 'a', data: 1 }), [{ event: 'a', data: 1 }]],
     ['an Observable', () => of({ event: 'a' }, { event: 'b' }), [{ event: 'a' }, { event: 'b' }]],
     ['a promise of an Observable', () => Promise.resolve(of('a', 'b')), ['a', 'b']],
-    ['an Observable with nothing among its values', () => of('a', undefined, null, 'b'), ['a', 'b']],
+    [
+      'an Observable with undefined and null among its values',
+      () => of('a', undefined, null, 'b'),
+      ['a', 'b'],
+    ],
     ['an empty Observable', () => EMPTY, []],
     ['undefined', () => undefined, []],
     ['null', () => null, []],
     ['a promise of undefined', () => Promise.resolve(undefined), []],
-  ])('%s is sent as it is', async (_name, result, sent) => {
+  ])('is sent unchanged if it has a value: %s', async (_name, result, sent) => {
     const client = await connect();
     expect(await answersTo(client, result)).toEqual(sent);
   });
 
-  it('is sent when it is there: a slow handler does not hold up a quick one', async () => {
+  it('is sent as soon as it is available: a slow handler does not delay a fast one', async () => {
     const client = await connect();
     const slow = new Deferred<unknown>();
     answer = () => slow.promise;
@@ -96,7 +102,7 @@ describe('what a handler returns', () => {
     expect(client.received.map(({ event }) => event)).toEqual(['echo', 'slow']);
   });
 
-  it('when it is an Observable is unsubscribed when the client goes', async () => {
+  it('that is an Observable is unsubscribed when the client disconnects', async () => {
     const client = await connect();
     expect(await answersTo(client, () => forever('first'))).toEqual(['first']);
     const unsubscribed = new Promise<void>((resolve) => finished.subscribe(resolve));
@@ -106,17 +112,17 @@ describe('what a handler returns', () => {
     await unsubscribed;
   });
 
-  it('when it is an Observable that comes after the client went is not left running', async () => {
+  it('that is an Observable is not left running if the client has already disconnected', async () => {
     const client = await connect();
-    const [asked, late] = [new Deferred(), new Deferred<unknown>()];
+    const [called, late] = [new Deferred(), new Deferred<unknown>()];
     let running = 0;
     finished.subscribe(() => running--);
     answer = () => {
-      asked.resolve();
+      called.resolve();
       return late.promise;
     };
     client.send('ask');
-    await asked.promise;
+    await called.promise;
     await client.close();
 
     late.resolve(
@@ -132,7 +138,7 @@ describe('what a handler returns', () => {
   });
 });
 
-describe('what a handler throws', () => {
+describe('a failure of a handler', () => {
   const internal = { status: 'error', message: 'Internal server error' };
   const circular: Record<string, unknown> = {};
   circular.self = circular;
@@ -152,7 +158,7 @@ describe('what a handler throws', () => {
       },
       { code: 7 },
     ],
-    ['a rejection', () => Promise.reject(new WsException('no')), { status: 'error', message: 'no' }],
+    ['a rejected promise', () => Promise.reject(new WsException('no')), { status: 'error', message: 'no' }],
     [
       'another error',
       () => {
@@ -160,25 +166,25 @@ describe('what a handler throws', () => {
       },
       internal,
     ],
-    ['an Observable error', () => throwError(() => new WsException('no')), { message: 'no' }],
-    ['a result without a form in JSON', () => circular, internal],
+    ['an Observable that fails', () => throwError(() => new WsException('no')), { message: 'no' }],
+    ['a result that JSON cannot encode', () => circular, internal],
     ['a bigint', () => 1n, internal],
-    ['a promise of a result without a form in JSON', () => Promise.resolve(circular), internal],
-    ['an Observable value without a form in JSON', () => of(circular), internal],
-  ])('%s is an `exception` for its client, and harms nobody', async (_name, result, data) => {
+    ['a promise of a result that JSON cannot encode', () => Promise.resolve(circular), internal],
+    ['an Observable value that JSON cannot encode', () => of(circular), internal],
+  ])('is sent to its client as an `exception`, and no error escapes: %s', async (_name, result, data) => {
     const client = await connect();
     const escaped = farm.escapes();
 
     const answers = await answersTo(client, result);
 
-    // rxjs tells what nobody catches in a timer.
+    // RxJS rethrows unhandled errors in a timer.
     await new Promise((resolve) => setTimeout(resolve));
     expect(escaped).toEqual([]);
     expect(answers).toEqual([{ event: 'exception', data: expect.objectContaining(data) as object }]);
     expect(JSON.stringify(answers)).not.toContain('secret');
   });
 
-  it('an Observable that fails late has sent what came before', async () => {
+  it('in an Observable is sent after the values before it', async () => {
     const client = await connect();
 
     const answers = await answersTo(client, () =>
@@ -202,29 +208,29 @@ describe('a frame with an id is always answered with that id', () => {
 
   it.each<[name: string, result: () => unknown, answered: object]>([
     ['an event', () => ({ event: 'a', data: 1 }), { id: 7, data: 1 }],
-    ['nothing', () => undefined, { id: 7, data: null }],
+    ['no result', () => undefined, { id: 7, data: null }],
     ['the last value of an Observable', () => of(1, 2), { id: 7, data: 2 }],
     ['an Observable without values', () => EMPTY, { id: 7, data: null }],
-    ['an error', () => Promise.reject(new WsException('no')), failure],
-    ['an Observable error', () => throwError(() => new WsException('no')), failure],
-    ['an Observable error that comes from elsewhere', () => elsewhere, failure],
-    ['a result without a form in JSON', () => circular, failure],
-    ['an Observable value without a form in JSON', () => of(circular), failure],
-  ])('%s', async (_name, result, answered) => {
+    ['a rejected promise', () => Promise.reject(new WsException('no')), failure],
+    ['an Observable that fails', () => throwError(() => new WsException('no')), failure],
+    ['an Observable that fails later', () => failsLater, failure],
+    ['a result that JSON cannot encode', () => circular, failure],
+    ['an Observable value that JSON cannot encode', () => of(circular), failure],
+  ])('for %s', async (_name, result, answered) => {
     const client = await connect();
-    elsewhere = new Subject();
+    failsLater = new Subject();
     answer = result;
 
     client.send('ask', undefined, 7);
     await settled(client);
-    elsewhere.error(new WsException('no'));
+    failsLater.error(new WsException('no'));
     await settled(client);
 
     expect(client.received.filter(({ event }) => event !== 'echo')).toEqual([answered]);
   });
 });
 
-it('a gateway finds what the client is in its arguments', async () => {
+it('a handler gets the connection through @ConnectedSocket()', async () => {
   const client = await connect();
   client.send('id');
   expect((await client.next('id')).data).toMatch(/^[\w-]{12}\.[\w-]{12}$/);

@@ -7,7 +7,7 @@ import { delivered, useTestFarm } from '../support/test-farm.js';
 
 /** What happened, in order. */
 let notes: string[];
-/** What the hooks of each gateway wait for. */
+/** What the hooks of the two gateways wait for. */
 let connecting: [first: Deferred, second: Deferred];
 let disconnecting: [first: Deferred, second: Deferred];
 
@@ -50,51 +50,57 @@ beforeEach(() => {
 
 async function start(): Promise<ChatServer> {
   const server = await farm.server(farm.options(), { providers: [SecondGateway] }, FirstGateway);
-  // A test that fails leaves nobody waiting.
+  // After a failed test no hook may stay pending, because the app could not close.
   farm.onEnd(() => [...connecting, ...disconnecting].forEach(({ resolve }) => resolve()));
   return server;
 }
 
-describe('two gateways of one path', () => {
+describe('two gateways on one path', () => {
   it.each([
-    ['of the one', 1, 0],
-    ['of the other', 0, 1],
-  ] as const)('a message waits for handleConnection of both, also %s', async (_which, early, late) => {
-    const server = await start();
-    const client = await farm.client(server);
-    client.send('note', 'message');
-    await eventually(() => expect(notes).toHaveLength(2));
-    connecting[early].resolve();
-    // Whatever the client sent is there by the time at which another one is served from beginning to end.
-    await delivered(server, client);
-    await eventually(() => expect(notes).toHaveLength(3));
-    expect(notes).not.toContain('message');
+    ['first', 1, 0],
+    ['second', 0, 1],
+  ] as const)(
+    'delay messages until both handleConnection hooks end, even if the %s one is slower',
+    async (_which, early, late) => {
+      const server = await start();
+      const client = await farm.client(server);
+      client.send('note', 'message');
+      await eventually(() => expect(notes).toHaveLength(2));
+      connecting[early].resolve();
+      // By the time this emit reaches the client, the server has read the message that the client sent before.
+      await delivered(server, client);
+      await eventually(() => expect(notes).toHaveLength(3));
+      expect(notes).not.toContain('message');
 
-    connecting[late].resolve();
+      connecting[late].resolve();
 
-    await client.next('noted');
-    expect(notes.slice(3)).toEqual([expect.stringContaining('connection ends'), 'message']);
-  });
+      await client.next('noted');
+      expect(notes.slice(3)).toEqual([expect.stringContaining('connection ends'), 'message']);
+    },
+  );
 
   it.each([
-    ['of the one', 1, 0],
-    ['of the other', 0, 1],
-  ] as const)('close waits for handleDisconnect of both, also %s', async (_which, early, late) => {
-    const server = await start();
-    for (const { resolve } of connecting) resolve();
-    const client = await farm.client(server);
-    await eventually(() => expect(notes).toHaveLength(4));
-    const closing = server.app.close().then(() => notes.push('closed'));
-    await client.closed;
-    await eventually(() => expect(notes).toHaveLength(6));
-    disconnecting[early].resolve();
-    await eventually(() => expect(notes).toHaveLength(7));
-    for (let turns = 0; turns < 20; turns++) await new Promise((resolve) => setImmediate(resolve));
-    expect(notes).not.toContain('closed');
+    ['first', 1, 0],
+    ['second', 0, 1],
+  ] as const)(
+    'delay the close until both handleDisconnect hooks end, even if the %s one is slower',
+    async (_which, early, late) => {
+      const server = await start();
+      for (const { resolve } of connecting) resolve();
+      const client = await farm.client(server);
+      await eventually(() => expect(notes).toHaveLength(4));
+      const closing = server.app.close().then(() => notes.push('closed'));
+      await client.closed;
+      await eventually(() => expect(notes).toHaveLength(6));
+      disconnecting[early].resolve();
+      await eventually(() => expect(notes).toHaveLength(7));
+      for (let turns = 0; turns < 20; turns++) await new Promise((resolve) => setImmediate(resolve));
+      expect(notes).not.toContain('closed');
 
-    disconnecting[late].resolve();
+      disconnecting[late].resolve();
 
-    await closing;
-    expect(notes.slice(-2)).toEqual([expect.stringContaining('disconnect ends'), 'closed']);
-  });
+      await closing;
+      expect(notes.slice(-2)).toEqual([expect.stringContaining('disconnect ends'), 'closed']);
+    },
+  );
 });

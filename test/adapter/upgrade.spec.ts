@@ -9,12 +9,12 @@ import { delivered, turn, useTestFarm } from '../support/test-farm.js';
 
 const farm = useTestFarm();
 
-/** Asks for an upgrade by hand, which shows the answer as it is. */
-async function ask({ port }: ChatServer, path: string, headers = ''): Promise<Socket> {
+/** Requests an upgrade over a raw socket, so that the test sees the response unparsed. */
+async function requestUpgrade({ port }: ChatServer, path: string, headers = ''): Promise<Socket> {
   const socket = connect(port, '127.0.0.1').setEncoding('latin1');
   farm.onEnd(() => socket.destroy());
   await once(socket, 'connect');
-  // The server may destroy its end, which is no failure of a test that has read what it came for.
+  // The server may destroy its end once the test has read the response.
   socket.on('error', () => undefined);
   socket.write(
     `GET ${path} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
@@ -23,8 +23,8 @@ async function ask({ port }: ChatServer, path: string, headers = ''): Promise<So
   return socket;
 }
 
-async function answer(server: ChatServer, path: string, headers?: string): Promise<string> {
-  return (await once(await ask(server, path, headers), 'data')).join('');
+async function responseTo(server: ChatServer, path: string, headers?: string): Promise<string> {
+  return (await once(await requestUpgrade(server, path, headers), 'data')).join('');
 }
 
 describe('an upgrade', () => {
@@ -44,20 +44,20 @@ describe('an upgrade', () => {
     '/ch%61t',
     '/%63hat/?x=%',
     'https://host/%63ha%74',
-  ])('of %s reaches the gateway, which sees the target as it came', async (target) => {
+  ])('of %s reaches the gateway, and authenticate sees the target unchanged', async (target) => {
     const seen: unknown[] = [];
     const authenticate = ({ url }: IncomingMessage) => ({ data: seen.push(url) });
     const server = await farm.server({ ...farm.options(), authenticate });
-    expect(await answer(server, target)).toMatch(/^HTTP\/1\.1 101 /);
+    expect(await responseTo(server, target)).toMatch(/^HTTP\/1\.1 101 /);
     expect(seen).toEqual([target]);
   });
 
-  it('reaches a gateway whose path is written with escapes', async () => {
+  it('reaches a gateway whose path contains escapes', async () => {
     @WebSocketGateway({ path: '/caf%c3%a9/%7Eme' })
     class EscapedGateway {}
     const server = await farm.server(farm.options(), {}, EscapedGateway);
     for (const path of ['/caf%c3%a9/~me', '/caf%C3%A9/%7eme/'])
-      expect(await answer(server, path)).toMatch(/^HTTP\/1\.1 101 /);
+      expect(await responseTo(server, path)).toMatch(/^HTTP\/1\.1 101 /);
   });
 
   it.each([
@@ -76,39 +76,39 @@ describe('an upgrade', () => {
     '/chat\u00ff',
     'http://[',
     'http://host/chat/../chat',
-  ])('of %s is answered with 400 or 404, and harms nobody', async (target) => {
+  ])('of %s is answered with 400 or 404, and does not crash the server', async (target) => {
     const server = await farm.server();
     const escaped = farm.escapes();
-    expect(await answer(server, target)).toMatch(/^HTTP\/1\.1 40[04] /);
+    expect(await responseTo(server, target)).toMatch(/^HTTP\/1\.1 40[04] /);
     await delivered(server, await farm.client(server));
     expect(escaped).toEqual([]);
   });
 
   it.each(['/', '/nope', '/chat/more', '/chatter', '/CHAT', '/?/chat', '//chat'])(
-    'of %s, which nobody serves, is answered with 404, and the connection closed',
+    'of %s, which no gateway serves, is answered with 404, and the socket is closed',
     async (path) => {
-      const socket = await ask(await farm.server(), path);
+      const socket = await requestUpgrade(await farm.server(), path);
       const [first] = (await once(socket, 'data')) as [string];
       expect(first).toMatch(/^HTTP\/1\.1 404 /);
       await once(socket.resume(), 'end');
     },
   );
 
-  it('that nobody serves harms nobody when its client resets the connection', async () => {
+  it('that no gateway serves does not crash the server if its client resets the socket', async () => {
     const server = await farm.server();
     const escaped = farm.escapes();
-    const socket = await ask(server, '/nope');
+    const socket = await requestUpgrade(server, '/nope');
     await once(socket, 'data');
 
     socket.resetAndDestroy();
 
-    // The server hears of the reset before it hears of what follows.
+    // The server sees the reset before it sees the next client.
     await delivered(server, await farm.client(server));
     await turn();
     expect(escaped).toEqual([]);
   });
 
-  it('is left alone where another WebSocket server listens on the same HTTP server', async () => {
+  it('is left to another WebSocket server on the same HTTP server if that one handles the path', async () => {
     const server = await farm.server();
     const other = new WebSocketServer({ noServer: true });
     farm.onEnd(() => other.close());
@@ -124,8 +124,8 @@ describe('an upgrade', () => {
     expect(theirs.received).toHaveLength(1);
   });
 
-  it('of a version that is not WebSocket 13 is refused', async () => {
-    expect(await answer(await farm.server(), '/chat', 'Sec-WebSocket-Version: 7\r\n')).toMatch(
+  it('with a WebSocket version other than 13 is refused', async () => {
+    expect(await responseTo(await farm.server(), '/chat', 'Sec-WebSocket-Version: 7\r\n')).toMatch(
       /^HTTP\/1\.1 4\d\d /,
     );
   });
@@ -134,35 +134,37 @@ describe('an upgrade', () => {
 describe('a subprotocol', () => {
   const MSGPACK = 'backplane.msgpack.v1';
 
-  it('is confirmed where the app has it', async () => {
+  it('is confirmed if the app enables it', async () => {
     const server = await farm.server({ ...farm.options(), protocols: ['json', 'msgpack'] });
-    expect(await answer(server, '/chat', `Sec-WebSocket-Protocol: ${MSGPACK}\r\n`)).toContain(
+    expect(await responseTo(server, '/chat', `Sec-WebSocket-Protocol: ${MSGPACK}\r\n`)).toContain(
       `Sec-WebSocket-Protocol: ${MSGPACK}`,
     );
   });
 
   it.each([`other, ${MSGPACK}`, `${MSGPACK}, other`])('is found among others: %s', async (offered) => {
     const server = await farm.server({ ...farm.options(), protocols: ['json', 'msgpack'] });
-    expect(await answer(server, '/chat', `Sec-WebSocket-Protocol: ${offered}\r\n`)).toContain(
+    expect(await responseTo(server, '/chat', `Sec-WebSocket-Protocol: ${offered}\r\n`)).toContain(
       `Sec-WebSocket-Protocol: ${MSGPACK}`,
     );
   });
 
-  it('that is a token, which browsers can send nowhere else, is seen by authenticate and confirmed', async () => {
+  it('in which a browser sends a token reaches authenticate and is confirmed', async () => {
     const seen: unknown[] = [];
     const authenticate = ({ headers }: IncomingMessage) => ({
       data: seen.push(headers['sec-websocket-protocol']),
     });
     const server = await farm.server({ ...farm.options(), authenticate });
-    // As a browser, it closes unless one that it offered is confirmed.
+    // Like a browser, ws closes the socket unless the server confirms one of the offered subprotocols.
     const socket = new WebSocket(`ws://127.0.0.1:${server.port}/chat`, ['ey.J-w_t']);
     farm.onEnd(() => socket.terminate());
     await once(socket, 'open');
     expect([seen, socket.protocol]).toEqual([['ey.J-w_t'], 'ey.J-w_t']);
   });
 
-  it('is not confirmed where the app does not have it: its client would get frames that it cannot read', async () => {
+  it('is not confirmed if the app does not enable it: the client could not read the frames', async () => {
     const server = await farm.server();
-    expect(await answer(server, '/chat', `Sec-WebSocket-Protocol: ${MSGPACK}\r\n`)).not.toContain(MSGPACK);
+    expect(await responseTo(server, '/chat', `Sec-WebSocket-Protocol: ${MSGPACK}\r\n`)).not.toContain(
+      MSGPACK,
+    );
   });
 });

@@ -18,11 +18,11 @@ class DeflatingGateway {
 
 const farm = useTestFarm();
 const numbers = (count: number): number[] => Array.from({ length: count }, (_, index) => index);
-/** The sizes around those where a frame's header grows, and some more. */
+/** Sizes around those at which a frame header grows, and some others. */
 const SIZES = [0, 1, 63, 64, 100, 112, 126, 127, 1000, 65_510, 65_536, 70_000, 300_000];
 
 describe('messages of one turn', () => {
-  it('arrive in the order emitted, at the own clients and at those of another server', async () => {
+  it('arrive in order at local clients and at clients of another server', async () => {
     const [near, far] = [await farm.server(), await farm.server()];
     const clients = [await farm.client(near), await farm.client(near), await farm.client(far)];
 
@@ -32,7 +32,7 @@ describe('messages of one turn', () => {
     for (const client of clients) expect(client.dataOf('n')).toEqual(numbers(5000));
   });
 
-  it('keep their order for one client, however they are addressed', async () => {
+  it('keep their order for one client, whatever their targets are', async () => {
     const server = await farm.server();
     const client = await farm.client(server);
     await join(client, 'g');
@@ -48,7 +48,7 @@ describe('messages of one turn', () => {
     expect(client.dataOf('n')).toEqual(numbers(300));
   });
 
-  it('reach every one of more clients than are written to in a turn', async () => {
+  it('reach every client, even if there are more clients than one turn writes to', async () => {
     const server = await farm.server();
     const clients = await Promise.all(numbers(600).map(() => farm.client(server)));
 
@@ -58,20 +58,23 @@ describe('messages of one turn', () => {
     for (const client of clients) expect(client.dataOf('n')).toEqual(numbers(20));
   });
 
-  it.each(SIZES)('arrive whole when they have %d characters, here and there', async (size) => {
-    const [near, far] = [await farm.server(), await farm.server()];
-    const clients = [await farm.client(near), await farm.client(far)];
-    const texts = ['x'.repeat(size), 'ü'.repeat(size)];
+  it.each(SIZES)(
+    'arrive complete with %d characters at local clients and at clients of another server',
+    async (size) => {
+      const [near, far] = [await farm.server(), await farm.server()];
+      const clients = [await farm.client(near), await farm.client(far)];
+      const texts = ['x'.repeat(size), 'ü'.repeat(size)];
 
-    for (const text of texts) void near.broadcaster.emit('text', text);
+      for (const text of texts) void near.broadcaster.emit('text', text);
 
-    await delivered(near, ...clients);
-    for (const client of clients) expect(client.dataOf('text')).toEqual(texts);
-  });
+      await delivered(near, ...clients);
+      for (const client of clients) expect(client.dataOf('text')).toEqual(texts);
+    },
+  );
 });
 
 describe('with permessage-deflate', () => {
-  it('messages of all sizes arrive whole and in order, also at clients without it', async () => {
+  it('messages of all sizes arrive complete and in order, even at clients without it', async () => {
     const server = await farm.server(farm.options(), {}, DeflatingGateway);
     const packed = await farm.client(server);
     const plain = await farm.client(server, '/chat', { perMessageDeflate: false });
@@ -85,7 +88,7 @@ describe('with permessage-deflate', () => {
     for (const client of [packed, plain]) expect(client.dataOf('text')).toEqual(texts);
   });
 
-  it('what a client sends compressed is read', async () => {
+  it('the server reads compressed messages', async () => {
     const client = await farm.client(await farm.server(farm.options(), {}, DeflatingGateway));
 
     client.send('say', 'x'.repeat(5000));
@@ -93,7 +96,7 @@ describe('with permessage-deflate', () => {
     expect((await client.next('said')).data).toBe('x'.repeat(5000));
   });
 
-  it('what is written to the raw socket meanwhile does not get into a message', async () => {
+  it('writes to the raw socket do not interleave with a message', async () => {
     const server = await farm.server(farm.options(), {}, DeflatingGateway);
     const client = await farm.client(server);
     const connection = onlyConnection(server);
@@ -108,7 +111,7 @@ describe('with permessage-deflate', () => {
   });
 });
 
-it('clients of MessagePack and of JSON get the same messages, here and there', async () => {
+it('MessagePack and JSON clients get the same messages on every server', async () => {
   const options = { ...farm.options(), protocols: ['json', 'msgpack'] as const };
   const [near, far] = [await farm.server(options), await farm.server(options)];
   const plain = await farm.client(far);
@@ -126,7 +129,7 @@ it('clients of MessagePack and of JSON get the same messages, here and there', a
   expect(await plain.next('said')).toEqual(message);
 });
 
-it('a client of MessagePack is understood and answered in MessagePack', async () => {
+it('a MessagePack client can send MessagePack, and gets its reply in MessagePack', async () => {
   const { port } = await farm.server({ ...farm.options(), protocols: ['json', 'msgpack'] });
   const socket = new WebSocket(`ws://127.0.0.1:${port}/chat`, 'backplane.msgpack.v1');
   farm.onEnd(() => socket.terminate());

@@ -25,12 +25,12 @@ beforeEach(async () => {
   connection = onlyConnection(server);
 });
 
-/** What a caller without types may give. */
+/** An argument of any type, as JavaScript code can pass it. */
 const anything = (value: unknown): never => value as never;
 
-describe('an event that is no name', () => {
+describe('an invalid event name', () => {
   it.each([undefined, null, '', 7, {}, ['hi'], Symbol('hi'), 'ü'.repeat(2049), 'a\ud83d'])(
-    'is refused, as %s, wherever it is given',
+    'is refused by every method that takes an event: %s',
     async (event) => {
       const escaped = farm.escapes();
       const errors = collect(server.backplane.errors$);
@@ -45,7 +45,7 @@ describe('an event that is no name', () => {
       ];
       for (const call of calls)
         await expect(call()).rejects.toMatchObject({ name: 'InvalidArgumentError', argument: 'event' });
-      // An emit that nobody awaits harms nobody.
+      // An emit that is not awaited must not cause an unhandled rejection.
       void broadcaster.emit(name, 1);
       void connection.emit(name, 1);
       await turn();
@@ -57,7 +57,7 @@ describe('an event that is no name', () => {
   );
 });
 
-describe('an option of invoke', () => {
+describe('the options of invoke', () => {
   it.each<[name: string, options: unknown, argument: string]>([
     ['timeout Infinity', { timeout: Infinity }, 'timeout'],
     ['timeout NaN', { timeout: NaN }, 'timeout'],
@@ -68,38 +68,41 @@ describe('an option of invoke', () => {
     ['timeout "100"', { timeout: '100' }, 'timeout'],
     ['timeout null', { timeout: null }, 'timeout'],
     ['timeout 5n', { timeout: 5n }, 'timeout'],
-    ['a timeout under another name', { timeoutMs: 5000 }, 'options'],
-    ['a signal that is none', { signal: new AbortController() }, 'signal'],
-    ['parse that is no function', { parse: {} }, 'parse'],
+    ['an unknown option', { timeoutMs: 5000 }, 'options'],
+    ['a signal that is not an AbortSignal', { signal: new AbortController() }, 'signal'],
+    ['parse that is not a function', { parse: {} }, 'parse'],
     ['options that are a number', 5000, 'options'],
     ['options that are null', null, 'options'],
     ['options that are a list', [], 'options'],
     ['options that are a function', () => ({}), 'options'],
-  ])('%s rejects at once and names it, and the client is not asked', async (_name, options, argument) => {
-    const given = anything(options);
-    for (const call of [
-      () => connection.invoke('ask', 1, given),
-      () => broadcaster.connection(connection.id).invoke('ask', 1, given),
-      () => broadcaster.invokeAll('ask', 1, given),
-    ]) {
-      const rejected = expect(call()).rejects;
-      await rejected.toBeInstanceOf(InvalidArgumentError);
-      await expect(call()).rejects.toMatchObject({ argument });
-    }
-    await delivered(server, client);
-    expect(client.dataOf('ask')).toEqual([]);
-  });
+  ])(
+    'are refused with an error that names the argument, and no request is sent: %s',
+    async (_name, options, argument) => {
+      const given = anything(options);
+      for (const call of [
+        () => connection.invoke('ask', 1, given),
+        () => broadcaster.connection(connection.id).invoke('ask', 1, given),
+        () => broadcaster.invokeAll('ask', 1, given),
+      ]) {
+        const rejected = expect(call()).rejects;
+        await rejected.toBeInstanceOf(InvalidArgumentError);
+        await expect(call()).rejects.toMatchObject({ argument });
+      }
+      await delivered(server, client);
+      expect(client.dataOf('ask')).toEqual([]);
+    },
+  );
 
-  it('timeout 2^31 - 1 is as long as it gets, and does not expire at once', async () => {
-    const asked = connection.invoke('ask', 1, { timeout: 2 ** 31 - 1 });
+  it('allow a timeout of up to 2^31 - 1 ms, which does not expire at once', async () => {
+    const invoked = connection.invoke('ask', 1, { timeout: 2 ** 31 - 1 });
     const { id } = await client.next('ask');
     client.sendRaw(JSON.stringify({ id, data: 'here' }));
-    expect(await asked).toBe('here');
+    expect(await invoked).toBe('here');
   });
 });
 
-describe('data that is not data', () => {
-  it.each([() => 1, Map, Symbol('data')])('is refused, and not left out: %s', async (data) => {
+describe('the data of an emit or a request', () => {
+  it.each([() => 1, Map, Symbol('data')])('is refused, not dropped, if it is %s', async (data) => {
     const given = anything(data);
     for (const call of [
       () => broadcaster.emit('hi', given),
@@ -113,7 +116,7 @@ describe('data that is not data', () => {
     expect(client.received).toHaveLength(1);
   });
 
-  it.each([undefined, null, 0, '', false])('%s is data, or none', async (data) => {
+  it.each([undefined, null, 0, '', false])('may be %s', async (data) => {
     expect((await broadcaster.emit('hi', data)).local).toBe(1);
     expect(await client.next('hi')).toEqual(data === undefined ? { event: 'hi' } : { event: 'hi', data });
   });
@@ -128,7 +131,7 @@ describe('data that is not data', () => {
       },
     ],
     [
-      'a getter that throws nothing that can be shown',
+      'a getter that throws an object that cannot be printed',
       {
         get cause(): never {
           throw Object.create(null);
@@ -136,15 +139,15 @@ describe('data that is not data', () => {
       },
     ],
     [
-      'toJSON that throws',
+      'toJSON that throws an object that cannot be printed',
       {
         toJSON: () => {
           throw Object.create(null);
         },
       },
     ],
-    ['a big integer', { count: 1n }],
-  ])('rejects an emit, and never throws: %s', async (_name, data) => {
+    ['a bigint', { count: 1n }],
+  ])('rejects an emit if it cannot be encoded, but never throws: %s', async (_name, data) => {
     const escaped = farm.escapes();
     const errors = collect(server.backplane.errors$);
     const calls = [
@@ -164,7 +167,7 @@ describe('data that is not data', () => {
 
 describe('other arguments', () => {
   it.each([new Date(NaN), 'tomorrow', 0, undefined, {}])(
-    'renew refuses %s, and keeps the client',
+    'renew refuses %s, and the client stays connected',
     async (expiresAt) => {
       expect(() => connection.renew(anything(expiresAt))).toThrow(InvalidArgumentError);
       await delivered(server, client);
@@ -190,36 +193,33 @@ describe('other arguments', () => {
     await delivered(server, client);
   });
 
-  it.each([undefined, null, '', 7, {}, ['a', 'b']])(
-    'a name that is %s is refused everywhere',
-    async (name) => {
-      const given = anything(name);
-      for (const call of [
-        () => broadcaster.group(given),
-        () => broadcaster.user(given),
-        () => broadcaster.connection(given),
-        () => broadcaster.except(given),
-        () => broadcaster.exceptGroup(given),
-      ])
-        expect(call).toThrow(InvalidNameError);
-      const arguments_ = ['group', 'user', 'connection'] as const;
-      for (const argument of arguments_)
-        expect(() => broadcaster[argument](given)).toThrow(expect.objectContaining({ argument }));
-      for (const call of [
-        () => connection.join(given),
-        () => connection.leave(given),
-        () => broadcaster.join(given),
-        () => broadcaster.leave(given),
-      ])
-        await expect(call()).rejects.toThrow(InvalidNameError);
-    },
-  );
+  it.each([undefined, null, '', 7, {}, ['a', 'b']])('every method refuses the name %s', async (name) => {
+    const given = anything(name);
+    for (const call of [
+      () => broadcaster.group(given),
+      () => broadcaster.user(given),
+      () => broadcaster.connection(given),
+      () => broadcaster.except(given),
+      () => broadcaster.exceptGroup(given),
+    ])
+      expect(call).toThrow(InvalidNameError);
+    const arguments_ = ['group', 'user', 'connection'] as const;
+    for (const argument of arguments_)
+      expect(() => broadcaster[argument](given)).toThrow(expect.objectContaining({ argument }));
+    for (const call of [
+      () => connection.join(given),
+      () => connection.leave(given),
+      () => broadcaster.join(given),
+      () => broadcaster.leave(given),
+    ])
+      await expect(call()).rejects.toThrow(InvalidNameError);
+  });
 
-  it('a list of names that was not spread is told how to give it', () => {
+  it('the error for an array of names says that it must be spread', () => {
     expect(() => broadcaster.group(anything(['a', 'b']))).toThrow('group(...names)');
   });
 
-  it.each([Map, () => undefined])('gateway refuses the class %s, which is no gateway', (gateway) => {
+  it.each([Map, () => undefined])('gateway refuses %s, which is not a gateway class', (gateway) => {
     expect(() => broadcaster.gateway(anything(gateway))).toThrow(NotAGatewayError);
   });
 
@@ -249,7 +249,7 @@ describe('other arguments', () => {
     );
   });
 
-  it('gateway takes a number before the path for a port only where a slash follows it', async () => {
+  it('gateway reads leading digits as a port only if they end there or a slash follows', async () => {
     for (const path of ['chat', '/chat', '/chat/']) {
       expect((await broadcaster.gateway(path).emit('hi')).local).toBe(1);
       expect(
@@ -272,6 +272,6 @@ it.each([
   anything(null),
   anything(5n),
   anything(undefined),
-])('a varint of %s is refused, and not written without end', (value) => {
+])('a varint of %s is refused instead of being written endlessly', (value) => {
   expect(() => new ByteWriter().varint(value)).toThrow(RangeError);
 });

@@ -17,8 +17,8 @@ beforeEach(async () => {
   options = farm.options(redis.url);
 });
 
-describe('the broadcasts of a path', () => {
-  it('are subscribed by servers with clients of it alone, until a while after the last one', async () => {
+describe('the broadcast channel of a path', () => {
+  it('is subscribed only by the servers that have clients on the path', async () => {
     const [near, far] = [await farm.server(options), await farm.server(options)];
     const inspector = farm.ending(new RedisInspector(redis.url));
     const subscribers = async (): Promise<unknown> =>
@@ -37,31 +37,31 @@ describe('the broadcasts of a path', () => {
     await two.next('hi');
   });
 
-  it('are heard before the sockets of the first clients open, also of those who come meanwhile', async () => {
-    const came: string[] = [];
+  it('is subscribed before the first socket opens, and before sockets that connect meanwhile', async () => {
+    const connected: string[] = [];
 
     @WebSocketGateway({ path: '/chat' })
-    class NotingGateway implements OnGatewayConnection<BackplaneConnection> {
+    class AnnouncingGateway implements OnGatewayConnection<BackplaneConnection> {
       handleConnection({ id }: BackplaneConnection): void {
-        came.push(id);
-        void far.broadcaster.emit('came', id);
+        connected.push(id);
+        void far.broadcaster.emit('connected', id);
       }
     }
     const far = await farm.server(options);
-    const near = await farm.server(options, {}, NotingGateway);
+    const near = await farm.server(options, {}, AnnouncingGateway);
 
     redis.freeze();
     const opened: WsClient[] = [];
     const opening = [1, 2].map(async () => opened.push(await farm.client(near)));
-    // Answered after their upgrades have been taken.
+    // The server answers these requests after it has received both upgrades.
     await fetch(`http://127.0.0.1:${near.port}/`);
     await fetch(`http://127.0.0.1:${near.port}/`);
-    const before = { opened: opened.length, came: came.length };
+    const before = { opened: opened.length, connected: connected.length };
     redis.resume();
     await Promise.all(opening);
 
-    await Promise.all(opened.map((client) => client.count('came', 2)));
-    expect(before).toEqual({ opened: 0, came: 0 });
-    expect(opened.map((client) => client.dataOf('came'))).toEqual([came, came]);
+    await Promise.all(opened.map((client) => client.count('connected', 2)));
+    expect(before).toEqual({ opened: 0, connected: 0 });
+    expect(opened.map((client) => client.dataOf('connected'))).toEqual([connected, connected]);
   });
 });

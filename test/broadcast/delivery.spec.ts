@@ -27,7 +27,7 @@ describe('the Delivery of an emit', () => {
     expect(await near.broadcaster.group('nobody').emit('x')).toEqual(new Delivery(0, 'accepted'));
   });
 
-  it('is notNeeded where all addressed are this server’s own, and accepted where one is not', async () => {
+  it('is notNeeded if all recipients are local, and accepted if one is not', async () => {
     const [near, far] = await pair();
     const [own, other] = [await idOf(await farm.client(near)), await idOf(await farm.client(far))];
 
@@ -38,7 +38,7 @@ describe('the Delivery of an emit', () => {
     expect(await near.broadcaster.local.emit('x')).toEqual(new Delivery(1, 'notNeeded'));
   });
 
-  it('is notNeeded for an id that is none: nobody can have it', async () => {
+  it('is notNeeded for ids that no connection of another server can have', async () => {
     const [near] = await pair();
     const own = `${near.backplane.serverId}.AAAAAAAAAAAA`;
     expect(await near.broadcaster.connection('none', own).emit('x')).toEqual(new Delivery(0, 'notNeeded'));
@@ -73,12 +73,12 @@ describe('a handler', () => {
   });
 });
 
-describe('an emit that cannot be', () => {
+describe('an emit of large or invalid data', () => {
   const circular: Record<string, unknown> = {};
   circular.self = circular;
   const MEBIBYTE = 1024 * 1024;
 
-  it('rejects with MessageTooLargeError above 1 MiB, and nobody got it', async () => {
+  it('rejects with MessageTooLargeError above 1 MiB, and reaches no client', async () => {
     const [near, far] = await pair();
     const clients = [await farm.client(near), await farm.client(far)];
 
@@ -90,7 +90,7 @@ describe('an emit that cannot be', () => {
     for (const client of clients) expect(client.dataOf('big')).toEqual([]);
   });
 
-  it('is as large as limits.messageBytes of its sender allows, whatever its receiver has set', async () => {
+  it('is limited by limits.messageBytes of the sending server, not of the receiving one', async () => {
     const options = farm.options();
     const large = await farm.server({ ...options, limits: { messageBytes: 2 * MEBIBYTE } });
     const small = await farm.server({ ...options, limits: { messageBytes: 500 } });
@@ -103,7 +103,7 @@ describe('an emit that cannot be', () => {
     expect((await client.next('big')).data === data).toBe(true);
   });
 
-  it('just below 1 MiB arrives', async () => {
+  it('arrives if it is just below 1 MiB', async () => {
     const [near, far] = await pair();
     const clients = [await farm.client(near), await farm.client(far)];
     const data = 'x'.repeat(MEBIBYTE - 200);
@@ -116,7 +116,7 @@ describe('an emit that cannot be', () => {
   it.each([
     ['circular', circular],
     ['a bigint', 1n],
-  ])('rejects when its data is %s, and nobody got it', async (_name, data) => {
+  ])('rejects if its data is %s, and reaches no client', async (_name, data) => {
     const [near, far] = await pair();
     const clients = [await farm.client(near), await farm.client(far)];
 
@@ -131,16 +131,19 @@ describe('an emit that cannot be', () => {
   it.each([
     ['circular', circular],
     ['too large', 'x'.repeat(MEBIBYTE)],
-  ])('and is not awaited is no unhandled rejection, but is on errors$: %s data', async (_name, data) => {
-    const server = await farm.server();
-    const escaped = farm.escapes();
-    const errors: ReportedError[] = [];
-    server.backplane.errors$.subscribe((error) => errors.push(error));
+  ])(
+    'is reported on errors$ and causes no unhandled rejection if it is not awaited: %s data',
+    async (_name, data) => {
+      const server = await farm.server();
+      const escaped = farm.escapes();
+      const errors: ReportedError[] = [];
+      server.backplane.errors$.subscribe((error) => errors.push(error));
 
-    void server.broadcaster.emit('x', data);
+      void server.broadcaster.emit('x', data);
 
-    await turn();
-    expect(escaped).toEqual([]);
-    expect(errors).toHaveLength(1);
-  });
+      await turn();
+      expect(escaped).toEqual([]);
+      expect(errors).toHaveLength(1);
+    },
+  );
 });

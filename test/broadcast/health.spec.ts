@@ -26,8 +26,8 @@ beforeEach(async () => {
 const status = (wanted: string): Promise<unknown> =>
   next(server.backplane.status$, ({ state }) => state === wanted);
 
-describe('while all is well', () => {
-  it('readiness and delivery are up, and the indicator says the same', () => {
+describe('while Redis is up', () => {
+  it('readiness and delivery are up, and the indicator agrees', () => {
     expect(server.backplane.readiness()).toMatchObject({ up: true, reason: undefined, status: 'ready' });
     expect(server.backplane.delivery()).toMatchObject({ up: true, servers: 0 });
     expect(indicator.readiness()).toMatchObject({ backplane: { status: 'up', state: 'ready' } });
@@ -36,7 +36,7 @@ describe('while all is well', () => {
 });
 
 describe('while Redis is down', () => {
-  it('readiness stays up, delivery is down and says why, until Redis is back', async () => {
+  it('readiness stays up, and delivery is down, with a reason, until Redis is back', async () => {
     await redis.kill();
     await status('reconnecting');
     expect(server.backplane.readiness().up).toBe(true);
@@ -49,7 +49,7 @@ describe('while Redis is down', () => {
   });
 });
 
-describe('before the end of bootstrap, and from the beginning of the shutdown', () => {
+describe('before bootstrap has ended and after the shutdown has begun', () => {
   it('readiness is down', async () => {
     const app = await farm.app({ imports: [RedisBackplaneModule.forRoot(farm.options(redis.url))] });
     const backplane = app.get(RedisBackplane);

@@ -15,14 +15,14 @@ afterEach(() => {
   error.mockClear();
 });
 
-// Files of one worker share Nest's Logger.
+// All test files of a worker share Nest's Logger.
 afterAll(() => {
   warn.mockRestore();
   error.mockRestore();
 });
 
 describe('LimitedLog', () => {
-  it('logs one line per second of each kind and counts the others in the next one', () => {
+  it('logs one line per second and kind, and counts the suppressed lines in the next one', () => {
     const limited = log();
     for (let line = 0; line < 2000; line++) limited.warn('refused', `refused ${line}`);
     limited.warn('other', 'another kind');
@@ -47,7 +47,7 @@ describe('LimitedLog', () => {
     expect(line.length).toBeLessThan(510);
   });
 
-  it('logs an error with what failed and a bounded stack', () => {
+  it('logs an error with its message and a truncated stack', () => {
     const failure = new Error('boom');
     failure.stack = 's'.repeat(100_000);
     log().error('hook', 'handleConnection failed', failure);
@@ -58,7 +58,7 @@ describe('LimitedLog', () => {
     ['undefined', undefined],
     ['null', null],
     ['an object without a string form', Object.create(null) as unknown],
-  ])('logs %s that was thrown', (_name, thrown) => {
+  ])('logs a thrown value that is %s', (_name, thrown) => {
     expect(() => log().error('hook', 'handleConnection failed', thrown)).not.toThrow();
     expect(error).toHaveBeenCalledWith(expect.stringMatching(/^handleConnection failed: ./), undefined);
   });

@@ -28,10 +28,10 @@ function fail(): never {
   throw new Error('the callback fails');
 }
 
-/** rxjs tells what nobody catches in a timer. */
-const told = (): Promise<void> => new Promise((resolve) => setTimeout(resolve));
+/** Waits for the timer in which RxJS rethrows unhandled errors. */
+const rethrown = (): Promise<void> => new Promise((resolve) => setTimeout(resolve));
 
-/** Bytes that are no envelope, on a channel that every server hears. */
+/** Publishes bytes that are not an envelope on a channel that every server subscribes to. */
 async function publishNonsense({ connection, channelPrefix }: RedisBackplaneOptions): Promise<void> {
   const transport = MemoryNetwork.get((connection ?? '').replace('memory:', '')).transport();
   farm.onEnd(() => transport.close());
@@ -49,8 +49,8 @@ async function publishNonsense({ connection, channelPrefix }: RedisBackplaneOpti
   await transport.publish(`${channelPrefix ?? ''}:servers`, Buffer.from('nonsense'));
 }
 
-describe('a callback passed to an observable of RedisBackplane that throws', () => {
-  it('ends no server and keeps nothing from the others: errors$', async () => {
+describe('a callback that throws on an observable of RedisBackplane', () => {
+  it('neither crashes the server nor affects other callbacks: errors$', async () => {
     const options = farm.options();
     const server = await farm.server(options);
     const client = await farm.client(server);
@@ -61,14 +61,14 @@ describe('a callback passed to an observable of RedisBackplane that throws', () 
 
     await publishNonsense(options);
 
-    await told();
+    await rethrown();
     await turn();
     expect(escaped).toEqual([]);
     expect(stages).toEqual(['decode']);
     await delivered(server, client);
   });
 
-  it('ends no server and keeps nothing from the others: status$', async () => {
+  it('neither crashes the server nor affects other callbacks: status$', async () => {
     const server = await farm.server();
     const client = await farm.client(server);
     const escaped = farm.escapes();
@@ -79,13 +79,13 @@ describe('a callback passed to an observable of RedisBackplane that throws', () 
 
     await delivered(server, client);
     await server.app.close();
-    await told();
+    await rethrown();
     expect(escaped).toEqual([]);
     expect(states).toEqual(['ready', 'closed']);
   });
 });
 
-/** An observer that is nothing without its `this`. */
+/** An observer whose methods need their `this`. */
 class Observing {
   readonly states: string[] = [];
   completed = false;
@@ -109,7 +109,7 @@ const observablesOf = ({ backplane }: ChatServer) =>
     errors$: backplane.errors$,
   }) satisfies Record<string, Observable<unknown>>;
 
-/** RxJS once more, as an app has it that depends on another version. */
+/** Loads a second copy of RxJS, as in an app that depends on another version. */
 function secondRxjs(): typeof import('rxjs') {
   const require = createRequire(import.meta.url);
   const cached = Object.entries(require.cache).filter(([file]) => file.includes('/rxjs/'));
@@ -120,7 +120,7 @@ function secondRxjs(): typeof import('rxjs') {
 }
 
 describe('an observer of an observable of RedisBackplane', () => {
-  it('that is a class with methods of its own gets what happens, and is completed when the app closes', async () => {
+  it('that is a class instance gets every value, and completes when the app closes', async () => {
     const server = await farm.server();
     const observing = new Observing();
     server.backplane.status$.subscribe(observing);
@@ -134,7 +134,7 @@ describe('an observer of an observable of RedisBackplane', () => {
     ['a ReplaySubject', () => new ReplaySubject()],
     ['a BehaviorSubject', () => new BehaviorSubject<unknown>('first')],
     ['an AsyncSubject', () => new AsyncSubject()],
-  ])('that is %s is completed by each of them when the app closes', async (_name, make) => {
+  ])('that is %s is completed by every observable when the app closes', async (_name, make) => {
     const server = await farm.server();
     const problems: unknown[] = [];
     server.backplane.errors$.subscribe((error) => problems.push(error));
@@ -149,7 +149,7 @@ describe('an observer of an observable of RedisBackplane', () => {
     expect(problems).toEqual([]);
   });
 
-  it('that comes after the app was closed is completed at once by each of them', async () => {
+  it('that subscribes after the app has closed is completed at once by every observable', async () => {
     const server = await farm.server();
     await server.app.close();
     const completed: string[] = [];
@@ -161,23 +161,23 @@ describe('an observer of an observable of RedisBackplane', () => {
     expect(completed.sort()).toEqual(Object.keys(observablesOf(server)).sort());
   });
 
-  it('may have any of the callbacks, in each form that RxJS knows', async () => {
+  it('may have any subset of the callbacks, in every form that RxJS accepts', async () => {
     const server = await farm.server();
     const { status$ } = server.backplane;
-    const told: string[] = [];
-    status$.subscribe({ complete: () => told.push('complete only') });
-    status$.subscribe({ next: ({ state }) => told.push(`next only ${state}`) });
+    const calls: string[] = [];
+    status$.subscribe({ complete: () => calls.push('complete only') });
+    status$.subscribe({ next: ({ state }) => calls.push(`next only ${state}`) });
     status$.subscribe({});
     status$.subscribe();
-    // These forms are deprecated, and in use.
+    // These forms are deprecated but still in use.
     const loose = status$ as unknown as { subscribe(...callbacks: unknown[]): unknown };
     loose.subscribe(null);
-    loose.subscribe(null, null, () => told.push('third argument'));
+    loose.subscribe(null, null, () => calls.push('third argument'));
     await server.app.close();
-    expect(told).toEqual(['next only ready', 'next only closed', 'complete only', 'third argument']);
+    expect(calls).toEqual(['next only ready', 'next only closed', 'complete only', 'third argument']);
   });
 
-  it('that throws from a method is told on errors$, and completed all the same', async () => {
+  it('whose method throws is reported on errors$, and still completes', async () => {
     const server = await farm.server();
     const escaped = farm.escapes();
     const messages: string[] = [];
@@ -190,27 +190,27 @@ describe('an observer of an observable of RedisBackplane', () => {
     const failing = new Failing();
     server.backplane.status$.subscribe(failing);
     await server.app.close();
-    await told();
+    await rethrown();
     expect(escaped).toEqual([]);
     expect(messages).toEqual(Array(2).fill('A listener threw: fails with 0 states'));
     expect(failing.completed).toBe(true);
   });
 
-  it('that throws when it comes after the app was closed is logged, and nothing escapes', async () => {
+  it('that subscribes after the app has closed and throws is logged, and no error escapes', async () => {
     const server = await farm.server();
     const escaped = farm.escapes();
     await server.app.close();
     const logged = vi.spyOn(Logger.prototype, 'error').mockImplementation(() => undefined);
     farm.onEnd(() => logged.mockRestore());
     server.backplane.status$.subscribe({ complete: fail });
-    await told();
+    await rethrown();
     expect(escaped).toEqual([]);
     expect(logged.mock.calls).toEqual([
       ['A listener threw: the callback fails', expect.stringContaining('the callback fails')],
     ]);
   });
 
-  it('that is of another copy of RxJS gets what happens, is completed, and lets go of its source', () => {
+  it('from another copy of RxJS gets every value, completes, and releases the source', () => {
     const second = secondRxjs();
     expect(second.Subscriber).not.toBe(Subscriber);
     const source = new Subject<string>();
@@ -238,7 +238,7 @@ describe('an observer of an observable of RedisBackplane', () => {
   it.each<[name: string, operator: (second: typeof import('rxjs')) => MonoTypeOperatorFunction<string>]>([
     ['take', (second) => second.take(1)],
     ['takeUntil', (second) => second.takeUntil(second.of(1))],
-  ])('is unsubscribed by %s of another copy of RxJS', (_name, operator) => {
+  ])('is unsubscribed by %s from another copy of RxJS', (_name, operator) => {
     const source = new Subject<string>();
     const guarded = new GuardedObservable(source, () => undefined);
     const subscription = guarded.pipe(operator(secondRxjs())).subscribe();

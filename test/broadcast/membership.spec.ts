@@ -19,7 +19,7 @@ async function pair() {
 }
 
 describe('join', () => {
-  it('resolves when an emit from another server arrives', async () => {
+  it('resolves once emits from another server arrive', async () => {
     const { near, client, connection } = await pair();
     for (let round = 0; round < 50; round++) {
       await connection.join(`g${round}`);
@@ -29,7 +29,7 @@ describe('join', () => {
     expect(client.dataOf('hi')).toEqual(Array.from({ length: 50 }, (_, round) => round));
   });
 
-  it('twice, also at the same time, is once; one leave ends it', async () => {
+  it('has no further effect when repeated, even concurrently: one leave undoes it', async () => {
     const { near, client, connection } = await pair();
     await Promise.all([connection.join('g'), connection.join('g')]);
     await connection.join('g');
@@ -41,19 +41,19 @@ describe('join', () => {
     expect(client.dataOf('hi')).toEqual([1]);
   });
 
-  it('after a leave, with no time between, is heard again, however often', async () => {
+  it('right after a leave takes effect, however often', async () => {
     const { near, client, connection } = await pair();
     for (let round = 0; round < 50; round++) {
       await connection.join('g');
       await near.broadcaster.group('g').emit('hi', round);
-      // A handover without a wait: the leave of this round meets the join of the next one.
+      // The leave is not awaited, so that it races with the join of the next round.
       await client.count('hi', round + 1);
       void connection.leave('g');
     }
     expect(client.dataOf('hi')).toHaveLength(50);
   });
 
-  it('of one while another one leaves keeps the group heard', async () => {
+  it('of one client while another leaves keeps the group subscribed', async () => {
     const { near, far, connection } = await pair();
     await connection.join('g');
     const other = await farm.client(far);
@@ -62,7 +62,7 @@ describe('join', () => {
     await other.next('hi');
   });
 
-  it('of a connection that is closed joins nothing', async () => {
+  it('of a closed connection rejects and adds it to no group', async () => {
     const { far, client, connection } = await pair();
     const joining = connection.join('early');
     client.socket.terminate();
@@ -76,7 +76,7 @@ describe('join', () => {
 });
 
 describe('leave', () => {
-  it('is final: nothing emitted afterwards arrives, from any server', async () => {
+  it('is final: no later emit arrives, from any server', async () => {
     const { near, far, client, connection } = await pair();
     await connection.join('g');
     await connection.leave('g');
@@ -87,7 +87,7 @@ describe('leave', () => {
     expect(client.dataOf('hi')).toEqual([]);
   });
 
-  it('is final in the middle of a fan-out: what follows it is not received', async () => {
+  it('is final in the middle of a fan-out: no later message arrives', async () => {
     const { near, client, connection } = await pair();
     await connection.join('g');
     for (let number = 0; number < 2000; number++) void near.broadcaster.group('g').emit('hi', number);
@@ -103,7 +103,7 @@ describe('leave', () => {
     expect(numbers).toEqual(numbers.map((_, index) => index));
   });
 
-  it('keeps what the same turn emitted to the group before', async () => {
+  it('does not drop messages that were emitted earlier in the same turn', async () => {
     const { far, client, connection } = await pair();
     await connection.join('g');
     void far.broadcaster.group('g').emit('hi', 1);
@@ -113,7 +113,7 @@ describe('leave', () => {
     expect(client.dataOf('hi')).toEqual([1]);
   });
 
-  it('of a group that it is not in, and twice, does nothing', async () => {
+  it('does nothing when repeated, or for a group that the connection is not in', async () => {
     const { near, client, connection } = await pair();
     const other = await farm.client(near);
     await join(other, 'g');
@@ -126,7 +126,7 @@ describe('leave', () => {
     expect([client.dataOf('hi'), other.dataOf('hi')]).toEqual([[], [1]]);
   });
 
-  it('while the join is under way wins', async () => {
+  it('wins over a join in progress', async () => {
     const { near, client, connection } = await pair();
     const joining = connection.join('g');
     await connection.leave('g');
@@ -137,7 +137,7 @@ describe('leave', () => {
   });
 });
 
-it('groups of a connection is a copy of what it is in now', async () => {
+it('connection.groups is a snapshot of the current groups', async () => {
   const { connection } = await pair();
   await connection.join('a');
   const before = connection.groups;

@@ -11,11 +11,11 @@ import { delivered, onlyConnection, turn, useTestFarm } from '../support/test-fa
 
 const farm = useTestFarm();
 
-/** Ends a test that would otherwise block the loop for ever. */
+/** Stops a test that would otherwise block the event loop forever. */
 const MAX_ROUNDS = 100_000;
 
-describe('once per turn', () => {
-  it('hands on in the next turn what came in this one, in order', async () => {
+describe('oncePerTurn', () => {
+  it('emits the values of one turn in the next turn, in order', async () => {
     const source = new Subject<number>();
     const got: number[] = [];
     oncePerTurn(source).subscribe((value) => got.push(value));
@@ -26,7 +26,7 @@ describe('once per turn', () => {
     expect(got).toEqual([1, 2, 3]);
   });
 
-  it('leaves to the turn after that what a listener causes', async () => {
+  it('emits values that a listener causes one turn later', async () => {
     const source = new Subject<number>();
     const got: number[] = [];
     oncePerTurn(source).subscribe((value) => {
@@ -40,7 +40,7 @@ describe('once per turn', () => {
     }
   });
 
-  it('keeps so many of a turn, and says how many more there were', async () => {
+  it('keeps at most `max` values of a turn, and reports how many it dropped', async () => {
     const source = new Subject<number>();
     const got: number[] = [];
     oncePerTurn(source, { max: 3, dropped: (count) => -count }).subscribe((value) => got.push(value));
@@ -51,7 +51,7 @@ describe('once per turn', () => {
     expect(got).toEqual([0, 1, 2, -4997, 0, 1, 2]);
   });
 
-  it('hands on what waits when the source completes, and then completes', () => {
+  it('emits waiting values when the source completes, and then completes', () => {
     const source = new Subject<string>();
     const got: string[] = [];
     oncePerTurn(source).subscribe({ next: (value) => got.push(value), complete: () => got.push('complete') });
@@ -60,7 +60,7 @@ describe('once per turn', () => {
     expect(got).toEqual(['last', 'complete']);
   });
 
-  it('hands nothing on to whoever has unsubscribed, and lets go of the source', async () => {
+  it('emits nothing after unsubscribe, and releases the source', async () => {
     const source = new Subject<number>();
     const got: number[] = [];
     const subscription = oncePerTurn(source).subscribe((value) => got.push(value));
@@ -83,12 +83,12 @@ describe('while Redis is down', () => {
     await next(server.backplane.status$, ({ state }) => state === 'reconnecting');
   }
 
-  /** Emits from the listener until Redis is back; the loop has to turn for that. */
+  /** Resolves once Redis is back, for which the listener must not block the event loop. */
   async function recovers(rounds: () => number): Promise<void> {
     for (let turns = 0; turns < 100; turns++) {
       const before = rounds();
       await turn();
-      // This turn's round may run before or after this test's.
+      // Within a turn, the listener may run before or after this test.
       expect(rounds() - before).toBeLessThanOrEqual(2);
     }
     expect(rounds()).toBeGreaterThan(0);
@@ -98,34 +98,37 @@ describe('while Redis is down', () => {
 
   it.each<[name: string, react: () => unknown]>([
     ['emits', () => server.broadcaster.emit('failed')],
-    ['emits to a group, volatile and not', () => server.broadcaster.group('g').emit('failed')],
-    ['awaits what it emits', async () => await server.broadcaster.emit('failed')],
-    ['emits what cannot be sent', () => server.broadcaster.local.emit('failed', 1n)],
-    ['emits an event that is none', () => server.broadcaster.emit('')],
-  ])('a listener of errors$ that %s gets one round per turn, and the loop goes on', async (_name, react) => {
-    await outage();
-    const escaped = farm.escapes();
-    let rounds = 0;
-    const subscription = server.backplane.errors$.subscribe(({ stage, message }) => {
-      // What Redis and heartbeats tell meanwhile would begin rounds of their own.
-      if (stage !== 'publish' || message.startsWith('A heartbeat')) return undefined;
-      rounds++;
-      return rounds > MAX_ROUNDS || server.backplane.status.state === 'ready' ? undefined : react();
-    });
-    void server.broadcaster.emit('first');
-    await recovers(() => rounds);
-    subscription.unsubscribe();
-    await turn();
-    expect(escaped).toEqual([]);
-  });
+    ['emits to a group', () => server.broadcaster.group('g').emit('failed')],
+    ['awaits its emit', async () => await server.broadcaster.emit('failed')],
+    ['emits data that cannot be encoded', () => server.broadcaster.local.emit('failed', 1n)],
+    ['emits an invalid event', () => server.broadcaster.emit('')],
+  ])(
+    'a listener of errors$ that %s runs once per turn, and does not block the event loop',
+    async (_name, react) => {
+      await outage();
+      const escaped = farm.escapes();
+      let rounds = 0;
+      const subscription = server.backplane.errors$.subscribe(({ stage, message }) => {
+        // Errors of the Redis link and of heartbeats would start rounds of their own.
+        if (stage !== 'publish' || message.startsWith('A heartbeat')) return undefined;
+        rounds++;
+        return rounds > MAX_ROUNDS || server.backplane.status.state === 'ready' ? undefined : react();
+      });
+      void server.broadcaster.emit('first');
+      await recovers(() => rounds);
+      subscription.unsubscribe();
+      await turn();
+      expect(escaped).toEqual([]);
+    },
+  );
 
-  it('so do two listeners of errors$, each with a round of its own for each error', async () => {
+  it('two listeners of errors$ that emit do not block the event loop', async () => {
     await outage();
     let rounds = 0;
     const started = performance.now();
     for (let listener = 0; listener < 2; listener++)
       server.backplane.errors$.subscribe(() => {
-        // Each error doubles. What a turn hands on is bounded all the same.
+        // Each error causes two more, but the number of errors per turn is bounded.
         if (rounds++ < 20_000) void server.broadcaster.emit('failed');
       });
     void server.broadcaster.emit('first');
@@ -135,7 +138,7 @@ describe('while Redis is down', () => {
     await next(server.backplane.status$, ({ state }) => state === 'ready');
   });
 
-  it('10,000 failures of one turn are 1000 errors and a number', async () => {
+  it('10,000 failures in one turn are reported as 1000 errors and a count', async () => {
     await outage();
     const errors: ReportedError[] = [];
     server.backplane.errors$.subscribe((error) => errors.push(error));
@@ -154,9 +157,9 @@ describe('while Redis is down', () => {
     await farm.client(server);
     const escaped = farm.escapes();
     const { status$, connectionFailed$, connectionRestored$, loss$ } = server.backplane;
-    const told: string[] = [];
+    const emitted: string[] = [];
     const emit = (what: string): void => {
-      told.push(what);
+      emitted.push(what);
       void server.broadcaster.emit(what);
     };
     status$.subscribe(({ state }) => emit(state));
@@ -169,11 +172,11 @@ describe('while Redis is down', () => {
     await next(connectionRestored$);
     await turn();
     expect(escaped).toEqual([]);
-    expect(told.filter((what) => what === 'failed')).toHaveLength(1);
-    expect(told).toContain('restored');
+    expect(emitted.filter((what) => what === 'failed')).toHaveLength(1);
+    expect(emitted).toContain('restored');
   });
 
-  it('a listener of errors$ that throws at each of many errors writes one line a second', async () => {
+  it('a listener of errors$ that throws on every error logs one line per second', async () => {
     await outage();
     const logged = vi.spyOn(Logger.prototype, 'error').mockImplementation(() => undefined);
     farm.onEnd(() => logged.mockRestore());
@@ -188,12 +191,12 @@ describe('while Redis is down', () => {
   });
 });
 
-describe('a listener that fails with a value that cannot be shown', () => {
+describe('a listener that throws a value that cannot be printed', () => {
   const fail = (): never => {
     throw Object.create(null) as Error;
   };
 
-  it('ends no server: status$, errors$', async () => {
+  it('does not crash the server: status$, errors$', async () => {
     const server = await farm.server();
     const client = await farm.client(server);
     const escaped = farm.escapes();
@@ -208,7 +211,7 @@ describe('a listener that fails with a value that cannot be shown', () => {
 });
 
 describe('a listener of loss$', () => {
-  it('that emits what cannot be delivered, as what was lost, gets one round per turn', async () => {
+  it('that emits a message that cannot be delivered either runs once per turn', async () => {
     const server = await farm.server({ ...farm.options(), protocols: ['json', 'msgpack'] });
     const client = await CodecClient.open(`ws://127.0.0.1:${server.port}/chat`, 'msgpack');
     farm.onEnd(() => client.socket.terminate());

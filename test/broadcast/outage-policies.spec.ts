@@ -49,13 +49,13 @@ describe.each<[string, OutageOption]>([
 ])('while Redis is down, with the policy %s', (_name, outage) => {
   beforeEach(() => startWith(outage));
 
-  it('a join resolves, and its group is heard when the status says ready', async () => {
+  it('a join resolves, and its group is subscribed once the status is ready', async () => {
     await lose();
     await onlyConnection(near).join('group');
     expect(await near.broadcaster.group('group').local.emit('own', 1)).toMatchObject({ local: 1 });
     await restore();
-    await far.broadcaster.group('group').emit('told', 1);
-    expect((await client.next('told')).data).toBe(1);
+    await far.broadcaster.group('group').emit('news', 1);
+    expect((await client.next('news')).data).toBe(1);
   });
 
   it('a new client is admitted and served', async () => {
@@ -70,7 +70,7 @@ describe.each<[string, OutageOption]>([
     expect(await near.broadcaster.volatile.emit('hi')).toEqual({ local: 1, backplane: 'skipped' });
   });
 
-  it('what needs an answer of another server is refused', async () => {
+  it('a request to another server is refused', async () => {
     await lose();
     const { id } = onlyConnection(far);
     await expect(near.broadcaster.connection(id).join('group')).rejects.toThrow(NotPublishedError);
@@ -79,7 +79,7 @@ describe.each<[string, OutageOption]>([
 });
 
 describe('the policy local', () => {
-  it('serves the own clients, says that the others were skipped, and sends nothing later', async () => {
+  it('delivers to local clients, reports the others as skipped, and sends nothing later', async () => {
     await startWith('local');
     await lose();
     expect(await near.broadcaster.emit('lost', 1)).toEqual({ local: 1, backplane: 'skipped' });
@@ -92,14 +92,14 @@ describe('the policy local', () => {
 });
 
 describe('the policy buffer', () => {
-  it('serves the own clients at once, and the others in order when Redis is back', async () => {
+  it('delivers to local clients at once, and to the others in order when Redis is back', async () => {
     await startWith({ buffer: {} });
     await lose();
     for (let number = 1; number <= 50; number++) {
       expect(await near.broadcaster.emit('kept', number)).toEqual({ local: 1, backplane: 'buffered' });
     }
     await restore();
-    // Nothing overtakes what still waits.
+    // A new message must not overtake the buffered ones.
     await near.broadcaster.emit('kept', 51);
     await farClient.count('kept', 51);
     expect(farClient.dataOf('kept')).toEqual(Array.from({ length: 51 }, (_, index) => index + 1));
@@ -107,15 +107,15 @@ describe('the policy buffer', () => {
     expect(client.dataOf('kept')).toHaveLength(51);
   });
 
-  it('makes room for the newest messages, and reports the oldest ones as given up', async () => {
+  it('drops the oldest messages if it is full, and reports them as given up', async () => {
     await startWith({ buffer: { messages: 2 } });
     await lose();
-    const told = givenUp();
+    const report = givenUp();
     for (const number of [1, 2, 3])
       expect(await near.broadcaster.group(`g${number}`).emit('kept', number)).toMatchObject({
         backplane: 'buffered',
       });
-    expect(await told).toMatchObject({
+    expect(await report).toMatchObject({
       count: 1,
       reason: 'full',
       targets: [{ path: '/chat', kind: 'group', name: 'g1' }],
@@ -127,23 +127,23 @@ describe('the policy buffer', () => {
     expect(farClient.dataOf('kept')).toEqual([2, 3]);
   });
 
-  it('keeps so many bytes', async () => {
+  it('drops the oldest messages above its limit of bytes', async () => {
     await startWith({ buffer: { bytes: 250_000 } });
     await lose();
-    const told = givenUp();
+    const report = givenUp();
     for (const letter of ['a', 'b', 'c']) await near.broadcaster.emit('kept', letter.repeat(100_000));
-    expect(await told).toMatchObject({ count: 1, reason: 'full' });
+    expect(await report).toMatchObject({ count: 1, reason: 'full' });
     await restore();
     await farClient.count('kept', 2);
     expect(farClient.dataOf('kept').map((text) => (text as string).charAt(0))).toEqual(['b', 'c']);
   });
 
-  it('gives up what is too old while Redis is still down, and says for whom it was', async () => {
+  it('drops messages that are too old while Redis is still down, and reports their targets', async () => {
     await startWith({ buffer: { age: 1 } });
     await lose();
-    const told = givenUp();
+    const report = givenUp();
     await near.broadcaster.user('ann').emit('old', 1);
-    expect(await told).toMatchObject({
+    expect(await report).toMatchObject({
       count: 1,
       reason: 'age',
       targets: [{ path: '/chat', kind: 'user', name: 'ann' }],
@@ -155,25 +155,25 @@ describe('the policy buffer', () => {
     expect(farClient.dataOf('old')).toEqual([]);
   });
 
-  it('reports what still waits when the app closes, and buffers nothing afterwards', async () => {
+  it('reports the buffered messages when the app closes, and buffers nothing afterwards', async () => {
     await startWith({ buffer: {} });
     await lose();
-    const told = givenUp();
+    const report = givenUp();
     await near.broadcaster.emit('kept', 1);
     await near.app.close();
-    expect(await told).toMatchObject({ count: 1, reason: 'closed' });
+    expect(await report).toMatchObject({ count: 1, reason: 'closed' });
     expect(await near.broadcaster.emit('late', 2)).toEqual({ local: 0, backplane: 'skipped' });
   });
 
-  it('keeps what is beyond the bytes that may be in flight, and loses none of it', async () => {
-    // A busy machine may take seconds for so many bytes, and its client reads them later than the server has them.
+  it('holds messages above the limit of bytes in flight, and loses none of them', async () => {
+    // A busy machine may take seconds for 40 MB, and the client reads them even later than the server.
     const url = `${redis.url}?publishTimeoutMs=25000`;
     await startWith({ buffer: {} }, url, { bufferedBytes: 64 * 1024 * 1024 });
     const inspector = farm.ending(new RedisInspector(redis.url));
-    // Redis must not drop a subscriber that is slow to read so much.
+    // Redis must not disconnect a subscriber that is slow to read 40 MB.
     await inspector.client.config('SET', 'client-output-buffer-limit', 'pubsub 0 0 0');
     const text = 'x'.repeat(1_000_000);
-    // Only the other server hears the group: this one's own heartbeats do not wait behind it all.
+    // Only the other server subscribes to the group, so the heartbeats of this one do not queue behind the data.
     await onlyConnection(far).join('far');
     const emits = Array.from({ length: 40 }, (_, number) =>
       near.broadcaster.group('far').emit('kept', `${number} ${text}`),
@@ -211,44 +211,44 @@ describe('the policy buffer, with a channel that Redis refuses', () => {
 
   beforeEach(startDenied);
 
-  it('rejects that emit at once, and lets the others through in order', async () => {
-    const refused = near.broadcaster.group('secret').emit('told', 1);
-    const accepted = near.broadcaster.emit('told', 2);
+  it('rejects an emit on it at once, and publishes the others in order', async () => {
+    const refused = near.broadcaster.group('secret').emit('news', 1);
+    const accepted = near.broadcaster.emit('news', 2);
     await expect(refused).rejects.toThrow(NotPublishedError);
     expect(await accepted).toMatchObject({ backplane: 'accepted' });
     await delivered(near, farClient);
-    expect(farClient.dataOf('told')).toEqual([2]);
+    expect(farClient.dataOf('news')).toEqual([2]);
   });
 
-  it('publishes what is not refused also while the status is degraded', async () => {
+  it('publishes on other channels even while the status is degraded', async () => {
     client = await farm.client(near);
     await onlyConnection(near).join('secret');
     await next(near.backplane.status$, ({ state }) => state === 'degraded');
-    expect(await near.broadcaster.emit('told', 1)).toMatchObject({ backplane: 'accepted' });
-    expect((await farClient.next('told')).data).toBe(1);
+    expect(await near.broadcaster.emit('news', 1)).toMatchObject({ backplane: 'accepted' });
+    expect((await farClient.next('news')).data).toBe(1);
   });
 
-  it('asks Redis once for a buffered message that it refuses, and reports it with its target', async () => {
+  it('publishes a buffered message on it only once, and reports it with its target', async () => {
     redis.freeze();
     for (const { backplane } of [near, far])
       await next(backplane.status$, ({ state }) => state === 'reconnecting');
-    const told = givenUp();
-    expect(await near.broadcaster.group('secret').emit('told', 1)).toMatchObject({ backplane: 'buffered' });
-    await near.broadcaster.emit('told', 2);
+    const report = givenUp();
+    expect(await near.broadcaster.group('secret').emit('news', 1)).toMatchObject({ backplane: 'buffered' });
+    await near.broadcaster.emit('news', 2);
     redis.resume();
-    expect(await told).toMatchObject({
+    expect(await report).toMatchObject({
       count: 1,
       reason: 'denied',
       targets: [{ path: '/chat', kind: 'group', name: 'secret' }],
     });
-    await farClient.next('told');
+    await farClient.next('news');
     await delivered(near, farClient);
     expect(await inspector.rejectedCalls('publish')).toBe(1);
-    expect(farClient.dataOf('told')).toEqual([2]);
+    expect(farClient.dataOf('news')).toEqual([2]);
   });
 });
 
-/** What the report of given-up messages holds. */
+/** The cause of the next error that reports given-up messages. */
 async function givenUp(): Promise<MessagesGivenUpError> {
   const { cause } = await next(near.backplane.errors$, ({ cause }) => cause instanceof MessagesGivenUpError);
   return cause as MessagesGivenUpError;

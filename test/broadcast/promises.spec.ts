@@ -22,7 +22,7 @@ class NewsGateway {}
 const farm = useTestFarm();
 const redis = useRedis();
 
-/** Everything that gives a promise. */
+/** Every method that returns a promise. */
 const CALLS: [name: string, call: (target: Target) => Promise<unknown>][] = [
   ['emit', (target) => target.emit('hi')],
   ['invoke', (target) => target.invoke('hi')],
@@ -46,7 +46,7 @@ const APPS: [name: string, start: () => Promise<App>][] = [
 ];
 
 describe.each(APPS)('an injected broadcaster in an app with %s', (_name, start) => {
-  it.each(CALLS)('rejects %s, on whatever target, and does not throw', async (_call, call) => {
+  it.each(CALLS)('rejects %s on every target, and does not throw', async (_call, call) => {
     const { broadcaster } = await start();
     for (const target of [
       broadcaster,
@@ -59,7 +59,7 @@ describe.each(APPS)('an injected broadcaster in an app with %s', (_name, start) 
       await expect(call(target)).rejects.toThrow(PathRequiredError);
   });
 
-  it('reports an emit on errors$, and one in a timer that nobody awaits ends no server', async () => {
+  it('reports emits that are not awaited on errors$, and they do not crash the server', async () => {
     const { broadcaster, backplane } = await start();
     const escaped = farm.escapes();
     const errors = collect<ReportedError>(backplane.errors$);
@@ -93,7 +93,7 @@ describe('the connections that a loss affects', () => {
     };
   }
 
-  it('are nobody where the loss names nobody', async () => {
+  it('are none if the loss has no targets', async () => {
     const { server, target } = await affected([]);
     expect(await target.emit('reload')).toEqual({ local: 0, backplane: 'notNeeded' });
     await target.disconnect();
@@ -101,12 +101,12 @@ describe('the connections that a loss affects', () => {
     expect(() => target.all).toThrow(/would widen it to everyone/);
   });
 
-  it('are everyone of the path where it names everyone, and then .all is no wider', async () => {
+  it('are all on the path if the loss targets everyone, and then .all is allowed', async () => {
     const { target } = await affected([ALL]);
     expect((await target.all.emit('reload')).local).toBe(1);
   });
 
-  it('get an emit that cannot be done as a rejection, which nobody has to await', async () => {
+  it('are a target whose invalid emits are reported, and need not be awaited', async () => {
     const { server, target } = await affected([ALL]);
     const escaped = farm.escapes();
     const errors = collect(server.backplane.errors$);
@@ -118,15 +118,15 @@ describe('the connections that a loss affects', () => {
   });
 });
 
-describe('disconnect of an own connection and one of another server', () => {
-  it('closes both, and blames neither', async () => {
+describe('disconnect of a local connection and one on another server', () => {
+  it('closes both, and reports neither as not found', async () => {
     const [near, far] = await serverPair(farm, redis.url);
     const [own, other] = [await connectMember(farm, near), await connectMember(farm, far)];
     await near.broadcaster.connection(own.id, other.id).disconnect(4000, 'bye');
     for (const { client } of [own, other]) expect(await client.closed).toEqual({ code: 4000, reason: 'bye' });
   });
 
-  it('names the one that has been closed before', async () => {
+  it('names the one that was already closed', async () => {
     const [near, far] = await serverPair(farm, redis.url);
     const [own, other] = [await connectMember(farm, near), await connectMember(farm, far)];
     await near.broadcaster.connection(own.id).disconnect();
@@ -138,14 +138,14 @@ describe('disconnect of an own connection and one of another server', () => {
   });
 });
 
-it('an empty list reaches nobody of another server either, with whatever is done to it', async () => {
+it('an empty target has no effect on other servers, whatever the method', async () => {
   const [near, far] = await serverPair(farm, redis.url);
   const member = await connectMember(farm, far, 'u');
-  const nobody = near.broadcaster.group(...[]).exceptGroup('g');
-  expect(await nobody.emit('hi')).toEqual({ local: 0, backplane: 'notNeeded' });
-  await nobody.join('g');
-  await nobody.disconnect();
-  expect(await nobody.invokeAll('hi')).toEqual({ responses: [], missing: { servers: [], connections: [] } });
+  const empty = near.broadcaster.group(...[]).exceptGroup('g');
+  expect(await empty.emit('hi')).toEqual({ local: 0, backplane: 'notNeeded' });
+  await empty.join('g');
+  await empty.disconnect();
+  expect(await empty.invokeAll('hi')).toEqual({ responses: [], missing: { servers: [], connections: [] } });
   await near.broadcaster
     .group(...[])
     .user('u')

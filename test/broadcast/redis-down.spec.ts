@@ -32,7 +32,7 @@ async function lose(): Promise<void> {
 }
 
 describe('while Redis is down', () => {
-  it('an emit serves the local clients, then rejects with NotPublishedError and their number', async () => {
+  it('an emit reaches the local clients, then rejects with NotPublishedError and their number', async () => {
     await lose();
 
     const emit = server.broadcaster.emit('hi', 1);
@@ -48,7 +48,7 @@ describe('while Redis is down', () => {
     expect(await onlyConnection(server).emit('hi')).toEqual({ local: 1, backplane: 'notNeeded' });
   });
 
-  it('an emit that nobody awaits is no unhandled rejection, but is on errors$', async () => {
+  it('an emit that is not awaited is reported on errors$ and causes no unhandled rejection', async () => {
     await lose();
     const escaped = farm.escapes();
     const failed = firstValueFrom(server.backplane.errors$.pipe(filter(({ stage }) => stage === 'publish')));
@@ -61,14 +61,14 @@ describe('while Redis is down', () => {
     expect(escaped).toEqual([]);
   });
 
-  it('a handler that returns the emit tells its own client that it failed', async () => {
+  it('a handler that returns the emit sends an `exception` to its client', async () => {
     await lose();
     client.send('say', 'hi');
     await client.next('exception');
     expect(client.dataOf('said')).toEqual(['hi']);
   });
 
-  it('a join rejects with NotJoinedError and is rolled back, and a leave is not held up', async () => {
+  it('a join rejects with NotJoinedError and is rolled back, but a leave succeeds', async () => {
     const connection = onlyConnection(server);
     await connection.join('before');
     await lose();
@@ -92,7 +92,7 @@ describe('while Redis is down', () => {
 });
 
 describe('when Redis is lost', () => {
-  it('a join under way rejects with NotJoinedError and is rolled back', async () => {
+  it('a join in progress rejects with NotJoinedError and is rolled back', async () => {
     redis.freeze();
     const joining = onlyConnection(server).join('g');
     const outcome = expect(joining).rejects.toThrow(NotJoinedError);
@@ -103,7 +103,7 @@ describe('when Redis is lost', () => {
     expect(onlyConnection(server).groups.size).toBe(0);
   });
 
-  it('an emit under way rejects with PublishOutcomeUnknownError: it was written', async () => {
+  it('an emit in progress rejects with PublishOutcomeUnknownError because it has been written', async () => {
     redis.freeze();
     const emit = server.broadcaster.emit('hi');
     const outcome = expect(emit).rejects.toThrow(PublishOutcomeUnknownError);
@@ -115,7 +115,7 @@ describe('when Redis is lost', () => {
     await expect(emit).rejects.toMatchObject({ local: 1 });
   });
 
-  it('a volatile emit under way is skipped, like one that was not written', async () => {
+  it('a volatile emit in progress resolves as skipped, like one that was not written', async () => {
     redis.freeze();
     const emit = server.broadcaster.volatile.emit('hi');
     await client.next('hi');
@@ -125,7 +125,7 @@ describe('when Redis is lost', () => {
 });
 
 describe('when Redis is back', () => {
-  it('emits and joins work again, old memberships are heard, and what failed is not sent later', async () => {
+  it('emits and joins work again, earlier joins still apply, and failed emits stay unsent', async () => {
     const far = await farm.server(farm.options(redis.url));
     const connection = onlyConnection(server);
     await connection.join('old');

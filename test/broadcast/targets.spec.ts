@@ -35,7 +35,7 @@ describe.each<[name: string, connection: () => string | undefined]>([
     ids = { a1: await idOf(a1), a2: await idOf(a2), b1: await idOf(b1), b2: await idOf(b2) };
   });
 
-  /** Who got the event, and how often, by the clients' names. */
+  /** The names of the clients that got the event, repeated for each copy. */
   async function receivers(event = 'hi'): Promise<string[]> {
     await delivered(near, ...Object.values(clients));
     return Object.entries(clients).flatMap(([name, client]) => client.dataOf(event).map(() => name));
@@ -53,7 +53,7 @@ describe.each<[name: string, connection: () => string | undefined]>([
     expect(await receivers()).toEqual(['a1', 'a2', 'b1', 'b2']);
   });
 
-  it('except connections leaves those out, here and there', async () => {
+  it('except connections skips them on both servers', async () => {
     await near.broadcaster.except(ids.a1, ids.b2, 'nobody').emit('hi');
     expect(await receivers()).toEqual(['a2', 'b1']);
   });
@@ -71,32 +71,32 @@ describe.each<[name: string, connection: () => string | undefined]>([
     expect(await receivers()).toEqual(['b2']);
   });
 
-  it('exceptGroup leaves the members out, where the connections are', async () => {
+  it('with exceptGroup skips the members of the group on both servers', async () => {
     await join(clients.a1, 'out');
     await join(clients.b1, 'out');
     await near.broadcaster.exceptGroup('out').emit('hi');
     expect(await receivers()).toEqual(['a2', 'b2']);
   });
 
-  it('to a group, except a group and a connection, is the difference', async () => {
+  it('to a group except a group and a connection reaches the other members', async () => {
     for (const client of Object.values(clients)) await join(client, 'g');
     await join(clients.b1, 'out');
     await near.broadcaster.group('g').exceptGroup('out').except(ids.a1).emit('hi');
     expect(await receivers()).toEqual(['a2', 'b2']);
   });
 
-  it('to connections reaches these, on any server', async () => {
+  it('to connections reaches them on any server', async () => {
     await near.broadcaster.connection(ids.a2, ids.b1).emit('hi');
     expect(await receivers()).toEqual(['a2', 'b1']);
   });
 
-  it('.local reaches only this server', async () => {
+  it('with .local reaches only clients of this server', async () => {
     await near.broadcaster.local.emit('hi');
     await near.broadcaster.local.connection(ids.b1).emit('hi');
     expect(await receivers()).toEqual(['a1', 'a2']);
   });
 
-  it('to a union reaches whoever is in several once', async () => {
+  it('to a union reaches a client once, even if several parts include it', async () => {
     for (const group of ['g', 'h', 'i']) {
       await join(clients.a1, group);
       await join(clients.b1, group);
@@ -106,7 +106,7 @@ describe.each<[name: string, connection: () => string | undefined]>([
     expect(await receivers()).toEqual(['a1', 'b1', 'b2']);
   });
 
-  it('to many overlapping unions keeps exactly once, and order', async () => {
+  it('to overlapping unions arrives exactly once and in order', async () => {
     await join(clients.a1, 'g');
     await join(clients.b1, 'g');
     await join(clients.b1, 'h');
@@ -120,7 +120,7 @@ describe.each<[name: string, connection: () => string | undefined]>([
     expect(clients.b1.dataOf('hi')).toEqual(numbers);
   });
 
-  it('to a target named twice, or to all and more, is delivered once', async () => {
+  it('to a group named twice, or to all and a group, is delivered once', async () => {
     await join(clients.b1, 'g');
     await near.broadcaster.group('g', 'g').group('g').emit('hi');
     await near.broadcaster.all.group('g').emit('ho');
@@ -128,7 +128,7 @@ describe.each<[name: string, connection: () => string | undefined]>([
     expect(await receivers('ho')).toEqual(['a1', 'a2', 'b1', 'b2']);
   });
 
-  it('to nobody known reaches nobody', async () => {
+  it('to unknown connections, groups and users reaches no client', async () => {
     const gone = `${near.backplane.serverId}.AAAAAAAAAAAA`;
     for (const id of [gone, 'AAAAAAAAAAAA.AAAAAAAAAAAA', 'no id of ours', ids.a1.toLowerCase() + 'x']) {
       await near.broadcaster.connection(id).emit('hi');
@@ -138,7 +138,7 @@ describe.each<[name: string, connection: () => string | undefined]>([
     expect(await receivers()).toEqual([]);
   });
 
-  it('group names are case-sensitive, and any character is just a character', async () => {
+  it('to a group compares its exact name: case matters, and no character is special', async () => {
     const names = [
       'g',
       'G',
@@ -174,7 +174,7 @@ describe.each<[name: string, connection: () => string | undefined]>([
   });
 });
 
-it('a target never changes: every call makes a new one', async () => {
+it('a target is immutable: every call returns a new one', async () => {
   const server = await farm.server();
   const client = await farm.client(server);
   await join(client, 'g');
@@ -191,7 +191,7 @@ it.each([
   ['empty', ''],
   ['longer than 4096 bytes', 'ü'.repeat(2049)],
   ['half a surrogate pair', 'a\ud83d'],
-])('a group name that is %s is refused at once, and in a join', async (_name, group) => {
+])('a group name that is %s is refused by targets and by join', async (_name, group) => {
   const server = await farm.server();
   const client = await farm.client(server);
   expect(() => server.broadcaster.group(group)).toThrow(/group's name must/);
@@ -202,8 +202,8 @@ it.each([
   await delivered(server, client);
 });
 
-describe('a target that names nobody', () => {
-  const nobody: [name: string, of: (broadcaster: Broadcaster) => Target][] = [
+describe('an empty target', () => {
+  const emptyTargets: [name: string, of: (broadcaster: Broadcaster) => Target][] = [
     ['.group()', (broadcaster) => broadcaster.group(...[])],
     ['.user()', (broadcaster) => broadcaster.user(...[])],
     ['.connection()', (broadcaster) => broadcaster.connection(...[])],
@@ -214,7 +214,7 @@ describe('a target that names nobody', () => {
     ['.exceptGroup(x).user()', (broadcaster) => broadcaster.exceptGroup('x').user(...[])],
   ];
 
-  it.each(nobody)('%s reaches nobody, with whatever is done to it', async (_name, of) => {
+  it.each(emptyTargets)('%s has no effect, whatever the method', async (_name, of) => {
     const [near, far] = await Promise.all([farm.server(), farm.server()]);
     const clients = await Promise.all([farm.client(near), farm.client(far)]);
     const target = of(near.broadcaster);
@@ -232,7 +232,7 @@ describe('a target that names nobody', () => {
     expect([...near.broadcaster.localConnections].map(({ groups }) => groups.size)).toEqual([0]);
   });
 
-  it('and then names somebody is that one', async () => {
+  it('followed by a name is the target of that name', async () => {
     const server = await farm.server();
     const client = await farm.client(server);
     await join(client, 'g');
@@ -263,8 +263,8 @@ describe('a target that names nobody', () => {
   });
 });
 
-describe('everyone', () => {
-  it('is the bare broadcaster, .all, and whoever is not left out', async () => {
+describe('the target of everyone', () => {
+  it('is the broadcaster itself, .all, or everyone except some', async () => {
     const server = await farm.server();
     await farm.client(server);
     const { broadcaster } = server;
@@ -284,7 +284,7 @@ describe('everyone', () => {
     ['.group(a)', (broadcaster) => broadcaster.group('a')],
     ['.group()', (broadcaster) => broadcaster.group(...[])],
     ['.user(u).except(x)', (broadcaster) => broadcaster.user('u').except('x')],
-  ])('is not reached from %s by .all, which says why', async (_name, of) => {
+  ])('is not available as .all of %s, which throws TargetWidenedError', async (_name, of) => {
     const { broadcaster } = await farm.server();
     expect(() => of(broadcaster).all).toThrow(TargetWidenedError);
   });

@@ -20,15 +20,12 @@ describe('in an app without authenticate', () => {
   it.each<[name: string, call: (broadcaster: Broadcaster) => Promise<unknown>]>([
     ['an emit', (broadcaster) => broadcaster.user('ann').emit('hi')],
     ['an emit to a union', (broadcaster) => broadcaster.group('a').user('ann').emit('hi')],
-    ['an emit to this server alone', (broadcaster) => broadcaster.local.user('ann').emit('hi')],
+    ['a local emit', (broadcaster) => broadcaster.local.user('ann').emit('hi')],
     ['a join', (broadcaster) => broadcaster.user('ann').join('a')],
     ['a disconnect', (broadcaster) => broadcaster.user('ann').disconnect()],
     ['an invokeAll', (broadcaster) => broadcaster.user('ann').invokeAll('hi', 1, { timeout: 100 })],
-    [
-      'an emit of the broadcaster of the path',
-      (broadcaster) => broadcaster.gateway('/chat').user('ann').emit('hi'),
-    ],
-  ])('%s for a user warns once that it reaches nobody, and names the option', async (_name, call) => {
+    ['an emit through .gateway()', (broadcaster) => broadcaster.gateway('/chat').user('ann').emit('hi')],
+  ])('%s for a user logs one warning, which names the option', async (_name, call) => {
     const { broadcaster } = await farm.server();
     await call(broadcaster);
     await call(broadcaster);
@@ -36,13 +33,13 @@ describe('in an app without authenticate', () => {
     expect(warnings()).toEqual([expect.stringMatching(/users of \/chat reach nobody.*`authenticate`/)]);
   });
 
-  it('each app warns for itself', async () => {
+  it('each app logs its own warning', async () => {
     for (const { broadcaster } of [await farm.server(), await farm.server()])
       await broadcaster.user('ann').emit('hi');
     expect(warnings()).toHaveLength(2);
   });
 
-  it('what reaches no user says nothing', async () => {
+  it('a target without users causes no warning', async () => {
     const { broadcaster } = await farm.server();
     await broadcaster.emit('hi');
     await broadcaster.group('a').emit('hi');
@@ -50,7 +47,7 @@ describe('in an app without authenticate', () => {
     expect(warnings()).toEqual([]);
   });
 
-  it('a user of a path that this process does not serve is left to the servers that do', async () => {
+  it('a user on a path that this server does not serve causes no warning', async () => {
     const { broadcaster } = await farm.server();
     await broadcaster.gateway('/elsewhere').user('ann').emit('hi');
     expect(warnings()).toEqual([]);
@@ -58,20 +55,20 @@ describe('in an app without authenticate', () => {
     expect(warnings()).toHaveLength(1);
   });
 
-  it('a process without gateways says nothing: its peers may authenticate', async () => {
+  it('a server without gateways logs no warning, because its peers may authenticate', async () => {
     const context = await farm.context({ imports: [RedisBackplaneModule.forRoot(farm.options())] });
     await context.get(Broadcaster).gateway(OtherGateway).user('ann').emit('hi');
     expect(warnings()).toEqual([]);
   });
 });
 
-it('an app with authenticate says nothing', async () => {
+it('an app with authenticate logs no warning', async () => {
   const { broadcaster } = await farm.server({ ...farm.options(), authenticate: userOfQuery });
   await broadcaster.user('ann').emit('hi');
   expect(warnings()).toEqual([]);
 });
 
-it('a gateway that authenticates its own clients says nothing, and one that admits everyone does', async () => {
+it('a gateway with its own authenticator causes no warning, but one that admits everyone does', async () => {
   @UseAuthenticator(false)
   @WebSocketGateway({ path: '/open' })
   class OpenGateway {}

@@ -134,7 +134,7 @@ describe('limits.messagesPerSecond', () => {
 
     send(client, 'quick', 21);
 
-    expect(await client.closed).toEqual({ code: 1008, reason: 'Too many messages in a second' });
+    expect(await client.closed).toEqual({ code: 1008, reason: 'Too many messages per second' });
     expect(client.dataOf('quick').length).toBeLessThanOrEqual(20);
     await expectUnharmed(server, other, 1);
   });

@@ -89,7 +89,7 @@ describe('app.close() with a shutdownTimeout', () => {
     // The close handshake completes although `handleConnection` has not returned.
     for (const { closed } of clients) expect(await closed).toMatchObject({ code: 1001 });
     expect(warned()).toEqual([
-      'handleConnection of HookedGateway did not return within shutdownTimeout (500 ms) for 2 clients of /chat. The shutdown goes on without it.',
+      'handleConnection of HookedGateway did not finish within shutdownTimeout (500 ms) for 2 clients of /chat. The shutdown continues without it.',
     ]);
   });
 

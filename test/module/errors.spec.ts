@@ -15,7 +15,7 @@ const CAUSE = new Error('a cause');
 const DOWN = new PublishRefusedError('Redis is down');
 const DENIED = new SubscriptionRefusedError('NOPERM');
 
-/** One of each, and one of each stage of what `errors$` reports. */
+/** One instance of each error class, and a `ReportedError` for each stage. */
 const ERRORS: readonly BackplaneError[] = [
   new library.BackplaneClosedError('invoke'),
   new library.ClientResultError('id', 'no'),
@@ -53,7 +53,7 @@ const ERRORS: readonly BackplaneError[] = [
 ];
 
 const RETRYABLE: Readonly<Record<string, boolean | undefined>> = { yes: true, no: false };
-const OPEN_QUESTIONS = ['NotJoinedError', 'NotPublishedError'];
+const DEPENDS_ON_CAUSE = ['NotJoinedError', 'NotPublishedError'];
 
 interface Row {
   readonly name: string;
@@ -73,7 +73,7 @@ function documented(): Row[] {
 const keysOf = (rows: readonly { name: string; code: string }[]): string[] =>
   rows.map(({ name, code }) => `${name} ${code}`).toSorted();
 
-it('all exported errors extend BackplaneError, and each is constructed here', () => {
+it('every exported error extends BackplaneError, and is in this list', () => {
   const exported = Object.values(library)
     .filter((value) => typeof value === 'function' && value.prototype instanceof Error)
     .filter((value) => value !== BackplaneError);
@@ -82,30 +82,30 @@ it('all exported errors extend BackplaneError, and each is constructed here', ()
   for (const error of ERRORS) expect(error).toBeInstanceOf(BackplaneError);
 });
 
-it('an error has the name of its class, and a code that no other one has', () => {
+it('every error has the name of its class and a unique code', () => {
   for (const error of ERRORS) expect(error.name).toBe(error.constructor.name);
   expect(new Set(ERRORS.map(({ code }) => code)).size).toBe(ERRORS.length);
 });
 
-it('the table in ERRORS.md has each error once, with its code', () => {
+it('the table in ERRORS.md lists every error once, with its code', () => {
   expect(keysOf(documented())).toEqual(keysOf(ERRORS));
 });
 
-it('the table says which errors are retryable', () => {
+it('the table in ERRORS.md says which errors are retryable', () => {
   for (const { name, code, retryable } of documented()) {
     const error = ERRORS.find((candidate) => candidate.code === code);
-    if (retryable === 'depends') expect(OPEN_QUESTIONS).toContain(name);
+    if (retryable === 'depends') expect(DEPENDS_ON_CAUSE).toContain(name);
     else expect([name, error?.retryable]).toEqual([name, RETRYABLE[retryable]]);
   }
 });
 
-it('a message is retryable if nobody has it, and Redis does not refuse it', () => {
+it('NotPublishedError is retryable if no client got the message and Redis does not deny it', () => {
   expect(new NotPublishedError(0, DOWN).retryable).toBe(true);
   expect(new NotPublishedError(1, DOWN).retryable).toBe(false);
   expect(new NotPublishedError(0, new PublishDeniedError('NOPERM')).retryable).toBe(false);
 });
 
-it('a join is retryable unless Redis refuses the channel', () => {
+it('NotJoinedError is retryable unless Redis refuses the channel', () => {
   expect(new NotJoinedError('a', new NotSubscribedError('app:a')).retryable).toBe(true);
   expect(new NotJoinedError('a', new NotSubscribedError('app:a', { cause: DENIED })).retryable).toBe(false);
 });

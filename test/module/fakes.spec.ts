@@ -2,13 +2,13 @@ import type { BackplaneConnection, Broadcaster, InvokeAllResult, Target } from '
 import { Delivery } from 'nestjs-redis-backplane';
 import { describe, expect, it } from 'vitest';
 
-// What users write in unit tests, from what the package exports, without a cast: it is also compiled by `tsc -p test`.
+// The fakes that users write in unit tests, with nothing but the exports and without a cast. `tsc -p test` checks that.
 
 interface OrderEvents {
   shipped: { id: string };
 }
 
-/** Notes what is emitted, and to whom. */
+/** Records every emit, preceded by the names of its target. */
 class FakeTarget implements Target<OrderEvents> {
   constructor(
     readonly emitted: unknown[][] = [],
@@ -44,7 +44,7 @@ class FakeTarget implements Target<OrderEvents> {
     return Promise.resolve(new Delivery(1, 'accepted'));
   }
   invoke() {
-    return Promise.reject(new Error('nobody answers'));
+    return Promise.reject(new Error('no client answers'));
   }
   invokeAll(): Promise<InvokeAllResult<never>> {
     return Promise.resolve({ responses: [], missing: { servers: [], connections: [] } });
@@ -87,7 +87,7 @@ class ChatGateway {
 }
 
 describe('without a cast, a unit test', () => {
-  it('fakes a Broadcaster by a class', async () => {
+  it('can fake a Broadcaster with a class', async () => {
     const broadcaster = new FakeBroadcaster();
 
     await new OrdersService(broadcaster).shipped('o1', 'ada');
@@ -95,7 +95,7 @@ describe('without a cast, a unit test', () => {
     expect(broadcaster.emitted).toEqual([['ada', 'shipped', { id: 'o1' }]]);
   });
 
-  it('fakes a BackplaneConnection by an object', async () => {
+  it('can fake a BackplaneConnection with an object', async () => {
     const groups = new Set<string>();
     const delivered = Promise.resolve(new Delivery(1, 'notNeeded'));
     const client: BackplaneConnection<{ name: string }> = {
@@ -109,7 +109,7 @@ describe('without a cast, a unit test', () => {
       join: (group) => Promise.resolve(void groups.add(group)),
       leave: (group) => Promise.resolve(void groups.delete(group)),
       emit: () => delivered,
-      invoke: () => Promise.reject(new Error('nobody answers')),
+      invoke: () => Promise.reject(new Error('no client answers')),
       renew: () => undefined,
       close: () => undefined,
     };

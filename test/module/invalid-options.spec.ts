@@ -41,22 +41,22 @@ describe('invalid options stop bootstrap with a message that names', () => {
     ['a publishTimeout of 0', { publishTimeout: 0 }, /publishTimeout: expected milliseconds/],
     ['a negative unsubscribeDelay', { unsubscribeDelay: -1 }, /unsubscribeDelay: expected milliseconds/],
     [
-      'messageBytes for which Redis would disconnect slow subscribers',
+      'messageBytes so large that Redis would disconnect slow subscribers',
       { limits: { messageBytes: 8_388_609 } },
       /limits\.messageBytes: expected bytes, as an integer from 1 to 8388608, got 8388609/,
     ],
     [
-      'a logger without the methods of one',
+      'a logger without the methods of LoggerService',
       { logger: { log: () => undefined } },
       /logger: must be an object with the methods/,
     ],
     [
-      'an object as authenticate that has no such method',
+      'an authenticate object without an authenticate method',
       { authenticate: {} },
       /authenticate: must be a function, or a class/,
     ],
     [
-      'a class as authenticate that has no such method',
+      'an authenticate class without an authenticate method',
       {
         authenticate: class Guard {
           readonly check = true;
@@ -71,7 +71,7 @@ describe('invalid options stop bootstrap with a message that names', () => {
       { connectionFactory: {} },
       /connectionFactory: must be a function/,
     ],
-    ['several hosts without a scheme for them', { connection: 'redis://a:1,b:2' }, /connection: /],
+    ['several hosts with a scheme for a single one', { connection: 'redis://a:1,b:2' }, /connection: /],
     [
       'a connectionFactory for a cluster',
       { connection: 'redis+cluster://a,b', connectionFactory: () => undefined },

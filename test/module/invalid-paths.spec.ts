@@ -18,7 +18,7 @@ async function bootstrap(options: object): Promise<void> {
   await listen(app);
 }
 
-describe('a gateway with an unreachable path', () => {
+describe('a gateway with an invalid path', () => {
   it.each<[name: string, options: object]>([
     ['a pattern as path', { path: /chat/ }],
     ['a list as path', { path: ['/chat', '/news'] }],
@@ -59,7 +59,7 @@ describe('a gateway with a valid path', () => {
   });
 
   it.each(['/chat', 'chat', '/chat/', '/', '', '/a/b', '/v1.0/chat~x', '/...', undefined])(
-    'does not stop bootstrap: %s',
+    'starts: %s',
     async (path) => {
       await bootstrap(path === undefined ? {} : { path });
     },

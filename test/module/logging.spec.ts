@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { RedisBackplaneModule } from '../../lib/redis-backplane.module.js';
 import { listen, useTestFarm } from '../support/test-farm.js';
 
-/** Fails wherever the library logs: in a hook, in a handler. */
+/** Fails in a hook and in a handler, because the library logs both. */
 @WebSocketGateway({ path: '/chat' })
 class FailingGateway {
   handleConnection(): void {
@@ -19,8 +19,8 @@ class FailingGateway {
   }
 }
 
-/** A LoggerService of an app's own, with its own view of the arguments. */
-class NotingLogger implements LoggerService {
+/** A custom LoggerService that records its arguments. */
+class RecordingLogger implements LoggerService {
   readonly lines: string[] = [];
 
   log(): void {}
@@ -35,7 +35,7 @@ class NotingLogger implements LoggerService {
 }
 
 const farm = useTestFarm();
-// Files of one worker share Nest's Logger.
+// All test files of a worker share Nest's Logger.
 afterEach(() => Logger.overrideLogger(false));
 
 const LINES = [
@@ -44,8 +44,8 @@ const LINES = [
   expect.stringMatching(/^warn RedisBackplane: The option redis\.socketTimeout is ignored/) as unknown,
 ];
 
-async function run(own: LoggerService | undefined, logger: LoggerService): Promise<void> {
-  const options = { ...farm.options(), redis: { socketTimeout: 1 }, ...(own && { logger: own }) };
+async function run(ownLogger: LoggerService | undefined, logger: LoggerService): Promise<void> {
+  const options = { ...farm.options(), redis: { socketTimeout: 1 }, ...(ownLogger && { logger: ownLogger }) };
   const app = await farm.app({
     imports: [RedisBackplaneModule.forRoot(options)],
     providers: [FailingGateway],
@@ -61,17 +61,17 @@ async function run(own: LoggerService | undefined, logger: LoggerService): Promi
   ).closed;
 }
 
-describe('the lines of the library', () => {
+describe('the log lines of the library', () => {
   it('go to the logger that app.useLogger() sets', async () => {
-    const logger = new NotingLogger();
+    const logger = new RecordingLogger();
     await run(undefined, logger);
     expect(logger.lines).toEqual(expect.arrayContaining(LINES));
   });
 
-  it('go to the option logger, and to no other one', async () => {
-    const [logger, apps] = [new NotingLogger(), new NotingLogger()];
-    await run(logger, apps);
+  it('go only to the logger in the options if there is one', async () => {
+    const [logger, appLogger] = [new RecordingLogger(), new RecordingLogger()];
+    await run(logger, appLogger);
     expect(logger.lines).toEqual(expect.arrayContaining(LINES));
-    expect(apps.lines).toEqual([]);
+    expect(appLogger.lines).toEqual([]);
   });
 });

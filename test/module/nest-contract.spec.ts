@@ -24,7 +24,7 @@ import { gatewayPath } from '../../lib/broadcast/gateway-path.js';
 import { Deferred } from '../../lib/bus/deferred.js';
 import { listen, useTestFarm } from '../support/test-farm.js';
 
-// The behavior of Nest that the library relies on, but that is not public API. If a new version of Nest changes it, these
+// Behavior of Nest that the library relies on although it is not public API. If a new version of Nest changes it, these
 // tests fail first.
 
 const farm = useTestFarm();
@@ -104,7 +104,7 @@ class RecordingAdapter extends WsAdapter implements OnModuleInit {
 }
 
 describe('Nest', () => {
-  it('uses an adapter that was set in a constructor, after it has created the HTTP server and before any hook', async () => {
+  it('uses an adapter set in a constructor, after creating the HTTP server and before any hook', async () => {
     @WebSocketGateway({ path: '/chat' })
     class Gateway {
       @WebSocketServer() readonly server!: unknown;
@@ -209,7 +209,7 @@ describe('the exception filters of a gateway', () => {
     }
   }
 
-  it('are read after all constructors ran; filters of the method win, then the last filter of the class', async () => {
+  it('are read after all constructors, and method filters win, then the last class filter', async () => {
     const app = await farm.app({
       providers: [Gateway, Unfiltered, First],
     });
@@ -232,13 +232,13 @@ describe('a handler that returns an Observable', () => {
   const failures: unknown[] = [];
 
   @Catch()
-  class Noting implements ExceptionFilter {
+  class FailureRecorder implements ExceptionFilter {
     catch(error: unknown): void {
       failures.push(error);
     }
   }
 
-  @UseFilters(Noting)
+  @UseFilters(FailureRecorder)
   @WebSocketGateway({ path: '/chat' })
   class Gateway {
     @SubscribeMessage('stream')
@@ -260,7 +260,7 @@ describe('a handler that returns an Observable', () => {
     readonly operator: unknown;
   }
 
-  it('gives a new Observable each time: the one returned, piped through one operator that asks the filters', async () => {
+  it('gives a new Observable per call: the returned one plus an operator that runs the filters', async () => {
     const app = await farm.app({ providers: [Gateway] });
     app.useWebSocketAdapter(new HandlersAdapter(app));
     await farm.client({ port: await listen(app) });

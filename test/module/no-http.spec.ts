@@ -47,7 +47,7 @@ describe('a worker that was created with createApplicationContext', () => {
     expect(client.dataOf('hi')).toEqual([1, 2, 3]);
   });
 
-  it('may provide the gateway class, which serves no clients there', async () => {
+  it('may provide a gateway class, but serves no clients', async () => {
     const client = await farm.client(await farm.server());
     const worker = await farm.context({ ...registration(), providers: [ChatGateway] });
     await worker.get<Broadcaster>(Broadcaster).gateway(ChatGateway).emit('hi');

@@ -27,7 +27,7 @@ class NewsGateway {
   }
 }
 
-/** A second gateway on the path of the first. */
+/** A second gateway on the path of `ChatGateway`. */
 @WebSocketGateway({ path: '/chat' })
 class ModeratorGateway {
   @WebSocketServer() readonly server!: Broadcaster;
@@ -80,7 +80,7 @@ describe('gateways on several paths', () => {
     return Object.fromEntries(Object.entries(clients).map(([name, client]) => [name, client.dataOf('hi')]));
   }
 
-  it('are separate, for emits to all and to groups of the same name', async () => {
+  it('are isolated, both for emits to all and for groups of the same name', async () => {
     const { near, clients } = await twoPaths();
 
     await near.gateway.server.emit('hi', 'chat');
@@ -131,7 +131,7 @@ describe('gateways on several paths', () => {
   });
 });
 
-it('an injected broadcaster needs no path if the app has only one, and lists the connections of this server', async () => {
+it('an injected broadcaster needs no path if there is only one, and lists local connections', async () => {
   const server = await farm.server();
   await farm.client(server);
   await farm.client(await farm.server());
@@ -141,7 +141,7 @@ it('an injected broadcaster needs no path if the app has only one, and lists the
   ]);
 });
 
-it('several gateways on one path share its connections, and each has its own handlers and hooks', async () => {
+it('gateways on one path share its connections, and each has its own handlers and hooks', async () => {
   const server = await withGateways(ModeratorGateway);
   const [client, other] = [await farm.client(server), await farm.client(server)];
 
@@ -191,7 +191,7 @@ describe('a gateway with its own port', () => {
     await expect(farm.client({ port }, '/own')).rejects.toThrow('ECONNREFUSED');
   });
 
-  it('may share it with another gateway, and may have no path', async () => {
+  it('may share the port with another gateway, and needs no path', async () => {
     const port = await freePort();
     @WebSocketGateway(port)
     class RootGateway {}
@@ -204,7 +204,7 @@ describe('a gateway with its own port', () => {
     expect([(await root.next('hi')).data, (await more.next('hi')).data]).toEqual(['root', 'more']);
   });
 
-  it('stops bootstrap if the port is taken', async () => {
+  it('stops bootstrap if the port is in use', async () => {
     const taken = createServer();
     await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
     farm.onEnd(() => taken.close());

@@ -9,7 +9,7 @@ import { listen, useTestFarm } from '../support/test-farm.js';
 
 const DEPLOYMENT = new URL('../../sample/kubernetes/deployment.yaml', import.meta.url);
 
-/** Runs the probes after the shutdown has begun, and before any client is disconnected. */
+/** Runs the probes after the shutdown has begun and before any client is disconnected. */
 @Injectable()
 class ShutdownProbes implements BeforeApplicationShutdown {
   statuses: number[] = [];
@@ -66,7 +66,7 @@ describe('the probes of the deployment in sample/kubernetes', () => {
     expect(await statuses()).toEqual([200, 200, 200, 200]);
   });
 
-  it('report that the server is not ready as soon as the shutdown begins, and otherwise still succeed', async () => {
+  it('fail only for readiness once the shutdown has begun', async () => {
     await app.close();
     expect(app.get(ShutdownProbes).statuses).toEqual([200, 200, 503, 200]);
   });

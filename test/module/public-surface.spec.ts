@@ -3,19 +3,19 @@ import { publicSurface } from '../support/public-surface.js';
 
 const { text, unexported, errors } = publicSurface();
 
-it('exports what public-surface.txt says: every change of the public API is visible there (update it with vitest -u)', async () => {
+it('the package exports what public-surface.txt lists (vitest -u updates the list)', async () => {
   await expect(text).toMatchFileSnapshot('./public-surface.txt');
 });
 
-it('exports everything that a public signature names', () => {
+it('the package exports every type that a public signature names', () => {
   expect(unexported).toEqual([]);
 });
 
-it('declares itself so that users can compile it without skipLibCheck', () => {
+it('the declarations compile without skipLibCheck', () => {
   expect(errors).toEqual([]);
 });
 
-it('shows users nothing that is internal', () => {
+it('the public API exposes no internal names', () => {
   expect(text).not.toMatch(
     /setRunning|bindMessageHandlers|BroadcastContext|AdapterContext|BoundTarget|ClientConnection/,
   );

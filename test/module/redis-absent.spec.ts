@@ -37,7 +37,10 @@ describe.concurrent('an app whose Redis is down', () => {
     expect(app.get(RedisBackplane).status).toEqual({ state: 'closed' });
   });
 
-  it('fails to start after startupTimeout, which the message names', async ({ expect, onTestFinished }) => {
+  it('fails to start after startupTimeout, which the message contains', async ({
+    expect,
+    onTestFinished,
+  }) => {
     const farm = ownFarm(onTestFinished);
     const options = { ...farm.options(NOWHERE), abortConnect: true, startupTimeout: 300 };
     const app = await farm.app({ imports: [RedisBackplaneModule.forRoot(options)] });

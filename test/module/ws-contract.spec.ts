@@ -78,7 +78,7 @@ describe('prepared frames are not written', () => {
     expect(await received).toEqual(['this']);
   });
 
-  it('while ws compresses a message: its state is not 0, and later messages are in its queue', async () => {
+  it('while ws compresses a message: its state is not 0, and it queues later messages', async () => {
     const [ours] = await pair({ threshold: 0 });
     ours.send('x'.repeat(10_000));
     ours.send('y');
@@ -129,7 +129,7 @@ describe('control frames', () => {
 });
 
 describe('a server of ws', () => {
-  it('creates its sockets from the class in its options, and calls close() on them, whichever side begins', async () => {
+  it('creates sockets from the class in its options, and calls close() whichever side starts', async () => {
     const calls: string[] = [];
     const watch = ({ options }: WebSocketServer): void => {
       const { WebSocket: Base = WebSocket } = options;
@@ -156,7 +156,7 @@ describe('a server of ws', () => {
     }
   });
 
-  it('is refused by watchSockets if its options have no such class', () => {
+  it('is refused by watchSockets if its options have no class for sockets', () => {
     const bare = new WebSocketServer({ noServer: true });
     bare.options.WebSocket = undefined;
     expect(() => watchSockets(bare)).toThrow('This version of ws');

@@ -117,7 +117,7 @@ describe('The samples', { timeout: 60_000 }, () => {
     for (const line of [
       'Perth received 1.',
       'Redis is down. Lima received 2.',
-      'Its sender was told: Only clients of this server have the message.',
+      'Its sender was told: Only clients of this server received the message.',
       'Redis is back. Perth was told to reload.',
       'Perth received 1 and 3 in all.',
     ]) {
