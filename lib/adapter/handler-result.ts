@@ -20,7 +20,7 @@ export function messageOf(result: unknown, protocol: ClientProtocol): unknown {
  *
  * @throws TypeError when the protocol cannot carry the result
  */
-export function answerOf(result: unknown, protocol: ClientProtocol): unknown {
+export function replyOf(result: unknown, protocol: ClientProtocol): unknown {
   if (result instanceof Delivery) return null;
   return valueIn(protocol, isEvent(result) ? result.data : result) ?? null;
 }

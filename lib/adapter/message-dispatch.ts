@@ -4,7 +4,7 @@ import { INTERNAL_ERROR } from '../broadcast/exception-payload.js';
 import type { ClientMessage } from '../protocol/client-message.js';
 import { MessageFrames } from '../protocol/message-frames.js';
 import { readClientFrame } from '../protocol/read-client-frame.js';
-import { FrameAnswer } from './frame-answer.js';
+import { FrameReply } from './frame-reply.js';
 import { messageOf } from './handler-result.js';
 import { failingWithin } from './nest-stream.js';
 import type { Session } from './session.js';
@@ -35,14 +35,14 @@ async function handleMessage(session: Session, message: ClientMessage): Promise<
 
 function handleEvent(session: Session, message: EventMessage): Promise<void> {
   if (message.id === undefined) return handle(session, message, undefined);
-  const answer = new FrameAnswer(session, message.id, (reason) => logUnsendable(session, message, reason));
+  const answer = new FrameReply(session, message.id, (reason) => logUnsendable(session, message, reason));
   return answer.run(handle, session, message, answer);
 }
 
 async function handle(
   session: Session,
   message: EventMessage,
-  answer: FrameAnswer | undefined,
+  answer: FrameReply | undefined,
 ): Promise<void> {
   const { event, data } = message;
   const handler = session.handler(event);
@@ -60,7 +60,7 @@ async function handle(
 }
 
 /** The callback that a handler gets through `@Ack()`. */
-function ackOf(answer: FrameAnswer | undefined): (value: unknown) => void {
+function ackOf(answer: FrameReply | undefined): (value: unknown) => void {
   return (value) => answer?.result(value);
 }
 
@@ -68,7 +68,7 @@ function ackOf(answer: FrameAnswer | undefined): (value: unknown) => void {
 function deliver(
   session: Session,
   message: EventMessage,
-  answer: FrameAnswer | undefined,
+  answer: FrameReply | undefined,
   isAckHandledManually: boolean,
   result: unknown,
 ): void {
@@ -92,7 +92,7 @@ function sendEach(session: Session, message: EventMessage, stream$: Observable<u
 function answerWithLast(
   session: Session,
   message: EventMessage,
-  answer: FrameAnswer,
+  answer: FrameReply,
   isAckHandledManually: boolean,
   stream$: Observable<unknown>,
 ): Promise<void> {
@@ -145,7 +145,7 @@ function refuse({ client }: Session, message: string): void {
 }
 
 /** Replies to the event `ping`, unless a gateway handles it. Scripts in browsers cannot send the ping frames of WebSocket. */
-function pong(session: Session, message: EventMessage, answer: FrameAnswer | undefined): void {
+function pong(session: Session, message: EventMessage, answer: FrameReply | undefined): void {
   if (answer) answer.result('pong');
   else send(session, message, { event: 'pong' });
 }

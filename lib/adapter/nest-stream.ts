@@ -1,5 +1,5 @@
 import { Observable, type Subscriber, type TeardownLogic } from 'rxjs';
-import type { FrameAnswer } from './frame-answer.js';
+import type { FrameReply } from './frame-reply.js';
 
 /** Private members of the Observable that `source.pipe(operator)` returns. A contract test pins them. */
 interface Piped {
@@ -15,7 +15,7 @@ interface Piped {
  * makes the stream fail. With a shared subject, this is the handler of another frame, or no handler. So the error is
  * intercepted before `catchError` gets it.
  */
-export function failingWithin(frame: FrameAnswer, stream$: Observable<unknown>): Observable<unknown> {
+export function failingWithin(frame: FrameReply, stream$: Observable<unknown>): Observable<unknown> {
   const { source, operator }: Piped = stream$;
   if (!source || !operator) return stream$;
   const within = new Observable<unknown>((subscriber) =>

@@ -9,7 +9,7 @@ import type { ClientProtocol } from '../protocol/client-protocol.js';
 import { LocalConnection } from '../routing/local-connection.js';
 import type { AdapterContext } from './adapter-context.js';
 import { bytesRead } from './fast-write.js';
-import { FrameAnswer } from './frame-answer.js';
+import { FrameReply } from './frame-reply.js';
 import { HandlerStreams, type StreamObserver } from './handler-streams.js';
 import { InboundQueue } from './inbound-queue.js';
 import type { SocketSink } from './socket-sink.js';
@@ -100,7 +100,7 @@ export class Session extends LocalConnection implements ConnectionSession {
   }
 
   failFrame(error: unknown): boolean {
-    return FrameAnswer.underWay(this)?.fail(error) ?? false;
+    return FrameReply.underWay(this)?.fail(error) ?? false;
   }
 
   /** Adds the handlers of a gateway. Nest creates them per client, so a map would take 300 bytes more per client than a list. */

@@ -21,7 +21,7 @@ export type ClientMessage =
 
 /**
  * Classifies a decoded frame. `{ event, data }` is an event, with an `id` if the client expects a reply. `{ id, data }`
- * and `{ id, error }` are the client's replies to a request of ours.
+ * and `{ id, error }` are the client's response to an invocation.
  */
 export function readClientMessage(frame: unknown): ClientMessage {
   if (typeof frame !== 'object' || frame === null)

@@ -3,16 +3,16 @@ import { INTERNAL_ERROR } from '../broadcast/exception-payload.js';
 import type { FrameId } from '../protocol/client-message.js';
 import { MessageFrames } from '../protocol/message-frames.js';
 import type { LocalConnection } from '../routing/local-connection.js';
-import { answerOf, valueIn } from './handler-result.js';
+import { replyOf, valueIn } from './handler-result.js';
 
 /**
  * The frame whose handler is running. Nest's exception filters see only the client, so the `exception` that they emit finds
  * its frame through this storage. Work that a handler leaves running keeps the frame, even after the reply was sent.
  */
-const underWay = new AsyncLocalStorage<FrameAnswer>();
+const underWay = new AsyncLocalStorage<FrameReply>();
 
 /** The reply to a client's frame with an `id`. Sends only the first result or error that it gets. Never throws. */
-export class FrameAnswer {
+export class FrameReply {
   private sent = false;
 
   constructor(
@@ -23,7 +23,7 @@ export class FrameAnswer {
   ) {}
 
   /** The frame of this connection whose handler is calling; `undefined` for a frame without an `id`, and outside of handlers. */
-  static underWay(connection: LocalConnection): FrameAnswer | undefined {
+  static underWay(connection: LocalConnection): FrameReply | undefined {
     const frame = underWay.getStore();
     return frame?.connection === connection ? frame : undefined;
   }
@@ -37,7 +37,7 @@ export class FrameAnswer {
   result(result: unknown): void {
     if (this.sent || !this.connection.isWritable) return;
     try {
-      this.send({ id: this.id, data: answerOf(result, this.connection.protocol) });
+      this.send({ id: this.id, data: replyOf(result, this.connection.protocol) });
     } catch (reason) {
       this.onUnsendable(reason);
       this.send({ id: this.id, error: INTERNAL_ERROR });
