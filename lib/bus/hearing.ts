@@ -37,6 +37,8 @@ export class Hearing {
   private provenUntil: number;
   /** How long the last own message took to come back. Messages that arrive now were not sent much earlier than that. */
   private echoLagMs = 0;
+  /** The same without the time for which this process was stalled meanwhile. */
+  private echoTravelMs = 0;
   /** How long this process was stalled while own messages were awaited, which may have arrived but are still unread. */
   private excusedMs = 0;
 
@@ -55,6 +57,11 @@ export class Hearing {
   /** How long ago a message that arrives now may have been sent, in milliseconds. */
   get lagMs(): number {
     return this.echoLagMs;
+  }
+
+  /** How long a message takes through Redis at the moment, in milliseconds. */
+  get travelMs(): number {
+    return this.echoTravelMs;
   }
 
   /**
@@ -105,9 +112,12 @@ export class Hearing {
     // A message that was sent on the old links proves nothing about the new ones.
     if (this.firstNumber === undefined || number < this.firstNumber) return;
     let oldest = this.awaited[0];
+    const now = this.clock.now();
+    const stalledMs = this.excusedMs + this.lateMs(now);
     while (oldest && number >= oldest.number) {
       this.prove(oldest.sentAt);
-      this.echoLagMs = this.clock.now() - oldest.sentAt;
+      this.echoLagMs = now - oldest.sentAt;
+      this.echoTravelMs = Math.max(0, this.echoLagMs - stalledMs);
       this.excusedMs = 0;
       this.awaited.shift();
       oldest = this.awaited[0];
@@ -115,6 +125,12 @@ export class Hearing {
     if (this.heard) return;
     this.heard = true;
     this.events.echoed();
+  }
+
+  /** How long this process has been stalled since the last look. */
+  private lateMs(now: number): number {
+    const late = now - this.lookedAt - LOOK_MS;
+    return late > LOOK_MS ? late : 0;
   }
 
   private prove(until: number): void {
@@ -128,9 +144,8 @@ export class Hearing {
 
   private look(): void {
     const now = this.clock.now();
-    const late = now - this.lookedAt - LOOK_MS;
+    const lateMs = this.lateMs(now);
     this.lookedAt = now;
-    const lateMs = late > LOOK_MS ? late : 0;
     if (this.awaited.length > 0) this.excusedMs += lateMs;
     this.events.look(lateMs);
     if (!this.proving) return;

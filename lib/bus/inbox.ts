@@ -68,7 +68,7 @@ export class Inbox {
   }
 
   private readOther({ origin, number, records }: Envelope, length: number): void {
-    const news = this.peers.heard(origin, number);
+    const news = this.peers.heard(origin, number, this.hearing.lagMs);
     if (news === 'impossible') return this.drop({ ok: false, reason: 'malformed' }, length);
     if (news === 'old') {
       this.count.duplicates++;
@@ -93,7 +93,8 @@ export class Inbox {
     const { count, leftAgo, arrivedAgo } = moves;
     const move = { count, leftAt: now - leftAgo, arrivedAt: now - arrivedAgo };
     const beat = { number, ageMs: sentAt, publishMs, move, capabilities };
-    for (const gap of this.peers.beat(origin, beat, this.hearing.lagMs))
+    const { lagMs, travelMs } = this.hearing;
+    for (const gap of this.peers.beat(origin, beat, lagMs, travelMs))
       this.outage.missed({ channels: 'all', origin, ...gap, certainty: 'possible' });
   }
 

@@ -23,12 +23,14 @@ interface Peer {
   /** Whether it has said goodbye. */
   left: boolean;
   heardAt: number;
+  /** How long ago it may have sent the message that was heard last, when that arrived. */
+  lagMs: number;
   /** `heardAt` plus the time for which this process was stalled since then. */
   excusedAt: number;
   /** The last heartbeat; `undefined` before the first one. */
   beat: HeardBeat | undefined;
   /** Spans all silences of more than one heartbeat since `beat`: from the start of the first to the end of the last. */
-  pause: Gap | undefined;
+  pause: Silence | undefined;
   /** How long the peer's slowest recent publish took, in milliseconds. */
   publishMs: number;
   /** This server's subscriber link on which it was last heard. */
@@ -36,11 +38,17 @@ interface Peer {
   capabilities: number;
 }
 
+interface Silence extends Gap {
+  /** How long before `from` the message may have been sent that arrived at `from`, in milliseconds. */
+  readonly lagMs: number;
+}
+
 interface HeardBeat {
   readonly number: number;
   /** How often the peer's publisher link had moved to another Redis node. */
   readonly moves: number;
   readonly heardAt: number;
+  readonly lagMs: number;
   /** This server's subscriber link on which it was heard. */
   readonly link: number;
 }
@@ -112,8 +120,12 @@ export class Peers implements PeerView {
     });
   }
 
-  /** Records that an envelope of this server arrived. Returns whether its number is newer than the last one. */
-  heard(serverId: string, number: number): 'new' | 'old' | 'impossible' {
+  /**
+   * Records that an envelope of this server arrived. Returns whether its number is newer than the last one.
+   *
+   * @param lagMs how long ago it may have been sent
+   */
+  heard(serverId: string, number: number, lagMs = 0): 'new' | 'old' | 'impossible' {
     const now = this.now();
     const peer = this.known.get(serverId);
     if (!peer) {
@@ -123,6 +135,7 @@ export class Peers implements PeerView {
         lastNumber: number,
         left: false,
         heardAt: now,
+        lagMs,
         excusedAt: now,
         beat: undefined,
         pause: undefined,
@@ -136,8 +149,12 @@ export class Peers implements PeerView {
     if (!peer.left) this.living.add(serverId);
     this.silentSince.delete(serverId);
     peer.link = this.link;
-    if (now - peer.heardAt > HEARTBEAT_MS) peer.pause = { from: peer.pause?.from ?? peer.heardAt, to: now };
+    if (now - peer.heardAt > HEARTBEAT_MS) {
+      const { from, lagMs: before } = peer.pause ?? { from: peer.heardAt, lagMs: peer.lagMs };
+      peer.pause = { from, to: now, lagMs: before };
+    }
     peer.heardAt = now;
+    peer.lagMs = lagMs;
     peer.excusedAt = now;
     if (number <= peer.lastNumber) return 'old';
     peer.lastNumber = number;
@@ -147,20 +164,26 @@ export class Peers implements PeerView {
   /**
    * Records a heartbeat of this server.
    *
-   * @param lagMs how long a message may take through Redis
+   * @param lagMs how long ago it may have been sent
+   * @param travelMs how long a message takes through Redis, even if this process was not stalled
    * @returns the times in which messages of this server may have been missed
    */
-  beat(serverId: string, beat: Beat, lagMs: number): readonly Gap[] {
+  beat(serverId: string, beat: Beat, lagMs: number, travelMs = lagMs): readonly Gap[] {
     const peer = this.known.get(serverId);
     if (!peer) return [];
     const { number, publishMs, move, capabilities } = beat;
     const { beat: last, pause } = peer;
     const now = this.now();
-    peer.beat = { number, moves: move.count, heardAt: now, link: this.link };
+    peer.beat = { number, moves: move.count, heardAt: now, lagMs, link: this.link };
     peer.publishMs = publishMs;
     peer.capabilities = capabilities;
     peer.pause = undefined;
-    const missed = last ? this.missedSince(last, beat, pause) : this.missedBeforeFirst(beat);
+    if (last && number > last.number + 1) {
+      const silence = pause ?? { from: last.heardAt, to: now, lagMs: last.lagMs };
+      // The lag of the message before the silence, because this process may have been stalled since.
+      return [{ from: silence.from - Math.max(silence.lagMs, travelMs), to: silence.to }];
+    }
+    const missed = last ? this.missedByMoves(last, move) : this.missedBeforeFirst(beat);
     return missed.map(({ from, to }) => ({ from: from - lagMs, to }));
   }
 
@@ -237,11 +260,6 @@ export class Peers implements PeerView {
     this.closed = true;
     this.lost.complete();
     for (const { end } of this.waiters) end();
-  }
-
-  private missedSince(last: HeardBeat, { number, move }: Beat, pause: Gap | undefined): readonly Gap[] {
-    if (number > last.number + 1) return [pause ?? { from: last.heardAt, to: this.now() }];
-    return this.missedByMoves(last, move);
   }
 
   /**

@@ -109,6 +109,7 @@ export interface EdgeOptions {
   /**
    * Detects clients that have vanished. The server pings each client every `interval` milliseconds, and closes the
    * connection if nothing arrives, not even a pong, within `timeout` milliseconds after the ping. `false` turns it off.
+   * An `interval` above 500 ms is rounded down to a multiple of 500 ms, the pace at which pings are sent.
    *
    * @default { interval: 25000, timeout: 20000 }
    */
@@ -127,8 +128,8 @@ export interface EdgeOptions {
   parallelInvocations?: number;
 
   /**
-   * How long clients may take to close their connections when the app shuts down, in milliseconds. After that, the server
-   * terminates the connections.
+   * How long the shutdown may take from the first goodbye to a client on, in milliseconds. Clients have 80 % of it to close
+   * their connections; after that, the server terminates them. The rest is for `handleDisconnect` of the gateways.
    *
    * @default 5000
    */

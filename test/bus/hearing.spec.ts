@@ -249,3 +249,21 @@ describe('the last time that was heard', () => {
     expect(hearing.heardUntil).toBe(proven);
   });
 });
+
+describe('how long a message takes', () => {
+  it('does not contain a stall of this process, whether the echo or the timer is handled first', () => {
+    hearing.begin();
+    clock.advance(10);
+    hearing.echo(number);
+    expect([hearing.lagMs, hearing.travelMs]).toEqual([10, 10]);
+    for (const lookFirst of [true, false]) {
+      const sent = ++number;
+      hearing.sent(sent);
+      stoodStill += 6000;
+      if (lookFirst) clock.advance(250);
+      hearing.echo(sent);
+      expect(hearing.lagMs).toBeGreaterThanOrEqual(6000);
+      expect(hearing.travelMs).toBeLessThanOrEqual(250);
+    }
+  });
+});
