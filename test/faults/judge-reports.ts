@@ -1,4 +1,4 @@
-import type { Facts, Report } from './facts.js';
+import type { Facts, Report, Time } from './facts.js';
 import type { Missed } from './judge-deliveries.js';
 
 /** A Date has whole milliseconds, so a window may really end up to this much later. */
@@ -51,7 +51,8 @@ function concerns(report: Report, { emit, server }: Pick<Missed, 'emit' | 'serve
 
 /**
  * How much longer the window is than the time from the first to the last message in it that did not arrive in time:
- * it was missed, its sender buffered it, or the network delayed it.
+ * it was missed, its sender buffered it, or the network delayed it. While the origin was cut off from Redis or stopped,
+ * nothing of it can have arrived, so that time counts too.
  */
 function excessMs(report: Report, facts: Facts, missed: readonly Missed[]): number {
   const { absence, emits, standstills } = facts;
@@ -68,10 +69,21 @@ function excessMs(report: Report, facts: Facts, missed: readonly Missed[]): numb
   ];
   if (absence) deaf.push(absence.from, absence.to);
   for (const still of standstills) if (still.server === origin) deaf.push(still.from, still.to);
+  if (origin !== undefined) deaf.push(...cutOff(origin, facts));
   if (deaf.length === 0) return to - from;
   const clipped = deaf.map((at) => Math.min(Math.max(at, from), to));
   return to - from - (maximum(clipped) - minimum(clipped));
 }
+
+/** The times at which this server lost Redis, and at which it heard itself again. */
+function cutOff(server: number, { standings }: Facts): Time[] {
+  const own = standings.filter((standing) => standing.server === server);
+  return own.flatMap(({ at, state }, index) =>
+    isCutOff(state) ? [at, own.slice(index).find((later) => !isCutOff(later.state))?.at ?? at] : [],
+  );
+}
+
+const isCutOff = (state: string): boolean => state === 'reconnecting' || state === 'subscribing';
 
 function isFalse(report: Report, { begin, end, unreadable }: Facts, missed: readonly Missed[]): boolean {
   if (report.at < begin || report.at > end + AFTERMATH_MS) return true;

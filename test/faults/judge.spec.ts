@@ -201,6 +201,17 @@ describe('A report', () => {
     expect(rowOf({ ...MISSED, standstills: standstill(1), reports }).widthMs).toBe(5000);
   });
 
+  it('may cover the time in which its origin was cut off from Redis, but not another server’s', () => {
+    const reports = [report({ from: 100, to: 5100, origin: 0 })];
+    const standings = (server: number): Facts['standings'] => [
+      { server, at: 200, state: 'reconnecting', peers: 1 },
+      { server, at: 3000, state: 'subscribing', peers: 1 },
+      { server, at: 5000, state: 'ready', peers: 1 },
+    ];
+    expect(rowOf({ ...MISSED, standings: standings(0), reports }).widthMs).toBe(200);
+    expect(rowOf({ ...MISSED, standings: standings(1), reports }).widthMs).toBe(5000);
+  });
+
   it('misses its target if it is wider than two seconds', () => {
     expect(misses(rowOf({ reports: [report({ from: 0, to: 2001 })] }))).toContain('widthMs 2001');
   });
