@@ -27,7 +27,7 @@ beforeEach(() => {
 });
 afterEach(() => warnings.mockRestore());
 const warned = (): string[] =>
-  warnings.mock.calls.map(([message]) => String(message)).filter((m) => /did not return/.test(m));
+  warnings.mock.calls.map(([message]) => String(message)).filter((m) => /did not finish within/.test(m));
 
 @WebSocketGateway({ path: '/chat' })
 class HookedGateway {
