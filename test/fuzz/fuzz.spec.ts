@@ -3,7 +3,7 @@ import { withSeed } from '../support/seed.js';
 import { CORPUS } from './corpus/corpus.js';
 import { FuzzRun } from './fuzz-run.js';
 
-const CASES_PER_ROUND = 60;
+const CASES_PER_ROUND = 40;
 /** The first two rounds warm the servers up. The third is compared with them. */
 const ROUNDS = 3;
 const DEADLINE_MS = 240_000;

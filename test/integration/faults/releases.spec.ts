@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { NEXT_HEADER_LENGTH } from '../faults/releases.js';
-import { rollingRestart } from '../faults/rolling-restart.js';
+import { NEXT_HEADER_LENGTH } from '../../faults/releases.js';
+import { rollingRestart } from '../../faults/rolling-restart.js';
 
 const TIMEOUT_MS = 120_000;
 const ANSWERED = ['command: undefined', 'invoke: null', 'invokeAll: '];
