@@ -143,7 +143,7 @@ export class PathServer implements SessionHost {
     const { roster } = this.context.router;
     this.waiting.add(waiting);
     const result = await admission;
-    // A client with an open WebSocket must not miss a broadcast, so the upgrade waits for the subscription.
+    // Waits for the subscription, so that the client misses no broadcast. If Redis is down, it is admitted anyway.
     if (result.admitted) await roster.expect(this.key);
     this.waiting.delete(waiting);
     if (!waiting.isGone) {

@@ -65,12 +65,14 @@ export abstract class Target<Events extends object = AnyEvents> {
   abstract exceptGroup(...names: string[]): Target<Events>;
 
   /**
-   * Sends an event. When the call returns, it has been delivered to this server's own connections. The promise tells
-   * what happened to it on the way to the other servers. Failures are also logged and reported on `errors$`, so the promise
+   * Sends an event. Delivers it to this server's own connections synchronously. The promise resolves with what happened to
+   * the message on its way to the other servers. Failures are also logged and reported on `errors$`, so the promise
    * does not have to be awaited.
    *
-   * @throws NotPublishedError (as a rejection) when Redis did not accept the message; no other server received it
-   * @throws PublishOutcomeUnknownError (as a rejection) when Redis did not reply; other servers may have received it
+   * @throws NotPublishedError (as a rejection) when Redis did not accept the message; no other server received it. Only with
+   * `outage: 'reject'`, or if Redis denies the channel to a buffer
+   * @throws PublishOutcomeUnknownError (as a rejection) when Redis did not reply; other servers may have received it. Only with
+   * `outage: 'reject'`
    * @throws MessageTooLargeError (as a rejection) when the message exceeds `limits.messageBytes`; no client received it
    * @throws UnsendableDataError (as a rejection) when no client protocol can carry the data, for example a circular object;
    * no client received it
@@ -124,17 +126,19 @@ export abstract class Target<Events extends object = AnyEvents> {
 
   /**
    * Adds all connections of the target, on all servers, to a group. Once the promise resolves, emits to the group reach
-   * them from every server. Safe to repeat.
+   * them from every server. Safe to repeat. With `outage: 'local'` or a buffer, a join resolves while Redis is down, too; other
+   * servers then reach the connections once the status is `ready`.
    *
    * @param group a case-sensitive name of at most 4096 bytes in UTF-8
    * @throws ConnectionNotFoundError (as a rejection) when no server holds a connection that the target names by its id; the
    * others have joined
    * @throws ServerLostError (as a rejection) when the server that holds such a connection dies before it replies
-   * @throws NotJoinedError (as a rejection) when Redis does not let this server subscribe to the group
+   * @throws NotJoinedError (as a rejection) when this server cannot subscribe to the group: Redis is down (with
+   * `outage: 'reject'`) or denies the channel
    * @throws CommandFailedError (as a rejection) when another server cannot carry out the command, for the same reason
    * @throws CommandTimeoutError (as a rejection) when a live server does not reply within `commandTimeout`
    * @throws BackplaneClosedError (as a rejection) when this server shuts down before all servers have replied
-   * @throws NotPublishedError (as a rejection) when Redis is down; this server's own connections have joined
+   * @throws NotPublishedError (as a rejection) when Redis is down and no join on this server failed
    * @throws MessageTooLargeError (as a rejection) when the target names too many recipients for `limits.messageBytes`
    * @throws InvalidNameError, PathRequiredError (as rejections) when the group's name is invalid or the path is missing
    */
@@ -148,7 +152,7 @@ export abstract class Target<Events extends object = AnyEvents> {
   abstract leave(group: string): Promise<void>;
 
   /**
-   * Closes all connections of the target, on all servers. Messages that this server emitted to them before arrive first.
+   * Closes all connections of the target, on all servers. Messages that this server emitted earlier are delivered first.
    *
    * @param code a WebSocket close code: 1000, or 3000 to 4999 for codes of your own. Default: 1000
    * @param reason at most 123 bytes in UTF-8. Default: empty

@@ -10,7 +10,7 @@ const HANDSHAKE_TIMEOUT_MS = 1000;
 
 /**
  * Watches one ioredis client and reports when its connection goes up or down, and when it retries. Each `up` is
- * followed by exactly one `down`. The client's `ready` means only that it can send commands; the bus decides whether
+ * followed by exactly one `down`, unless the link is detached first. The client's `ready` means only that it can send commands; the bus decides whether
  * messages get through.
  */
 export class RedisLink {
@@ -79,13 +79,13 @@ export class RedisLink {
   followFailover({ from, to }: Failover): void {
     if (!this.reportedUp) return;
     const node = nodeOf(this.client.stream);
-    // Behind address translation (NAT) the node is neither `from` nor `to`, so the last promoted master decides.
+    // Behind address translation (NAT) neither address matches, so the link is dropped once per newly promoted master.
     const isStale = node === from || (node !== to && this.lastPromoted !== to);
     this.lastPromoted = to;
     if (isStale) this.drop(new Error(`Sentinel promoted ${to} to master`));
   }
 
-  /** Stops reconnecting, because the client is about to be closed. */
+  /** Stops restarting the client, because it is about to be closed. */
   end(): void {
     this.isEnding = true;
     clearTimeout(this.retryTimer);
@@ -106,7 +106,7 @@ export class RedisLink {
     if (this.absorbed) stopAbsorbingErrors(this.absorbed);
   }
 
-  /** The listener stays on a socket after its end, because a destroyed socket may fail late. `detach` removes the last one. */
+  /** Keeps the error listener after the socket closes, because a destroyed socket can still emit an error. */
   private absorbErrorsOf(stream: Redis['stream']): void {
     this.absorbed = stream;
     absorbErrors(stream);

@@ -3,8 +3,8 @@
  *
  * - `accepted`: Redis accepted it
  * - `notNeeded`: all addressed connections are on this server
- * - `skipped`: delivered to this server's connections only, because of the outage policy
- * - `buffered`: waits until Redis is back
+ * - `skipped`: Redis did not confirm it, and the outage policy does not reject. Usually only this server's connections received it
+ * - `buffered`: waits until Redis is back. If it is dropped after all, `errors$` reports that
  */
 export type BackplaneOutcome = 'accepted' | 'notNeeded' | 'skipped' | 'buffered';
 

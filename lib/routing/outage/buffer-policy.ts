@@ -7,15 +7,15 @@ import type { GiveUpReason } from '../routing.errors.js';
 import type { OutagePolicy, OutgoingMessage } from './outage-policy.js';
 import { type WaitingLimits, type WaitingMessage, WaitingMessages } from './waiting-messages.js';
 
-/** The delay of the flush after Redis is back, because the other servers may take a little longer to reconnect. */
+/** How long the way to Redis must work again before a flush, so that the other servers can reconnect. */
 const FLUSH_AFTER_MS = 1500;
 /** The pause between two flushes, so a Redis that refuses everything costs ten attempts a second. */
 const RETRY_MS = 100;
 
 /**
  * Buffers messages while Redis is down, within limits of number, bytes and age. Publishes them in order once Redis and
- * the other servers are back. Decides for each message by its own pipes, so a partition that is down does not hold back
- * the others. Otherwise behaves like the local policy.
+ * the other servers are back. Checks only the pipes that a message uses, so a partition that is down does not hold back
+ * the others. A publish that Redis denies rejects; apart from that, this policy behaves like the local one.
  */
 export class BufferPolicy implements OutagePolicy {
   readonly keepsMemberships = true;
@@ -54,6 +54,7 @@ export class BufferPolicy implements OutagePolicy {
     this.giveUp(this.waiting.removeAll(), 'closed');
   }
 
+  /** Queues the message. One that does not fit is reported like every other one that is dropped. */
   private wait(message: OutgoingMessage): BackplaneOutcome {
     if (message.volatile || this.closed) return 'skipped';
     this.giveUp(this.waiting.add(message, this.bus.pipesOf(message.channels)), 'full');
