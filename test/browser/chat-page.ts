@@ -2,7 +2,7 @@ import type { Browser, Locator, Page } from 'playwright-core';
 
 const DEADLINE_MS = 15_000;
 /** In CSS pixels, unless a test wants another one. */
-export const WINDOW = { width: 840, height: 640 };
+export const WINDOW = { width: 840, height: 720 };
 
 type WindowOptions = NonNullable<Parameters<Browser['newContext']>[0]>;
 
