@@ -14,8 +14,8 @@ export default defineConfig(({ mode }) => ({
     maxWorkers: 2,
     // Each file imports Nest, which takes a second: files of one worker share it. None of them mocks a module.
     isolate: false,
-    // A browser and four processes for each test.
-    testTimeout: mode === 'browser' ? 60_000 : 20_000,
+    // A browser and four processes for each test, which may share two processors with others.
+    testTimeout: mode === 'browser' ? 180_000 : 20_000,
     // A busy machine takes a second now and then; what never holds fails all the same.
     expect: { poll: { timeout: 10_000 } },
     hookTimeout: 60_000,

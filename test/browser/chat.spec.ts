@@ -59,7 +59,7 @@ describe('the chat in a browser, in two windows on two servers', () => {
       expect([...asked]).toEqual([url]);
       expect(errors).toEqual([]);
     }
-  }, 60_000);
+  }, 180_000);
 
   it('a message to one person goes to that person, and the next one to whom the one before went', async () => {
     const [lima = '', perth = ''] = (await demo.start()).urls;
@@ -229,7 +229,7 @@ describe('the page on screens of every size', () => {
       expect(await chat.page.evaluate('document.documentElement.scrollWidth')).toBe(viewport.width);
       await demo.keep(`away-${viewport.width}-${colorScheme}.png`, await chat.screenshot());
     }
-  }, 60_000);
+  }, 180_000);
 
   it('a wide one is used: the picture has its own column next to the chat', async () => {
     const [lima = ''] = (await demo.start()).urls;

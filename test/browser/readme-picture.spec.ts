@@ -45,5 +45,5 @@ describe('the picture in the README', () => {
     await ada.foot('One more line.');
     const later = await pictureOf([ada, grace]);
     expect(await difference(demo.browser, later, shown)).toBeGreaterThan(MAX_DIFFERENCE);
-  }, 60_000);
+  }, 180_000);
 });
