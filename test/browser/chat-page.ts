@@ -1,6 +1,6 @@
 import type { Browser, Locator, Page } from 'playwright-core';
 
-const DEADLINE_MS = 15_000;
+const DEADLINE_MS = 30_000;
 /** In CSS pixels, unless a test wants another one. */
 export const WINDOW = { width: 840, height: 720 };
 
