@@ -12,7 +12,7 @@ const SLOT_MS = 20;
 export interface HearingEvents {
   /** Publish a heartbeat now. */
   beat(): void;
-  /** An own message came back, for the first time since `begin`. */
+  /** One of this server's own messages came back, for the first time since `begin`. */
   echoed(): void;
   /** No own message came back within the deadline. */
   deaf(silentMs: number): void;

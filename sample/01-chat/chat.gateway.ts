@@ -38,7 +38,7 @@ export class ChatGateway implements OnGatewayInit, OnGatewayConnection<ChatConne
     this.carrier = config.get<string>('REDIS_URL', '').startsWith('memory:') ? 'Memory' : 'Redis';
   }
 
-  /** How a server stands with the others is told by each server to its own pages. */
+  /** Each server tells its own pages which other servers it reaches. */
   afterInit() {
     this.backplane.status$.subscribe((status) => void this.server.local.emit('status', status));
     this.watch.states$.subscribe((states) => void this.server.local.emit('states', states));

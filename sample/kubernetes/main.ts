@@ -7,5 +7,5 @@ const app = await NestFactory.create(AppModule);
 // SIGTERM, by which Kubernetes ends a pod, sends the clients away with 1001.
 app.enableShutdownHooks();
 await app.listen(app.get(ConfigService).get<string>('PORT', '3000'));
-// For whoever started this process, where one did.
+// Tells the parent process, if there is one, that this server is ready.
 process.send?.('ready');

@@ -14,7 +14,7 @@ function draw(tag, attributes, ...children) {
   return made;
 }
 
-/** Draws it anew, after each welcome. */
+/** Redraws the picture after each welcome. */
 export function showFarm() {
   const { servers } = world;
   const wires = servers.map(({ name }, index) => wire(name, ((index + 0.5) / servers.length) * WIDTH));
