@@ -1,7 +1,8 @@
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['dist', '.build', '.cache', 'coverage', 'sample/*/public'] },
+  // The test in test/package/app/test gets its globals from the test runner of a generated app.
+  { ignores: ['dist', '.build', '.cache', 'coverage', 'sample/*/public', 'test/package/app/test'] },
   {
     files: ['**/*.ts'],
     extends: [...tseslint.configs.strictTypeChecked],

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
-const SLOW = ['test/integration/**', 'test/browser/**'];
+const SLOW_MODES = ['integration', 'package', 'browser'];
 
 export default defineConfig(({ mode }) => ({
   root: fileURLToPath(new URL('..', import.meta.url)),
@@ -23,8 +23,8 @@ export default defineConfig(({ mode }) => ({
   },
 }));
 
-/** `integration` and `browser` need more than a Redis, and minutes: they are modes of their own. */
+/** The folders of these modes need more than a Redis, and take minutes. */
 function specsOf(mode: string): { include: string[]; exclude?: string[] } {
-  if (mode === 'integration' || mode === 'browser') return { include: [`test/${mode}/**/*.spec.ts`] };
-  return { include: ['test/**/*.spec.ts'], exclude: SLOW };
+  if (SLOW_MODES.includes(mode)) return { include: [`test/${mode}/**/*.spec.ts`] };
+  return { include: ['test/**/*.spec.ts'], exclude: SLOW_MODES.map((folder) => `test/${folder}/**`) };
 }

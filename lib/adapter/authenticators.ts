@@ -1,6 +1,6 @@
 import type { Type } from '@nestjs/common';
 import { ModuleRef, type ModulesContainer } from '@nestjs/core';
-import { GATEWAY_METADATA } from '@nestjs/websockets/internal';
+import { isGateway } from '../broadcast/gateway-metadata.js';
 import { gatewayPath } from '../broadcast/gateway-path.js';
 import {
   type Authenticate,
@@ -68,9 +68,9 @@ export class Authenticators {
     const choices: GatewayChoice[] = [];
     for (const module of this.modules.values()) {
       for (const { metatype } of module.providers.values()) {
-        if (typeof metatype !== 'function' || !Reflect.getMetadata(GATEWAY_METADATA, metatype)) continue;
+        if (!isGateway(metatype)) continue;
         const option = Reflect.getMetadata(AUTHENTICATOR_METADATA, metatype) as Choice['option'];
-        if (option !== undefined && gatewayPath(metatype as Type) === path)
+        if (option !== undefined && gatewayPath(metatype) === path)
           choices.push({ option, module, gateway: metatype.name });
       }
     }

@@ -1,7 +1,7 @@
 import type { ExceptionFilter, Type } from '@nestjs/common';
-import { EXCEPTION_FILTERS_METADATA } from '@nestjs/common/internal';
+import { EXCEPTION_FILTERS_METADATA } from '@nestjs/common/constants.js';
 import type { ModulesContainer } from '@nestjs/core';
-import { GATEWAY_METADATA } from '@nestjs/websockets/internal';
+import { isGateway } from '../broadcast/gateway-metadata.js';
 import { DefaultExceptionFilter } from './default-exception.filter.js';
 
 /**
@@ -13,7 +13,7 @@ import { DefaultExceptionFilter } from './default-exception.filter.js';
 export function installExceptionFilter(modules: ModulesContainer, filter: DefaultExceptionFilter): void {
   for (const module of modules.values()) {
     for (const { metatype } of module.providers.values()) {
-      if (typeof metatype !== 'function' || !Reflect.getMetadata(GATEWAY_METADATA, metatype)) continue;
+      if (!isGateway(metatype)) continue;
       // Includes inherited filters, because the metadata defined here hides them.
       const filters = (Reflect.getMetadata(EXCEPTION_FILTERS_METADATA, metatype) ?? []) as Filters;
       const appFilters = filters.filter((other) => !(other instanceof DefaultExceptionFilter));

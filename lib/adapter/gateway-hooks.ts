@@ -1,6 +1,6 @@
 import type { ModulesContainer } from '@nestjs/core';
-import { GATEWAY_METADATA } from '@nestjs/websockets/internal';
 import { ClientConnection } from '../broadcast/client-connection.js';
+import { isGateway } from '../broadcast/gateway-metadata.js';
 import { loggerFor } from '../broadcast/library-logger.js';
 import { LimitedLog } from '../broadcast/limited-log.js';
 
@@ -34,7 +34,7 @@ export function guardGatewayHooks(modules: ModulesContainer): void {
   for (const module of modules.values()) {
     for (const wrapper of module.providers.values()) {
       const { metatype, instance } = wrapper;
-      if (typeof metatype !== 'function' || !Reflect.getMetadata(GATEWAY_METADATA, metatype)) continue;
+      if (!isGateway(metatype)) continue;
       if (!wrapper.isDependencyTreeStatic()) addHooksTo(metatype.prototype as HookHost);
       guardHooksOf(metatype.prototype as HookHost);
       if (instance) guardOwnHooksOf(instance);

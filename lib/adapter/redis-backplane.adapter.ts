@@ -24,9 +24,6 @@ import { type ConnectListener, PathServer } from './path-server.js';
 import { TurnWriter } from './turn-writer.js';
 import { UpgradeListener } from './upgrade-listener.js';
 
-/** How long a client may take to reply to a close frame. After that, its connection is terminated. */
-const CLOSE_TIMEOUT_MS = 2000;
-
 /**
  * The WebSocketAdapter that connects the app's gateways to the backplane. It registers itself when the module is imported.
  * If you prefer to see that in the code, call `app.useWebSocketAdapter(app.get(RedisBackplaneAdapter))`, which does the same.
@@ -83,7 +80,6 @@ export class RedisBackplaneAdapter extends WsAdapter {
     // With port 0, WsAdapter creates a server without a port, from its own copy of `ws`. The hooks that it calls are empty below.
     const wsServer = super.create(0, {
       maxPayload: this.context.edge.maxPayloadBytes,
-      closeTimeout: CLOSE_TIMEOUT_MS,
       clientTracking: false,
       handleProtocols: (offered: Set<string>) => chooseSubprotocol(offered, this.context.protocols),
       ...options,

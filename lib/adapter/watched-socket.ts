@@ -3,6 +3,11 @@ import type { WebSocket, WebSocketServer } from 'ws';
 import { closeFrameReceived } from './fast-write.js';
 import type { Session } from './session.js';
 
+const CLOSE_TIMEOUT_MS = 2000;
+
+/** The types of `ws` do not list `closeTimeout`, in milliseconds. */
+type ClosingOptions = WebSocketServer['options'] & { readonly closeTimeout?: number };
+
 /** A `ws` socket that notifies its session when it begins to close. {@link watchSockets} makes a server create these. */
 export interface WatchedSocket extends WebSocket {
   session?: Session | undefined;
@@ -19,19 +24,24 @@ export interface UpgradedSocket extends Duplex {
  * Makes the sockets of a server notify their sessions when they begin to close. `ws` only reports that a socket has closed,
  * which a client can delay by two seconds. Every closing calls `close` or `terminate`: by this library, by the app on the
  * raw socket, and by `ws` after the client's close frame or after a frame that violates the protocol.
+ *
+ * Also limits how long a socket may take to close, by default to two seconds: `ws` waits for 30, and its own option exists
+ * only since 8.19, which Nest 11 depends on since 11.1.12.
  */
 export function watchSockets({ options }: WebSocketServer): void {
-  const { WebSocket: Base } = options;
+  const { WebSocket: Base, closeTimeout = CLOSE_TIMEOUT_MS } = options as ClosingOptions;
   if (!Base)
     throw new TypeError(
       'This version of ws does not expose the class of its sockets. Use the version that @nestjs/platform-ws depends on.',
     );
   options.WebSocket = class extends Base implements WatchedSocket {
     session: Session | undefined;
+    private closeTimer: NodeJS.Timeout | undefined;
 
     override close(code?: number, data?: string | Buffer): void {
       const isByClient = this.readyState === this.OPEN && closeFrameReceived(this);
       super.close(code, data);
+      this.limitClosing();
       if (isByClient) this.session?.dismiss();
       else this.session?.closing();
     }
@@ -42,9 +52,16 @@ export function watchSockets({ options }: WebSocketServer): void {
     }
 
     clientEnded(): void {
-      // Once the close frame is sent, `ws` limits how long it waits for the client to read the rest.
       super.close();
+      this.limitClosing();
       this.session?.dismiss();
+    }
+
+    /** Limits how long a client can delay the end of its socket by neither reading nor answering the close frame. */
+    private limitClosing(): void {
+      if (this.closeTimer || this.readyState !== this.CLOSING) return;
+      this.closeTimer = setTimeout(() => super.terminate(), closeTimeout);
+      this.once('close', () => clearTimeout(this.closeTimer));
     }
   };
 }

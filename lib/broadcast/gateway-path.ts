@@ -1,14 +1,13 @@
 import type { Type } from '@nestjs/common';
-import { GATEWAY_METADATA, GATEWAY_OPTIONS, PORT_METADATA } from '@nestjs/websockets/internal';
 import { MAX_NAME_BYTES, pathKey } from '../protocol/channel-names.js';
 import { InvalidArgumentError, shown } from '../protocol/invalid-argument.error.js';
 import { InvalidPathError, NotAGatewayError } from './broadcast.errors.js';
+import { gatewayMetadata, isGateway } from './gateway-metadata.js';
 
 const MAX_PORT = 65_535;
 
 /**
- * Returns the path of a gateway, as `pathKey` formats it. Reads the metadata that `@WebSocketGateway()` sets. Nest exports
- * its keys for its own packages only, so test/module/nest-contract.spec.ts checks them.
+ * Returns the path of a gateway, as `pathKey` formats it.
  *
  * @throws NotAGatewayError, InvalidArgumentError, InvalidPathError
  */
@@ -17,10 +16,11 @@ export function gatewayPath(gateway: Type | string): string {
   // Often `undefined` because of a circular import.
   if (typeof gateway !== 'function')
     throw invalidGateway("a gateway's class, or its path such as '/chat'", gateway);
-  if (!Reflect.getMetadata(GATEWAY_METADATA, gateway)) throw new NotAGatewayError(gateway.name);
-  const { path } = (Reflect.getMetadata(GATEWAY_OPTIONS, gateway) ?? {}) as { path?: string };
-  checkPath(path);
-  return pathKey(path, (Reflect.getMetadata(PORT_METADATA, gateway) ?? 0) as number);
+  const { name } = gateway;
+  if (!isGateway(gateway)) throw new NotAGatewayError(name);
+  const { options, port } = gatewayMetadata(gateway);
+  checkPath(options.path);
+  return pathKey(options.path, port);
 }
 
 /** Characters that a URL path may contain unescaped, and percent escapes (RFC 3986, section 3.3). */
@@ -33,7 +33,7 @@ const DOT_SEGMENT = /(?:^|\/)(?:\.|%2e){1,2}(?:\/|$)/i;
  *
  * @throws InvalidPathError
  */
-export function checkPath(path: unknown): void {
+export function checkPath(path: unknown): asserts path is string | undefined {
   if (path === undefined) return;
   if (typeof path !== 'string')
     throw new InvalidPathError('path', `its path must be a string, got ${shown(path)}`);

@@ -26,7 +26,8 @@ export async function idleFarm(redis: Redis, servers: number, seconds: number): 
   };
   try {
     const count = servers / PROCESSES;
-    await Promise.all(processes.map((process) => process.call('start', { connection, count })));
+    // One after the other, because all at once would make servers miss their limits for connecting to Redis.
+    for (const process of processes) await process.call('start', { connection, count });
     await Promise.all(processes.map((process) => process.call('meet', servers - 1)));
     await wait(SETTLE_MS);
     const [cpu, cost, beganAt] = [await cpuOf(), await redisCost(redis), performance.now()];

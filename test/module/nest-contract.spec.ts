@@ -7,7 +7,7 @@ import {
   type OnModuleInit,
   UseFilters,
 } from '@nestjs/common';
-import { EXCEPTION_FILTERS_METADATA } from '@nestjs/common/internal';
+import { EXCEPTION_FILTERS_METADATA } from '@nestjs/common/constants.js';
 import { AbstractHttpAdapter, ApplicationConfig, HttpAdapterHost, ModulesContainer } from '@nestjs/core';
 import { WsAdapter } from '@nestjs/platform-ws';
 import {
@@ -16,7 +16,7 @@ import {
   WebSocketGateway,
   WebSocketServer,
 } from '@nestjs/websockets';
-import { GATEWAY_METADATA, GATEWAY_OPTIONS, PORT_METADATA } from '@nestjs/websockets/internal';
+import { GATEWAY_METADATA, GATEWAY_OPTIONS, PORT_METADATA } from '@nestjs/websockets/constants.js';
 import { type Observable, Subject } from 'rxjs';
 import { WebSocketServer as WsServer } from 'ws';
 import { describe, expect, it } from 'vitest';

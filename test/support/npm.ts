@@ -9,10 +9,16 @@ const execute = promisify(execFile);
 
 export const PROJECT = fileURLToPath(new URL('../..', import.meta.url));
 
-/** Runs a command to its end. If it fails, rejects with its output. */
-export async function run(command: string, args: readonly string[], cwd: string): Promise<string> {
+/** Runs a command to its end. `env` is added to this process's environment. If it fails, rejects with its output. */
+export async function run(
+  command: string,
+  args: readonly string[],
+  cwd: string,
+  env: NodeJS.ProcessEnv = {},
+): Promise<string> {
+  const options = { cwd, env: { ...withoutNpm(), ...env }, maxBuffer: 64 * 1024 * 1024 };
   try {
-    return (await execute(command, args, { cwd, env: withoutNpm(), maxBuffer: 64 * 1024 * 1024 })).stdout;
+    return (await execute(command, args, options)).stdout;
   } catch (error) {
     const { stdout = '', stderr = '' } = error as { stdout?: string; stderr?: string };
     throw new Error(`${command} ${args.join(' ')} failed.\n${stdout}${stderr}`, { cause: error });

@@ -1,4 +1,5 @@
 import { BackplaneConnection, Broadcaster } from 'nestjs-redis-backplane';
+import { RedisBackplaneHealthIndicator } from 'nestjs-redis-backplane/terminus';
 
 interface ChatEvents {
   said: { text: string };
@@ -12,4 +13,9 @@ export function wrong(server: Broadcaster<ChatEvents>, client: BackplaneConnecti
   void server.emit('said', { text: 1 });
   // @ts-expect-error a number: the socket is one of `ws`, whose types come with the package
   return client.socket.readyState;
+}
+
+export function wrongHealth(indicator: RedisBackplaneHealthIndicator): string {
+  // @ts-expect-error an object
+  return indicator.readiness();
 }
