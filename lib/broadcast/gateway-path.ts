@@ -17,10 +17,19 @@ export function gatewayPath(gateway: Type | string): string {
   // Often `undefined` because of a circular import.
   if (typeof gateway !== 'function')
     throw invalidGateway("a gateway's class, or its path such as '/chat'", gateway);
-  if (!Reflect.getMetadata(GATEWAY_METADATA, gateway)) throw new NotAGatewayError(gateway.name);
-  const { path } = (Reflect.getMetadata(GATEWAY_OPTIONS, gateway) ?? {}) as { path?: string };
-  checkPath(path);
+  const options = gatewayOptions(gateway);
+  if (!options) throw new NotAGatewayError(gateway.name);
+  const path = checkedPath(gateway.name, options);
   return pathKey(path, (Reflect.getMetadata(PORT_METADATA, gateway) ?? 0) as number);
+}
+
+/** What was passed to a class's `@WebSocketGateway()`. Options of other adapters are included. */
+export type GatewayOptions = Readonly<Record<string, unknown>>;
+
+/** The options of a class's `@WebSocketGateway()`; `undefined` for a class without the decorator. */
+export function gatewayOptions(gateway: object): GatewayOptions | undefined {
+  if (!Reflect.getMetadata(GATEWAY_METADATA, gateway)) return undefined;
+  return (Reflect.getMetadata(GATEWAY_OPTIONS, gateway) ?? {}) as GatewayOptions;
 }
 
 /** Characters that a URL path may contain unescaped, and percent escapes (RFC 3986, section 3.3). */
@@ -29,16 +38,39 @@ const PATH = /^(?:[\w\-.~!$&'()*+,;=:@/]|%[\da-f]{2})*$/i;
 const DOT_SEGMENT = /(?:^|\/)(?:\.|%2e){1,2}(?:\/|$)/i;
 
 /**
- * Checks the path of a gateway. A client must be able to request it exactly as written.
+ * Returns the path in a gateway's options. A client must be able to request it exactly as written.
  *
+ * @param gateway the name of the class, for the error
  * @throws InvalidPathError
  */
-export function checkPath(path: unknown): void {
-  if (path === undefined) return;
+export function checkedPath(gateway: string, options: GatewayOptions): string | undefined {
+  const given: unknown = options;
+  if (typeof given !== 'object' || Array.isArray(given))
+    throw new InvalidPathError(
+      gateway,
+      'options',
+      'its options are a string or an array instead of an object',
+    );
+  checkNamespace(gateway, options);
+  const { path } = options;
+  if (path === undefined) return undefined;
   if (typeof path !== 'string')
-    throw new InvalidPathError('path', `its path must be a string, got ${shown(path)}`);
+    throw new InvalidPathError(gateway, 'path', `its path must be a string, got ${shown(path)}`);
   const problem = problemWith(path);
-  if (problem) throw new InvalidPathError('path', `its path ${shown(path)} ${problem}`);
+  if (problem) throw new InvalidPathError(gateway, 'path', `its path ${shown(path)} ${problem}`);
+  return path;
+}
+
+/** Socket.IO's namespaces are paths here. An empty one, like none at all, is Socket.IO's default namespace. */
+function checkNamespace(gateway: string, { namespace }: GatewayOptions): void {
+  if (!namespace) return;
+  const problem = 'it has a namespace, which only Socket.IO supports';
+  if (typeof namespace !== 'string')
+    throw new InvalidPathError(gateway, 'namespace', `${problem}; a pattern needs a gateway for each path`);
+  if (namespace === '/')
+    throw new InvalidPathError(gateway, 'namespace', `${problem}; remove it, because '/' is the default`);
+  const path = namespace.startsWith('/') ? namespace : `/${namespace}`;
+  throw new InvalidPathError(gateway, 'namespace', problem, problemWith(path) ? undefined : path);
 }
 
 /** Converts a path given as a string. A number before the first slash is a port. */
