@@ -42,7 +42,7 @@ export {
 } from './adapter/backplane-exception.filter.js';
 export { DuplicateBackplaneError, ForeignAdapterError, NoHttpServerError } from './adapter/adapter.errors.js';
 
-export { Delivery, type BackplaneOutcome } from './routing/delivery.js';
+export { Delivery, type BackplaneOutcome, type PendingDelivery } from './routing/delivery.js';
 export {
   type GivenUpTarget,
   type GiveUpReason,

@@ -141,7 +141,7 @@ function takeResponse(
 }
 
 function refuse({ client }: Session, message: string): void {
-  void client.emit('exception', { status: 'error', message });
+  client.emit('exception', { status: 'error', message });
 }
 
 /** Replies to the event `ping`, unless a gateway handles it. Scripts in browsers cannot send the ping frames of WebSocket. */

@@ -4,11 +4,10 @@ import { type AbstractHttpAdapter, ApplicationConfig, HttpAdapterHost, ModulesCo
 import { WsAdapter } from '@nestjs/platform-ws';
 import type { MessageMappingProperties } from '@nestjs/websockets';
 import type { WebSocketServer } from 'ws';
-import { InvalidPathError } from '../broadcast/broadcast.errors.js';
 import { BoundBroadcaster } from '../broadcast/bound-broadcaster.js';
 import type { Broadcaster } from '../broadcast/broadcaster.js';
 import type { BackplaneConnection } from '../broadcast/backplane-connection.js';
-import { checkPath } from '../broadcast/gateway-path.js';
+import type { GatewayOptions } from '../broadcast/gateway-metadata.js';
 import type { ClientProtocol } from '../protocol/client-protocol.js';
 import { protocolOfSubprotocol } from '../protocol/client-protocols.js';
 import { pathKey } from '../protocol/channel-names.js';
@@ -20,9 +19,13 @@ import { Deadline } from './deadline.js';
 import { DefaultExceptionFilter } from './default-exception.filter.js';
 import { installExceptionFilter } from './gateway-filters.js';
 import { guardGatewayHooks } from './gateway-hooks.js';
+import { checkGateways } from './gateway-options.js';
 import { type ConnectListener, PathServer } from './path-server.js';
 import { TurnWriter } from './turn-writer.js';
 import { UpgradeListener } from './upgrade-listener.js';
+
+/** The options of a gateway, as Nest passes them on. Checked by then. */
+type ServerOptions = GatewayOptions & { readonly path?: string };
 
 /**
  * The WebSocketAdapter that connects the app's gateways to the backplane. It registers itself when the module is imported.
@@ -71,10 +74,9 @@ export class RedisBackplaneAdapter extends WsAdapter {
   }
 
   /** @internal Called by Nest, once per port and path. */
-  override create(port: number, options: GatewayOptions = {}): Broadcaster {
-    // Idempotent. Nest reads the hooks of a gateway only after it has called `create`.
-    guardGatewayHooks(this.modules);
-    checkGatewayOptions(options);
+  override create(port: number, options: ServerOptions = {}): Broadcaster {
+    // Nest reads the hooks of a gateway only after it has called `create`.
+    if (this.servers.size === 0) this.prepareGateways();
     const key = pathKey(options.path, port);
     const upgrades = this.upgradesOf(port);
     // With port 0, WsAdapter creates a server without a port, from its own copy of `ws`. The hooks that it calls are empty below.
@@ -141,6 +143,11 @@ export class RedisBackplaneAdapter extends WsAdapter {
     await this.deadline.meets(Promise.all(own.map(([, { httpServer }]) => closePort(httpServer))));
   }
 
+  private prepareGateways(): void {
+    guardGatewayHooks(this.modules);
+    checkGateways(this.modules, (message) => this.context.logger.warn(message));
+  }
+
   private get deadline(): Deadline {
     return (this.shutdown ??= new Deadline(this.context.edge.shutdownTimeoutMs));
   }
@@ -182,18 +189,6 @@ function createHeartbeat({ edge, counters }: AdapterContext): ConnectionHeartbea
     counters.vanished++;
     socket.terminate();
   });
-}
-
-type GatewayOptions = Record<string, unknown> & { path?: string };
-
-/** @throws InvalidPathError for options that other adapters accept, but that this one would serve at another path */
-function checkGatewayOptions(options: GatewayOptions): void {
-  // Nest has spread the options into an object, so a string or an array has index keys.
-  if ('0' in options)
-    throw new InvalidPathError('options', 'its options are a string or an array instead of an object');
-  if (options['namespace'] !== undefined)
-    throw new InvalidPathError('namespace', 'it has a namespace, which only Socket.IO supports');
-  checkPath(options.path);
 }
 
 /** Refuses plain HTTP requests, because a gateway's own port only serves WebSocket. */

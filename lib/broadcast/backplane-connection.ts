@@ -1,5 +1,5 @@
 import type { WebSocket } from 'ws';
-import type { Delivery } from '../routing/delivery.js';
+import type { PendingDelivery } from '../routing/delivery.js';
 import type { AnyEvents, DataOf, EventData, EventName } from './events.js';
 import type { InvokeOptions } from './invoke.js';
 
@@ -47,7 +47,8 @@ export abstract class BackplaneConnection<Data = unknown, Events extends object 
   abstract join(group: string): Promise<void>;
 
   /**
-   * Leaves a group. Messages that are emitted to the group afterwards do not reach this connection.
+   * Leaves a group. Messages that are emitted to the group afterwards do not reach this connection. A rejection that is not
+   * handled does not crash the process.
    *
    * @throws InvalidNameError (as a rejection)
    */
@@ -68,10 +69,10 @@ export abstract class BackplaneConnection<Data = unknown, Events extends object 
   abstract emit<Name extends EventName<Events>>(
     event: Name,
     ...data: EventData<Events, Name>
-  ): Promise<Delivery>;
+  ): PendingDelivery;
 
   /**
-   * Sends an event to this client and resolves with its response.
+   * Sends an event to this client and resolves with its response. A rejection that is not handled does not crash the process.
    *
    * @throws the same errors as `Target.invoke`, as rejections
    */

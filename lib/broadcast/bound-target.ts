@@ -7,6 +7,7 @@ import type { BroadcastContext } from './broadcast-context.js';
 import { TargetWidenedError } from './broadcast.errors.js';
 import { checkClose } from './close-code.js';
 import type { AnyEvents, DataOf, EventData, EventName } from './events.js';
+import { handled } from './handled.js';
 import { invoke, invokeAll, type Scope } from './invocations.js';
 import type { InvokeAllResult, InvokeOptions } from './invoke.js';
 import { Target } from './target.js';
@@ -82,35 +83,41 @@ export class BoundTarget<Events extends object = AnyEvents> extends Target<Event
     }
   }
 
-  override async invoke<T = unknown, Name extends EventName<Events> = EventName<Events>>(
+  override invoke<T = unknown, Name extends EventName<Events> = EventName<Events>>(
     event: Name,
     data?: DataOf<Events, Name>,
     options: InvokeOptions<T> = {},
   ): Promise<T> {
-    return invoke(this.state.context, this.scope, event, data, options);
+    return handled(async () => invoke(this.state.context, this.scope, event, data, options));
   }
 
-  override async invokeAll<T = unknown, Name extends EventName<Events> = EventName<Events>>(
+  override invokeAll<T = unknown, Name extends EventName<Events> = EventName<Events>>(
     event: Name,
     data?: DataOf<Events, Name>,
     options: InvokeOptions<T> = {},
   ): Promise<InvokeAllResult<T>> {
-    return invokeAll(this.state.context, this.scope, event, data, options);
+    return handled(async () => invokeAll(this.state.context, this.scope, event, data, options));
   }
 
-  override async join(group: string): Promise<void> {
-    checkGroup(group);
-    await this.command({ name: 'join', group });
+  override join(group: string): Promise<void> {
+    return handled(async () => {
+      checkGroup(group);
+      await this.command({ name: 'join', group });
+    });
   }
 
-  override async leave(group: string): Promise<void> {
-    checkGroup(group);
-    await this.command({ name: 'leave', group });
+  override leave(group: string): Promise<void> {
+    return handled(async () => {
+      checkGroup(group);
+      await this.command({ name: 'leave', group });
+    });
   }
 
-  override async disconnect(code = 1000, reason = ''): Promise<void> {
-    checkClose(code, reason);
-    await this.command({ name: 'disconnect', code, reason });
+  override disconnect(code = 1000, reason = ''): Promise<void> {
+    return handled(async () => {
+      checkClose(code, reason);
+      await this.command({ name: 'disconnect', code, reason });
+    });
   }
 
   private command(action: CommandAction): Promise<void> {

@@ -42,10 +42,17 @@ export class InvalidPathError extends BackplaneError {
   override readonly code = 'BACKPLANE_INVALID_PATH';
 
   constructor(
+    /** The name of the gateway's class. */
+    readonly gateway: string,
     /** The option of `@WebSocketGateway()` that is wrong. */
     readonly option: 'path' | 'namespace' | 'options',
     problem: string,
+    /** A path to use instead, if there is an obvious one. */
+    suggested?: string,
   ) {
-    super(`A gateway cannot be served: ${problem}. Use a path such as @WebSocketGateway({ path: '/chat' }).`);
+    const advice = suggested === undefined ? "Use a path such as '/chat'" : 'Use the path instead';
+    super(
+      `${gateway || 'A gateway'} cannot be served: ${problem}. ${advice}: @WebSocketGateway({ path: '${suggested ?? '/chat'}' }).`,
+    );
   }
 }

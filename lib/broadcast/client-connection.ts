@@ -11,6 +11,7 @@ import type { BroadcastContext } from './broadcast-context.js';
 import { checkClose } from './close-code.js';
 import type { AnyEvents, DataOf, EventData, EventName } from './events.js';
 import { encodeException, withoutHeavyCause } from './exception-payload.js';
+import { handled } from './handled.js';
 import { invoke } from './invocations.js';
 import type { InvokeOptions } from './invoke.js';
 import type { LimitedLog } from './limited-log.js';
@@ -66,18 +67,18 @@ export class ClientConnection<Data = unknown, Events extends object = AnyEvents>
   }
 
   override join(group: string): Promise<void> {
-    const joined = this.context.router.roster.join(this.session, group);
-    // The client may disconnect in the meantime. If the app does not await the join, the rejection must not crash the process.
-    joined.catch(ignore);
-    return joined;
+    return handled(() => this.context.router.roster.join(this.session, group));
   }
 
   override leave(group: string): Promise<void> {
-    return new Promise((resolve) => {
-      checkGroup(group);
-      this.context.router.roster.leave(this.session, group);
-      resolve();
-    });
+    return handled(
+      () =>
+        new Promise((resolve) => {
+          checkGroup(group);
+          this.context.router.roster.leave(this.session, group);
+          resolve();
+        }),
+    );
   }
 
   override emit<Name extends EventName<Events>>(
@@ -98,7 +99,8 @@ export class ClientConnection<Data = unknown, Events extends object = AnyEvents>
     data?: DataOf<Events, Name>,
     options: InvokeOptions<T> = {},
   ): Promise<T> {
-    return invoke(this.context, { address: this.address, local: true }, event, data, options);
+    const scope = { address: this.address, local: true };
+    return handled(() => invoke(this.context, scope, event, data, options));
   }
 
   override renew(expiresAt: Date | null): void {
@@ -145,5 +147,3 @@ export class ClientConnection<Data = unknown, Events extends object = AnyEvents>
     return { path, targets: [{ kind: 'connection', name: id }], excluded: [] };
   }
 }
-
-function ignore(): void {}

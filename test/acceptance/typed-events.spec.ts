@@ -3,7 +3,7 @@ import type { BackplaneConnection } from '../../lib/broadcast/backplane-connecti
 import type { Broadcaster } from '../../lib/broadcast/broadcaster.js';
 import type { InvokeAllResult } from '../../lib/broadcast/invoke.js';
 import type { Target } from '../../lib/broadcast/target.js';
-import type { Delivery } from '../../lib/routing/delivery.js';
+import type { Delivery, PendingDelivery } from '../../lib/routing/delivery.js';
 
 // An interface without an index signature, as users write it.
 interface ChatEvents {
@@ -25,7 +25,8 @@ function compiled(check: (...subjects: never[]) => unknown): void {
 describe('Broadcaster<Events>', () => {
   it('accepts declared events with their data', () => {
     compiled((broadcaster: Broadcaster<ChatEvents>) => {
-      expectTypeOf(broadcaster.emit('said', { text: 'x' })).toEqualTypeOf<Promise<Delivery>>();
+      expectTypeOf(broadcaster.emit('said', { text: 'x' })).toEqualTypeOf<PendingDelivery>();
+      expectTypeOf(broadcaster.emit('said', { text: 'x' })).toExtend<Promise<Delivery>>();
       void broadcaster.group('g').user('u').except('c').emit('joined', { id: '1' });
       void broadcaster.local.volatile.all.exceptGroup('g').emit('said', { text: 'x', group: 'g' });
       void broadcaster.connection('c').emit('typing');

@@ -1,12 +1,13 @@
-import { TerminusModule } from '@nestjs/terminus';
+import { Controller, Get, Module } from '@nestjs/common';
+import { HealthCheck, HealthCheckService, TerminusModule } from '@nestjs/terminus';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { RedisBackplane } from '../../lib/broadcast/redis-backplane.js';
 import { RedisBackplaneModule } from '../../lib/redis-backplane.module.js';
-import { RedisBackplaneHealthIndicator } from '../../lib/terminus/redis-backplane.health.js';
+import { RedisBackplaneHealthIndicator, RedisBackplaneHealthModule } from '../../lib/terminus/index.js';
 import type { ChatServer } from '../support/chat-app.js';
 import { next } from '../support/observe.js';
 import { startRedis, type RedisServer } from '../support/redis-server.js';
-import { useTestFarm } from '../support/test-farm.js';
+import { listen, useTestFarm } from '../support/test-farm.js';
 
 const farm = useTestFarm();
 let redis: RedisServer;
@@ -17,8 +18,7 @@ beforeEach(async () => {
   redis = await startRedis();
   farm.onEnd(() => redis.stop());
   server = await farm.server(farm.options(redis.url), {
-    imports: [TerminusModule],
-    providers: [RedisBackplaneHealthIndicator],
+    imports: [RedisBackplaneHealthModule],
   });
   indicator = server.app.get(RedisBackplaneHealthIndicator);
 });
@@ -61,5 +61,53 @@ describe('before bootstrap has ended and after the shutdown has begun', () => {
       up: false,
       reason: 'the app is starting or shutting down',
     });
+  });
+});
+
+@Controller('health')
+class HealthController {
+  constructor(
+    private readonly health: HealthCheckService,
+    private readonly backplane: RedisBackplaneHealthIndicator,
+  ) {}
+
+  @Get('ready')
+  @HealthCheck()
+  ready() {
+    return this.health.check([() => this.backplane.readiness()]);
+  }
+}
+
+/** As apps have it: a module of its own, which does not import the backplane. */
+@Module({ imports: [TerminusModule, RedisBackplaneHealthModule], controllers: [HealthController] })
+class HealthModule {}
+
+@Module({
+  imports: [TerminusModule.forRoot({ errorLogStyle: 'pretty', logger: false }), RedisBackplaneHealthModule],
+  controllers: [HealthController],
+})
+class ConfiguredHealthModule {}
+
+/** Without the module: what an app with `isGlobal: false` does. */
+const BY_HAND = {
+  imports: [TerminusModule],
+  controllers: [HealthController],
+  providers: [RedisBackplaneHealthIndicator],
+};
+
+describe('a health controller with the indicator', () => {
+  it.each([
+    ['beside TerminusModule', {}, { imports: [HealthModule] }],
+    ['beside TerminusModule.forRoot()', {}, { imports: [ConfiguredHealthModule] }],
+    ['provided by hand', { isGlobal: false }, BY_HAND],
+  ])('answers: %s', async (_how, global, { imports, ...metadata }) => {
+    const backplane = RedisBackplaneModule.forRoot({ ...farm.options(), ...global });
+    const app = await farm.app({ ...metadata, imports: [...imports, backplane] });
+    const port = await listen(app);
+
+    const response = await fetch(`http://127.0.0.1:${port}/health/ready`);
+
+    expect(response.status).toBe(200);
+    expect(await response.json()).toMatchObject({ details: { backplane: { status: 'up', servers: 0 } } });
   });
 });

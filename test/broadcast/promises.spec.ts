@@ -14,7 +14,7 @@ import { BROADCAST_CONTEXT, type BroadcastContext } from '../../lib/broadcast/br
 import type { ChatServer } from '../support/chat-app.js';
 import { connectMember, serverPair, useRedis } from '../support/acceptance.js';
 import { collect } from '../support/observe.js';
-import { delivered, turn, useTestFarm } from '../support/test-farm.js';
+import { delivered, onlyConnection, turn, useTestFarm } from '../support/test-farm.js';
 
 @WebSocketGateway({ path: '/news' })
 class NewsGateway {}
@@ -23,13 +23,23 @@ const farm = useTestFarm();
 const redis = useRedis();
 
 /** Every method that returns a promise. */
-const CALLS: [name: string, call: (target: Target) => Promise<unknown>][] = [
+const CALLS: [name: string, call: (target: Target) => PromiseLike<unknown>][] = [
   ['emit', (target) => target.emit('hi')],
   ['invoke', (target) => target.invoke('hi')],
   ['invokeAll', (target) => target.invokeAll('hi')],
   ['join', (target) => target.join('g')],
   ['leave', (target) => target.leave('g')],
   ['disconnect', (target) => target.disconnect()],
+];
+
+/** The same with an argument that is invalid, as it may come from a client. */
+const INVALID_CALLS: [name: string, call: (target: Target) => PromiseLike<unknown>][] = [
+  ['emit', (target) => target.emit('')],
+  ['invoke', (target) => target.invoke('')],
+  ['invokeAll', (target) => target.invokeAll('')],
+  ['join', (target) => target.join('')],
+  ['leave', (target) => target.leave('')],
+  ['disconnect', (target) => target.disconnect(1)],
 ];
 
 type App = { broadcaster: Broadcaster; backplane: RedisBackplane };
@@ -78,6 +88,52 @@ describe.each(APPS)('an injected broadcaster in an app with %s', (_name, start) 
       { stage: 'publish', cause: { name: 'PathRequiredError' } },
       { stage: 'publish', cause: { name: 'PathRequiredError' } },
     ]);
+  });
+});
+
+describe('a call that is not awaited and fails', () => {
+  it.each(CALLS)('causes no unhandled rejection: %s without a path', async (_call, call) => {
+    const context = await farm.context({ imports: [RedisBackplaneModule.forRoot(farm.options())] });
+    const escaped = farm.escapes();
+    void call(context.get(Broadcaster));
+    await turn();
+    await turn();
+    expect(escaped).toEqual([]);
+  });
+
+  it.each(INVALID_CALLS)(
+    'causes no unhandled rejection: %s with an invalid argument',
+    async (_call, call) => {
+      const { broadcaster } = await farm.server();
+      const escaped = farm.escapes();
+      void call(broadcaster);
+      await turn();
+      await turn();
+      expect(escaped).toEqual([]);
+    },
+  );
+
+  it('causes no unhandled rejection: a command and an invoke for a client that is gone', async () => {
+    const { broadcaster, backplane } = await farm.server();
+    const escaped = farm.escapes();
+    const gone = broadcaster.connection(`${backplane.serverId}.BBBBBBBBBBBB`);
+    const calls = [gone.join('g'), gone.leave('g'), gone.disconnect(), gone.invoke('hi')];
+    await turn();
+    await turn();
+    expect(escaped).toEqual([]);
+    for (const call of calls) await expect(call).rejects.toMatchObject({ name: 'ConnectionNotFoundError' });
+  });
+
+  it('causes no unhandled rejection: on a connection', async () => {
+    const server = await farm.server();
+    await farm.client(server);
+    const connection = onlyConnection(server);
+    const escaped = farm.escapes();
+    const calls = [connection.join(''), connection.leave(''), connection.invoke('')];
+    await turn();
+    await turn();
+    expect(escaped).toEqual([]);
+    for (const call of calls) await expect(call).rejects.toBeInstanceOf(Error);
   });
 });
 

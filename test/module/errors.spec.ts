@@ -29,7 +29,7 @@ const ERRORS: readonly BackplaneError[] = [
   new library.InvalidCloseError('code', 'expected 1000'),
   new library.InvalidNameError('a name', 'group'),
   new library.InvalidOptionsError(['x: no']),
-  new library.InvalidPathError('path', 'no'),
+  new library.InvalidPathError('ChatGateway', 'path', 'no'),
   new library.InvalidResultError('id', CAUSE),
   new library.InvokeCanceledError(CAUSE),
   new library.InvokeTargetError(),

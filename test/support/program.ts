@@ -44,8 +44,9 @@ export async function findProgram(
   try {
     return (await downloadedIn(cache, program, check)) ?? (await downloadOnce(cache, program, check));
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    const problem = `There is no ${program.name} on the PATH, and downloading its Debian packages failed: ${reason}`;
+    // Only the first line, because apt repeats its command and all of its output.
+    const [reason] = (error instanceof Error ? error.message : String(error)).split('\n');
+    const problem = `There is no ${program.name} on the PATH, and downloading its Debian packages failed: ${reason}.`;
     throw new ProgramError(problem, program, error);
   }
 }

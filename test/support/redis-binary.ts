@@ -9,8 +9,8 @@ const REDIS: Program = {
   packages: ['redis-server', 'redis-tools'],
   path: 'usr/bin/redis-server',
   advice:
-    'Install the package redis-server (or valkey-server), or set REDIS_SERVER_BIN to the path of' +
-    ' a redis-server binary, or set REDIS_URL to a Redis that is already running.',
+    'Install the package redis-server (or valkey-server), or set REDIS_SERVER_BIN to the path of a redis-server binary. ' +
+    'For single tests it may be enough to set REDIS_URL to a Redis that is already running.',
 };
 
 /** Finds redis-server: the configured one, an installed one, or one downloaded into `cache`. */

@@ -16,6 +16,6 @@ export function wrong(server: Broadcaster<ChatEvents>, client: BackplaneConnecti
 }
 
 export function wrongHealth(indicator: RedisBackplaneHealthIndicator): string {
-  // @ts-expect-error an object
+  // @ts-expect-error the result is an object
   return indicator.readiness();
 }
