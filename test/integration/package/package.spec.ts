@@ -41,7 +41,8 @@ describe('The package', () => {
     ]);
     expect(inside).toContain('dist/index.js');
     expect(inside).toContain('dist/terminus/index.d.ts');
-    expect(inside.filter((path) => /spec|test|tsbuildinfo/.test(path))).toEqual([]);
+    expect(inside).toContain('dist/testing/index.d.ts');
+    expect(inside.filter((path) => /\.spec\.|^test\/|tsbuildinfo/.test(path))).toEqual([]);
   });
 
   it('passes publint', () => run(bin('publint'), ['run', tarball, '--strict'], folder), TEST_TIMEOUT_MS);
