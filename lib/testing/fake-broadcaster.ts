@@ -157,13 +157,13 @@ export class FakeBroadcaster<Events extends object = AnyEvents>
   override async invokeAll<T = unknown, Name extends EventName<Events> = EventName<Events>>(
     event: Name,
     data?: DataOf<Events, Name>,
-    { parse, ...options }: InvokeOptions<T> = {},
+    options: InvokeOptions<T> = {},
   ): Promise<InvokeAllResult<T>> {
     checkInvokeOptions(options);
     this.record('invoke', event, data);
     const responses = this.recipients().map(async (connectionId): Promise<InvokeResponse<T>> => {
       try {
-        const value = await this.farm.replies.invoke(connectionId, event, data, parse);
+        const value = await this.farm.replies.invoke(connectionId, event, data, options.parse);
         return { connectionId, status: 'fulfilled', value };
       } catch (reason) {
         return { connectionId, status: 'rejected', reason };
