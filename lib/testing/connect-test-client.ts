@@ -72,8 +72,8 @@ const starting = new WeakMap<INestApplication, Promise<unknown>>();
 
 async function addressOf(server: INestApplication | string): Promise<string> {
   if (typeof server === 'string') return server;
-  const given: Partial<INestApplication> | undefined = server;
-  if (typeof given?.getHttpServer !== 'function')
+  const given: unknown = server;
+  if (typeof given !== 'object' || given === null || !('getHttpServer' in given))
     throw new InvalidArgumentError('server', 'a Nest app with an HTTP server, or a URL', server);
   if (!(server.getHttpServer() as Server).listening) {
     const started = starting.get(server) ?? server.listen(0, '127.0.0.1');

@@ -85,7 +85,7 @@ export class FakeBroadcaster<Events extends object = AnyEvents>
    * @param reply may return a promise. What it throws becomes a `ClientResultError`; an error of this library, such as
    * `new InvokeTimeoutError(id, 5000)`, stays what it is
    */
-  reply<Name extends EventName<Events>>(event: Name, reply: Reply): void {
+  reply(event: EventName<Events>, reply: Reply): void {
     this.farm.replies.set(event, reply);
   }
 

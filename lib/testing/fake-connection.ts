@@ -87,7 +87,7 @@ export class FakeConnection<Data = unknown, Events extends object = AnyEvents> e
    *
    * @param reply may return a promise. What it throws becomes a `ClientResultError`; an error of this library stays what it is
    */
-  reply<Name extends EventName<Events>>(event: Name, reply: Reply): void {
+  reply(event: EventName<Events>, reply: Reply): void {
     this.replies.set(event, reply);
   }
 

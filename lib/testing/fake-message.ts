@@ -1,6 +1,7 @@
 import { checkData, checkEvent } from '../broadcast/arguments.js';
 import { jsonProtocol } from '../protocol/json-protocol.js';
 import { MessageFrames } from '../protocol/message-frames.js';
+import { toError } from '../protocol/thrown.js';
 
 /** The protocol in which the imagined clients of the fakes receive messages. */
 export const FAKE_PROTOCOLS = [jsonProtocol];
@@ -16,7 +17,7 @@ export function fakeMessage(event: string, data: unknown): MessageFrames {
 
 /** A rejection that, like one of the library's `emit`, causes no unhandled rejection if nobody awaits it. */
 export function refused(error: unknown): Promise<never> {
-  const failed = Promise.reject<never>(error as Error);
+  const failed: Promise<never> = Promise.reject(toError(error));
   failed.catch(() => undefined);
   return failed;
 }

@@ -38,8 +38,8 @@ export function recordEmits(app: Pick<INestApplicationContext, 'get'>): EmitReco
 }
 
 function routerOf(app: Pick<INestApplicationContext, 'get'>): Router {
-  const given: Partial<typeof app> | undefined = app;
-  if (typeof given?.get !== 'function')
+  const given: unknown = app;
+  if (typeof given !== 'object' || given === null || !('get' in given))
     throw new InvalidArgumentError('app', 'a Nest app or a TestingModule, after await', app);
   try {
     return app.get(Router, { strict: false });

@@ -109,7 +109,7 @@ export class TestClient<Events extends object = AnyEvents> {
    *
    * @param reply may return a promise; one that never resolves makes a client that does not respond
    */
-  reply<Name extends EventName<Events>>(event: Name, reply: Reply): void {
+  reply(event: EventName<Events>, reply: Reply): void {
     this.replies.set(event, reply);
   }
 

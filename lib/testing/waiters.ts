@@ -88,7 +88,7 @@ export function checkTimeout(timeoutMs: unknown): void {
 function shown(received: readonly ReceivedMessage[]): string {
   if (received.length === 0) return 'The client has received nothing.';
   const newest = received.slice(-SHOWN_MESSAGES).map(({ event, data }) => {
-    const text = `${event ?? 'no event'} ${JSON.stringify(data) ?? ''}`.trimEnd();
+    const text = `${event ?? 'no event'} ${data === undefined ? '' : JSON.stringify(data)}`.trimEnd();
     return `\n  ${text.length > SHOWN_CHARACTERS ? `${text.slice(0, SHOWN_CHARACTERS)}…` : text}`;
   });
   const count = received.length === 1 ? '1 message' : `${received.length} messages`;
