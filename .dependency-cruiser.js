@@ -9,7 +9,7 @@ const floors = [
   ['routing', 'redis'],
   ['broadcast'],
   ['adapter'],
-  ['terminus'],
+  ['terminus', 'testing'],
 ];
 /** They work without Nest, and so can what is built on them alone. */
 const WITHOUT_NEST = ['protocol', 'options', 'bus', 'routing', 'redis'];

@@ -25,6 +25,7 @@ import {
 } from './request.errors.js';
 import type { Request, Requests } from './requests.js';
 import type { Roster } from './roster.js';
+import type { SendListeners } from './send-listeners.js';
 import { ServerReplies } from './server-replies.js';
 
 /** How long a reply is kept after its command last arrived. Commands are repeated each second, so no repetition comes later. */
@@ -51,6 +52,7 @@ export class Commands {
     dispatcher: RecordDispatcher,
     /** How long a command waits for the servers concerned, in milliseconds. */
     private readonly timeoutMs: number,
+    private readonly listeners: SendListeners,
   ) {
     dispatcher.on(RecordKind.Command, (body, origin) => this.receive(body, origin));
     dispatcher.on(RecordKind.CommandReply, (body, origin) => this.receiveReply(body, origin));
@@ -68,6 +70,7 @@ export class Commands {
     const request = local
       ? undefined
       : this.requests.prepare(address, () => encodeCommand({ number, address, action }));
+    if (!this.listeners.isEmpty) this.listeners.notify({ kind: 'command', address, action, local });
     // Before `execute`, because a connection that the command itself disconnects is not missing.
     const notHere = this.notHere(address);
     const own = this.execute(address, action);

@@ -14,6 +14,7 @@ import type { OutagePolicy } from './outage/outage-policy.js';
 import type { RecordDispatcher } from './record-dispatcher.js';
 import type { Roster } from './roster.js';
 import { checkSize, publishError } from './routing.errors.js';
+import type { SendListeners } from './send-listeners.js';
 
 export interface EmitOptions {
   /** Whether to reach only this server's own connections. */
@@ -34,6 +35,7 @@ export class Emitter {
     private readonly dispatcher: RecordDispatcher,
     private readonly onUndeliverable: OnUndeliverable,
     private readonly maxMessageBytes: number,
+    private readonly listeners: SendListeners,
   ) {
     dispatcher.on(RecordKind.Message, (body) => this.receive(body));
   }
@@ -45,7 +47,9 @@ export class Emitter {
    */
   emit(address: Address, frames: MessageFrames, options: EmitOptions): Promise<Delivery> {
     try {
-      return this.send(address, frames, options);
+      const delivery = this.send(address, frames, options);
+      if (!this.listeners.isEmpty) this.listeners.notify({ kind: 'emit', address, frames, ...options });
+      return delivery;
     } catch (error) {
       return this.refuse(error);
     }

@@ -24,6 +24,7 @@ import { InvokeCanceledError } from './request.errors.js';
 import type { Requests } from './requests.js';
 import { decodeResponsePayload, encodeResponsePayload } from './response-payload.js';
 import type { Roster } from './roster.js';
+import type { SendListeners } from './send-listeners.js';
 
 /** The error response on behalf of a client whose protocol cannot carry the invocation. */
 const NOT_ENCODABLE = "The client's protocol cannot carry the data of this invocation.";
@@ -54,6 +55,7 @@ export class Invocations {
     private readonly roster: Roster,
     private readonly requests: Requests,
     dispatcher: RecordDispatcher,
+    private readonly listeners: SendListeners,
   ) {
     dispatcher.on(RecordKind.Invocation, (body, origin) => this.receive(decodeInvocation(body), origin));
     dispatcher.on(RecordKind.InvocationReply, (body, origin) => {
@@ -88,6 +90,8 @@ export class Invocations {
     this.pending.set(id, pending);
     try {
       this.invokeOwn(invocation, pending);
+      if (!this.listeners.isEmpty)
+        this.listeners.notify({ kind: 'invoke', address, frames, local, volatile: false });
       await this.requests.send(request, pending.servers, options);
       return pending;
     } finally {

@@ -15,6 +15,7 @@ import type { LocalConnection } from './local-connection.js';
 import { RecordDispatcher } from './record-dispatcher.js';
 import { Requests } from './requests.js';
 import { Roster } from './roster.js';
+import { SendListeners } from './send-listeners.js';
 import { Undeliverable } from './undeliverable.js';
 
 export interface RouterOptions {
@@ -35,6 +36,8 @@ export class Router {
   readonly commands: Commands;
   readonly invocations: Invocations;
   readonly undeliverable: Undeliverable;
+  /** For those who want to know what this server's app sends. */
+  readonly sendListeners: SendListeners;
   private readonly requests: Requests;
   private readonly policy: OutagePolicy;
   private readonly dispatcher = new RecordDispatcher();
@@ -47,6 +50,7 @@ export class Router {
     this.policy = createOutagePolicy(outage, bus, (messages, reason) => this.givenUp.add(messages, reason));
     this.undeliverable = new Undeliverable(bus.clock, (error) => this.dispatcher.report(error));
     this.roster = new Roster(bus, channels, this.policy.keepsMemberships, unsubscribeDelayMs);
+    this.sendListeners = new SendListeners(protocols);
     this.emitter = new Emitter(
       bus,
       channels,
@@ -56,6 +60,7 @@ export class Router {
       this.dispatcher,
       this.undeliverable.add,
       maxMessageBytes,
+      this.sendListeners,
     );
     this.requests = new Requests(bus, channels, maxMessageBytes);
     this.commands = new Commands(
@@ -65,8 +70,17 @@ export class Router {
       this.requests,
       this.dispatcher,
       commandTimeoutMs,
+      this.sendListeners,
     );
-    this.invocations = new Invocations(bus, channels, protocols, this.roster, this.requests, this.dispatcher);
+    this.invocations = new Invocations(
+      bus,
+      channels,
+      protocols,
+      this.roster,
+      this.requests,
+      this.dispatcher,
+      this.sendListeners,
+    );
   }
 
   /** Handles a record from another server. Never throws. */

@@ -7,6 +7,7 @@ import {
   SubscriptionRefusedError,
 } from '../../lib/bus/transport.js';
 import * as library from '../../lib/index.js';
+import * as testing from '../../lib/testing/index.js';
 
 const { BackplaneError, NotJoinedError, NotPublishedError } = library;
 type BackplaneError = library.BackplaneError;
@@ -46,6 +47,9 @@ const ERRORS: readonly BackplaneError[] = [
   new library.ServerLostError('server'),
   new library.StartupTimeoutError(5000, 'connecting', CAUSE),
   new library.TargetWidenedError(),
+  new testing.HandlerError('say', 'no'),
+  new testing.TestClientError('no'),
+  new testing.TestSetupError('no'),
   new library.UnsendableDataError('json', CAUSE),
   ...(['connect', 'subscribe', 'publish', 'decode', 'deliver', 'listener'] as const).map(
     (stage) => new library.ReportedError(stage, 'a message'),
@@ -74,7 +78,7 @@ const keysOf = (rows: readonly { name: string; code: string }[]): string[] =>
   rows.map(({ name, code }) => `${name} ${code}`).toSorted();
 
 it('every exported error extends BackplaneError, and is in this list', () => {
-  const exported = Object.values(library)
+  const exported = [...Object.values(library), ...Object.values(testing)]
     .filter((value) => typeof value === 'function' && value.prototype instanceof Error)
     .filter((value) => value !== BackplaneError);
 

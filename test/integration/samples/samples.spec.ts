@@ -129,7 +129,7 @@ describe('The samples', { timeout: 60_000 }, () => {
     const sample = start('10', { REDIS_URL: undefined });
 
     expect(await sample.ended).toBe(0);
-    expect(sample.output).toMatch(/\bpass 3\b/);
+    expect(sample.output).toMatch(/\bpass 4\b/);
     expect(sample.output).toMatch(/\bfail 0\b/);
   });
 
