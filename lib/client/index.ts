@@ -231,7 +231,7 @@ export function connect<ServerEvents extends object = AnyEvents, ClientEvents ex
     heartbeat: { interval = 25_000, timeout: silence = 20_000 } = {},
     codec: givenCodec,
     WebSocket: SocketClass,
-    open = (...args) => new (SocketClass ?? WebSocket)(...args),
+    open = (to, protocols) => new (SocketClass ?? WebSocket)(to, protocols),
   }: ConnectOptions = {},
 ): Client<ServerEvents, ClientEvents> {
   const codec = givenCodec ?? JSON_CODEC;
