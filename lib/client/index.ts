@@ -92,7 +92,7 @@ export interface ConnectOptions {
    *
    * @default console.error
    */
-  onError?: (error: unknown) => void;
+  onError?: (error: unknown) => unknown;
   /**
    * How many messages wait while there is no connection. When the queue is full, the next one fails with `NOT_SENT`; with 0
    * every one does. Waiting is the default because it cannot duplicate anything, and without it each restart of a server
@@ -192,7 +192,7 @@ type Frame = Partial<Record<'event' | 'data' | 'id' | 'error', unknown>>;
 
 // In the scope of this file only, because their types in browsers and in Node are not the same.
 declare const WebSocket: NonNullable<ConnectOptions['WebSocket']>;
-declare const console: { error(error: unknown): void };
+declare const console: { readonly error: (error: unknown) => void };
 declare function setTimeout(then: () => void, ms: number): unknown;
 declare function clearTimeout(timer: unknown): void;
 
@@ -391,7 +391,7 @@ export function connect<ServerEvents extends object = AnyEvents, ClientEvents ex
     try {
       // A browser gives up unless the server selects one. It selects the first, so its response does not repeat the token.
       if (value) protocols.push(`bearer.${encodeURIComponent(value)}`);
-      opened = socket = open(url, protocols, value) as Socket;
+      opened = socket = open(url, protocols, value);
       opened.binaryType = 'arraybuffer';
     } catch (thrown) {
       return end(new ClientError('CANNOT_CONNECT', 'Cannot connect: check the URL and the options.', thrown));

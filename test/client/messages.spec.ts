@@ -50,7 +50,7 @@ describe.each([
   it('replies to the server’s `invoke` with the result of its handler, its error, or that there is no handler', async () => {
     const server = await serve();
     const client = open(server, options);
-    const id = (await client.invoke('id')) as string;
+    const id = await client.invoke<string>('id');
     client.on('add', async (numbers) => {
       const [first, second] = numbers as [number, number];
       return Promise.resolve(first + second);

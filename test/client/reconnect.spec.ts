@@ -59,7 +59,7 @@ describe('when the connection breaks', () => {
     const reconnects: boolean[] = [];
     const server = await ScriptedServer.start(farm, (connection) => {
       connection.answerPings();
-      void connection.event('join').then(async ({ id }) => {
+      connection.on('join', async ({ id }) => {
         await joining.promise;
         connection.send({ id, data: 'joined' });
       });
@@ -125,13 +125,12 @@ describe('the delay before an attempt', () => {
   it('keeps growing while the server accepts and closes, and starts anew after a connection that held', async () => {
     const server = await ScriptedServer.start(farm, (connection) => {
       connection.answerPings();
-      void connection.event('leave').then(() => connection.socket.close(1011));
+      connection.on('leave', () => connection.socket.close(1011));
     });
     const delays = delaysOf(1);
     const now = vi.spyOn(Date, 'now');
     const client = openClient(farm, server.url, {
       reconnect: { delay: 3, maxDelay: 24, resetAfter: 60_000 },
-      onConnect: () => void 0,
     });
     for (let round = 1; round <= 3; round++) {
       await server.connection(round);

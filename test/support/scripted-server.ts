@@ -38,7 +38,14 @@ export class ScriptedConnection {
     this.pings$.subscribe(({ id }) => this.send({ id, data: 'pong' }));
   }
 
-  /** Resolves with the first message of this event, or the first of this id that has no event. */
+  /** What the server does with each message of this event. */
+  on(name: string, then: (message: ServerMessage) => unknown): void {
+    this.received$.subscribe((message) => {
+      if (message.event === name) then(message);
+    });
+  }
+
+  /** Resolves with the first matching message since the start. */
   message(matches: (message: ServerMessage) => boolean): Promise<ServerMessage> {
     return next(this.received$, matches);
   }
