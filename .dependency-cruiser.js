@@ -42,6 +42,19 @@ export default {
       to: { path: folder('redis') },
     },
     {
+      name: 'the-client-is-one-file',
+      comment: 'It can be copied into a project, so it imports nothing, and nothing here imports it.',
+      severity: 'error',
+      from: { path: folder('client') },
+      to: {},
+    },
+    {
+      name: 'the-client-is-for-clients',
+      severity: 'error',
+      from: { pathNot: folder('client') },
+      to: { path: folder('client') },
+    },
+    {
       name: 'no-nest-in-the-lower-rooms',
       severity: 'error',
       from: { path: `^lib/(${WITHOUT_NEST.join('|')})/` },

@@ -1,6 +1,8 @@
 import { createReadStream } from 'node:fs';
 import { Controller, Get, NotFoundException, Param, StreamableFile } from '@nestjs/common';
 
+/** The client of the package, as the build has made it. */
+const CLIENT = new URL(import.meta.resolve('nestjs-redis-backplane/client'));
 /** The page stands in the project's source tree, wherever the compiled code runs from. */
 const PUBLIC = new URL('sample/01-chat/public/', import.meta.resolve('nestjs-redis-backplane/package.json'));
 
@@ -9,7 +11,7 @@ const TYPES = new Map([
   ...['base', 'layout', 'farm', 'composer', 'messages', 'screens'].map(
     (name) => [`${name}.css`, 'text/css'] as const,
   ),
-  ...['chat', 'composer', 'dom', 'farm', 'groups', 'latency', 'messages', 'reconnect', 'world'].map(
+  ...['chat', 'client', 'composer', 'dom', 'farm', 'groups', 'latency', 'messages', 'world'].map(
     (name) => [`${name}.js`, 'text/javascript'] as const,
   ),
 ]);
@@ -25,6 +27,7 @@ export class PageController {
   file(@Param('name') name: string) {
     const type = TYPES.get(name);
     if (type === undefined) throw new NotFoundException();
-    return new StreamableFile(createReadStream(new URL(name, PUBLIC)), { type: `${type}; charset=utf-8` });
+    const url = name === 'client.js' ? CLIENT : new URL(name, PUBLIC);
+    return new StreamableFile(createReadStream(url), { type: `${type}; charset=utf-8` });
   }
 }

@@ -8,11 +8,13 @@ export interface TokenPayload {
 }
 
 /**
- * The token of an upgrade. A program sends a header. A page cannot, but its browser sends the cookie that the login has
- * set; then `allowedOrigins` keeps foreign pages from using it.
+ * The token of an upgrade. A program sends a header. A page cannot: `nestjs-redis-backplane/client` sends the subprotocol
+ * `bearer.<token>`, or the browser sends the cookie that the login has set. Then `allowedOrigins` keeps foreign pages from
+ * using it.
  */
 export function tokenOf({ headers }: IncomingMessage): string {
-  const bearer = /^Bearer (.+)$/i.exec(headers.authorization ?? '')?.[1];
+  const header = /^Bearer (.+)$/i.exec(headers.authorization ?? '')?.[1];
+  const subprotocol = /(?:^|,\s*)bearer\.([\w.-]+)/.exec(headers['sec-websocket-protocol'] ?? '')?.[1];
   const cookie = /(?:^|;\s*)token=([^;]+)/.exec(headers.cookie ?? '')?.[1];
-  return bearer ?? cookie ?? '';
+  return header ?? subprotocol ?? cookie ?? '';
 }

@@ -5,6 +5,8 @@ import type { Type } from '@nestjs/common';
 import { RedisBackplane } from 'nestjs-redis-backplane';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { WebSocket } from 'ws';
+import { Deferred } from '../../lib/bus/deferred.js';
+import { type Client, connect, type ConnectOptions } from '../../lib/client/index.js';
 import { useRedis } from '../support/acceptance.js';
 import { PROJECT } from '../support/npm.js';
 import { join, listen, useTestFarm } from '../support/test-farm.js';
@@ -87,27 +89,30 @@ describe('the emitter of the wire format', () => {
 });
 
 describe('the client for those who come from Socket.IO', () => {
-  interface Client {
-    readonly open: (url: string, token: string, show: (data: unknown) => void) => Promise<WebSocket>;
-    readonly request: (socket: WebSocket, event: string, data?: unknown) => Promise<unknown>;
-  }
+  type Chat = (
+    connectHere: (url: string, options: ConnectOptions) => Client,
+    token: string,
+    show: (data: unknown) => void,
+    done: (reply: unknown) => void,
+  ) => Promise<void>;
 
-  it('waits until it is open, gets replies, and shows what others say', async () => {
+  it('gets the reply, and shows what others say', async () => {
     const server = await farm.server();
-    const { code } = blockWith('sample/migrating/README.md', 'function request(');
-    const makeClient = evaluate(`(WebSocket) => { ${code}; return { open, request }; }`) as (
-      socket: typeof WebSocket,
-    ) => Client;
-    const { open, request } = makeClient(WebSocket);
-    const shown = new Promise((resolve) => {
-      void open(`ws://127.0.0.1:${server.port}/chat`, 'token', resolve).then(async (socket) => {
-        farm.onEnd(() => socket.terminate());
-        expect(await request(socket, 'id')).toMatch(/^.{12}\..{12}$/);
-        expect(await request(socket, 'join', 'tea')).toBe('tea');
-        await server.broadcaster.gateway('/chat').group('tea').emit('said', 'Hello');
-      });
-    });
+    const { code } = blockWith('sample/migrating/README.md', 'await chat.invoke(');
+    const url = `ws://127.0.0.1:${server.port}/chat`;
+    const located = code.replace('wss://example.com/chat', url);
+    const chat = evaluate(`async (connect, token, show, done) => { ${located} }`) as Chat;
+    const shown = new Deferred<unknown>();
+    const replied = new Deferred<unknown>();
+    const connectHere = (to: string, options: ConnectOptions): Client => {
+      const client = connect(to, { ...options, WebSocket });
+      farm.onEnd(() => client.close());
+      return client;
+    };
 
-    expect(await shown).toBe('Hello');
+    await chat(connectHere, 'token', shown.resolve, replied.resolve);
+
+    expect(await shown.promise).toEqual({ text: 'hi' });
+    expect(await replied.promise).toBeNull();
   });
 });

@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import ts from 'typescript';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
-const ENTRY_POINTS = ['lib/index.ts', 'lib/terminus/index.ts', 'lib/testing/index.ts'];
+const ENTRY_POINTS = ['lib/index.ts', 'lib/terminus/index.ts', 'lib/testing/index.ts', 'lib/client/index.ts'];
 
 /** What users of the package see, as the compiler declares it. */
 export interface PublicSurface {

@@ -1,19 +1,22 @@
+import { connect } from './client.js';
 import { composeTo, composer, showAudience, showAudiences } from './composer.js';
 import { $, hue } from './dom.js';
 import { showDoors, showFarm, showStates } from './farm.js';
 import { joined, rejoin, startGroups } from './groups.js';
 import { isNew, outgoing, showMessage, showNote, showWave } from './messages.js';
-import { connect } from './reconnect.js';
 import { world } from './world.js';
 
-const request = connect(`${location.protocol.replace('http', 'ws')}//${location.host}/chat`, {
-  onEvent: ({ event, data }) => handlers[event]?.(data),
-  onOnline(isOnline) {
-    world.online = isOnline;
-    composer.disable(!isOnline);
-    if (!isOnline) showStatus({ state: 'offline' });
-  },
-  rejoin,
+const chat = connect(`${location.protocol.replace('http', 'ws')}//${location.host}/chat`, {
+  // A message that was not sent gets a button to send it again, so none waits unseen.
+  queue: 0,
+  reconnect: { maxDelay: 10_000 },
+  onConnect: rejoin,
+});
+
+chat.onStatus(({ state }) => {
+  world.online = state === 'connected';
+  composer.disable(!world.online);
+  if (!world.online) showStatus({ state: 'offline' });
 });
 
 const handlers = {
@@ -47,6 +50,7 @@ const handlers = {
     if (from.id !== world.me.id) showNote(`${from.name} left #${group}`, from.server);
   },
 };
+for (const [event, handle] of Object.entries(handlers)) chat.on(event, handle);
 
 // --- this server -----------------------------------------------------------------------------------
 
@@ -102,7 +106,7 @@ keepName();
 // --- groups and talking ----------------------------------------------------------------------------
 
 startGroups({
-  request: (event, group) => request(event, { name: name(), group }),
+  request: (event, group) => chat.invoke(event, { name: name(), group }),
   onChange: () => showAudiences(joined()),
 });
 
@@ -110,9 +114,12 @@ composer.onSend = (text, audience) => {
   const targets = { everyone: ['say'], group: ['say-to-group'], person: ['whisper'] };
   const [event] = targets[audience.kind];
   const to = { group: { group: audience.group }, person: { to: audience.person?.id } }[audience.kind];
-  outgoing({ text, audience, send: (key) => request(event, { key, name: name(), text, ...to }) }, name());
+  outgoing({ text, audience, send: (key) => chat.invoke(event, { key, name: name(), text, ...to }) }, name());
 };
 
 $('wave').onclick = () => {
-  outgoing({ audience: { kind: 'others' }, send: (key) => request('wave', { key, name: name() }) }, name());
+  outgoing(
+    { audience: { kind: 'others' }, send: (key) => chat.invoke('wave', { key, name: name() }) },
+    name(),
+  );
 };

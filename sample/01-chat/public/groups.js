@@ -32,9 +32,9 @@ async function join(group) {
     await request('join', group);
     set(group, 'in');
     if (!again) showNote(`You joined #${group}`, world.me.server);
-  } catch ({ error }) {
+  } catch ({ code }) {
     // After a lost connection, the next one joins.
-    if (error !== 'ConnectionLost') set(group, 'refused');
+    if (world.online || code !== 'OUTCOME_UNKNOWN') set(group, 'refused');
   }
 }
 

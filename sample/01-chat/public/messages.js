@@ -99,17 +99,19 @@ async function deliver({ key, audience, send, foot, line }) {
   scrollOn();
 }
 
-function reason({ error, message }, { kind, group, person }) {
+function reason({ code, message, data }, { kind, group, person }) {
   const { server } = world.me;
   const here = kind === 'group' ? `members of #${group} on ${server}` : `people on ${server}`;
   const texts = {
     NotPublishedError: kind === 'person' ? `${person.name} did not get it.` : `Only ${here} got it.`,
     PublishOutcomeUnknownError:
       kind === 'person' ? `${person.name} may not have got it.` : `Only ${here} got it for certain.`,
-    NotConnected: 'Not sent: there is no connection.',
-    ConnectionLost: `The connection was lost before ${server} confirmed it.`,
+    NOT_SENT: 'Not sent: there is no connection.',
+    OUTCOME_UNKNOWN: world.online
+      ? `${server} has not confirmed it.`
+      : `The connection was lost before ${server} confirmed it.`,
   };
-  return texts[error] ?? message;
+  return texts[data?.error] ?? texts[code] ?? message;
 }
 
 // --- lines -----------------------------------------------------------------------------------------
