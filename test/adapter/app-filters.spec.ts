@@ -19,6 +19,7 @@ import { useLog } from '../support/logged.js';
 import { listen, turn, useTestFarm } from '../support/test-farm.js';
 import { BUG, failure, ThrowingGateway, throwing, ThrowingHandlers } from '../support/throwing-gateway.js';
 import type { WsClient } from '../support/ws-client.js';
+import { IS_NEST_11 } from '../support/nest-release.js';
 
 const farm = useTestFarm();
 const log = useLog();
@@ -186,12 +187,16 @@ describe('several apps in one process', () => {
     expect(clients.map(({ received }) => received.length)).toEqual([1, 1, 1, 1]);
   });
 
-  it('keep Nest’s filter on another adapter, even for a gateway class that ours has served', async () => {
-    await connect();
-    throwing.error = new ForbiddenException('no');
-    const client = await farm.client(await startPlain(farm, ThrowingGateway));
-    expect(await failure(client, 'throw')).toMatchObject(BUG);
-    throwing.error = new WsException('no');
-    expect(await failure(client, 'throw')).toMatchObject({ message: 'no' });
-  });
+  // On the WsAdapter of Nest 11.0, no exception reaches a client.
+  it.runIf(!IS_NEST_11)(
+    'keep Nest’s filter on another adapter, even for a gateway class that ours has served',
+    async () => {
+      await connect();
+      throwing.error = new ForbiddenException('no');
+      const client = await farm.client(await startPlain(farm, ThrowingGateway));
+      expect(await failure(client, 'throw')).toMatchObject(BUG);
+      throwing.error = new WsException('no');
+      expect(await failure(client, 'throw')).toMatchObject({ message: 'no' });
+    },
+  );
 });

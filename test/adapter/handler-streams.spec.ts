@@ -1,4 +1,5 @@
 import {
+  UseInterceptors,
   type CallHandler,
   type ExecutionContext,
   Injectable,
@@ -6,7 +7,6 @@ import {
   Scope,
   type Type,
 } from '@nestjs/common';
-import { APP_INTERCEPTOR } from '@nestjs/core';
 import { MessageBody, SubscribeMessage, WebSocketGateway, WsException } from '@nestjs/websockets';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
@@ -105,6 +105,13 @@ class Transparent implements NestInterceptor {
   }
 }
 
+/** Not `APP_INTERCEPTOR`, because Nest 11 does not apply it to gateways. */
+function interceptedForm(gateway: Type<object>): Type {
+  @UseInterceptors(Transparent)
+  class Intercepted extends gateway {}
+  return Intercepted;
+}
+
 const farm = useTestFarm();
 const log = useLog();
 
@@ -114,10 +121,9 @@ async function start(
   intercepted = true,
 ): Promise<{ server: Running; client: WsClient; connection: BackplaneConnection }> {
   [running, mostRunning, started, release] = [0, 0, [], new Deferred()];
-  const interceptor = { provide: APP_INTERCEPTOR, useClass: Transparent };
   const app = await farm.app({
     imports: [RedisBackplaneModule.forRoot({ ...farm.options(), ...options })],
-    providers: [gateway, PerRequest, ...(intercepted ? [interceptor] : [])],
+    providers: [intercepted ? interceptedForm(gateway as Type<object>) : gateway, PerRequest],
   });
   const server = { app, port: await listen(app) };
   const client = await farm.client(server);

@@ -8,7 +8,6 @@ import {
   UseInterceptors,
 } from '@nestjs/common';
 import {
-  Ack,
   ConnectedSocket,
   MessageBody,
   SubscribeMessage,
@@ -19,6 +18,7 @@ import {
 import { BackplaneConnection, BackplaneExceptionFilter, Broadcaster } from 'nestjs-redis-backplane';
 import { concat, map, NEVER, type Observable, of, range, throwError } from 'rxjs';
 import { plant } from './planted-defects.js';
+import { Ack } from '../support/nest-release.js';
 
 const INVOKE = { timeout: 300 };
 const MAX_LARGE = 300_000;

@@ -15,7 +15,8 @@ class ShutdownProbes implements BeforeApplicationShutdown {
   statuses: number[] = [];
 
   async beforeApplicationShutdown(): Promise<void> {
-    this.statuses = await statuses();
+    // Nest 11 calls it again when the app is closed a second time.
+    if (this.statuses.length === 0) this.statuses = await statuses();
   }
 }
 

@@ -70,7 +70,7 @@ describe('An app of Nest 12', () => {
   it('runs when esbuild has put all of it into one file', { timeout: TEST_TIMEOUT_MS }, async () => {
     await made.app.build();
     const banner =
-      "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);";
+      "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);";
     const options = ['--bundle', '--platform=node', '--format=esm', '--keep-names', `--banner:js=${banner}`];
     const external = OPTIONAL.flatMap((name) => [`--external:${name}`, `--external:${name}/*`]);
     await made.app.run(NODE, 'esbuild', 'dist/main.js', ...options, ...external, '--outfile=bundle/main.mjs');
@@ -81,7 +81,7 @@ describe('An app of Nest 12', () => {
     await made.app.build();
     const bun = join(made.app.folder, 'node_modules/@oven/bun-linux-x64/bin/bun');
     const start = (env: NodeJS.ProcessEnv): Promise<GuardedProcess> =>
-      startGuarded({ command: bun, args: [join(made.app.folder, entry)], env });
+      startGuarded({ command: bun, args: ['--cwd', made.app.folder, entry], env });
     expect(await talk(start)).toEqual(quickStart.expected);
   });
 });

@@ -81,7 +81,13 @@ export class GeneratedApp {
   async run(release: NodeRelease, command: string, ...args: readonly string[]): Promise<string> {
     const folders = [dirname(await nodeBinary(release)), join(this.folder, 'node_modules/.bin')];
     const path = [...folders, process.env['PATH']].join(delimiter);
-    return run(command, args, this.folder, { PATH: path, REDIS_URL: 'memory:', CI: '1' });
+    // Not the NODE_ENV of these tests: with it, Nest's generator leaves files where they are.
+    return run(command, args, this.folder, {
+      PATH: path,
+      NODE_ENV: undefined,
+      REDIS_URL: 'memory:',
+      CI: '1',
+    });
   }
 
   /** Adds a file. In CommonJS, imports have no file extension, as the generator writes them. */

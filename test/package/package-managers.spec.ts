@@ -5,7 +5,7 @@ import { QuickStart } from '../docs/quick-start.js';
 import { useRedis } from '../support/acceptance.js';
 import { run } from '../support/npm.js';
 import { useTestFarm } from '../support/test-farm.js';
-import { GeneratedApp } from './generated-app.js';
+import { type AppKind, GeneratedApp } from './generated-app.js';
 import { useTarball } from './tarball.js';
 
 const INSTALL_TIMEOUT_MS = 300_000;
@@ -15,6 +15,7 @@ const NODE = '24.9.0';
 
 interface PackageManager {
   readonly name: string;
+  readonly kind: AppKind;
   /** The package that contains it, and its command. */
   readonly package: string;
   readonly command: string;
@@ -33,6 +34,8 @@ const yarnWith = (nodeLinker: string): PackageManager['files'] => {
       'enableTelemetry: false',
       'enableImmutableInstalls: false',
       'enableScripts: false',
+      // ts-jest uses it without depending on it.
+      'packageExtensions: { "ts-jest@*": { dependencies: { jest-util: "*" } } }',
     ].join('\n'),
     // Without it, Yarn looks for a project in the parent folders.
     'yarn.lock': '',
@@ -42,12 +45,21 @@ const yarnWith = (nodeLinker: string): PackageManager['files'] => {
 const MANAGERS: readonly PackageManager[] = [
   {
     name: 'pnpm, with strict peer dependencies',
+    kind: { nest: 12, modules: 'esm', pinned: {} },
     package: 'pnpm@12.21.0',
     command: 'pnpm',
-    install: ['install', '--ignore-scripts', '--config.strict-peer-dependencies=true'],
+    install: ['install', '--ignore-scripts'],
+    files: () => ({
+      'pnpm-workspace.yaml': [
+        'strictPeerDependencies: true',
+        // The generated vite-tsconfig-paths depends on tsconfck, which does not allow the generated TypeScript 6.
+        'peerDependencyRules: { allowedVersions: { typescript: "6" } }',
+      ].join('\n'),
+    }),
   },
   {
     name: 'Yarn, in node_modules',
+    kind: { nest: 12, modules: 'cjs', pinned: {} },
     package: '@yarnpkg/cli-dist@4.18.1',
     command: 'yarn',
     install: ['install'],
@@ -55,6 +67,8 @@ const MANAGERS: readonly PackageManager[] = [
   },
   {
     name: 'Yarn, with Plug’n’Play',
+    // The test script of Nest 12 names a file in node_modules.
+    kind: { nest: 11, modules: 'cjs', pinned: {} },
     package: '@yarnpkg/cli-dist@4.18.1',
     command: 'yarn',
     install: ['install'],
@@ -76,7 +90,7 @@ describe.each(MANAGERS)('An app installed by $name', (manager) => {
     app.run(NODE, 'npm', 'exec', '--yes', `--package=${manager.package}`, '--', manager.command, ...args);
 
   beforeAll(async () => {
-    app = await GeneratedApp.generate({ nest: 12, modules: 'esm', pinned: {} }, tarball.path);
+    app = await GeneratedApp.generate(manager.kind, tarball.path);
     const registry = (await run('npm', ['config', 'get', 'registry'], app.folder)).trim();
     for (const [name, text] of Object.entries(manager.files?.(registry) ?? {}))
       await writeFile(join(app.folder, name), text);

@@ -7,6 +7,15 @@ import { useTarball } from './tarball.js';
 
 const TEST_TIMEOUT_MS = 120_000;
 const CONSUMER = new URL('app/src/types-that-resolve.ts', import.meta.url);
+/** Apart from the consumer, because generated apps do not have `@nestjs/terminus`. */
+const HEALTH_CONSUMER = `
+import { RedisBackplaneHealthIndicator } from 'nestjs-redis-backplane/terminus';
+
+export function wrongHealth(indicator: RedisBackplaneHealthIndicator): string {
+  // @ts-expect-error the result is an object
+  return indicator.readiness();
+}
+`;
 /** What the compiler says about a consumer's file, or about the types of the package. Others have errors of their own. */
 const OURS = /^(consumer\.ts|\.\.\/node_modules\/nestjs-redis-backplane\/)/;
 
@@ -60,7 +69,7 @@ describe.each([
     it.each(configurations.map((options) => [shown(options), options] as const))(
       'the types compile with %s',
       async (_shown, options) => {
-        const code = await readFile(CONSUMER, 'utf8');
+        const code = (await readFile(CONSUMER, 'utf8')) + HEALTH_CONSUMER;
         expect(await errors(installed, modules, { ...options, ...more }, code)).toEqual([]);
       },
       TEST_TIMEOUT_MS,

@@ -1,9 +1,10 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, UseFilters } from '@nestjs/common';
-import { Ack, ConnectedSocket, MessageBody, SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
+import { ConnectedSocket, MessageBody, SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
 import { BackplaneConnection } from '../../lib/broadcast/backplane-connection.js';
 import { startOurs } from './adapters.js';
 import { CodecClient, type CodecName } from './codec-client.js';
 import { turn, type TestFarm } from './test-farm.js';
+import { Ack } from './nest-release.js';
 
 /** What the handler does, with its client and the function of `@Ack()`. */
 export type Handle = (client: BackplaneConnection, ack: (value: unknown) => void) => unknown;

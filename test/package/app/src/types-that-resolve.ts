@@ -1,5 +1,6 @@
 import { BackplaneConnection, Broadcaster } from 'nestjs-redis-backplane';
-import { RedisBackplaneHealthIndicator } from 'nestjs-redis-backplane/terminus';
+import { connect } from 'nestjs-redis-backplane/client';
+import { FakeBroadcaster } from 'nestjs-redis-backplane/testing';
 
 interface ChatEvents {
   said: { text: string };
@@ -15,7 +16,12 @@ export function wrong(server: Broadcaster<ChatEvents>, client: BackplaneConnecti
   return client.socket.readyState;
 }
 
-export function wrongHealth(indicator: RedisBackplaneHealthIndicator): string {
-  // @ts-expect-error the result is an object
-  return indicator.readiness();
+export function wrongClient(): void {
+  // @ts-expect-error data of the wrong type
+  connect<ChatEvents>('ws://127.0.0.1').on('said', (data: number) => data);
+}
+
+export function wrongFake(fake: FakeBroadcaster<ChatEvents>): void {
+  // @ts-expect-error no such event
+  void fake.emit('shouted', {});
 }
