@@ -1,8 +1,8 @@
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  // The test in test/package/app/test gets its globals from the test runner of a generated app.
-  { ignores: ['dist', '.build', '.cache', 'coverage', 'sample/*/public', 'test/package/app/test'] },
+  // test/package/app belongs to generated apps: their test runner provides globals, and their linter is tested.
+  { ignores: ['dist', '.build', '.cache', 'coverage', 'sample/*/public', 'test/package/app'] },
   {
     files: ['**/*.ts'],
     extends: [...tseslint.configs.strictTypeChecked],

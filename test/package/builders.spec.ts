@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { codeBlocks } from '../docs/markdown.js';
 import { QuickStart } from '../docs/quick-start.js';
 import { useRedis } from '../support/acceptance.js';
 import { type GuardedProcess, startGuarded } from '../support/process-guard.js';
@@ -10,16 +11,6 @@ import { useTarball } from './tarball.js';
 const INSTALL_TIMEOUT_MS = 300_000;
 const TEST_TIMEOUT_MS = 180_000;
 const NODE = '24.9.0';
-
-/** What Nest loads only if an app uses it. It is not installed here, so a bundle has to leave it out. */
-const OPTIONAL = [
-  '@nestjs/microservices',
-  '@nestjs/platform-socket.io',
-  'class-transformer',
-  'class-validator',
-  'bufferutil',
-  'utf-8-validate',
-];
 
 const farm = useTestFarm();
 const redis = useRedis({ own: true });
@@ -69,11 +60,9 @@ describe('An app of Nest 12', () => {
 
   it('runs when esbuild has put all of it into one file', { timeout: TEST_TIMEOUT_MS }, async () => {
     await made.app.build();
-    const banner =
-      "import { createRequire as requireFrom } from 'node:module'; const require = requireFrom(import.meta.url);";
-    const options = ['--bundle', '--platform=node', '--format=esm', '--keep-names', `--banner:js=${banner}`];
-    const external = OPTIONAL.flatMap((name) => [`--external:${name}`, `--external:${name}/*`]);
-    await made.app.run(NODE, 'esbuild', 'dist/main.js', ...options, ...external, '--outfile=bundle/main.mjs');
+    const [script] = codeBlocks('sample/versions/README.md').filter(({ language }) => language === 'js');
+    await made.app.write('bundle.mjs', script?.code ?? '');
+    await made.app.run(NODE, 'node', 'bundle.mjs');
     expect(await talk(nodeRuns('bundle/main.mjs'))).toEqual(quickStart.expected);
   });
 

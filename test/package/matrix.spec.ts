@@ -106,3 +106,22 @@ describe.each(MATRIX)('A generated app with $name', ({ nodes, unloadable = [], .
     TEST_TIMEOUT_MS,
   );
 });
+
+describe('The linter of a generated app', () => {
+  let app: GeneratedApp;
+  beforeAll(async () => {
+    app = await GeneratedApp.generate({ nest: 12, modules: 'esm', pinned: {} }, tarball.path);
+    await app.npmInstall();
+  }, INSTALL_TIMEOUT_MS);
+  afterAll(() => app.remove());
+
+  it(
+    'accepts an emit that is not awaited, and no other promise',
+    async () => {
+      const lint = app.run('24.9.0', 'npx', 'oxlint', '--type-aware', '--format=unix', 'src/');
+      const onlyTheJoin = /\nsrc\/unawaited\.ts:6:3: Promises must be awaited.*\n\n1 problem\n/;
+      await expect(lint).rejects.toThrow(onlyTheJoin);
+    },
+    TEST_TIMEOUT_MS,
+  );
+});

@@ -8,7 +8,7 @@ const { version } = createRequire(import.meta.url)('@nestjs/core/package.json') 
 
 export const IS_NEST_11 = version.startsWith('11.');
 
-/** Nest has `@Ack()` since 11.1. */
+/** Nest has `@Ack()` since 11.1.7. */
 export const HAS_ACK = 'Ack' in websockets;
 
 /** `@Ack()`, or a decorator that does nothing if Nest has none. */
