@@ -10,7 +10,7 @@ import { type AdmissionResult, admit, type Refusal } from './admission.js';
 import type { ConnectionHeartbeat } from './connection-heartbeat.js';
 import type { Deadline } from './deadline.js';
 import { hooksEnded } from './gateway-hooks.js';
-import { sayGoodbye } from './goodbye.js';
+import { closeSessions } from './close-sessions.js';
 import { LateHooks } from './late-hooks.js';
 import { receiveMessage } from './message-dispatch.js';
 import { Session, type SessionHost } from './session.js';
@@ -128,7 +128,7 @@ export class PathServer implements SessionHost {
       sockets.map((socket) => new Promise((resolve) => socket.once('close', resolve))),
     );
     const clientsDeadline = deadline.earlier(CLIENTS_SHARE);
-    await sayGoodbye(open, clientsDeadline);
+    await closeSessions(open, clientsDeadline);
     if (!(await clientsDeadline.meets(allDisconnected))) for (const socket of sockets) socket.terminate();
     await this.lateHooks.ended(allDisconnected, deadline, this.context.logger, this.key);
   }

@@ -125,7 +125,7 @@ export class Peers implements PeerView {
    *
    * @param lagMs how long ago it may have been sent
    */
-  heard(serverId: string, number: number, lagMs = 0): 'new' | 'old' | 'impossible' {
+  heard(serverId: string, number: number, lagMs: number): 'new' | 'old' | 'impossible' {
     const now = this.now();
     const peer = this.known.get(serverId);
     if (!peer) {
@@ -168,7 +168,7 @@ export class Peers implements PeerView {
    * @param travelMs how long a message takes through Redis, even if this process was not stalled
    * @returns the times in which messages of this server may have been missed
    */
-  beat(serverId: string, beat: Beat, lagMs: number, travelMs = lagMs): readonly Gap[] {
+  beat(serverId: string, beat: Beat, lagMs: number, travelMs: number): readonly Gap[] {
     const peer = this.known.get(serverId);
     if (!peer) return [];
     const { number, publishMs, move, capabilities } = beat;

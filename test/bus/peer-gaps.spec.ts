@@ -33,65 +33,65 @@ function pass(ms: number): void {
 describe('a server that is heard for the first time', () => {
   it('has lost nothing if it has just started', () => {
     pass(60_000);
-    peers.heard('a', 1);
+    peers.heard('a', 1, 0);
     expect(beat('a', 1, 0, 500)).toBeUndefined();
   });
 
   it('and has sent heartbeats before was on another Redis: all it published since its start may be lost', () => {
     pass(60_000);
-    peers.heard('a', 300);
+    peers.heard('a', 300, 0);
     expect(beat('a', 30, 0, 32_000)).toEqual({ from: clock - 32_000, to: clock });
   });
 
   it('and is older than this server: all it published since this server hears may be lost', () => {
     const since = clock;
     pass(60_000);
-    peers.heard('a', 300);
+    peers.heard('a', 300, 0);
     expect(beat('a', 3000, 20, 3_000_000)).toEqual({ from: since - 20, to: clock });
   });
 
   it('right after this server started has lost nothing, unless it has just moved', () => {
     pass(1000);
-    peers.heard('a', 300);
+    peers.heard('a', 300, 0);
     expect(beat('a', 3000, 0, 3_000_000)).toBeUndefined();
 
     const since = clock - 1000;
-    peers.heard('b', 300);
+    peers.heard('b', 300, 0);
     const move = { count: 1, leftAt: since - 5000, arrivedAt: clock - 200 };
     const capabilities = FIRST_CAPABILITIES;
     const late = { number: 3000, ageMs: 3_000_000, publishMs: 0, move, capabilities };
-    expect(peers.beat('b', late, 0)).toEqual([{ from: since, to: clock - 200 }]);
+    expect(peers.beat('b', late, 0, 0)).toEqual([{ from: since, to: clock - 200 }]);
   });
 
   it('after it was silent for so long that it was forgotten is reported too', () => {
-    peers.heard('a', 1);
+    peers.heard('a', 1, 0);
     beat('a', 1, 0, 0);
     pass(TEN_MINUTES + DEAD_AFTER_MS);
     const from = clock - TEN_MINUTES - DEAD_AFTER_MS;
-    peers.heard('a', 2000);
+    peers.heard('a', 2000, 0);
     expect(beat('a', 604, 0, TEN_MINUTES + DEAD_AFTER_MS)).toEqual({ from, to: clock });
   });
 });
 
 describe('a heartbeat', () => {
   it('that follows the previous one shows no gap, and neither does the first one', () => {
-    peers.heard('a', 10);
+    peers.heard('a', 10, 0);
     expect(beat('a', 5, 0)).toBeUndefined();
     for (const number of [6, 7, 8]) {
       pass(1000);
-      peers.heard('a', 10 + number);
+      peers.heard('a', 10 + number, 0);
       expect(beat('a', number, 0)).toBeUndefined();
     }
   });
 
   it('that skips a number shows a gap from the last message before it to the next', () => {
-    peers.heard('a', 1);
+    peers.heard('a', 1, 0);
     beat('a', 1, 0);
     pass(250);
-    peers.heard('a', 2);
+    peers.heard('a', 2, 0);
     const from = clock;
     pass(1750);
-    peers.heard('a', 9);
+    peers.heard('a', 9, 0);
     const gap = beat('a', 3, 0);
     expect(gap?.to).toBe(clock);
     expect(gap?.from).toBeLessThanOrEqual(from);
@@ -99,42 +99,42 @@ describe('a heartbeat', () => {
   });
 
   it('that skips a number shows the pause, even if messages arrived again before it', () => {
-    peers.heard('a', 1);
+    peers.heard('a', 1, 0);
     beat('a', 1, 0);
     const from = clock;
     pass(2500);
-    peers.heard('a', 8);
+    peers.heard('a', 8, 0);
     const to = clock;
     pass(500);
-    peers.heard('a', 9);
+    peers.heard('a', 9, 0);
     const gap = beat('a', 4, 0);
     expect(gap?.to).toBe(to);
     expect(gap?.from).toBeLessThanOrEqual(from);
     expect(gap?.from).toBeGreaterThan(from - 250);
     pass(1000);
-    peers.heard('a', 10);
+    peers.heard('a', 10, 0);
     expect(beat('a', 5, 0)).toBeUndefined();
   });
 });
 
 describe('a gap', () => {
   it('begins when the server was last heard, even if this process was stalled since', () => {
-    peers.heard('a', 1);
+    peers.heard('a', 1, 0);
     beat('a', 1, 0);
     const from = clock;
     pass(900);
     peers.excuse(900);
     pass(1100);
-    peers.heard('a', 9);
+    peers.heard('a', 9, 0);
     expect(beat('a', 3, 0)?.from).toBeLessThanOrEqual(from);
   });
 
   it('begins earlier by the time that a message takes through Redis', () => {
-    peers.heard('a', 1);
+    peers.heard('a', 1, 0);
     beat('a', 1, 0);
     const from = clock;
     pass(2000);
-    peers.heard('a', 9);
+    peers.heard('a', 9, 0);
     expect(beat('a', 3, 400)?.from).toBeLessThanOrEqual(from - 400);
   });
 

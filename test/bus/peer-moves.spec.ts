@@ -28,39 +28,39 @@ function relink(afterMs: number, downMs = 0): ReturnType<Peers['disconnected']> 
 
 /** The next heartbeat of the peer. @param move the last move of its publisher link */
 function beat(move: { count: number; leftAt?: number; arrivedAt?: number } = { count: 0 }): readonly Gap[] {
-  peers.heard('a', ++number);
+  peers.heard('a', ++number, 0);
   const still = { leftAt: 0, arrivedAt: 0 };
   const capabilities = FIRST_CAPABILITIES;
   const heartbeat = { number, ageMs: 0, publishMs: 0, move: { ...still, ...move }, capabilities };
-  return peers.beat('a', heartbeat, 0);
+  return peers.beat('a', heartbeat, 0, 0);
 }
 
 describe('the gap when the subscriber link is lost', () => {
   it('is empty if every peer was heard on it, before or after the first echo', () => {
-    peers.heard('a', 1);
+    peers.heard('a', 1, 0);
     expect(relink(100)).toEqual([]);
     clock += 10;
-    peers.heard('a', 2);
+    peers.heard('a', 2, 0);
     expect(relink(100)).toEqual([]);
     peers.deaf();
     peers.disconnected();
     peers.connected();
-    peers.heard('a', 3);
+    peers.heard('a', 3, 0);
     peers.listen();
     expect(relink(100)).toEqual([]);
   });
 
   it('is the whole time in which this server heard itself, for a peer that was not heard', () => {
-    for (const server of ['a', 'b']) peers.heard(server, 1);
+    for (const server of ['a', 'b']) peers.heard(server, 1, 0);
     relink(1000, 50);
     const from = clock;
     clock += 200;
-    peers.heard('b', 2);
+    peers.heard('b', 2, 0);
     expect(relink(230)).toEqual([{ origin: 'a', from, to: from + 430 }]);
   });
 
   it('begins with the first echo on that link, even if the publisher link was lost in the meantime', () => {
-    peers.heard('a', 1);
+    peers.heard('a', 1, 0);
     relink(1000);
     const from = clock;
     clock += 100;
@@ -71,7 +71,7 @@ describe('the gap when the subscriber link is lost', () => {
   });
 
   it('is empty for a peer that is dead or has said goodbye', () => {
-    for (const server of ['a', 'b']) peers.heard(server, 1);
+    for (const server of ['a', 'b']) peers.heard(server, 1, 0);
     relink(1000);
     peers.left('a');
     clock += DEAD_AFTER_MS + 1;
@@ -80,7 +80,7 @@ describe('the gap when the subscriber link is lost', () => {
   });
 
   it('is empty if this server did not hear itself, because deafness is reported anyway', () => {
-    peers.heard('a', 1);
+    peers.heard('a', 1, 0);
     relink(10);
     peers.disconnected();
     peers.connected();

@@ -22,7 +22,7 @@ function pass(ms: number, beating: Record<string, number> = {}): void {
     clock += 250;
     if (clock % HEARTBEAT_MS === 0) {
       for (const [serverId, number] of Object.entries(beating)) {
-        peers.heard(serverId, number);
+        peers.heard(serverId, number, 0);
         beating[serverId] = number + 1;
       }
     }
@@ -39,34 +39,34 @@ describe('a server that is heard', () => {
   });
 
   it('has each number accepted once, in ascending order', () => {
-    const read = [5, 5, 4, 6, 9, 7, 9, 10].map((number) => peers.heard('a', number));
+    const read = [5, 5, 4, 6, 9, 7, 9, 10].map((number) => peers.heard('a', number, 0));
     expect(read).toEqual(['new', 'old', 'old', 'new', 'new', 'old', 'old', 'new']);
   });
 
   it('is numbered independently of other servers', () => {
-    expect(peers.heard('a', 100)).toBe('new');
-    expect(peers.heard('b', 1)).toBe('new');
+    expect(peers.heard('a', 100, 0)).toBe('new');
+    expect(peers.heard('b', 1, 0)).toBe('new');
   });
 });
 
 describe('a number that no server reaches', () => {
   it('is impossible, and neither makes the server alive nor hides later messages', () => {
-    peers.heard('a', 7);
+    peers.heard('a', 7, 0);
     pass(3000);
-    expect(peers.heard('a', 7 + 1_000_000_001)).toBe('impossible');
-    expect(peers.heard('a', 8)).toBe('new');
+    expect(peers.heard('a', 7 + 1_000_000_001, 0)).toBe('impossible');
+    expect(peers.heard('a', 8, 0)).toBe('new');
     pass(3000);
-    expect(peers.heard('a', 2 ** 48 - 1)).toBe('impossible');
+    expect(peers.heard('a', 2 ** 48 - 1, 0)).toBe('impossible');
     pass(DEAD_AFTER_MS - 3000 + 250);
     expect(lost.values).toEqual(['a']);
-    expect(peers.heard('a', 2 ** 48 - 1)).toBe('impossible');
+    expect(peers.heard('a', 2 ** 48 - 1, 0)).toBe('impossible');
     expect([...peers.alive]).toEqual([]);
   });
 });
 
 describe('a server that falls silent', () => {
   it('is lost after four heartbeats, not before, and reported once', () => {
-    peers.heard('a', 1);
+    peers.heard('a', 1, 0);
     pass(DEAD_AFTER_MS);
     expect([...peers.alive]).toEqual(['a']);
     pass(250);
@@ -76,34 +76,34 @@ describe('a server that falls silent', () => {
   });
 
   it('is lost although other servers send heartbeats', () => {
-    peers.heard('a', 1);
+    peers.heard('a', 1, 0);
     pass(6000, { b: 1 });
     expect(lost.values).toEqual(['a']);
     expect([...peers.alive]).toEqual(['b']);
   });
 
   it('is alive again when it returns, and its old messages are not accepted twice', () => {
-    peers.heard('a', 7);
+    peers.heard('a', 7, 0);
     pass(5000);
-    expect(peers.heard('a', 7)).toBe('old');
-    expect(peers.heard('a', 8)).toBe('new');
+    expect(peers.heard('a', 7, 0)).toBe('old');
+    expect(peers.heard('a', 8, 0)).toBe('new');
     expect([...peers.alive]).toEqual(['a']);
     pass(5000);
     expect(lost.values).toEqual(['a', 'a']);
   });
 
   it('has its last number kept for ten minutes', () => {
-    peers.heard('a', 7);
+    peers.heard('a', 7, 0);
     pass(TEN_MINUTES);
-    expect(peers.heard('a', 7)).toBe('old');
+    expect(peers.heard('a', 7, 0)).toBe('old');
     pass(TEN_MINUTES + 250);
-    expect(peers.heard('a', 7)).toBe('new');
+    expect(peers.heard('a', 7, 0)).toBe('new');
   });
 });
 
 describe('silent', () => {
   it('lists a server for a minute after it timed out', () => {
-    peers.heard('a', 1);
+    peers.heard('a', 1, 0);
     pass(DEAD_AFTER_MS);
     expect([...peers.silent]).toEqual([]);
     pass(250);
@@ -115,19 +115,19 @@ describe('silent', () => {
   });
 
   it('does not list a server that said goodbye or is heard again', () => {
-    peers.heard('a', 1);
-    peers.heard('b', 1);
+    peers.heard('a', 1, 0);
+    peers.heard('b', 1, 0);
     peers.left('a');
     pass(5000);
     expect([...peers.silent]).toEqual(['b']);
-    peers.heard('b', 2);
+    peers.heard('b', 2, 0);
     expect([...peers.silent]).toEqual([]);
   });
 });
 
 describe('a server that says goodbye', () => {
   it('is lost at once, and reported once', () => {
-    peers.heard('a', 1);
+    peers.heard('a', 1, 0);
     peers.left('a');
     peers.left('a');
     expect(lost.values).toEqual(['a']);
@@ -143,7 +143,7 @@ describe('a server that says goodbye', () => {
 
 describe('silence proves nothing', () => {
   it('while this server is deaf, however long', () => {
-    peers.heard('a', 1);
+    peers.heard('a', 1, 0);
     peers.deaf();
     pass(60_000);
     expect([...peers.alive]).toEqual(['a']);
@@ -151,7 +151,7 @@ describe('silence proves nothing', () => {
   });
 
   it('for the full timeout after this server hears again', () => {
-    peers.heard('a', 1);
+    peers.heard('a', 1, 0);
     peers.deaf();
     pass(60_000);
     peers.listen();
@@ -162,7 +162,7 @@ describe('silence proves nothing', () => {
   });
 
   it('for as long as this process was stalled', () => {
-    peers.heard('a', 1);
+    peers.heard('a', 1, 0);
     clock += 30_000;
     peers.excuse(30_000);
     peers.sweep();

@@ -9,7 +9,7 @@ const BATCH = 200;
 const MAX_PAUSE_MS = 20;
 
 /** Closes the connections with 1001, in batches. Stops at the deadline. */
-export async function sayGoodbye(sessions: readonly Session[], deadline: Deadline): Promise<void> {
+export async function closeSessions(sessions: readonly Session[], deadline: Deadline): Promise<void> {
   for (const [index, { sink, socket }] of sessions.entries()) {
     sink.close(GOING_AWAY, 'The server is shutting down');
     // The client's close frame must be read, even if the socket is paused because `handleConnection` is still running.
