@@ -24,6 +24,9 @@ import { type ConnectListener, PathServer } from './path-server.js';
 import { TurnWriter } from './turn-writer.js';
 import { UpgradeListener } from './upgrade-listener.js';
 
+/** How long a client may take to reply to a close frame. After that, its connection is terminated. */
+const CLOSE_TIMEOUT_MS = 2000;
+
 /** The options of a gateway, as Nest passes them on. Checked by then. */
 type ServerOptions = GatewayOptions & { readonly path?: string };
 
@@ -82,6 +85,7 @@ export class RedisBackplaneAdapter extends WsAdapter {
     // With port 0, WsAdapter creates a server without a port, from its own copy of `ws`. The hooks that it calls are empty below.
     const wsServer = super.create(0, {
       maxPayload: this.context.edge.maxPayloadBytes,
+      closeTimeout: CLOSE_TIMEOUT_MS,
       clientTracking: false,
       handleProtocols: (offered: Set<string>) => chooseSubprotocol(offered, this.context.protocols),
       ...options,

@@ -3,8 +3,6 @@ import type { WebSocket, WebSocketServer } from 'ws';
 import { closeFrameReceived } from './fast-write.js';
 import type { Session } from './session.js';
 
-const CLOSE_TIMEOUT_MS = 2000;
-
 /** The types of `ws` do not list `closeTimeout`, in milliseconds. */
 type ClosingOptions = WebSocketServer['options'] & { readonly closeTimeout?: number };
 
@@ -25,11 +23,11 @@ export interface UpgradedSocket extends Duplex {
  * which a client can delay by two seconds. Every closing calls `close` or `terminate`: by this library, by the app on the
  * raw socket, and by `ws` after the client's close frame or after a frame that violates the protocol.
  *
- * Also limits how long a socket may take to close, by default to two seconds: `ws` waits for 30, and its own option exists
- * only since 8.19, which Nest 11 depends on since 11.1.12.
+ * Also applies the option `closeTimeout`. Releases of `ws` before 8.19, on which Nest 11 depends before 11.1.12, ignore it and
+ * wait for 30 seconds.
  */
 export function watchSockets({ options }: WebSocketServer): void {
-  const { WebSocket: Base, closeTimeout = CLOSE_TIMEOUT_MS } = options as ClosingOptions;
+  const { WebSocket: Base, closeTimeout } = options as ClosingOptions;
   if (!Base)
     throw new TypeError(
       'This version of ws does not expose the class of its sockets. Use the version that @nestjs/platform-ws depends on.',
