@@ -7,7 +7,7 @@ const SOCKET_IO_OPTIONS: Readonly<Record<string, string>> = {
   adapter: 'RedisBackplaneModule replaces it',
   addTrailingSlash: '',
   allowEIO3: '',
-  allowRequest: 'it refuses nobody: set the module option authenticate',
+  allowRequest: 'it is never called: set the module option authenticate',
   allowUpgrades: '',
   cleanupEmptyChildNamespaces: '',
   connectionStateRecovery: '',
@@ -29,7 +29,7 @@ const SOCKET_IO_OPTIONS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Checks the options of every gateway of the app. Options that other adapters accept must not be ignored in silence.
+ * Checks the options of every gateway of the app. So no option of another adapter is silently ignored.
  *
  * @param warn gets one line for each gateway with options of Socket.IO that have no effect
  * @throws InvalidPathError for a gateway that would be served at another path than its author expects

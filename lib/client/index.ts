@@ -53,8 +53,8 @@ export interface Status {
  * - `OUTCOME_UNKNOWN`: an invocation was sent and no reply came, so its handler may have run
  * - `REJECTED`: the server's handler failed; `data` is what it replied
  * - `DISCONNECTED`: the connection was lost or could not be opened; the client tries again
- * - `REFUSED`: the server refused the client or its token
- * - `CANNOT_CONNECT`: the WebSocket cannot be created, for example because the URL is invalid; see `cause`
+ * - `REFUSED`: close code 1008 or status 401: the token was refused or has expired, or the client exceeded a limit for messages
+ * - `CANNOT_CONNECT`: the WebSocket cannot be created, for example because the URL is invalid; see `data`
  * - `BAD_FRAME`: the server sent something that cannot be decoded; it was ignored
  */
 export type ClientErrorCode =
@@ -88,14 +88,14 @@ export interface ConnectOptions {
   onConnect?: (connection: { readonly reconnected: boolean }) => unknown;
   /**
    * Gets what no caller can catch: what a handler, a listener or `token` threw, an `exception` event without a handler,
-   * queued emits that were dropped, and the error that closed the client.
+   * queued emits that were dropped, frames that cannot be decoded, and the error that closed the client.
    *
    * @default console.error
    */
   onError?: (error: unknown) => unknown;
   /**
-   * How many messages wait while there is no connection. When the queue is full, the next one fails with `NOT_SENT`; with 0
-   * every one does. Waiting is the default because it cannot duplicate anything, and without it each restart of a server
+   * How many messages wait while there is no connection or `onConnect` is running. When the queue is full, the next one fails with `NOT_SENT`; with 0
+   * every one does, so do not `emit` in `onConnect` then. Waiting is the default because it cannot duplicate anything, and without it each restart of a server
    * would fail calls. An invocation waits no longer than its `timeout`.
    *
    * @default 100
@@ -128,7 +128,10 @@ export interface ConnectOptions {
 export interface InvokeOptions {
   /** In milliseconds. @default 10000 */
   timeout?: number;
-  /** Rejects the call with the signal's reason. The server is not told. Any `AbortSignal` fits. */
+  /**
+   * Aborts the call. It rejects with `NOT_SENT` if the message was still queued, otherwise with `OUTCOME_UNKNOWN`. The server
+   * is not told. Any `AbortSignal` fits.
+   */
   signal?: {
     readonly aborted: boolean;
     readonly reason?: unknown;
@@ -153,14 +156,14 @@ export interface Client<ServerEvents extends object = AnyEvents, ClientEvents ex
    * Sends an event, or queues it.
    *
    * @throws ClientError `NOT_SENT` when the queue is full or the client is closed
-   * @throws TypeError when the data cannot be encoded
+   * @throws the codec's error, a `TypeError` with JSON, when the data cannot be encoded
    */
   emit<Name extends EventName<ClientEvents>>(event: Name, ...data: EventData<ClientEvents, Name>): void;
   /**
    * Sends an event, or queues it, and resolves with the reply of its handler.
    *
    * @throws ClientError (as a rejection) `REJECTED`, `OUTCOME_UNKNOWN` or `NOT_SENT`
-   * @throws TypeError (as a rejection) when the data cannot be encoded
+   * @throws the codec's error, a `TypeError` with JSON, (as a rejection) when the data cannot be encoded
    */
   invoke<Reply = unknown, Name extends EventName<ClientEvents> = EventName<ClientEvents>>(
     event: Name,
@@ -218,7 +221,8 @@ const noReply = (): void => undefined;
  *
  * @typeParam ServerEvents what the server emits: the events of its `Broadcaster<Events>`
  * @typeParam ClientEvents what the server's handlers take
- * @throws ClientError `CANNOT_CONNECT` when the WebSocket cannot be created, for example because the URL is invalid
+ * @throws ClientError `CANNOT_CONNECT` when the WebSocket cannot be created, for example because the URL is invalid. If `token`
+ * is a function, the status becomes `closed` with this error instead
  */
 export function connect<ServerEvents extends object = AnyEvents, ClientEvents extends object = AnyEvents>(
   url: string,

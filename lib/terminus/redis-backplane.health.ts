@@ -7,6 +7,8 @@ import { RedisBackplane } from '../broadcast/redis-backplane.js';
  * The readiness and delivery checks of the backplane for `@nestjs/terminus`. `RedisBackplaneHealthModule` provides it:
  *
  * ```ts
+ * constructor(private readonly health: HealthCheckService, private readonly backplane: RedisBackplaneHealthIndicator) {}
+ *
  * @Get('ready') @HealthCheck()
  * ready() { return this.health.check([() => this.backplane.readiness()]); }
  * ```

@@ -30,18 +30,18 @@ export interface TestClientOptions {
 const DEFAULT_TIMEOUT_MS = 2000;
 
 /**
- * Connects a client to a gateway, and resolves when it is connected.
+ * Connects a test client to a gateway. Resolves once the connection is open.
  *
  * ```ts
  * const client = await connectTestClient(app, '/chat', { token });
  * expect(await client.invoke('join', 'tea')).toBe('tea');
  * client.emit('say', { room: 'tea', text: 'Hello' });
- * expect(await client.next('said')).toEqual({ text: 'Hello' });
+ * expect(await client.next('said')).toEqual({ room: 'tea', text: 'Hello' });
  * ```
  *
- * A client ends with its server: `await app.close()` closes it, too.
+ * `await app.close()` also closes its clients.
  *
- * @param server an app, or a URL such as `http://127.0.0.1:3000`. An app that does not listen yet starts to, on a free port of
+ * @param server an app, or a URL such as `http://127.0.0.1:3000`. An app that is not listening is started on a free port of
  * 127.0.0.1
  * @param gateway the gateway's class, or its path, which may have a query: `/chat?room=tea`. Default: the path of the URL, or `/`
  * @throws TestClientError (as a rejection) when the server refuses the connection, cannot be reached, or does not answer in time

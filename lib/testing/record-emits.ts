@@ -22,7 +22,7 @@ export interface EmitRecording extends RecordedEmits {
  * ```
  *
  * Records every `emit` of a `Broadcaster`, however the app got it. An emit that is rejected before any client can receive it
- * is not recorded; one that fails on its way to Redis is. `client.emit` is recorded as what it does:
+ * is not recorded; one that fails on its way to Redis is. `client.emit` is recorded as
  * `server.local.connection(client.id).emit`. An `exception` for a client's frame and the result of a handler are replies, so
  * they are not recorded. Use {@link connectTestClient} for them.
  *
@@ -40,7 +40,11 @@ export function recordEmits(app: Pick<INestApplicationContext, 'get'>): EmitReco
 function routerOf(app: Pick<INestApplicationContext, 'get'>): Router {
   const given: unknown = app;
   if (typeof given !== 'object' || given === null || !('get' in given))
-    throw new InvalidArgumentError('app', 'a Nest app or a TestingModule, after await', app);
+    throw new InvalidArgumentError(
+      'app',
+      'a Nest app or a compiled TestingModule (is an await missing?)',
+      app,
+    );
   try {
     return app.get(Router, { strict: false });
   } catch (cause) {

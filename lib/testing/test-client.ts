@@ -82,7 +82,7 @@ export class TestClient<Events extends object = AnyEvents> {
   }
 
   /**
-   * Sends an event and resolves with the handler's reply: what it returned, or `null` for nothing.
+   * Sends an event and resolves with the handler's reply: what it returned, or `null` if it returned nothing.
    *
    * @param timeout how long to wait, in milliseconds. Default: the client's `timeout`, 2000
    * @throws HandlerError (as a rejection) when the handler replies with an error; `error` is what the client received
@@ -104,8 +104,8 @@ export class TestClient<Events extends object = AnyEvents> {
   }
 
   /**
-   * Sets the reply to the server's `invoke` of an event. Without one, the client responds with an error. What the server may
-   * invoke as soon as the client connects belongs into the option `replies`.
+   * Sets the reply to the server's `invoke` of an event. Without one, the client responds with an error. If the server may
+   * invoke as soon as the client connects, pass the reply in the option `replies`.
    *
    * @param reply may return a promise; one that never resolves makes a client that does not respond
    */

@@ -15,7 +15,7 @@ export function webSocketClass(): typeof WebSocket {
   const server = new WsAdapter(createServer()).create(0, { path: '/' }) as WebSocketServer;
   const { WebSocket: found } = server.options;
   // Set by `ws` itself: it is the class of the server's own sockets.
-  if (!found) throw new TypeError('The server of @nestjs/platform-ws does not tell its WebSocket class.');
+  if (!found) throw new TypeError('The server of @nestjs/platform-ws does not expose its WebSocket class.');
   known = found;
   return found;
 }

@@ -113,7 +113,7 @@ describe('options of Socket.IO that have no effect', () => {
     expect(warnings).toEqual([
       '@WebSocketGateway() of ChatGateway has options of Socket.IO that have no effect:' +
         ' cors (set the module option allowedOrigins),' +
-        ' allowRequest (it refuses nobody: set the module option authenticate),' +
+        ' allowRequest (it is never called: set the module option authenticate),' +
         ' pingInterval (set the module option heartbeat.interval),' +
         ' serveClient, transports (WebSocket is the only one). Remove them.',
     ]);

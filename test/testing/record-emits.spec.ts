@@ -242,6 +242,6 @@ describe('recordEmits', () => {
     // @ts-expect-error as in a test whose `beforeEach` did not assign it
     expect(() => recordEmits(undefined)).toThrow('Invalid argument `app`');
     // @ts-expect-error as without `await`
-    expect(() => recordEmits(Promise.resolve(app))).toThrow('after await');
+    expect(() => recordEmits(Promise.resolve(app))).toThrow('is an await missing');
   });
 });
