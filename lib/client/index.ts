@@ -63,14 +63,14 @@ export type ClientErrorCode =
 /** Every error of the client. `code` says which one it is. */
 export class ClientError extends Error {
   override readonly name = 'ClientError';
+  readonly code: ClientErrorCode;
+  /** With `REJECTED`: the error that the server sent. Otherwise what was thrown, if anything. */
+  readonly data: unknown;
 
-  constructor(
-    readonly code: ClientErrorCode,
-    message: string,
-    /** With `REJECTED`: the error that the server sent. Otherwise what was thrown, if anything. */
-    readonly data?: unknown,
-  ) {
+  constructor(code: ClientErrorCode, message: string, data?: unknown) {
     super(message);
+    this.code = code;
+    this.data = data;
   }
 }
 
@@ -254,6 +254,7 @@ export function connect<ServerEvents extends object = AnyEvents, ClientEvents ex
   let isReady = false;
   /** The token that the server has refused. At first something that is no token. */
   let refused: unknown = handlers;
+  let refusal: ClientError | undefined;
   /** The only timer besides those of invocations: until an answer is due, the next ping, or the next attempt. */
   let timer: unknown;
 
@@ -388,7 +389,7 @@ export function connect<ServerEvents extends object = AnyEvents, ClientEvents ex
   };
 
   const dial = (value: string | undefined): void => {
-    if (refused === value) return end(status.error);
+    if (refused === value) return end(refusal);
     const { subprotocol } = codec;
     const protocols = [subprotocol];
     let opened: Socket;
@@ -398,7 +399,7 @@ export function connect<ServerEvents extends object = AnyEvents, ClientEvents ex
       opened = socket = open(url, protocols, value);
       opened.binaryType = 'arraybuffer';
     } catch (thrown) {
-      return end(new ClientError('CANNOT_CONNECT', 'Cannot connect: check the URL and the options.', thrown));
+      return end(new ClientError('CANNOT_CONNECT', 'Cannot connect.', thrown));
     }
     let problem = '';
     opened.onopen = whileCurrent(() => {
@@ -414,11 +415,12 @@ export function connect<ServerEvents extends object = AnyEvents, ClientEvents ex
       try {
         frame = codec.decode(data) as Frame | null;
       } catch (thrown) {
-        return report(new ClientError('BAD_FRAME', 'A frame cannot be decoded.', thrown));
+        return report(new ClientError('BAD_FRAME', 'Not decodable.', thrown));
       }
       const { id } = (frame ??= {});
       const reply = whileCurrent((answer: Frame) => {
-        if (id !== undefined && isOpen()) opened.send(codec.encode({ id, ...answer }));
+        // Nothing else is an id. An object that can be decoded may still be too deep to be encoded.
+        if (id !== undefined && id !== Object(id) && isOpen()) opened.send(codec.encode({ id, ...answer }));
       });
       // A listener may have closed the client.
       if (opened === socket) receive(frame, reply);
@@ -430,6 +432,7 @@ export function connect<ServerEvents extends object = AnyEvents, ClientEvents ex
       const error = new ClientError(isRefused ? 'REFUSED' : 'DISCONNECTED', why);
       if (isRefused) {
         refused = value;
+        refusal = error;
         // A function may give another token.
         if (typeof token !== 'function') return end(error);
       }
@@ -450,7 +453,8 @@ export function connect<ServerEvents extends object = AnyEvents, ClientEvents ex
   };
 
   start();
-  if (status.error) throw status.error;
+  // Not when `token` has thrown: that attempt has failed, and another one follows.
+  if (status.state === 'closed' && status.error) throw status.error;
 
   return {
     get status() {

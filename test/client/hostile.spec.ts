@@ -40,10 +40,13 @@ describe('a hostile server', () => {
       { event: 'said', error: 1 },
       { id: 'x'.repeat(10_000) },
     ].map((frame) => JSON.stringify(frame));
+    // What can be decoded, but is too deep to be encoded again.
+    const deep = `${'['.repeat(10_000)}${']'.repeat(10_000)}`;
+    odd.push(`{"event":"typing","id":${deep}}`, `{"event":"said","id":${deep}}`);
     for (const frame of [...unreadable, ...odd]) connection.send(frame);
     connection.socket.send(Buffer.from([0xc1]));
     connection.send({ event: 'said', data: 'last', unknown: 'field', position: 7 });
-    await eventually(() => expect(said).toEqual([undefined, 'last']));
+    await eventually(() => expect(said).toEqual([undefined, undefined, 'last']));
     expect(client.status.state).toBe('connected');
     const codes = client.errors.map((error) => (error as ClientError).code);
     expect(codes.filter((code) => code === 'BAD_FRAME')).toHaveLength(unreadable.length + 1);

@@ -86,6 +86,7 @@ connect('wss://example.com', { open: (url, protocols) => new WebSocket(url, prot
   function errorsOf(files: Record<string, string>, lib: string[], types: string[]): string[] {
     const options: ts.CompilerOptions = {
       strict: true,
+      erasableSyntaxOnly: true,
       exactOptionalPropertyTypes: true,
       noUncheckedIndexedAccess: true,
       module: ts.ModuleKind.NodeNext,
