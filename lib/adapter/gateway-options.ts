@@ -29,7 +29,7 @@ const SOCKET_IO_OPTIONS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Checks the options of every gateway of the app. So no option of another adapter is silently ignored.
+ * Checks the options of every gateway of the app, so that no option of another adapter is silently ignored.
  *
  * @param warn gets one line for each gateway with options of Socket.IO that have no effect
  * @throws InvalidPathError for a gateway that would be served at another path than its author expects

@@ -43,14 +43,14 @@ class FakeFarm {
  * form as `recordEmits`, and refuses the same arguments as the real one.
  *
  * ```ts
- * const broadcaster = new FakeBroadcaster(ChatGateway);
- * await new ChatGateway(broadcaster).say({ room: 'tea', text: 'Hello' });
+ * const broadcaster = new FakeBroadcaster(ScoreGateway);
+ * await new ScoreGateway(broadcaster).goal({ match: 'final', team: 'Peru' });
  * expect(broadcaster.emits.all).toEqual([
- *   { path: '/chat', target: { group: ['tea'] }, event: 'said', data: { text: 'Hello' } },
+ *   { path: '/score', target: { group: ['final'] }, event: 'scored', data: { team: 'Peru' } },
  * ]);
  * ```
  *
- * To inject it: `{ provide: Broadcaster, useValue: new FakeBroadcaster(ChatGateway) }`.
+ * To inject it: `{ provide: Broadcaster, useValue: new FakeBroadcaster(ScoreGateway) }`.
  */
 export class FakeBroadcaster<Events extends object = AnyEvents>
   extends Target<Events>
@@ -69,12 +69,12 @@ export class FakeBroadcaster<Events extends object = AnyEvents>
     this.path = gatewayPath(gateway);
   }
 
-  /** What was emitted through this fake, its targets, and what its `gateway()` has returned. */
+  /** Everything emitted through this fake, through its targets, and through the fakes that `gateway()` returned. */
   get emits(): RecordedEmits {
     return this.farm.emits;
   }
 
-  /** Push the fake connections that the code under test is to find here. Emits do not reach them. */
+  /** The connections that the code under test finds on this server. Push `FakeConnection`s into it. Emits do not reach them. */
   get localConnections(): BackplaneConnection<unknown, Events>[] {
     return this.farm.connectionsOf(this.path);
   }

@@ -122,7 +122,7 @@ describe('the delay before an attempt', () => {
     vi.restoreAllMocks();
   });
 
-  it('keeps growing while the server accepts and closes, and starts anew after a connection that held', async () => {
+  it('keeps growing while the server accepts and closes, and starts over after a connection that held', async () => {
     const server = await ScriptedServer.start(farm, (connection) => {
       connection.answerPings();
       connection.on('leave', () => connection.socket.close(1011));
