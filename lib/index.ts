@@ -16,10 +16,19 @@ export type {
 } from './options/authenticate.js';
 export type { BackplaneLogger } from './options/backplane-logger.js';
 export type { EdgeOptions } from './options/edge-options.js';
+export type { PresenceClient, PresenceOptions } from './options/presence-options.js';
 export { InvalidOptionsError } from './options/invalid-options.error.js';
 
 export { Broadcaster } from './broadcast/broadcaster.js';
-export { Target } from './broadcast/target.js';
+export {
+  type Answer,
+  Target,
+  type TargetScope,
+  type UsersTarget,
+  type UserTarget,
+} from './broadcast/target.js';
+export type { MembersOptions } from './broadcast/members-options.js';
+export type { Member, MemberCount, MemberList } from './routing/members.js';
 export { BackplaneConnection } from './broadcast/backplane-connection.js';
 export { type BackplaneCounters, RedisBackplane } from './broadcast/redis-backplane.js';
 export type { BackplaneHealth } from './broadcast/health.js';
@@ -63,6 +72,7 @@ export {
   InvokeCanceledError,
   InvokeTargetError,
   InvokeTimeoutError,
+  RepliesMissingError,
   ServerLostError,
 } from './routing/request.errors.js';
 

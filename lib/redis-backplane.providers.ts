@@ -130,6 +130,7 @@ export const backplaneProviders: FactoryProvider[] = [
       serverId: bus.serverId,
       protocols: clientProtocols(options.protocols),
       edge: options.edge,
+      presence: options.presence,
       counters,
       connections,
       authenticators,

@@ -1,4 +1,5 @@
 import type { ResolvedEdge } from '../options/edge-options.js';
+import type { ResolvedPresence } from '../options/presence-options.js';
 import type { BroadcastContext } from '../broadcast/broadcast-context.js';
 import type { EdgeCounters } from '../broadcast/edge-counters.js';
 import type { Connections } from '../broadcast/connections.js';
@@ -14,6 +15,7 @@ export interface AdapterContext extends BroadcastContext {
   readonly connections: Connections;
   readonly protocols: readonly ClientProtocol[];
   readonly edge: ResolvedEdge;
+  readonly presence: ResolvedPresence;
   readonly authenticators: Authenticators;
   readonly counters: EdgeCounters;
   readonly logger: LibraryLogger;

@@ -80,6 +80,10 @@ export class Session extends LocalConnection implements ConnectionSession {
     return bytesRead(this.socket);
   }
 
+  override presenceData(): unknown {
+    return this.context.presence.data?.(this.client);
+  }
+
   /** Calls `handle` once `parallelInvocations` allows it. Creates the queue on first use, because most clients send nothing. */
   enqueue(message: ClientMessage, handle: (message: ClientMessage) => Promise<void>): void {
     this.inbound ??= new InboundQueue(

@@ -1,149 +1,78 @@
-import type { CommandAction } from '../protocol/command-record.js';
-import { MessageFrames } from '../protocol/message-frames.js';
-import { ALL, type Address, type TargetRef } from '../protocol/target.js';
-import type { Delivery } from '../routing/delivery.js';
-import { checkData, checkEvent, checkGroup, checkNames } from './arguments.js';
-import type { BroadcastContext } from './broadcast-context.js';
-import { TargetWidenedError } from './broadcast.errors.js';
-import { checkClose } from './close-code.js';
-import type { AnyEvents, DataOf, EventData, EventName } from './events.js';
+import type { MemberCount, MemberList } from '../routing/members.js';
+import { checkNames } from './arguments.js';
+import { BoundLocalTarget, BoundLocalUser, BoundLocalUsers } from './bound-local-target.js';
+import { BoundRecipients, type TargetState } from './bound-recipients.js';
+import type { AnyEvents } from './events.js';
 import { handled } from './handled.js';
-import { invoke, invokeAll, type Scope } from './invocations.js';
-import type { InvokeAllResult, InvokeOptions } from './invoke.js';
-import { Target } from './target.js';
+import { limitOf, type MembersOptions } from './members-options.js';
+import { namesOfUsers, onlineMap } from './online.js';
+import type { Target, UsersTarget, UserTarget } from './target.js';
 
-const EVERYONE: readonly TargetRef[] = [ALL];
+/** Connections of all servers. */
+export class BoundTarget<Events extends object = AnyEvents> extends BoundRecipients<Events, 'farm'> {
+  override get local(): Target<Events, 'local'> {
+    return new BoundLocalTarget<Events>(this.state);
+  }
 
-/** The immutable state of a target. Every call that changes a target creates a new one. */
-export interface TargetState {
-  readonly context: BroadcastContext;
-  /** Returns the path as `pathKey` formats it. A function, because an unbound broadcaster resolves its path on each call. */
-  readonly path: () => string;
-  /** `undefined` if nothing was named yet, which means everyone. An empty list means nobody. */
-  readonly targets: readonly TargetRef[] | undefined;
-  readonly excluded: readonly TargetRef[];
-  readonly local: boolean;
-  readonly volatile: boolean;
+  override user(id: string): UserTarget<Events, 'farm'>;
+  override user(...ids: [string, string, ...string[]]): UsersTarget<Events, 'farm'>;
+  override user(...ids: string[]): UserTarget<Events, 'farm'> | UsersTarget<Events, 'farm'>;
+  override user(...ids: string[]): UserTarget<Events, 'farm'> | UsersTarget<Events, 'farm'> {
+    const names = checkNames('user', ids);
+    const state = { ...this.state, ...this.with('user', names) };
+    return ids.length === 1 ? new BoundUser<Events>(state) : new BoundUsers<Events>(state);
+  }
+
+  override count(): Promise<MemberCount> {
+    return handled(async () => {
+      const { router, unreachable } = this.state.context;
+      const { address } = this;
+      unreachable.check(address);
+      return router.memberQueries.count(address);
+    });
+  }
+
+  override members(options: MembersOptions = {}): Promise<MemberList> {
+    return handled(async () => {
+      const { router, unreachable } = this.state.context;
+      const { address } = this;
+      const limit = limitOf(options);
+      unreachable.check(address);
+      return router.memberQueries.members(address, limit);
+    });
+  }
+
+  protected override copy(change: Partial<TargetState>): BoundTarget<Events> {
+    return new BoundTarget<Events>({ ...this.state, ...change });
+  }
+
+  protected async onlineUsers(): Promise<ReadonlyMap<string, boolean>> {
+    const { router, unreachable } = this.state.context;
+    const { address } = this;
+    unreachable.check(address);
+    const users = namesOfUsers(address);
+    return onlineMap(users, await router.memberQueries.online(address.path, users));
+  }
 }
 
-/** Implements {@link Target} on top of routing. */
-export class BoundTarget<Events extends object = AnyEvents> extends Target<Events> {
-  constructor(protected readonly state: TargetState) {
-    super();
+/** One user, on all servers. */
+class BoundUser<Events extends object> extends BoundTarget<Events> {
+  override get local(): BoundLocalUser<Events> {
+    return new BoundLocalUser<Events>(this.state);
   }
 
-  override get all(): Target<Events> {
-    const { targets } = this.state;
-    if (targets && !targets.some(({ kind }) => kind === 'all')) throw new TargetWidenedError();
-    return new BoundTarget<Events>({ ...this.state, targets: [ALL] });
+  isOnline(): Promise<boolean> {
+    return handled(async () => [...(await this.onlineUsers()).values()].every((isOnline) => isOnline));
+  }
+}
+
+/** Several users, on all servers. */
+class BoundUsers<Events extends object> extends BoundTarget<Events> {
+  override get local(): BoundLocalUsers<Events> {
+    return new BoundLocalUsers<Events>(this.state);
   }
 
-  override get local(): Target<Events> {
-    return new BoundTarget<Events>({ ...this.state, local: true });
-  }
-
-  override get volatile(): Target<Events> {
-    return new BoundTarget<Events>({ ...this.state, volatile: true });
-  }
-
-  override connection(...ids: string[]): Target<Events> {
-    return this.with('connection', checkNames('connection', ids));
-  }
-
-  override group(...names: string[]): Target<Events> {
-    return this.with('group', checkNames('group', names));
-  }
-
-  override user(...ids: string[]): Target<Events> {
-    return this.with('user', checkNames('user', ids));
-  }
-
-  override except(...connectionIds: string[]): Target<Events> {
-    return this.without('connection', checkNames('connection', connectionIds));
-  }
-
-  override exceptGroup(...names: string[]): Target<Events> {
-    return this.without('group', checkNames('group', names));
-  }
-
-  override emit<Name extends EventName<Events>>(
-    event: Name,
-    ...data: EventData<Events, Name>
-  ): Promise<Delivery> {
-    const { context, local, volatile } = this.state;
-    const { emitter } = context.router;
-    try {
-      checkEvent(event);
-      checkData(data[0]);
-      const { address } = this;
-      context.unreachable.check(address);
-      return emitter.emit(address, MessageFrames.of({ event, data: data[0] }), { local, volatile });
-    } catch (error) {
-      return emitter.refuse(error);
-    }
-  }
-
-  override invoke<T = unknown, Name extends EventName<Events> = EventName<Events>>(
-    event: Name,
-    data?: DataOf<Events, Name>,
-    options: InvokeOptions<T> = {},
-  ): Promise<T> {
-    return handled(async () => invoke(this.state.context, this.scope, event, data, options));
-  }
-
-  override invokeAll<T = unknown, Name extends EventName<Events> = EventName<Events>>(
-    event: Name,
-    data?: DataOf<Events, Name>,
-    options: InvokeOptions<T> = {},
-  ): Promise<InvokeAllResult<T>> {
-    return handled(async () => invokeAll(this.state.context, this.scope, event, data, options));
-  }
-
-  override join(group: string): Promise<void> {
-    return handled(async () => {
-      checkGroup(group);
-      await this.command({ name: 'join', group });
-    });
-  }
-
-  override leave(group: string): Promise<void> {
-    return handled(async () => {
-      checkGroup(group);
-      await this.command({ name: 'leave', group });
-    });
-  }
-
-  override disconnect(code = 1000, reason = ''): Promise<void> {
-    return handled(async () => {
-      checkClose(code, reason);
-      await this.command({ name: 'disconnect', code, reason });
-    });
-  }
-
-  private command(action: CommandAction): Promise<void> {
-    const { router, unreachable } = this.state.context;
-    const { address, local } = this.scope;
-    unreachable.check(address);
-    return router.commands.run(address, action, local);
-  }
-
-  private get scope(): Scope {
-    return { address: this.address, local: this.state.local };
-  }
-
-  /** @throws PathRequiredError for an unbound broadcaster, unless the app has exactly one path */
-  private get address(): Address {
-    const { path, targets, excluded } = this.state;
-    return { path: path(), targets: targets ?? EVERYONE, excluded };
-  }
-
-  private with(kind: TargetRef['kind'], names: readonly string[]): Target<Events> {
-    const targets = [...(this.state.targets ?? []), ...names.map((name) => ({ kind, name }))];
-    return new BoundTarget<Events>({ ...this.state, targets });
-  }
-
-  private without(kind: TargetRef['kind'], names: readonly string[]): Target<Events> {
-    const excluded = [...this.state.excluded, ...names.map((name) => ({ kind, name }))];
-    return new BoundTarget<Events>({ ...this.state, excluded });
+  isOnline(): Promise<ReadonlyMap<string, boolean>> {
+    return handled(() => this.onlineUsers());
   }
 }

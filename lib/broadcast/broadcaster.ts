@@ -11,7 +11,7 @@ import { Target } from './target.js';
  *
  * @typeParam Events the events that the gateway sends, such as `{ joined: { id: string } }`
  */
-export abstract class Broadcaster<Events extends object = AnyEvents> extends Target<Events> {
+export abstract class Broadcaster<Events extends object = AnyEvents> extends Target<Events, 'farm'> {
   /**
    * The open connections of the path on this server. To reach a connection on any server, use {@link Target.connection}.
    *

@@ -1,8 +1,9 @@
 import type { TimeOfDay } from '../bus/bus.js';
 import type { TargetRef } from '../protocol/target.js';
 import type { RoutedLoss } from '../routing/losses.js';
-import { BoundTarget } from './bound-target.js';
+import { BoundLocalTarget } from './bound-local-target.js';
 import type { BroadcastContext } from './broadcast-context.js';
+import type { AnyEvents } from './events.js';
 import type { Target } from './target.js';
 
 /** Messages that clients of this server may have missed, as `loss$` reports them. */
@@ -23,7 +24,7 @@ export interface Loss {
   /** The id of the server that sent them; `undefined` for all servers. */
   readonly origin: string | undefined;
   /** The affected connections on this server, as a target: `loss.affected.emit('reload')`. */
-  readonly affected: Target;
+  readonly affected: Target<AnyEvents, 'local'>;
 }
 
 export function toLoss(loss: RoutedLoss, context: BroadcastContext, clock: TimeOfDay): Loss {
@@ -35,7 +36,7 @@ export function toLoss(loss: RoutedLoss, context: BroadcastContext, clock: TimeO
     to: new Date(clock.recent(loss.to)),
     certainty,
     origin,
-    affected: new BoundTarget({
+    affected: new BoundLocalTarget({
       context,
       path: () => path,
       targets,

@@ -25,6 +25,8 @@ export type BackplaneCounters = Readonly<
     EdgeCounters & {
       /** Messages that a connection did not receive because its client protocol cannot carry the data; counts each connection. */
       undeliverable: number;
+      /** Replies of other servers to queries such as `count` that could not be read. */
+      malformedReplies: number;
     }
 >;
 
@@ -87,7 +89,13 @@ export class RedisBackplane {
 
   /** A snapshot of the counters. */
   get counters(): BackplaneCounters {
-    return { ...this.bus.counters, ...this.edgeCounters, undeliverable: this.router.undeliverable.count };
+    const { undeliverable, malformedReplies } = this.router;
+    return {
+      ...this.bus.counters,
+      ...this.edgeCounters,
+      undeliverable: undeliverable.count,
+      malformedReplies,
+    };
   }
 
   /**

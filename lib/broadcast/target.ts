@@ -1,6 +1,39 @@
 import type { PendingDelivery } from '../routing/delivery.js';
+import type { MemberCount, MemberList } from '../routing/members.js';
 import type { AnyEvents, DataOf, EventData, EventName } from './events.js';
 import type { InvokeAllResult, InvokeOptions } from './invoke.js';
+import type { MembersOptions } from './members-options.js';
+
+/** Which connections a target can address: those of all servers, or only those of this server. */
+export type TargetScope = 'farm' | 'local';
+
+/** What a query returns. A target on this server answers at once, without a promise. */
+export type Answer<Scope extends TargetScope, T> = Scope extends 'local' ? T : Promise<T>;
+
+/** A target of one user. */
+export interface UserTarget<Events extends object, Scope extends TargetScope> extends Target<Events, Scope> {
+  readonly local: UserTarget<Events, 'local'>;
+
+  /**
+   * Whether the user has a connection. Servers that died do not count.
+   *
+   * @throws RepliesMissingError when no server that replied has a connection of the user, and a live server did not reply
+   * @throws NotPublishedError, MessageTooLargeError, BackplaneClosedError, PathRequiredError: see {@link Target.count}
+   */
+  isOnline(): Answer<Scope, boolean>;
+}
+
+/** A target of several users. */
+export interface UsersTarget<Events extends object, Scope extends TargetScope> extends Target<Events, Scope> {
+  readonly local: UsersTarget<Events, 'local'>;
+
+  /**
+   * Whether each of the users has a connection, by user id.
+   *
+   * @throws the same errors as {@link UserTarget.isOnline}
+   */
+  isOnline(): Answer<Scope, ReadonlyMap<string, boolean>>;
+}
 
 /**
  * The recipients of an event: connections of one path, on any server of the farm. A target is immutable, so every call
@@ -13,29 +46,29 @@ import type { InvokeAllResult, InvokeOptions } from './invoke.js';
  * A rejection that is not handled does not crash the process. Await every call except `emit` all the same: only `emit`
  * reports its failures elsewhere.
  */
-export abstract class Target<Events extends object = AnyEvents> {
+export abstract class Target<Events extends object = AnyEvents, Scope extends TargetScope = TargetScope> {
   /**
    * All connections of the path, on every server.
    *
    * @throws TargetWidenedError when the target already names groups, users or connections
    */
-  abstract get all(): Target<Events>;
+  abstract get all(): Target<Events, Scope>;
 
-  /** Only the recipients on this server. Nothing is sent through Redis. */
-  abstract get local(): Target<Events>;
+  /** Only the recipients on this server. Nothing is sent through Redis, so queries return their result without a promise. */
+  abstract get local(): Target<Events, 'local'>;
 
   /**
    * The same recipients, but messages may be dropped: for clients that read too slowly, and for the other servers while
    * Redis is down. Use it for messages that the next one replaces, such as positions.
    */
-  abstract get volatile(): Target<Events>;
+  abstract get volatile(): Target<Events, Scope>;
 
   /**
    * The connections with these ids, on any server.
    *
    * @throws InvalidNameError
    */
-  abstract connection(...ids: string[]): Target<Events>;
+  abstract connection(...ids: string[]): Target<Events, Scope>;
 
   /**
    * The members of these groups.
@@ -43,7 +76,7 @@ export abstract class Target<Events extends object = AnyEvents> {
    * @param names case-sensitive, of at most 4096 bytes in UTF-8
    * @throws InvalidNameError
    */
-  abstract group(...names: string[]): Target<Events>;
+  abstract group(...names: string[]): Target<Events, Scope>;
 
   /**
    * All connections of these users. On a path without `authenticate`, no connection has a user.
@@ -51,21 +84,23 @@ export abstract class Target<Events extends object = AnyEvents> {
    * @param ids the users' ids, of at most 4096 bytes in UTF-8
    * @throws InvalidNameError
    */
-  abstract user(...ids: string[]): Target<Events>;
+  abstract user(id: string): UserTarget<Events, Scope>;
+  abstract user(...ids: [string, string, ...string[]]): UsersTarget<Events, Scope>;
+  abstract user(...ids: string[]): UserTarget<Events, Scope> | UsersTarget<Events, Scope>;
 
   /**
    * Excludes these connections.
    *
    * @throws InvalidNameError
    */
-  abstract except(...connectionIds: string[]): Target<Events>;
+  abstract except(...connectionIds: string[]): Target<Events, Scope>;
 
   /**
    * Excludes connections that are in any of these groups when the message arrives at their server.
    *
    * @throws InvalidNameError
    */
-  abstract exceptGroup(...names: string[]): Target<Events>;
+  abstract exceptGroup(...names: string[]): Target<Events, Scope>;
 
   /**
    * Sends an event. Delivers it to this server's own connections synchronously. The promise resolves with what happened to
@@ -163,4 +198,27 @@ export abstract class Target<Events extends object = AnyEvents> {
    * @throws the same errors as {@link join}, except NotJoinedError and InvalidNameError
    */
   abstract disconnect(code?: number, reason?: string): Promise<void>;
+
+  /**
+   * Counts the connections of the target on all servers. Includes every connection whose `join` resolved before the call.
+   *
+   * Servers that do not reply do not make it reject; `missing` names them. They are waited for until they count as dead
+   * (4 seconds of silence) or `commandTimeout` is over. While Redis is down, `missing` names all other servers at once.
+   *
+   * @throws NotPublishedError (as a rejection) when Redis is down and this server has not heard any other server yet, so it
+   * cannot say whose connections are missing, or when this server has shut down
+   * @throws MessageTooLargeError (as a rejection) when the target names too many recipients for `limits.messageBytes`
+   * @throws BackplaneClosedError (as a rejection) when this server shuts down before all servers have replied
+   * @throws PathRequiredError (as a rejection) on an injected broadcaster, unless the app has exactly one path
+   */
+  abstract count(): Answer<Scope, MemberCount>;
+
+  /**
+   * Lists the connections of the target on all servers, in no particular order. Waits for the same servers as
+   * {@link count}.
+   *
+   * @throws InvalidArgumentError (as a rejection) when an option is invalid
+   * @throws the same errors as {@link count}
+   */
+  abstract members(options?: MembersOptions): Answer<Scope, MemberList>;
 }

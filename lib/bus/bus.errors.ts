@@ -1,7 +1,7 @@
 import { BackplaneError, type ReportedErrorCode } from '../protocol/backplane.error.js';
 
 /** Where a failure happened that `errors$` reports. */
-export type ErrorStage = 'connect' | 'subscribe' | 'publish' | 'decode' | 'deliver' | 'listener';
+export type ErrorStage = 'connect' | 'subscribe' | 'publish' | 'decode' | 'deliver' | 'listener' | 'presence';
 
 const CODES: Readonly<Record<ErrorStage, ReportedErrorCode>> = {
   connect: 'BACKPLANE_CONNECT_FAILED',
@@ -10,6 +10,7 @@ const CODES: Readonly<Record<ErrorStage, ReportedErrorCode>> = {
   decode: 'BACKPLANE_DECODE_FAILED',
   deliver: 'BACKPLANE_DELIVER_FAILED',
   listener: 'BACKPLANE_LISTENER_FAILED',
+  presence: 'BACKPLANE_PRESENCE_FAILED',
 };
 
 /** A failure that the backplane has handled, as `errors$` reports it. `stage` says where it happened. */

@@ -2,6 +2,7 @@ import type { Redis, RedisOptions } from 'ioredis';
 import type { ClientProtocolName } from '../protocol/client-protocol.js';
 import type { BackplaneLogger } from './backplane-logger.js';
 import type { EdgeOptions } from './edge-options.js';
+import type { PresenceOptions } from './presence-options.js';
 
 /** What happens while Redis is down: see {@link RedisBackplaneOptions.outage}. */
 export type OutageOption = 'reject' | 'local' | { readonly buffer: BufferOptions };
@@ -123,11 +124,15 @@ export interface RedisBackplaneOptions extends EdgeOptions {
   invokeTimeout?: number;
 
   /**
-   * How long `join`, `leave` and `disconnect` on a target wait for the replies of other servers, in milliseconds.
+   * How long `join`, `leave`, `disconnect` and queries such as `count` on a target wait for the replies of other servers, in
+   * milliseconds.
    *
    * @default 5000
    */
   commandTimeout?: number;
+
+  /** What other servers may know of connections, for `members` and `presence$`. */
+  presence?: PresenceOptions;
 
   /**
    * Where this library logs. Any `LoggerService` of Nest will do.

@@ -9,6 +9,7 @@ import { parseConnectionString } from './connection-string.js';
 import { edgeSchema, milliseconds, type ResolvedEdge, resolveEdge } from './edge-options.js';
 import { InvalidOptionsError } from './invalid-options.error.js';
 import { describeProblems } from './option-problems.js';
+import { presenceSchema, type ResolvedPresence, resolvePresence } from './presence-options.js';
 import { checkRedisOptions } from './redis-options.js';
 import type { OutageOption, RedisBackplaneOptions } from './redis-backplane-options.js';
 
@@ -48,6 +49,7 @@ export interface ResolvedOptions {
   readonly edge: ResolvedEdge;
   readonly invokeTimeoutMs: number;
   readonly commandTimeoutMs: number;
+  readonly presence: ResolvedPresence;
 }
 
 export type ResolvedOutage =
@@ -103,6 +105,7 @@ const schema = z.strictObject({
   unsubscribeDelay: milliseconds.optional(),
   invokeTimeout: milliseconds.optional(),
   commandTimeout: milliseconds.optional(),
+  presence: presenceSchema.optional(),
 });
 
 /**
@@ -134,6 +137,7 @@ export function resolveOptions(options: RedisBackplaneOptions): ResolvedOptions 
     edge: resolveEdge(options),
     invokeTimeoutMs: options.invokeTimeout ?? DEFAULT_INVOKE_TIMEOUT_MS,
     commandTimeoutMs: options.commandTimeout ?? DEFAULT_COMMAND_TIMEOUT_MS,
+    presence: resolvePresence(options.presence),
   };
 }
 

@@ -5,10 +5,12 @@ export const Capability = {
    * request waits for it.
    */
   Connections: 1,
+  /** It replies to queries, at least to say that it does not know a kind of query: see query-record.ts. */
+  Queries: 2,
 } as const;
 
 /** What this release can do. */
-export const OWN_CAPABILITIES: number = Capability.Connections;
+export const OWN_CAPABILITIES: number = Capability.Connections | Capability.Queries;
 
 /** What a server can do whose heartbeat says nothing about it: the same as the first release. */
 export const FIRST_CAPABILITIES: number = Capability.Connections;

@@ -20,4 +20,8 @@ export const RecordKind = {
   InvocationReply: 20,
   /** A client's response to an invocation. */
   Response: 21,
+  /** A question to other servers about what they hold: see query-record.ts. */
+  Query: 23,
+  /** A part of one server's reply to a query. */
+  QueryReply: 24,
 } as const;

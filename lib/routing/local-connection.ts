@@ -49,6 +49,11 @@ export class LocalConnection {
     return this.joined ?? NO_MEMBERSHIPS;
   }
 
+  /** What other servers may know of this connection: the result of the option `presence.data`. Throws what that throws. */
+  presenceData(): unknown {
+    return undefined;
+  }
+
   addMembership(group: string, membership: Membership): void {
     this.joined ??= new Map();
     this.joined.set(group, membership);

@@ -1,6 +1,5 @@
 import type { BusLoss } from '../bus/bus.js';
 import { ALL, type TargetRef } from '../protocol/target.js';
-import type { PathMembers } from './path-members.js';
 import type { Roster } from './roster.js';
 
 /** Messages that connections of one path may have missed. Times are those of the bus's clock. */
@@ -15,7 +14,8 @@ export function lossesOf({ channels, ...window }: BusLoss, roster: Roster): Rout
   return roster.paths.flatMap((path) => {
     const members = roster.members(path);
     if (!members || members.size === 0) return [];
-    const targets = targetsOf(path, concerned).filter((target) => hasMembers(members, target));
+    // A channel stays subscribed for a second after its last member has left.
+    const targets = targetsOf(path, concerned).filter((target) => members.has(target));
     return targets.length > 0 ? [{ ...window, path, targets }] : [];
   });
 }
@@ -26,10 +26,4 @@ function targetsOf(path: string, concerned: ReturnType<Roster['targetOf']>[] | u
   return concerned.flatMap((known) =>
     known === undefined ? [ALL] : known.path === path ? [known.target] : [],
   );
-}
-
-/** Whether the target has connections here. A channel stays subscribed for a second after its last member has left. */
-function hasMembers(members: PathMembers, target: TargetRef): boolean {
-  const [first] = members.of(target);
-  return first !== undefined;
 }

@@ -27,6 +27,12 @@ export class PathMembers {
     return (kind === 'group' ? this.groups : this.users).get(name) ?? NOBODY;
   }
 
+  /** Whether the target, which must not be of kind `connection`, has connections. */
+  has(target: TargetRef): boolean {
+    const [first] = this.of(target);
+    return first !== undefined;
+  }
+
   add(connection: LocalConnection): void {
     this.byId.set(connection.id, connection);
     if (connection.userId !== undefined) addTo(this.users, connection.userId, connection);

@@ -25,9 +25,11 @@ export class BackplaneClosedError extends BackplaneError {
   override readonly name = 'BackplaneClosedError';
   override readonly code = 'BACKPLANE_CLOSED';
 
-  constructor(call: 'command' | 'invoke') {
+  constructor(call: 'command' | 'invoke' | 'query') {
     super(
-      `This server shut down before the ${call} was complete. Other servers may have carried it out. Repeat it on another server if that is safe.`,
+      call === 'query'
+        ? 'This server shut down before all replies to the query had arrived. Repeat it on another server.'
+        : `This server shut down before the ${call} was complete. Other servers may have carried it out. Repeat it on another server if that is safe.`,
     );
   }
 }
@@ -60,6 +62,19 @@ export class CommandFailedError extends BackplaneError {
     readonly reason: string,
   ) {
     super(`The server ${serverId} could not carry out the command: ${reason}`);
+  }
+}
+
+/** It is unknown whether a user is online, because servers that may hold the user's connections did not reply. */
+export class RepliesMissingError extends BackplaneError {
+  override readonly name = 'RepliesMissingError';
+  override readonly code = 'BACKPLANE_REPLIES_MISSING';
+  override readonly retryable = true;
+
+  constructor(readonly serverIds: readonly string[]) {
+    super(
+      `No server that replied has a connection of the user, but no reply came from ${serverIds.join(', ')}. Ask again later.`,
+    );
   }
 }
 

@@ -13,19 +13,21 @@ const REPEAT_MS = 1000;
 /** "Every server" means every server heard within one heartbeat. By then every live server has sent one. */
 const FARM_VIEW_MS = 1000;
 
+/** What a caller does, as error messages name it. */
+export type RequestName = 'command' | 'invoke' | 'query';
+
 /** A request, ready to be published. */
 export interface Request {
   readonly channels: readonly string[];
   readonly record: Buffer;
-  /** The servers that hold the connections it names by id. */
+  /** The servers that it names, such as those that hold the connections in its address. */
   readonly named: ReadonlySet<string>;
   /** Whether every server replies, and not just the named ones. */
   readonly toFarm: boolean;
 }
 
 export interface SendOptions {
-  /** What the caller did, as its error messages name it. */
-  readonly what: 'command' | 'invoke';
+  readonly what: RequestName;
   /** How long to wait for replies, in milliseconds. */
   readonly timeoutMs: number;
   /** Whether a server that gets it twice acts once. Then it is repeated until all have replied. */
@@ -42,7 +44,7 @@ export interface SendOptions {
  */
 export class Requests {
   private isClosed = false;
-  private readonly pending = new Map<ServerReplies<unknown>, SendOptions['what']>();
+  private readonly pending = new Map<ServerReplies<unknown>, RequestName>();
 
   constructor(
     private readonly bus: Bus,
@@ -63,6 +65,17 @@ export class Requests {
     const record = encode();
     checkSize(record, this.maxMessageBytes);
     return { channels, record, named: serversNamed(address, serverId), toFarm };
+  }
+
+  /** A request to these servers, none of which is this one. `undefined` if there are none. */
+  prepareFor(servers: ReadonlySet<string>, record: Buffer): Request | undefined {
+    if (servers.size === 0) return undefined;
+    return {
+      channels: channelsOfServers([...servers], this.channels),
+      record,
+      named: servers,
+      toFarm: false,
+    };
   }
 
   /** @throws NotPublishedError once the app is shutting down */
@@ -130,14 +143,20 @@ export class Requests {
     await Promise.race([published, replies.done]);
   }
 
-  /** Nobody waits for a server without connections, or for one of an older release that does not know the request. */
+  /** While this server is deaf, it expects the servers that it knew before. Otherwise nobody would miss their replies. */
   private async expectFarm(replies: ServerReplies<unknown>, needs: number): Promise<void> {
-    const { peers } = this.bus;
+    this.expectAlive(replies, needs);
     await replies.whenHeardFor(FARM_VIEW_MS);
-    for (const server of peers.alive) {
-      if (peers.can(server, needs)) replies.expect(server);
-      else if (peers.can(server, Capability.Connections)) replies.unable.push(server);
-    }
+    this.expectAlive(replies, needs);
+    const { peers } = this.bus;
+    for (const server of peers.alive)
+      if (!peers.can(server, needs) && peers.can(server, Capability.Connections)) replies.unable.add(server);
+  }
+
+  /** Nobody waits for a server without connections, or for one of an older release that does not know the request. */
+  private expectAlive(replies: ServerReplies<unknown>, needs: number): void {
+    const { peers } = this.bus;
+    for (const server of peers.alive) if (peers.can(server, needs)) replies.expect(server);
   }
 
   private repeat({ record }: Request, servers: readonly string[]): void {

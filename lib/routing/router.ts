@@ -13,6 +13,9 @@ import { Emitter } from './emitter.js';
 import { lossesOf, type RoutedLoss } from './losses.js';
 import type { LocalConnection } from './local-connection.js';
 import { RecordDispatcher } from './record-dispatcher.js';
+import { MemberQueries } from './member-queries.js';
+import { PresenceData } from './presence-data.js';
+import { Queries } from './queries.js';
 import { Requests } from './requests.js';
 import { Roster } from './roster.js';
 import { SendListeners } from './send-listeners.js';
@@ -29,16 +32,18 @@ export interface RouterOptions {
   readonly unsubscribeDelayMs: number;
 }
 
-/** Connects the parts of routing: the roster of connections, emits, commands and invocations. */
+/** Connects the parts of routing: the roster of connections, emits, commands, invocations and queries. */
 export class Router {
   readonly roster: Roster;
   readonly emitter: Emitter;
   readonly commands: Commands;
   readonly invocations: Invocations;
+  readonly memberQueries: MemberQueries;
   readonly undeliverable: Undeliverable;
   /** For those who want to know what this server's app sends. */
   readonly sendListeners: SendListeners;
   private readonly requests: Requests;
+  private readonly queries: Queries;
   private readonly policy: OutagePolicy;
   private readonly dispatcher = new RecordDispatcher();
   private readonly givenUp = new GivenUpReport((error) => this.dispatcher.report(error));
@@ -81,6 +86,13 @@ export class Router {
       this.dispatcher,
       this.sendListeners,
     );
+    this.queries = new Queries(bus, channels, this.requests, this.dispatcher, commandTimeoutMs);
+    const data = new PresenceData((error) => this.dispatcher.report(error));
+    this.memberQueries = new MemberQueries(bus, this.roster, this.queries, data);
+  }
+
+  get malformedReplies(): number {
+    return this.queries.malformedReplies;
   }
 
   /** Handles a record from another server. Never throws. */
@@ -103,6 +115,7 @@ export class Router {
     this.givenUp.flush();
     this.roster.close();
     this.requests.close();
+    this.queries.close();
     this.invocations.close();
     this.undeliverable.close();
     this.dispatcher.close();

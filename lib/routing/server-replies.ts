@@ -15,7 +15,7 @@ export class ServerReplies<Reply> {
   /** Servers that were never heard. */
   readonly absent: string[] = [];
   /** Live servers of an older release that do not know this kind of request. */
-  readonly unable: string[] = [];
+  readonly unable = new Set<string>();
   private readonly awaited = new Set<string>();
   private readonly finished = new Deferred();
   private readonly subscription: Subscription;
@@ -46,6 +46,7 @@ export class ServerReplies<Reply> {
   expect(server: string): void {
     if (this.ended) return;
     if (this.replies.has(server) || this.awaited.has(server) || this.lost.includes(server)) return;
+    if (this.unable.has(server)) return;
     this.awaited.add(server);
     if (this.peers.alive.has(server)) return;
     this.unheard.push(server);
@@ -67,7 +68,8 @@ export class ServerReplies<Reply> {
 
   /** Awaits a server that has begun to reply. */
   hold(server: string): void {
-    if (this.concerns(server) && !this.replies.has(server)) this.awaited.add(server);
+    if (this.concerns(server) && !this.replies.has(server) && !this.unable.has(server))
+      this.awaited.add(server);
   }
 
   expectNoMore(): void {
@@ -78,6 +80,13 @@ export class ServerReplies<Reply> {
   reply(server: string, reply: Reply): void {
     if (!this.concerns(server)) return;
     this.replies.set(server, reply);
+    this.awaited.delete(server);
+    this.settle();
+  }
+
+  /** The server says that it cannot reply to this request. */
+  refuse(server: string): void {
+    this.unable.add(server);
     this.awaited.delete(server);
     this.settle();
   }

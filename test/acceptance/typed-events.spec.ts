@@ -58,9 +58,11 @@ describe('Broadcaster<Events>', () => {
   it('keeps its event types through every target', () => {
     compiled((broadcaster: Broadcaster<ChatEvents>) => {
       const { all, local, volatile } = broadcaster;
-      for (const target of [all, local, volatile]) expectTypeOf(target).toEqualTypeOf<Target<ChatEvents>>();
+      for (const target of [all, volatile]) expectTypeOf(target).toEqualTypeOf<Target<ChatEvents, 'farm'>>();
+      expectTypeOf(local).toEqualTypeOf<Target<ChatEvents, 'local'>>();
+      for (const target of [all, local]) expectTypeOf(target).toExtend<Target<ChatEvents>>();
       for (const method of ['connection', 'group', 'user', 'except', 'exceptGroup'] as const)
-        expectTypeOf(broadcaster[method]('x')).toEqualTypeOf<Target<ChatEvents>>();
+        expectTypeOf(broadcaster[method]('x')).toExtend<Target<ChatEvents, 'farm'>>();
     });
   });
 

@@ -44,6 +44,7 @@ const ERRORS: readonly BackplaneError[] = [
   new library.PathRequiredError([]),
   new library.PublishOutcomeUnknownError(0, CAUSE),
   new library.RedisConnectError('no'),
+  new library.RepliesMissingError(['server']),
   new library.ServerLostError('server'),
   new library.StartupTimeoutError(5000, 'connecting', CAUSE),
   new library.TargetWidenedError(),
@@ -51,7 +52,7 @@ const ERRORS: readonly BackplaneError[] = [
   new testing.TestClientError('no'),
   new testing.TestSetupError('no'),
   new library.UnsendableDataError('json', CAUSE),
-  ...(['connect', 'subscribe', 'publish', 'decode', 'deliver', 'listener'] as const).map(
+  ...(['connect', 'subscribe', 'publish', 'decode', 'deliver', 'listener', 'presence'] as const).map(
     (stage) => new library.ReportedError(stage, 'a message'),
   ),
 ];

@@ -58,6 +58,15 @@ class FakeTarget implements Target<OrderEvents> {
   disconnect() {
     return Promise.resolve();
   }
+  count(): never {
+    throw new Error('the service does not count');
+  }
+  members(): never {
+    throw new Error('the service lists nobody');
+  }
+  isOnline(): never {
+    throw new Error('the service does not ask');
+  }
 
   private with(names: readonly string[]) {
     return new FakeTarget(this.emitted, [...this.names, ...names]);

@@ -70,7 +70,7 @@ describe('a request to every server', () => {
     await server.flushed();
     replies.reply(PEER_ID, 'here');
     await done;
-    expect(replies).toMatchObject({ outstanding: [], unable: [] });
+    expect(replies).toMatchObject({ outstanding: [], unable: new Set() });
   });
 
   it('reports at once the servers that do not know it, and waits for the others', async () => {
@@ -81,7 +81,7 @@ describe('a request to every server', () => {
     await server.flushed();
     replies.reply(PEER_ID, 'here');
     await done;
-    expect(replies.unable).toEqual([OTHER_ID]);
+    expect([...replies.unable]).toEqual([OTHER_ID]);
   });
 
   it('is repeated each second to the servers that have not replied, if it is repeatable', async () => {
