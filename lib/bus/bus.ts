@@ -96,6 +96,17 @@ export interface PeerView {
   whenHeardFor(ms: number, signal?: AbortSignal): Promise<void>;
   /** Emits the id of a server that said goodbye or timed out. */
   readonly lost$: Observable<string>;
+  /**
+   * Emits when a server is heard for the first time, is no longer alive, or is heard again after a silence. Emits `joined`
+   * for a server that was silent for so long that it was forgotten (ten minutes). The changes of a server alternate. The
+   * rest of the envelope that made it known, such as its heartbeat, is read afterwards.
+   */
+  readonly changes$: Observable<PeerChange>;
+}
+
+export interface PeerChange {
+  readonly serverId: string;
+  readonly change: 'joined' | 'goodbye' | 'silent' | 'returned';
 }
 
 /** The connection to Redis was lost. Reported once per outage. */

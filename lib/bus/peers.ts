@@ -1,7 +1,8 @@
-import { type Observable, Subject } from 'rxjs';
+import { Subject } from 'rxjs';
 import { FIRST_CAPABILITIES } from '../protocol/capabilities.js';
-import type { PeerView } from './bus.js';
+import type { PeerChange, PeerView } from './bus.js';
 import { HEARTBEAT_MS } from './hearing.js';
+import { lostServers } from './lost-servers.js';
 import { type Gap, type Move, missedWhileMoving } from './moves.js';
 import { PeerClock } from './peer-clock.js';
 
@@ -68,7 +69,7 @@ export interface Beat {
 export class Peers implements PeerView {
   private readonly known = new Map<string, Peer>();
   private readonly living = new Set<string>();
-  private readonly lost = new Subject<string>();
+  private readonly changes = new Subject<PeerChange>();
   private readonly waiters = new Set<{ readonly ms: number; readonly end: () => void }>();
   private closed = false;
   private listeningSince: number | undefined;
@@ -80,11 +81,11 @@ export class Peers implements PeerView {
   private hearsSince: number | undefined;
 
   constructor(private readonly now: () => number) {}
-
   /** Servers that timed out, with the time at which that was noticed. */
   private readonly silentSince = new Map<string, number>();
 
-  readonly lost$: Observable<string> = this.lost.asObservable();
+  readonly changes$ = this.changes.asObservable();
+  readonly lost$ = lostServers(this.changes$);
 
   get alive(): ReadonlySet<string> {
     return this.living;
@@ -143,10 +144,14 @@ export class Peers implements PeerView {
         link: this.link,
         capabilities: FIRST_CAPABILITIES,
       });
+      this.changes.next({ serverId, change: 'joined' });
       return 'new';
     }
     if (number > peer.lastNumber + MAX_JUMP) return 'impossible';
-    if (!peer.left) this.living.add(serverId);
+    if (!peer.left && !this.living.has(serverId)) {
+      this.living.add(serverId);
+      this.changes.next({ serverId, change: 'returned' });
+    }
     this.silentSince.delete(serverId);
     peer.link = this.link;
     if (now - peer.heardAt > HEARTBEAT_MS) {
@@ -196,7 +201,7 @@ export class Peers implements PeerView {
   left(serverId: string): void {
     const peer = this.known.get(serverId);
     if (peer) peer.left = true;
-    this.dead(serverId);
+    this.dead(serverId, 'goodbye');
   }
 
   /** The subscriber link is up. */
@@ -248,7 +253,7 @@ export class Peers implements PeerView {
       if (silent > FORGOTTEN_AFTER_MS) this.known.delete(serverId);
       if (silent > DEAD_AFTER_MS && this.living.has(serverId)) {
         this.silentSince.set(serverId, now);
-        this.dead(serverId);
+        this.dead(serverId, 'silent');
       }
     }
     for (const [serverId, since] of this.silentSince)
@@ -258,7 +263,7 @@ export class Peers implements PeerView {
 
   close(): void {
     this.closed = true;
-    this.lost.complete();
+    this.changes.complete();
     for (const { end } of this.waiters) end();
   }
 
@@ -285,8 +290,8 @@ export class Peers implements PeerView {
     return [{ from: last.heardAt, to: this.now() }];
   }
 
-  private dead(serverId: string): void {
-    if (this.living.delete(serverId)) this.lost.next(serverId);
+  private dead(serverId: string, change: 'goodbye' | 'silent'): void {
+    if (this.living.delete(serverId)) this.changes.next({ serverId, change });
   }
 
   hasHeardFor(ms: number): boolean {

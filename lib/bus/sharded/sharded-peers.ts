@@ -1,5 +1,6 @@
 import { type Observable, filter, merge, share } from 'rxjs';
-import type { PeerView } from '../bus.js';
+import type { PeerChange, PeerView } from '../bus.js';
+import { lostServers } from '../lost-servers.js';
 
 /**
  * The other servers across all partitions. A server counts as alive if it is heard on every partition, because a command
@@ -7,15 +8,17 @@ import type { PeerView } from '../bus.js';
  */
 export class ShardedPeers implements PeerView {
   readonly lost$: Observable<string>;
+  readonly changes$: Observable<PeerChange>;
 
   constructor(private readonly partitions: readonly PeerView[]) {
-    // Report the first partition that loses a server and ignore the others.
-    const losses = partitions.map((partition) =>
-      partition.lost$.pipe(
-        filter((server) => this.others(partition).every(({ alive }) => alive.has(server))),
+    // The last partition that hears a server completes it, and the first one that loses it breaks it.
+    const changes = partitions.map((partition) =>
+      partition.changes$.pipe(
+        filter(({ serverId }) => this.others(partition).every(({ alive }) => alive.has(serverId))),
       ),
     );
-    this.lost$ = merge(...losses).pipe(share());
+    this.changes$ = merge(...changes).pipe(share());
+    this.lost$ = lostServers(this.changes$);
   }
 
   get alive(): ReadonlySet<string> {

@@ -1,6 +1,7 @@
 import { Subject } from 'rxjs';
 import { describe, expect, it, vi } from 'vitest';
-import type { ConnectionFailure, ConnectionRestoration, PeerView } from '../../../lib/bus/bus.js';
+import type { ConnectionFailure, ConnectionRestoration, PeerChange, PeerView } from '../../../lib/bus/bus.js';
+import { lostServers } from '../../../lib/bus/lost-servers.js';
 import { ShardedOutage } from '../../../lib/bus/sharded/sharded-outage.js';
 import { ShardedPeers } from '../../../lib/bus/sharded/sharded-peers.js';
 import { type BackplaneStatus, worstStatus } from '../../../lib/bus/status.js';
@@ -10,12 +11,18 @@ import { collect } from '../../support/observe.js';
 class ScriptedPeers implements PeerView {
   readonly alive = new Set<string>();
   readonly silent = new Set<string>();
-  readonly lost$ = new Subject<string>();
+  readonly changes$ = new Subject<PeerChange>();
+  readonly lost$ = lostServers(this.changes$);
   readonly can = (): boolean => true;
   readonly whenHeardFor = vi.fn(() => Promise.resolve());
 
-  lose(server: string): void {
-    if (this.alive.delete(server)) this.lost$.next(server);
+  hear(serverId: string, change: 'joined' | 'returned' = 'joined'): void {
+    this.alive.add(serverId);
+    this.changes$.next({ serverId, change });
+  }
+
+  lose(serverId: string): void {
+    if (this.alive.delete(serverId)) this.changes$.next({ serverId, change: 'silent' });
   }
 }
 
@@ -40,6 +47,23 @@ describe('the peers of all partitions', () => {
       for (const part of parts) part.lose('server');
       expect(lost.values).toEqual(Array(life).fill('server'));
     }
+  });
+
+  it('join with the last partition that hears them, and change once however many partitions lose and hear them', () => {
+    const { parts, peers } = peersOf(3);
+    const changes = collect(peers.changes$);
+    for (const part of parts) part.hear('server');
+    for (const part of parts) part.lose('server');
+    for (const part of parts) part.hear('server', 'returned');
+    parts[1]?.lose('server');
+    parts[1]?.hear('server', 'returned');
+    expect(changes.values.map(({ change }) => change)).toEqual([
+      'joined',
+      'silent',
+      'returned',
+      'silent',
+      'returned',
+    ]);
   });
 
   it('are not lost if they were never alive', () => {
