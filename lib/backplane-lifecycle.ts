@@ -12,6 +12,7 @@ import type { LibraryLogger } from './broadcast/library-logger.js';
 import { RedisBackplane } from './broadcast/redis-backplane.js';
 import type { Bus } from './bus/bus.js';
 import type { ResolvedOptions } from './options/resolve-options.js';
+import { Presence } from './presence/presence.js';
 import { BUS, LOGGER, RESOLVED_OPTIONS } from './redis-backplane.providers.js';
 import { Router } from './routing/router.js';
 import { StartupTimeoutError } from './startup-timeout.error.js';
@@ -31,6 +32,7 @@ export class BackplaneLifecycle
     @Inject(RESOLVED_OPTIONS) private readonly options: ResolvedOptions,
     @Inject(BUS) private readonly bus: Bus,
     private readonly router: Router,
+    private readonly presence: Presence,
     private readonly backplane: RedisBackplane,
     private readonly adapter: RedisBackplaneAdapter,
     private readonly authenticators: Authenticators,
@@ -49,12 +51,14 @@ export class BackplaneLifecycle
   /** The first step of the shutdown. Connected clients still receive messages from all servers until they are disconnected. */
   onModuleDestroy(): void {
     this.backplane.setRunning(false);
+    this.presence.drain();
     this.adapter.drain();
   }
 
   /** The last step of the shutdown, after all clients have disconnected. */
   async onApplicationShutdown(): Promise<void> {
     await this.bus.sayGoodbye();
+    this.presence.close();
     this.router.close();
     await this.bus.close();
     this.backplane.close();

@@ -28,6 +28,13 @@ export {
   type UserTarget,
 } from './broadcast/target.js';
 export type { MembersOptions } from './broadcast/members-options.js';
+export type {
+  PresenceChange,
+  PresenceJoin,
+  PresenceLeave,
+  PresenceLeaveCause,
+  PresenceMember,
+} from './presence/presence-change.js';
 export type { Member, MemberCount, MemberList } from './routing/members.js';
 export { BackplaneConnection } from './broadcast/backplane-connection.js';
 export { type BackplaneCounters, RedisBackplane } from './broadcast/redis-backplane.js';

@@ -18,6 +18,7 @@ import { type ResolvedOptions, resolveOptions } from './options/resolve-options.
 import { ChannelNames } from './protocol/channel-names.js';
 import { clientProtocols } from './protocol/client-protocols.js';
 import { REDIS_BACKPLANE_OPTIONS } from './redis-backplane.module-definition.js';
+import { Presence } from './presence/presence.js';
 import { Router } from './routing/router.js';
 
 export const RESOLVED_OPTIONS = Symbol('RESOLVED_OPTIONS');
@@ -56,6 +57,12 @@ export const backplaneProviders: FactoryProvider[] = [
       }),
   },
   {
+    provide: Presence,
+    inject: [RESOLVED_OPTIONS, BUS, ChannelNames, Router],
+    useFactory: ({ presence }: ResolvedOptions, bus: Bus, channels: ChannelNames, router: Router) =>
+      new Presence(bus, channels, router, { ...presence, hasData: presence.data !== undefined }),
+  },
+  {
     provide: Authenticators,
     inject: [ModulesContainer, RESOLVED_OPTIONS],
     useFactory: (modules: ModulesContainer, { authenticate }: ResolvedOptions) =>
@@ -73,10 +80,11 @@ export const backplaneProviders: FactoryProvider[] = [
   },
   {
     provide: BROADCAST_CONTEXT,
-    inject: [RESOLVED_OPTIONS, Router, Authenticators, LOGGER, ADAPTER_LOGGER],
+    inject: [RESOLVED_OPTIONS, Router, Presence, Authenticators, LOGGER, ADAPTER_LOGGER],
     useFactory: (
       { invokeTimeoutMs }: ResolvedOptions,
       router: Router,
+      presence: Presence,
       authenticators: Authenticators,
       logger: LibraryLogger,
       adapterLogger: LibraryLogger,
@@ -84,7 +92,7 @@ export const backplaneProviders: FactoryProvider[] = [
       const hasNoUsers = (path: string): boolean =>
         router.roster.members(path) !== undefined && !authenticators.for(path);
       const unreachable = new UnreachableUsers(hasNoUsers, logger);
-      return { router, invokeTimeoutMs, unreachable, log: new LimitedLog(adapterLogger) };
+      return { router, presence, invokeTimeoutMs, unreachable, log: new LimitedLog(adapterLogger) };
     },
   },
   { provide: Connections, inject: [], useFactory: () => new Connections() },
@@ -130,7 +138,7 @@ export const backplaneProviders: FactoryProvider[] = [
       serverId: bus.serverId,
       protocols: clientProtocols(options.protocols),
       edge: options.edge,
-      presence: options.presence,
+      presenceDataOf: options.presence.data,
       counters,
       connections,
       authenticators,

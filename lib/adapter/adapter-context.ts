@@ -15,7 +15,7 @@ export interface AdapterContext extends BroadcastContext {
   readonly connections: Connections;
   readonly protocols: readonly ClientProtocol[];
   readonly edge: ResolvedEdge;
-  readonly presence: ResolvedPresence;
+  readonly presenceDataOf: ResolvedPresence['data'];
   readonly authenticators: Authenticators;
   readonly counters: EdgeCounters;
   readonly logger: LibraryLogger;

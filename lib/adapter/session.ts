@@ -81,7 +81,7 @@ export class Session extends LocalConnection implements ConnectionSession {
   }
 
   override presenceData(): unknown {
-    return this.context.presence.data?.(this.client);
+    return this.context.presenceDataOf?.(this.client);
   }
 
   /** Calls `handle` once `parallelInvocations` allows it. Creates the queue on first use, because most clients send nothing. */

@@ -1,3 +1,8 @@
+import { defer, type Observable } from 'rxjs';
+import { ReportedError } from '../bus/bus.errors.js';
+import type { PresenceChange } from '../presence/presence-change.js';
+import { InvalidArgumentError } from '../protocol/invalid-argument.error.js';
+import { messageOf } from '../protocol/thrown.js';
 import type { CommandAction } from '../protocol/command-record.js';
 import { MessageFrames } from '../protocol/message-frames.js';
 import { ALL, type Address, type TargetRef } from '../protocol/target.js';
@@ -9,6 +14,7 @@ import { checkClose } from './close-code.js';
 import type { AnyEvents, DataOf, EventData, EventName } from './events.js';
 import { handled } from './handled.js';
 import { invoke, invokeAll, type Scope as InvokeScope } from './invocations.js';
+import { GuardedObservable } from './guarded-observable.js';
 import type { InvokeAllResult, InvokeOptions } from './invoke.js';
 import { Target, type TargetScope } from './target.js';
 
@@ -113,6 +119,23 @@ export abstract class BoundRecipients<
       checkClose(code, reason);
       await this.command({ name: 'disconnect', code, reason });
     });
+  }
+
+  override get presence$(): Observable<PresenceChange> {
+    const { context, local } = this.state;
+    return new GuardedObservable(
+      defer(() => {
+        const { path, targets, excluded } = this.address;
+        const [target, ...others] = targets;
+        if (target?.kind !== 'group' || others.length + excluded.length > 0)
+          throw new InvalidArgumentError('target', 'exactly one group, such as group(name)', targets);
+        return context.presence.watch({ path, group: target.name }, local);
+      }),
+      (cause) =>
+        context.router.report(
+          new ReportedError('listener', `A listener threw: ${messageOf(cause)}`, { cause }),
+        ),
+    );
   }
 
   private command(action: CommandAction): Promise<void> {

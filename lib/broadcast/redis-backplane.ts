@@ -89,12 +89,12 @@ export class RedisBackplane {
 
   /** A snapshot of the counters. */
   get counters(): BackplaneCounters {
-    const { undeliverable, malformedReplies } = this.router;
+    const { undeliverable, queries } = this.router;
     return {
       ...this.bus.counters,
       ...this.edgeCounters,
       undeliverable: undeliverable.count,
-      malformedReplies,
+      malformedReplies: queries.malformedReplies,
     };
   }
 

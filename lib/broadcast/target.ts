@@ -1,3 +1,5 @@
+import type { Observable } from 'rxjs';
+import type { PresenceChange } from '../presence/presence-change.js';
 import type { PendingDelivery } from '../routing/delivery.js';
 import type { MemberCount, MemberList } from '../routing/members.js';
 import type { AnyEvents, DataOf, EventData, EventName } from './events.js';
@@ -221,4 +223,17 @@ export abstract class Target<Events extends object = AnyEvents, Scope extends Ta
    * @throws the same errors as {@link count}
    */
   abstract members(options?: MembersOptions): Answer<Scope, MemberList>;
+
+  /**
+   * Watches who is in a group, on all servers. Emits a snapshot first, then what changed, at most once per turn of the event
+   * loop. A member is a user, or a connection without a user: it joins with its first connection and leaves some time
+   * after its last one closed (`presence.grace`), or at once if that left the group. Completes when the app shuts down. If
+   * a callback passed to `subscribe` throws, the error is reported on `errors$`.
+   *
+   * Subscribers of one server share a watch. While nobody watches a group, it costs nothing.
+   *
+   * @throws InvalidArgumentError (as an error notification) when the target is not exactly one group
+   * @throws PathRequiredError (as an error notification) on an injected broadcaster, unless the app has exactly one path
+   */
+  abstract get presence$(): Observable<PresenceChange>;
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { MAX_TIMER_MS } from '../protocol/timer-limit.js';
 
 /** A connection, as `presence.data` gets it: the client that handlers get. */
 export interface PresenceClient {
@@ -20,18 +21,58 @@ export interface PresenceOptions {
    */
   // A method, so that a function whose parameter is a `BackplaneConnection<Account>` can be passed.
   data?(client: PresenceClient): unknown;
+
+  /**
+   * How long a watch (`presence$`) waits for a user whose last connection closed to come back, in milliseconds. Hides
+   * reloads. Does not apply to an explicit `leave`, or to connections without a user.
+   *
+   * @default 5000: a page that reloads, or a phone that changes networks, is back by then
+   */
+  grace?: number;
+
+  /**
+   * The same if the user's server shut down, so that clients must reconnect to another one. Hides rolling deploys.
+   *
+   * @default three times `grace`: 15000
+   */
+  shutdownGrace?: number;
+
+  /**
+   * The number of members beyond which a watch reports counts only.
+   *
+   * @default 1000
+   */
+  limit?: number;
 }
+
+const DEFAULT_GRACE_MS = 5000;
+const DEFAULT_LIMIT = 1000;
 
 export interface ResolvedPresence {
   readonly data: ((client: PresenceClient) => unknown) | undefined;
+  readonly graceMs: number;
+  readonly shutdownGraceMs: number;
+  readonly limit: number;
 }
+
+/** 0 reports every member at once. */
+const grace = z.int().min(0).max(MAX_TIMER_MS);
 
 export const presenceSchema = z.strictObject({
   data: z
     .custom<PresenceOptions['data']>((value) => typeof value === 'function', 'must be a function')
     .optional(),
+  grace: grace.optional(),
+  shutdownGrace: grace.optional(),
+  limit: z.int().min(0).optional(),
 });
 
 export function resolvePresence(presence: PresenceOptions = {}): ResolvedPresence {
-  return { data: presence.data && ((client) => presence.data?.(client)) };
+  const { grace: graceMs = DEFAULT_GRACE_MS, limit = DEFAULT_LIMIT } = presence;
+  return {
+    data: presence.data && ((client) => presence.data?.(client)),
+    graceMs,
+    shutdownGraceMs: presence.shutdownGrace ?? Math.min(3 * graceMs, MAX_TIMER_MS),
+    limit,
+  };
 }

@@ -26,6 +26,8 @@ export const QueryKind = {
   Members: 2,
   /** Which of some users have a connection. */
   Online: 3,
+  /** The connections of a group, with the version of the list, from now on watched: see presence-records.ts. */
+  Rows: 5,
 } as const;
 
 const STATES = ['more', 'last', 'unable'] as const;

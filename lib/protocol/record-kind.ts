@@ -24,4 +24,10 @@ export const RecordKind = {
   Query: 23,
   /** A part of one server's reply to a query. */
   QueryReply: 24,
+  /** Somebody watches a group: see presence-records.ts. */
+  PresenceLease: 25,
+  /** What changed in a watched group on one server. */
+  PresenceDiff: 26,
+  /** The versions of watched groups on one server. */
+  PresenceDigest: 27,
 } as const;

@@ -37,6 +37,8 @@ export interface Question<Part> {
   readonly to: Address | ReadonlySet<string>;
   /** @throws MalformedBytesError */
   readonly decode: (part: Buffer) => Part;
+  /** How often the query is repeated to servers that have not answered, in milliseconds. @default 1000 */
+  readonly repeatMs?: number;
   /** Whether the answers so far are enough, so that nobody waits for the others. */
   readonly isEnough?: (answers: Answers<Part>['parts']) => boolean;
 }
@@ -83,7 +85,7 @@ export class Queries {
    * it cannot say whose answers are missing, and after this server has shut down
    */
   async ask<Part>(question: Question<Part>): Promise<Answers<Part>> {
-    const { kind, body, to, decode, isEnough = () => false } = question;
+    const { kind, body, to, decode, repeatMs, isEnough = () => false } = question;
     const { peers, serverId } = this.bus;
     const isAddress = 'path' in to;
     const number = ++this.number;
@@ -93,7 +95,7 @@ export class Queries {
     const own = isAddress ? this.handle(kind, body) : undefined;
     this.pending.set(number, query);
     try {
-      const others = this.send(request, query);
+      const others = this.send(request, query, repeatMs);
       // Awaited below. If the own part fails first, a rejection must not go unhandled.
       others.catch(() => undefined);
       if (own) query.own(serverId, await inTurns(own, decode));
@@ -110,9 +112,14 @@ export class Queries {
     this.isClosed = true;
   }
 
-  private async send<Part>(request: Request | undefined, query: PendingQuery<Part>): Promise<void> {
+  private async send<Part>(
+    request: Request | undefined,
+    query: PendingQuery<Part>,
+    repeatMs: number | undefined,
+  ): Promise<void> {
     const { timeoutMs } = this;
-    const options = { what: 'query', timeoutMs, isRepeatable: true, needs: Capability.Queries } as const;
+    const needs = Capability.Queries;
+    const options = { what: 'query', timeoutMs, isRepeatable: true, repeatMs, needs } as const;
     try {
       await this.requests.send(request, query.replies, options);
     } catch (error) {

@@ -1,7 +1,7 @@
 import { type Observable, Subject } from 'rxjs';
 import { ReportedError } from '../bus/bus.errors.js';
 
-type RecordHandler = (body: Buffer, origin: string) => void;
+export type RecordHandler = (body: Buffer, origin: string) => void;
 
 /** Passes each record from another server to the handler for its kind. Reports errors of handlers instead of throwing. */
 export class RecordDispatcher {

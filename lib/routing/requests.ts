@@ -32,6 +32,8 @@ export interface SendOptions {
   readonly timeoutMs: number;
   /** Whether a server that gets it twice acts once. Then it is repeated until all have replied. */
   readonly isRepeatable: boolean;
+  /** How often it is repeated, in milliseconds. @default 1000 */
+  readonly repeatMs?: number | undefined;
   /** What a server must be able to do to reply. One that cannot is named in `replies.unable` at once. */
   readonly needs?: number;
   /** Gives the request up. */
@@ -92,7 +94,14 @@ export class Requests {
   async send(
     request: Request | undefined,
     replies: ServerReplies<unknown>,
-    { what, timeoutMs, isRepeatable, needs = Capability.Connections, signal }: SendOptions,
+    {
+      what,
+      timeoutMs,
+      isRepeatable,
+      repeatMs = REPEAT_MS,
+      needs = Capability.Connections,
+      signal,
+    }: SendOptions,
   ): Promise<void> {
     if (request) this.checkOpen();
     const { clock } = this.bus;
@@ -102,7 +111,7 @@ export class Requests {
     const timeout = clock.after(timeoutMs, () => replies.end());
     const repetition =
       request && isRepeatable
-        ? clock.every(REPEAT_MS, () => this.repeat(request, replies.outstanding))
+        ? clock.every(repeatMs, () => this.repeat(request, replies.outstanding))
         : undefined;
     this.pending.set(replies, what);
     try {

@@ -8,10 +8,18 @@ import { PathMembers } from './path-members.js';
 import { ConnectionClosedError } from './request.errors.js';
 import { NotJoinedError } from './routing.errors.js';
 
+/** Learns who joins and leaves groups on this server. */
+export interface MembershipListener {
+  joined(connection: LocalConnection, group: string): void;
+  /** @param isExplicit false if the connection has closed, or begun to close */
+  left(connection: LocalConnection, group: string, isExplicit: boolean): void;
+}
+
 /** This server's connections with their groups and users. Keeps the channels that they need subscribed. */
 export class Roster {
   private readonly byPath = new Map<string, PathMembers>();
   private readonly interest: ChannelInterest;
+  private listener: MembershipListener | undefined;
 
   constructor(
     bus: Bus,
@@ -20,6 +28,11 @@ export class Roster {
     unsubscribeDelayMs: number,
   ) {
     this.interest = new ChannelInterest(bus, channels, unsubscribeDelayMs);
+  }
+
+  /** Sets the one listener. */
+  observe(listener: MembershipListener): void {
+    this.listener = listener;
   }
 
   get paths(): string[] {
@@ -74,7 +87,10 @@ export class Roster {
   remove(connection: LocalConnection): void {
     if (!connection.open) return;
     connection.open = false;
-    for (const group of connection.memberships.keys()) this.interest.release(groupOf(connection, group));
+    for (const group of connection.memberships.keys()) {
+      this.interest.release(groupOf(connection, group));
+      this.listener?.left(connection, group, false);
+    }
     if (connection.userId !== undefined) this.interest.release(userOf(connection));
     const members = this.byPath.get(connection.path);
     members?.remove(connection);
@@ -94,6 +110,7 @@ export class Roster {
     if (!connection.open) throw new ConnectionClosedError(connection.id);
     const membership: Membership = { pending: undefined };
     this.byPath.get(connection.path)?.join(connection, group, membership);
+    this.listener?.joined(connection, group);
     membership.pending = this.hear(connection, group, membership);
     return membership.pending;
   }
@@ -102,8 +119,22 @@ export class Roster {
   leave(connection: LocalConnection, group: string): void {
     if (!connection.memberships.has(group)) return;
     this.byPath.get(connection.path)?.leave(connection, group);
+    this.listener?.left(connection, group, true);
     this.interest.release(groupOf(connection, group));
     connection.sink.flush();
+  }
+
+  /**
+   * Keeps a group's channel subscribed until `unwatch`, for somebody who wants to know its members.
+   *
+   * @throws NotSubscribedError (as a rejection)
+   */
+  watch(path: string, group: string): Promise<void> {
+    return this.interest.acquire({ path, target: { kind: 'group', name: group } });
+  }
+
+  unwatch(path: string, group: string): void {
+    this.interest.release({ path, target: { kind: 'group', name: group } });
   }
 
   /** The target of a channel; `undefined` for the channels for servers. */

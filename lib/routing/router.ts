@@ -12,7 +12,7 @@ import { Commands } from './commands.js';
 import { Emitter } from './emitter.js';
 import { lossesOf, type RoutedLoss } from './losses.js';
 import type { LocalConnection } from './local-connection.js';
-import { RecordDispatcher } from './record-dispatcher.js';
+import { RecordDispatcher, type RecordHandler } from './record-dispatcher.js';
 import { MemberQueries } from './member-queries.js';
 import { PresenceData } from './presence-data.js';
 import { Queries } from './queries.js';
@@ -38,12 +38,13 @@ export class Router {
   readonly emitter: Emitter;
   readonly commands: Commands;
   readonly invocations: Invocations;
+  readonly queries: Queries;
   readonly memberQueries: MemberQueries;
+  readonly presenceData: PresenceData;
   readonly undeliverable: Undeliverable;
   /** For those who want to know what this server's app sends. */
   readonly sendListeners: SendListeners;
   private readonly requests: Requests;
-  private readonly queries: Queries;
   private readonly policy: OutagePolicy;
   private readonly dispatcher = new RecordDispatcher();
   private readonly givenUp = new GivenUpReport((error) => this.dispatcher.report(error));
@@ -87,12 +88,18 @@ export class Router {
       this.sendListeners,
     );
     this.queries = new Queries(bus, channels, this.requests, this.dispatcher, commandTimeoutMs);
-    const data = new PresenceData((error) => this.dispatcher.report(error));
-    this.memberQueries = new MemberQueries(bus, this.roster, this.queries, data);
+    this.presenceData = new PresenceData((error) => this.dispatcher.report(error));
+    this.memberQueries = new MemberQueries(bus, this.roster, this.queries, this.presenceData);
   }
 
-  get malformedReplies(): number {
-    return this.queries.malformedReplies;
+  /** Adds the handler for a kind of record that routing itself does not use. */
+  on(kind: number, handler: RecordHandler): void {
+    this.dispatcher.on(kind, handler);
+  }
+
+  /** Reports a failure on `errors$`. */
+  report(error: ReportedError): void {
+    this.dispatcher.report(error);
   }
 
   /** Handles a record from another server. Never throws. */

@@ -1,4 +1,6 @@
 import type { Type } from '@nestjs/common';
+import type { Observable } from 'rxjs';
+import type { PresenceChange } from '../presence/presence-change.js';
 import type { BackplaneConnection } from '../broadcast/backplane-connection.js';
 import type { Broadcaster } from '../broadcast/broadcaster.js';
 import type { AnyEvents, DataOf, EventData, EventName } from '../broadcast/events.js';
@@ -148,6 +150,10 @@ export class FakeBroadcaster<Events extends object = AnyEvents>
 
   override members(options?: MembersOptions): Promise<MemberList> {
     return this.everyone.members(options);
+  }
+
+  override get presence$(): Observable<PresenceChange> {
+    return this.everyone.presence$;
   }
 
   private get everyone(): FakeTarget<Events> {

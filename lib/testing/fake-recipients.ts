@@ -1,3 +1,5 @@
+import { NEVER, type Observable } from 'rxjs';
+import type { PresenceChange } from '../presence/presence-change.js';
 import { checkGroup, checkInvokeOptions, checkNames } from '../broadcast/arguments.js';
 import type { BackplaneConnection } from '../broadcast/backplane-connection.js';
 import { TargetWidenedError } from '../broadcast/broadcast.errors.js';
@@ -118,6 +120,11 @@ export abstract class FakeRecipients<
     checkClose(code, reason);
     this.command({ name: 'disconnect', code, reason });
     return Promise.resolve();
+  }
+
+  /** Emits nothing: a fake has no servers. */
+  override get presence$(): Observable<PresenceChange> {
+    return NEVER;
   }
 
   protected get address(): Address {

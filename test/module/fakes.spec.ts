@@ -1,5 +1,6 @@
 import type { BackplaneConnection, Broadcaster, InvokeAllResult, Target } from 'nestjs-redis-backplane';
 import { Delivery } from 'nestjs-redis-backplane';
+import { NEVER } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 
 // The fakes that users write in unit tests, with nothing but the exports and without a cast. `tsc -p test` checks that.
@@ -64,6 +65,7 @@ class FakeTarget implements Target<OrderEvents> {
   members(): never {
     throw new Error('the service lists nobody');
   }
+  readonly presence$ = NEVER;
   isOnline(): never {
     throw new Error('the service does not ask');
   }
