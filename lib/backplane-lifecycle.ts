@@ -45,6 +45,7 @@ export class BackplaneLifecycle
 
   async onApplicationBootstrap(): Promise<void> {
     await this.orCleanUp(() => this.adapter.openPorts());
+    this.presence.start();
     this.backplane.setRunning(true);
   }
 

@@ -35,6 +35,7 @@ export type {
   PresenceLeaveCause,
   PresenceMember,
 } from './presence/presence-change.js';
+export type { OccupancyEvent } from './presence/occupancy.js';
 export type { Member, MemberCount, MemberList } from './routing/members.js';
 export { BackplaneConnection } from './broadcast/backplane-connection.js';
 export { type BackplaneCounters, RedisBackplane } from './broadcast/redis-backplane.js';

@@ -2,6 +2,7 @@ import { map, merge, mergeMap, type Observable, Subject } from 'rxjs';
 import type { Bus, BusCounters, ConnectionFailure, ConnectionRestoration } from '../bus/bus.js';
 import { ReportedError } from '../bus/bus.errors.js';
 import type { BackplaneStatus } from '../bus/status.js';
+import type { OccupancyEvent } from '../presence/occupancy.js';
 import { messageOf } from '../protocol/thrown.js';
 import type { Router } from '../routing/router.js';
 import type { BroadcastContext } from './broadcast-context.js';
@@ -50,6 +51,19 @@ export class RedisBackplane {
    */
   readonly errors$: Observable<ReportedError>;
 
+  /**
+   * Emits when a group gets its first member on any server, for the groups that the option `presence.occupancy` selects.
+   * When subscribed, emits those that are occupied already. `mine` is true on one live server. If that one dies, another
+   * server gets the event again with `mine: true`. During a partition each part of the farm has such a server, and may
+   * keep it afterwards, so `mine` is true at least once: recognize repetitions by the event's `id`.
+   */
+  readonly occupied$: Observable<OccupancyEvent>;
+  /**
+   * Emits when the last member of such a group has left (after `presence.grace` if its connection closed). `mine` is true
+   * on the server that acted for the group, or on another one if that died.
+   */
+  readonly vacated$: Observable<OccupancyEvent>;
+
   private readonly listenerErrors = new Subject<ReportedError>();
   private isRunning = false;
   private isClosed = false;
@@ -72,6 +86,8 @@ export class RedisBackplane {
     this.connectionFailed$ = this.guarded(bus.connectionFailed$);
     this.connectionRestored$ = this.guarded(bus.connectionRestored$);
     this.loss$ = this.guarded(losses$);
+    this.occupied$ = this.guarded(context.presence.occupancy.occupied$);
+    this.vacated$ = this.guarded(context.presence.occupancy.vacated$);
     // An error from a listener of errors$ is only logged: reported on errors$, it would reach the same listener again.
     const errors$ = oncePerTurn(merge(bus.errors$, router.errors$, this.listenerErrors), ERRORS_PER_TURN);
     this.errors$ = new GuardedObservable(errors$, (error) => this.logThrown(error));

@@ -23,6 +23,15 @@ export interface PresenceOptions {
   data?(client: PresenceClient): unknown;
 
   /**
+   * Selects the groups whose first and last member `backplane.occupied$` and `backplane.vacated$` report, over all servers.
+   * Set it on all servers that have gateways, to the same function. Called when a group gets its first member on this
+   * server.
+   *
+   * @default no groups
+   */
+  occupancy?(group: string, path: string): boolean;
+
+  /**
    * How long a watch (`presence$`) waits for a user whose last connection closed to come back, in milliseconds. Hides
    * reloads. Does not apply to an explicit `leave`, or to connections without a user.
    *
@@ -50,6 +59,7 @@ const DEFAULT_LIMIT = 1000;
 
 export interface ResolvedPresence {
   readonly data: ((client: PresenceClient) => unknown) | undefined;
+  readonly occupancy: ((group: string, path: string) => boolean) | undefined;
   readonly graceMs: number;
   readonly shutdownGraceMs: number;
   readonly limit: number;
@@ -62,6 +72,9 @@ export const presenceSchema = z.strictObject({
   data: z
     .custom<PresenceOptions['data']>((value) => typeof value === 'function', 'must be a function')
     .optional(),
+  occupancy: z
+    .custom<PresenceOptions['occupancy']>((value) => typeof value === 'function', 'must be a function')
+    .optional(),
   grace: grace.optional(),
   shutdownGrace: grace.optional(),
   limit: z.int().min(0).optional(),
@@ -71,6 +84,7 @@ export function resolvePresence(presence: PresenceOptions = {}): ResolvedPresenc
   const { grace: graceMs = DEFAULT_GRACE_MS, limit = DEFAULT_LIMIT } = presence;
   return {
     data: presence.data && ((client) => presence.data?.(client)),
+    occupancy: presence.occupancy && ((group, path) => presence.occupancy?.(group, path) === true),
     graceMs,
     shutdownGraceMs: presence.shutdownGrace ?? Math.min(3 * graceMs, MAX_TIMER_MS),
     limit,

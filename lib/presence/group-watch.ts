@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib';
 import type { Bus } from '../bus/bus.js';
 import { Deferred } from '../bus/deferred.js';
 import { Capability } from '../protocol/capabilities.js';
@@ -12,6 +13,7 @@ import {
 import { QueryKind } from '../protocol/query-record.js';
 import type { Queries } from '../routing/queries.js';
 import type { Roster } from '../routing/roster.js';
+import { newOrigin, type Origin } from './origin.js';
 import type { PresenceJoin } from './presence-change.js';
 import { PresenceView, type PresenceViewOptions } from './presence-view.js';
 import type { Publications } from './publications.js';
@@ -40,25 +42,12 @@ export interface GroupWatchContext {
   readonly view: PresenceViewOptions;
 }
 
-/** What is known of another server's rows. */
-interface Origin {
-  /** `undefined` until its rows have arrived. */
-  version: number | undefined;
-  /** Whether its rows have been requested. */
-  isAsked: boolean;
-  /** Rises when an answer that is under way may be too old. */
-  epoch: number;
-  /** Changes that arrived in the meantime. */
-  waiting: PresenceDiff[];
-  /** What `joined` says of its rows. */
-  cause: PresenceJoin['cause'];
-  /** The version in the last digest, if it differed from ours. */
-  doubted: number | undefined;
-}
-
 /** Keeps the view of one watched group in step with the rows of all servers. */
 export class GroupWatch {
   readonly view: PresenceView;
+  readonly channel: string;
+  /** Identifies the topic in digests. */
+  readonly digestKey: number;
   /** Resolves when the view is complete for the first time, or after some seconds. */
   readonly started = new Deferred();
   private readonly origins = new Map<string, Origin>();
@@ -76,6 +65,9 @@ export class GroupWatch {
     private readonly context: GroupWatchContext,
     private readonly topic: PresenceTopic,
   ) {
+    const { publications } = context;
+    this.channel = publications.channelOf(topic);
+    this.digestKey = crc32(publications.keyOf(topic));
     this.view = new PresenceView(context.bus.clock, context.view, () => this.isComplete);
     this.start();
   }
@@ -143,8 +135,10 @@ export class GroupWatch {
     const own = (diff: PresenceDiff): void => this.change(bus.serverId, diff);
     for (const row of publications.follow(this.topic, own)) this.put(bus.serverId, row, 'joined');
     this.cleanups.push(() => publications.unfollow(this.topic, own));
-    roster.watch(path, group).catch(() => undefined);
-    this.cleanups.push(() => roster.unwatch(path, group));
+    if (group !== '') {
+      roster.watch(path, group).catch(() => undefined);
+      this.cleanups.push(() => roster.unwatch(path, group));
+    }
     this.cleanups.push(bus.clock.every(RENEW_MS, () => this.renew()));
     for (const server of bus.peers.alive) this.originOf(server);
     const status = bus.status$.subscribe(({ state }) => this.hear(state === 'ready' || state === 'degraded'));
@@ -173,14 +167,7 @@ export class GroupWatch {
   private originOf(server: string): Origin | undefined {
     const known = this.origins.get(server);
     if (known ?? !this.context.bus.peers.alive.has(server)) return known;
-    const origin: Origin = {
-      version: undefined,
-      isAsked: false,
-      epoch: 0,
-      waiting: [],
-      cause: 'joined',
-      doubted: undefined,
-    };
+    const origin = newOrigin();
     this.origins.set(server, origin);
     void this.sync(server, origin);
     return origin;
@@ -280,11 +267,11 @@ export class GroupWatch {
 
   /** Two renewals are enough, however many servers watch. One is not, because it does not reach the server that sends it. */
   private renew(): void {
-    const { bus, publications } = this.context;
+    const { bus } = this.context;
     const since = bus.clock.now() - RENEW_MS;
     for (const [server, time] of this.leases) if (time < since) this.leases.delete(server);
     if (!this.isHearing || this.leases.size >= 2) return;
-    bus.publish([publications.channelOf(this.topic)], encodeLease(this.topic)).catch(() => undefined);
+    bus.publish([this.channel], encodeLease(this.topic)).catch(() => undefined);
   }
 }
 

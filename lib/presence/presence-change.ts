@@ -1,5 +1,3 @@
-import type { RowGoneCause } from '../protocol/presence-records.js';
-
 /** A user, or a connection without a user, in a watched group. */
 export interface PresenceMember {
   /** The user's id, or the connection's id if it has no user. Unique in the group. */
@@ -27,7 +25,7 @@ export interface PresenceMember {
  * - `serverLeft`: its server shut down
  * - `serverLost`: its server died
  */
-export type PresenceLeaveCause = RowGoneCause | 'serverLost';
+export type PresenceLeaveCause = 'left' | 'disconnected' | 'serverLeft' | 'serverLost';
 
 /** A member that has joined. */
 export interface PresenceJoin extends PresenceMember {

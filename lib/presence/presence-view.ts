@@ -71,6 +71,11 @@ export class PresenceView {
     this.expire();
   }
 
+  /** The data of a member, as JSON text; `undefined` if it is not there. */
+  dataOf(key: string): string | undefined {
+    return this.lastRow(key)?.data;
+  }
+
   /** Adds a row of a server, or replaces it. */
   put(server: string, row: Row, cause: PresenceJoin['cause'] = 'joined'): void {
     const known = this.table.get(server, row.id);

@@ -2,6 +2,7 @@ import { crc32 } from 'node:zlib';
 import type { Bus } from '../bus/bus.js';
 import { type Cancel } from '../bus/clock.js';
 import type { ChannelNames } from '../protocol/channel-names.js';
+import { ALL } from '../protocol/target.js';
 import { SERVER_ID_LENGTH } from '../protocol/envelope.js';
 import type { MemberRow } from '../protocol/member-records.js';
 import {
@@ -11,13 +12,13 @@ import {
   encodeRowsPart,
   type PresenceDiff,
   type PresenceTopic,
+  type RowGoneCause,
 } from '../protocol/presence-records.js';
 import { QueryKind } from '../protocol/query-record.js';
-import type { LocalConnection } from '../routing/local-connection.js';
 import type { PresenceData } from '../routing/presence-data.js';
 import type { Queries } from '../routing/queries.js';
-import type { MembershipListener, Roster } from '../routing/roster.js';
-import { WatchedGroup } from './watched-group.js';
+import type { Roster } from '../routing/roster.js';
+import { type Item, WatchedGroup } from './watched-group.js';
 
 /** How long servers publish the changes of a group after they last heard that somebody watches it, in milliseconds. */
 export const LEASE_MS = 10_000;
@@ -28,12 +29,19 @@ const DIGEST_GROUPS = 64;
 /** Rows in a change or in a part of an answer, so that neither blocks the event loop of its receiver. */
 const ROWS_PER_RECORD = 500;
 
+/** The occupied groups of this server: see occupancy.ts. */
+export interface OccupiedGroups {
+  /** The names of a path's occupied groups. */
+  of(path: string): readonly string[];
+  /** What other servers must know of an occupied group, as JSON text. */
+  dataOf(path: string, group: string): string;
+}
+
 /** Publishes the members of this server's watched groups: rows on request, then each change. Unwatched groups cost nothing. */
-export class Publications implements MembershipListener {
+export class Publications {
   private readonly groups = new Map<string, WatchedGroup>();
   /** Versions rise over all groups, so a group that is watched again has a version that nobody knows. */
   private version = 0;
-  private isShuttingDown = false;
   private isComparing = false;
   private digested = 0;
   private readonly cancel: Cancel;
@@ -45,16 +53,16 @@ export class Publications implements MembershipListener {
     private readonly data: PresenceData,
     /** Whether connections have presence data, which may change at any time. */
     private readonly hasData: boolean,
+    private readonly occupied: OccupiedGroups,
     queries: Queries,
   ) {
     queries.on(QueryKind.Rows, (body) => this.answer(decodeTopic(body)));
-    roster.observe(this);
     this.cancel = bus.clock.every(DIGEST_MS, () => this.tick());
   }
 
   /** Somebody on another server watches the group. */
   lease(topic: PresenceTopic): void {
-    const known = this.groups.get(this.channelOf(topic));
+    const known = this.groups.get(this.keyOf(topic));
     const group = known ?? this.open(topic);
     group.leasedUntil = this.bus.clock.now() + LEASE_MS;
     // Watchers do not know this version, so they ask for the rows.
@@ -63,28 +71,31 @@ export class Publications implements MembershipListener {
 
   /** Calls the listener with every change of this server's rows until `unfollow`. Returns the rows of now. */
   follow(topic: PresenceTopic, listener: (diff: PresenceDiff) => void): readonly MemberRow[] {
-    const group = this.groups.get(this.channelOf(topic)) ?? this.open(topic);
+    const group = this.groups.get(this.keyOf(topic)) ?? this.open(topic);
     this.flush(group);
     group.followers.add(listener);
-    return this.members(topic).map((connection) => this.rowOf(group, connection, 'answered'));
+    return this.itemsOf(topic).map((item) => this.rowOf(group, item, 'answered'));
   }
 
   unfollow(topic: PresenceTopic, listener: (diff: PresenceDiff) => void): void {
-    this.groups.get(this.channelOf(topic))?.followers.delete(listener);
+    this.groups.get(this.keyOf(topic))?.followers.delete(listener);
   }
 
-  joined(connection: LocalConnection, group: string): void {
-    this.watched(connection, group)?.changed(connection);
+  changed(topic: PresenceTopic, item: Item): void {
+    this.watched(topic)?.changed(item);
   }
 
-  left(connection: LocalConnection, group: string, isExplicit: boolean): void {
-    const cause = isExplicit ? 'left' : this.isShuttingDown ? 'serverLeft' : 'disconnected';
-    this.watched(connection, group)?.gone(connection, cause);
+  gone(topic: PresenceTopic, item: Item, cause: RowGoneCause): void {
+    this.watched(topic)?.gone(item, cause);
   }
 
-  /** From now on, connections close because this server shuts down. */
-  drain(): void {
-    this.isShuttingDown = true;
+  channelOf({ path, group }: PresenceTopic): string {
+    return group === '' ? this.channels.servers : this.channels.target(path, { kind: 'group', name: group });
+  }
+
+  /** Identifies a topic. */
+  keyOf({ path, group }: PresenceTopic): string {
+    return this.channels.target(path, group === '' ? ALL : { kind: 'group', name: group });
   }
 
   close(): void {
@@ -92,57 +103,56 @@ export class Publications implements MembershipListener {
     this.groups.clear();
   }
 
-  private watched({ path }: LocalConnection, group: string): WatchedGroup | undefined {
-    if (this.groups.size === 0) return undefined;
-    return this.groups.get(this.channelOf({ path, group }));
+  private watched(topic: PresenceTopic): WatchedGroup | undefined {
+    return this.groups.size === 0 ? undefined : this.groups.get(this.keyOf(topic));
   }
 
   private open(topic: PresenceTopic): WatchedGroup {
-    const channel = this.channelOf(topic);
-    const group = new WatchedGroup(topic, channel, ++this.version, () => this.flush(group));
-    this.groups.set(channel, group);
+    const key = this.keyOf(topic);
+    const flush = (): void => this.flush(group);
+    const group = new WatchedGroup(topic, key, this.channelOf(topic), ++this.version, flush);
+    this.groups.set(key, group);
     return group;
   }
 
   private answer(topic: PresenceTopic): Iterable<Buffer> {
-    const group = this.groups.get(this.channelOf(topic)) ?? this.open(topic);
+    const group = this.groups.get(this.keyOf(topic)) ?? this.open(topic);
     group.leasedUntil = this.bus.clock.now() + LEASE_MS;
     this.flush(group);
-    return this.rowParts(group, group.version, this.members(topic));
+    return this.rowParts(group, group.version, this.itemsOf(topic));
   }
 
-  private *rowParts(
-    group: WatchedGroup,
-    version: number,
-    connections: readonly LocalConnection[],
-  ): Generator<Buffer> {
-    for (let start = 0; start === 0 || start < connections.length; start += ROWS_PER_RECORD) {
-      const slice = connections.slice(start, start + ROWS_PER_RECORD);
+  private *rowParts(group: WatchedGroup, version: number, items: readonly Item[]): Generator<Buffer> {
+    for (let start = 0; start === 0 || start < items.length; start += ROWS_PER_RECORD) {
+      const slice = items.slice(start, start + ROWS_PER_RECORD);
       yield encodeRowsPart({
         version,
-        rows: slice.map((connection) => this.rowOf(group, connection, 'answered')),
+        rows: slice.map((item) => this.rowOf(group, item, 'answered')),
       });
     }
   }
 
-  private members({ path, group }: PresenceTopic): LocalConnection[] {
+  private itemsOf({ path, group }: PresenceTopic): readonly Item[] {
+    if (group === '') return this.occupied.of(path);
     return [...(this.roster.members(path)?.of({ kind: 'group', name: group }) ?? [])];
   }
 
-  private rowOf(group: WatchedGroup, connection: LocalConnection, sent: 'sent' | 'answered'): MemberRow {
-    const data = this.data.of(connection);
+  private rowOf(group: WatchedGroup, item: Item, sent: 'sent' | 'answered'): MemberRow {
+    if (typeof item === 'string')
+      return { id: item, userId: item, data: this.occupied.dataOf(group.topic.path, item) };
+    const data = this.data.of(item);
     // While an answer is encoded, over several turns, a connection may leave.
-    if (this.hasData && connection.memberships.has(group.topic.group)) group[sent](connection, data);
-    return { id: suffixOf(connection), userId: connection.userId ?? '', data };
+    if (this.hasData && item.memberships.has(group.topic.group)) group[sent](item, data);
+    return { id: suffixOf(item), userId: item.userId ?? '', data };
   }
 
   /** Publishes the changes of the group since the last call. */
   private flush(group: WatchedGroup): void {
     const { changed, gone } = group.take();
-    const removed = [...gone].map(([connection, cause]) => ({ id: suffixOf(connection), cause }));
+    const removed = [...gone].map(([item, cause]) => ({ id: suffixOf(item), cause }));
     for (let start = 0; start < Math.max(changed.length, removed.length); start += ROWS_PER_RECORD) {
       const end = start + ROWS_PER_RECORD;
-      const rows = changed.slice(start, end).map((connection) => this.rowOf(group, connection, 'sent'));
+      const rows = changed.slice(start, end).map((item) => this.rowOf(group, item, 'sent'));
       const from = group.version;
       group.version = ++this.version;
       this.publish(group, { from, version: group.version, rows, gone: removed.slice(start, end) });
@@ -158,8 +168,8 @@ export class Publications implements MembershipListener {
 
   private tick(): void {
     const now = this.bus.clock.now();
-    for (const [channel, { leasedUntil, followers }] of this.groups)
-      if (leasedUntil <= now && followers.size === 0) this.groups.delete(channel);
+    for (const [key, { leasedUntil, followers }] of this.groups)
+      if (leasedUntil <= now && followers.size === 0) this.groups.delete(key);
     const leased = [...this.groups.values()].filter(({ leasedUntil }) => leasedUntil > now);
     if (leased.length > 0) this.publishDigest(leased);
     if (this.hasData && !this.isComparing) void this.compareAll();
@@ -175,25 +185,21 @@ export class Publications implements MembershipListener {
     const start = groups.length > DIGEST_GROUPS ? this.digested % groups.length : 0;
     const turn = [...groups.slice(start), ...groups.slice(0, start)].slice(0, DIGEST_GROUPS);
     this.digested += DIGEST_GROUPS;
-    const entries = turn.map(({ channel, version }) => ({ channel: crc32(channel), version }));
+    const entries = turn.map(({ key, version }) => ({ topic: crc32(key), version }));
     this.bus.publish([this.channels.servers], encodeDigest(entries)).catch(() => undefined);
   }
 
   /** Publishes the rows of members whose presence data has changed. */
   private async compareData(group: WatchedGroup): Promise<void> {
-    const members = this.members(group.topic);
-    for (let start = 0; start < members.length; start += ROWS_PER_RECORD) {
-      for (const connection of members.slice(start, start + ROWS_PER_RECORD))
-        group.compare(connection, this.data.of(connection));
+    const items = this.itemsOf(group.topic);
+    for (let start = 0; start < items.length; start += ROWS_PER_RECORD) {
+      for (const item of items.slice(start, start + ROWS_PER_RECORD))
+        if (typeof item !== 'string') group.compare(item, this.data.of(item));
       await new Promise((resolve) => setImmediate(resolve));
     }
   }
-
-  channelOf({ path, group }: PresenceTopic): string {
-    return this.channels.target(path, { kind: 'group', name: group });
-  }
 }
 
-function suffixOf({ id }: LocalConnection): string {
-  return id.slice(SERVER_ID_LENGTH + 1);
+function suffixOf(item: Item): string {
+  return typeof item === 'string' ? item : item.id.slice(SERVER_ID_LENGTH + 1);
 }

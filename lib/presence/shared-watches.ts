@@ -22,21 +22,21 @@ export class SharedWatches<W extends Watch> {
 
   constructor(private readonly create: (topic: PresenceTopic) => W) {}
 
-  get(channel: string): W | undefined {
-    return this.shared.get(channel)?.watch;
+  get(key: string): W | undefined {
+    return this.shared.get(key)?.watch;
   }
 
-  *[Symbol.iterator](): Generator<[channel: string, watch: W]> {
-    for (const [channel, { watch }] of this.shared) yield [channel, watch];
+  *all(): Generator<W> {
+    for (const { watch } of this.shared.values()) yield watch;
   }
 
-  watch(channel: string, topic: PresenceTopic): Observable<PresenceChange> {
+  watch(key: string, topic: PresenceTopic): Observable<PresenceChange> {
     return new Observable((subscriber) => {
-      const shared = this.shared.get(channel) ?? { watch: this.create(topic), subscribers: 0 };
+      const shared = this.shared.get(key) ?? { watch: this.create(topic), subscribers: 0 };
       const { watch } = shared;
-      this.shared.set(channel, shared);
+      this.shared.set(key, shared);
       shared.subscribers++;
-      subscriber.add(() => this.release(channel, shared));
+      subscriber.add(() => this.release(key, shared));
       void watch.started.promise.then(() => {
         if (subscriber.closed) return;
         subscriber.next(watch.view.snapshot());
@@ -51,9 +51,9 @@ export class SharedWatches<W extends Watch> {
     this.shared.clear();
   }
 
-  private release(channel: string, shared: Shared<W>): void {
-    if (--shared.subscribers > 0 || this.shared.get(channel) !== shared) return;
-    this.shared.delete(channel);
+  private release(key: string, shared: Shared<W>): void {
+    if (--shared.subscribers > 0 || this.shared.get(key) !== shared) return;
+    this.shared.delete(key);
     shared.watch.close();
   }
 }

@@ -10,7 +10,8 @@ import { RecordKind } from './record-kind.js';
  * A lease, on the group's channel: somebody watches the group. Servers with members publish their changes for ten seconds.
  *
  *   string   path
- *   string   group
+ *   string   group; empty for the occupied groups of the path. Their records travel on the servers' channel, and the rows
+ *            have the name of a group as both the connection's and the user's id
  *
  * A change, on the group's channel:
  *
@@ -25,7 +26,7 @@ import { RecordKind } from './record-kind.js';
  *
  * A digest, on the servers' channel, of groups that are watched, until the end, each:
  *
- *   varint   CRC-32 of the group's channel
+ *   varint   CRC-32 of the group's channel; for the occupied groups of a path, of the channel of all its connections
  *   varint   the version of the sender's rows
  *
  * The query for a server's rows of a group: string path, string group. Each part of the answer:
@@ -38,9 +39,10 @@ const CAUSES = ['left', 'disconnected', 'serverLeft'] as const;
 /** Why a connection is no longer in a group, as its server says. */
 export type RowGoneCause = (typeof CAUSES)[number];
 
-/** A watched group. */
+/** What can be watched: the members of a group, or the occupied groups of a path. */
 export interface PresenceTopic {
   readonly path: string;
+  /** Empty for the occupied groups of the path. */
   readonly group: string;
 }
 
@@ -62,8 +64,8 @@ export interface PresenceDiff {
 }
 
 export interface DigestEntry {
-  /** CRC-32 of the group's channel. */
-  readonly channel: number;
+  /** CRC-32 of the topic's key: the channel of the group, or that of all connections of the path. */
+  readonly topic: number;
   readonly version: number;
 }
 
@@ -111,7 +113,7 @@ export function decodeDiff(body: Buffer): { topic: PresenceTopic; diff: Presence
 
 export function encodeDigest(entries: readonly DigestEntry[]): Buffer {
   const writer = new ByteWriter(entries.length * 12);
-  for (const { channel, version } of entries) writer.varint(channel).varint(version);
+  for (const { topic, version } of entries) writer.varint(topic).varint(version);
   return encodeRecord(RecordKind.PresenceDigest, writer.finish());
 }
 
@@ -119,7 +121,7 @@ export function encodeDigest(entries: readonly DigestEntry[]): Buffer {
 export function decodeDigest(body: Buffer): DigestEntry[] {
   const reader = new ByteReader(body);
   const entries: DigestEntry[] = [];
-  while (!reader.atEnd) entries.push({ channel: reader.varint(), version: reader.varint() });
+  while (!reader.atEnd) entries.push({ topic: reader.varint(), version: reader.varint() });
   return entries;
 }
 

@@ -27,6 +27,11 @@ export class PathMembers {
     return (kind === 'group' ? this.groups : this.users).get(name) ?? NOBODY;
   }
 
+  /** The number of members of a group. */
+  groupSize(name: string): number {
+    return this.groups.get(name)?.size ?? 0;
+  }
+
   /** Whether the target, which must not be of kind `connection`, has connections. */
   has(target: TargetRef): boolean {
     const [first] = this.of(target);

@@ -8,7 +8,7 @@ import { PathMembers } from './path-members.js';
 import { ConnectionClosedError } from './request.errors.js';
 import { NotJoinedError } from './routing.errors.js';
 
-/** Learns who joins and leaves groups on this server. */
+/** Learns who joins and leaves groups on this server, after it has happened. */
 export interface MembershipListener {
   joined(connection: LocalConnection, group: string): void;
   /** @param isExplicit false if the connection has closed, or begun to close */
@@ -87,13 +87,12 @@ export class Roster {
   remove(connection: LocalConnection): void {
     if (!connection.open) return;
     connection.open = false;
-    for (const group of connection.memberships.keys()) {
-      this.interest.release(groupOf(connection, group));
-      this.listener?.left(connection, group, false);
-    }
+    const groups = [...connection.memberships.keys()];
+    for (const group of groups) this.interest.release(groupOf(connection, group));
     if (connection.userId !== undefined) this.interest.release(userOf(connection));
     const members = this.byPath.get(connection.path);
     members?.remove(connection);
+    for (const group of groups) this.listener?.left(connection, group, false);
     // A server without connections on a path does not subscribe its broadcasts.
     if (members?.size === 0) this.interest.release({ path: connection.path, target: ALL });
   }

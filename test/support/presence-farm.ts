@@ -4,6 +4,7 @@ import type { MemoryTransport } from '../../lib/bus/memory-transport.js';
 import { ServerBus } from '../../lib/bus/server-bus.js';
 import { Presence } from '../../lib/presence/presence.js';
 import type { PresenceChange } from '../../lib/presence/presence-change.js';
+import { Capability, OWN_CAPABILITIES } from '../../lib/protocol/capabilities.js';
 import { ChannelNames } from '../../lib/protocol/channel-names.js';
 import { newConnectionId, newServerId } from '../../lib/protocol/connection-id.js';
 import { jsonProtocol } from '../../lib/protocol/json-protocol.js';
@@ -28,6 +29,7 @@ export class Member extends LocalConnection {
 
 export interface PresenceFarmOptions {
   readonly limit?: number;
+  readonly occupancy?: (group: string, path: string) => boolean;
 }
 
 /** A server of a farm without sockets and Redis, on a clock that the test moves. */
@@ -37,9 +39,13 @@ export class PresenceServer {
   readonly router: Router;
   readonly presence: Presence;
 
-  constructor(network: MemoryNetwork, clock: Clock, { limit = 1000 }: PresenceFarmOptions = {}) {
+  constructor(network: MemoryNetwork, clock: Clock, { limit = 1000, occupancy }: PresenceFarmOptions = {}) {
     this.transport = network.transport();
-    this.bus = new ServerBus(newServerId(), channels, this.transport, { publishTimeoutMs: 5000, clock });
+    this.bus = new ServerBus(newServerId(), channels, this.transport, {
+      publishTimeoutMs: 5000,
+      clock,
+      capabilities: occupancy ? OWN_CAPABILITIES | Capability.Occupancy : OWN_CAPABILITIES,
+    });
     this.router = new Router(this.bus, channels, {
       protocols: [jsonProtocol],
       outage: { policy: 'local' },
@@ -49,11 +55,13 @@ export class PresenceServer {
     });
     this.router.roster.open(PATH);
     const times = { graceMs: GRACE_MS, shutdownGraceMs: SHUTDOWN_GRACE_MS };
-    this.presence = new Presence(this.bus, channels, this.router, { ...times, limit, hasData: true });
+    const settings = { ...times, limit, hasData: true, occupancy };
+    this.presence = new Presence(this.bus, channels, this.router, settings);
   }
 
   async start(): Promise<this> {
     await this.bus.start((origin, kind, body) => this.router.receive(origin, kind, body));
+    this.presence.start();
     return this;
   }
 
