@@ -1,3 +1,4 @@
+import type { Subscription } from 'rxjs';
 import { type Clock } from '../../lib/bus/clock.js';
 import { MemoryNetwork } from '../../lib/bus/memory-network.js';
 import type { MemoryTransport } from '../../lib/bus/memory-transport.js';
@@ -104,8 +105,15 @@ export class Follower {
   readonly mistakes: string[] = [];
   settled = false;
 
+  private readonly subscription: Subscription;
+
   constructor(server: PresenceServer, group: string, isLocal = false) {
-    server.presence.watch({ path: PATH, group }, isLocal).subscribe((change) => this.add(change));
+    const changes$ = server.presence.watch({ path: PATH, group }, isLocal);
+    this.subscription = changes$.subscribe((change) => this.add(change));
+  }
+
+  close(): void {
+    this.subscription.unsubscribe();
   }
 
   private add(change: PresenceChange): void {
