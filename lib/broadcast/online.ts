@@ -4,10 +4,10 @@ import type { Address } from '../protocol/target.js';
 /**
  * The ids of the users that an address consists of.
  *
- * @throws InvalidArgumentError when it also names groups or connections
+ * @throws InvalidArgumentError when it also names groups or connections, or excludes some
  */
-export function namesOfUsers({ targets }: Address): string[] {
-  const other = targets.find(({ kind }) => kind !== 'user');
+export function namesOfUsers({ targets, excluded }: Address): string[] {
+  const other = targets.find(({ kind }) => kind !== 'user') ?? excluded[0];
   if (other)
     throw new InvalidArgumentError(
       'target',

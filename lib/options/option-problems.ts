@@ -75,6 +75,8 @@ const OPTIONS: Readonly<Record<string, Option>> = {
   },
   'heartbeat.interval': milliseconds(25_000),
   'heartbeat.timeout': milliseconds(20_000),
+  presence: { expected: 'an object', example: '{ data: ({ data }) => ({ name: data.name }) }' },
+  'presence.data': { expected: 'a function', example: '({ data }) => ({ name: data.name })' },
   parallelInvocations: count(1, 'handlers at the same time'),
   publishTimeout: milliseconds(5000),
   unsubscribeDelay: milliseconds(1000),

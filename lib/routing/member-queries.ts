@@ -107,7 +107,7 @@ export class MemberQueries {
     for (const user of [...parts.values()].flat(2)) found.add(user);
     // The connections of a server that died are closed.
     const silent = missing.filter((server) => !lost.includes(server));
-    if (found.size < users.length && silent.length > 0) throw new RepliesMissingError(silent);
+    if (users.some((user) => !found.has(user)) && silent.length > 0) throw new RepliesMissingError(silent);
     return found;
   }
 

@@ -1,6 +1,10 @@
 import type { PeerView } from '../bus/bus.js';
+import { MalformedBytesError } from '../protocol/byte-reader.js';
 import type { QueryReplyRecord } from '../protocol/query-record.js';
 import { ServerReplies } from './server-replies.js';
+
+/** No server has so many connections that its answer needs more parts. Keeps a broken server from filling the memory. */
+export const MAX_PARTS = 1000;
 
 /** What servers answered. */
 export interface Answers<Part> {
@@ -39,6 +43,8 @@ export class PendingQuery<Part> {
   get answers(): Answers<Part> {
     const { outstanding, lost, unable } = this.replies;
     const missing = new Set([...outstanding, ...lost, ...unable, ...this.unasked]);
+    // One that seemed to be dead, or whose first reply was malformed, may have answered all the same.
+    for (const server of this.complete.keys()) missing.delete(server);
     return { parts: this.complete, missing: [...missing], lost };
   }
 
@@ -57,6 +63,10 @@ export class PendingQuery<Part> {
     this.underWay.set(server, progress);
     // If a part was lost, the next repetition of the query brings a new answer.
     if (progress.answer !== answer || progress.parts.length !== index) return;
+    if (index >= MAX_PARTS) {
+      this.underWay.delete(server);
+      throw new MalformedBytesError(`an answer has more than ${MAX_PARTS} parts`);
+    }
     progress.parts.push(this.decode(body));
     if (state === 'more') return this.replies.hold(server);
     this.underWay.delete(server);

@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { ReportedError } from '../bus/bus.errors.js';
 import { toError } from '../protocol/thrown.js';
 import type { LocalConnection } from './local-connection.js';
@@ -32,7 +33,11 @@ export class PresenceData {
 /** @throws TypeError, and what a `toJSON` in the data throws */
 function encode(data: unknown): string {
   if (data === undefined) return '';
-  if (data instanceof Promise) throw new TypeError('it is a promise; return the data itself');
+  if (types.isPromise(data)) {
+    // Nobody awaits it, so its rejection would be unhandled and crash the process.
+    data.catch(() => undefined);
+    throw new TypeError('it is a promise; return the data itself');
+  }
   const text = JSON.stringify(data) as string | undefined;
   if (text === undefined) throw new TypeError(`JSON cannot represent a ${typeof data}`);
   const bytes = Buffer.byteLength(text);

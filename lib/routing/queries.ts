@@ -123,10 +123,16 @@ export class Queries {
     try {
       await this.requests.send(request, query.replies, options);
     } catch (error) {
-      const known = request?.toFarm ? this.bus.peers.alive : (request?.named ?? new Set<string>());
-      if (this.isClosed || !(error instanceof NotPublishedError) || known.size === 0) throw error;
+      const known = request ? this.knownOf(request) : [];
+      if (this.isClosed || !(error instanceof NotPublishedError) || known.length === 0) throw error;
       query.notAsked(known);
     }
+  }
+
+  /** The servers that a request concerns, as far as this server knows. */
+  private knownOf({ toFarm, named }: Request): string[] {
+    const { peers } = this.bus;
+    return toFarm ? [...peers.alive].filter((id) => peers.can(id, Capability.Connections)) : [...named];
   }
 
   /** Never rejects. */

@@ -116,8 +116,13 @@ export class Requests {
     this.pending.set(replies, what);
     try {
       if (request) {
+        // Before publishing, so that a server that dies in between counts as lost, not absent, and one that the request never
+        // reaches is outstanding.
+        for (const server of request.named) replies.expect(server);
+        if (request.toFarm) this.expectAlive(replies, needs);
         await this.publish(request, replies, isRepeatable);
-        if (request.toFarm) await this.expectFarm(replies, needs);
+        const older = this.refuseForOlder(request, replies, needs);
+        if (request.toFarm) await older;
       }
       replies.expectNoMore();
       await replies.done;
@@ -137,12 +142,10 @@ export class Requests {
   }
 
   private async publish(
-    { channels, record, named }: Request,
+    { channels, record }: Request,
     replies: ServerReplies<unknown>,
     isRepeatable: boolean,
   ): Promise<void> {
-    // Expect the replies before publishing, so that a server that dies in between counts as lost, not absent.
-    for (const server of named) replies.expect(server);
     const published = this.bus.publish(channels, record).catch((cause: unknown) => {
       // The outcome is unknown, but the repetition makes up for a lost publish.
       if (isRepeatable && !(cause instanceof PublishRefusedError)) return;
@@ -152,14 +155,22 @@ export class Requests {
     await Promise.race([published, replies.done]);
   }
 
-  /** While this server is deaf, it expects the servers that it knew before. Otherwise nobody would miss their replies. */
-  private async expectFarm(replies: ServerReplies<unknown>, needs: number): Promise<void> {
-    this.expectAlive(replies, needs);
-    await replies.whenHeardFor(FARM_VIEW_MS);
-    this.expectAlive(replies, needs);
+  /**
+   * Stops waiting for servers of an older release that do not know the request, once this server has heard a heartbeat of
+   * each server. By then it also knows the servers that it did not know when it published the request.
+   */
+  private async refuseForOlder(
+    { named, toFarm }: Request,
+    replies: ServerReplies<unknown>,
+    needs: number,
+  ): Promise<void> {
     const { peers } = this.bus;
-    for (const server of peers.alive)
-      if (!peers.can(server, needs) && peers.can(server, Capability.Connections)) replies.unable.add(server);
+    await replies.whenHeardFor(FARM_VIEW_MS);
+    if (toFarm) this.expectAlive(replies, needs);
+    for (const server of toFarm ? peers.alive : named) {
+      const isOlder = peers.can(server, Capability.Connections) && !peers.can(server, needs);
+      if (isOlder && peers.alive.has(server)) replies.refuse(server);
+    }
   }
 
   /** Nobody waits for a server without connections, or for one of an older release that does not know the request. */

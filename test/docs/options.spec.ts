@@ -24,6 +24,7 @@ it('the reference names every option, and no other', () => {
     ...optionsIn((key) => ({ [key]: 1 })),
     ...optionsIn((key) => ({ limits: { [key]: 1 } }), 'limits.'),
     ...optionsIn((key) => ({ heartbeat: { [key]: 1 } }), 'heartbeat.'),
+    ...optionsIn((key) => ({ presence: { [key]: 1 } }), 'presence.'),
     ...optionsIn((key) => ({ outage: { buffer: { [key]: 1 } } }), 'outage.buffer.'),
   ];
   expect(names).toContain('limits.payloadBytes');
@@ -31,7 +32,9 @@ it('the reference names every option, and no other', () => {
   const [options = ''] = read(REFERENCE).split('\n## Connection strings');
   const documented = new Set([...options.matchAll(/^\| `([\w.]+)`/gm)].map(([, name = '']) => name));
   // Groups of options are documented by their members.
-  const missing = names.filter((name) => !documented.has(name) && !['limits', 'heartbeat'].includes(name));
+  const missing = names.filter(
+    (name) => !documented.has(name) && !['limits', 'heartbeat', 'presence'].includes(name),
+  );
   expect(missing).toEqual([]);
   expect([...documented].filter((name) => !names.includes(name))).toEqual([]);
 });

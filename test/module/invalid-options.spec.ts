@@ -50,6 +50,17 @@ describe('invalid options stop bootstrap with a message that names', () => {
       { logger: { log: () => undefined } },
       /logger: must be an object with the methods/,
     ],
+    ['presence that is not an object', { presence: 5 }, /presence: expected an object, got 5; for example/],
+    [
+      'presence data that is not a function',
+      { presence: { data: {} } },
+      /presence\.data: must be a function/,
+    ],
+    [
+      'an unknown presence option',
+      { presence: { zzzzzz: 1 } },
+      /presence: there is no option 'zzzzzz'; .*data/,
+    ],
     [
       'an authenticate object without an authenticate method',
       { authenticate: {} },

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { Deferred } from '../../lib/bus/deferred.js';
 import { Requests, type SendOptions } from '../../lib/routing/requests.js';
 import { BackplaneClosedError, InvokeCanceledError } from '../../lib/routing/request.errors.js';
 import { NotPublishedError } from '../../lib/routing/routing.errors.js';
@@ -106,6 +107,18 @@ describe('a request to every server', () => {
     await done;
     expect(replies.outstanding).toEqual([PEER_ID]);
     expect(clock.timerCount).toBe(1);
+  });
+
+  it('ends with the timeout if Redis does not acknowledge it, and reports that nobody replied', async () => {
+    beat(PEER_ID);
+    await pass(1000);
+    const held = new Deferred();
+    server.transport.held = held;
+    const done = requests.send(request(), replies, { ...OPTIONS, timeoutMs: 500 });
+    await pass(500);
+    await done;
+    expect(replies.outstanding).toEqual([PEER_ID]);
+    held.resolve();
   });
 
   it('ends when its signal is aborted, even before the start', async () => {

@@ -30,6 +30,11 @@ class AcceptanceGateway {
     return client.join(group);
   }
 
+  @SubscribeMessage('count')
+  count(@MessageBody() group: string) {
+    return this.server.group(group).count();
+  }
+
   @SubscribeMessage('tell-all')
   tellAll(@MessageBody() data: unknown) {
     return this.server.emit('told', data);

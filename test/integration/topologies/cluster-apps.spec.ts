@@ -41,6 +41,20 @@ describe.each([
     expect(new Set(client.dataOf('hi'))).toEqual(new Set(Array.from({ length: 50 }, (_, round) => round)));
   });
 
+  it('count and list the connections of all servers right after their joins', async () => {
+    const all = await servers();
+    for (const server of all)
+      for (const user of ['ann', 'bob'])
+        await (await connectMember(farm, server, user)).connection.join('room');
+    for (const { broadcaster } of all) {
+      const room = broadcaster.gateway('/chat').group('room');
+      expect(await room.count()).toEqual({ connections: 6, users: 2, missing: [] });
+      expect((await room.members()).members).toHaveLength(6);
+      expect(await broadcaster.gateway('/chat').user('ann').isOnline()).toBe(true);
+      expect(await broadcaster.gateway('/chat').user('eve').isOnline()).toBe(false);
+    }
+  });
+
   it('deliver once to a client that several targets address', async () => {
     const [near, far, third] = await servers();
     const members = [await connectMember(farm, far, 'u'), await connectMember(farm, third, 'u')];
