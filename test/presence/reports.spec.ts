@@ -77,7 +77,8 @@ it(
       const churn = (): void => {
         for (let action = 0; action < 10; action++) {
           const server = random.pick([one, two, three]);
-          if (here.size < 50 && random.next() < 0.6) here.set(server.join(GROUP), server);
+          if (here.size === 0 || (here.size < 50 && random.next() < 0.6))
+            here.set(server.join(GROUP), server);
           else {
             const [member, owner] = random.pick([...here]);
             here.delete(member);

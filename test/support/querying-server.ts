@@ -47,7 +47,7 @@ export class QueryingServer {
   }
 
   get malformedReplies(): number {
-    return this.server.router.malformedReplies;
+    return this.server.router.queries.malformedReplies;
   }
 
   beat(origin: string, capabilities = OWN_CAPABILITIES): void {
