@@ -263,7 +263,7 @@ export class ServerBus implements Bus {
     if (lateMs > 0) this.peers.excuse(lateMs);
     this.outbox.timeOut();
     this.timeOfDay.look();
-    this.peers.sweep();
+    this.peers.sweep(this.hearing.heardUntil);
     this.subscriptions.look(lateMs);
     const { unansweredMs } = this.subscriptions;
     if (unansweredMs > SUBSCRIBE_DEADLINE_MS)

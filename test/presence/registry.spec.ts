@@ -195,6 +195,23 @@ describe('a server without Redis', () => {
   });
 });
 
+describe('a server to which Redis delivers nothing', () => {
+  it('reports nobody before it notices that', async () => {
+    // Heartbeats leave when a second begins, so that each phase of this second is a different race.
+    for (const phaseMs of [0, 250, 500, 750, 950]) {
+      const changes = followed(one);
+      await farm.pass(phaseMs);
+      farm.network.drops = ({ to }) => to === one.transport;
+      await farm.pass(20_000, 250);
+      expect(one.bus.status.state).not.toBe('ready');
+      farm.network.drops = () => false;
+      await farm.pass(6000);
+      expect(one.bus.status.state).toBe('ready');
+      expect(changes.summary).toEqual([]);
+    }
+  });
+});
+
 describe('a peer without a readable card', () => {
   it('of an older release is listed and reported with its id only', async () => {
     const changes = followed(one);
