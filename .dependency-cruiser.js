@@ -7,12 +7,13 @@ const floors = [
   ['options'],
   ['bus'],
   ['routing', 'redis'],
+  ['presence'],
   ['broadcast'],
   ['adapter'],
   ['terminus', 'testing'],
 ];
 /** They work without Nest, and so can what is built on them alone. */
-const WITHOUT_NEST = ['protocol', 'options', 'bus', 'routing', 'redis'];
+const WITHOUT_NEST = ['protocol', 'options', 'bus', 'routing', 'redis', 'presence'];
 
 const folder = (room) => `^lib/${room}/`;
 

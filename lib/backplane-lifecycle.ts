@@ -13,6 +13,7 @@ import { RedisBackplane } from './broadcast/redis-backplane.js';
 import type { Bus } from './bus/bus.js';
 import type { ResolvedOptions } from './options/resolve-options.js';
 import { Presence } from './presence/presence.js';
+import { ServerRegistry } from './presence/server-registry.js';
 import { BUS, LOGGER, RESOLVED_OPTIONS } from './redis-backplane.providers.js';
 import { Router } from './routing/router.js';
 import { StartupTimeoutError } from './startup-timeout.error.js';
@@ -33,6 +34,7 @@ export class BackplaneLifecycle
     @Inject(BUS) private readonly bus: Bus,
     private readonly router: Router,
     private readonly presence: Presence,
+    private readonly registry: ServerRegistry,
     private readonly backplane: RedisBackplane,
     private readonly adapter: RedisBackplaneAdapter,
     private readonly authenticators: Authenticators,
@@ -60,6 +62,7 @@ export class BackplaneLifecycle
   async onApplicationShutdown(): Promise<void> {
     await this.bus.sayGoodbye();
     this.presence.close();
+    this.registry.close();
     this.router.close();
     await this.bus.close();
     this.backplane.close();

@@ -36,6 +36,7 @@ export type {
   PresenceMember,
 } from './presence/presence-change.js';
 export type { OccupancyEvent } from './presence/occupancy.js';
+export type { ServerChange, ServerInfo } from './presence/server-info.js';
 export type { Member, MemberCount, MemberList } from './routing/members.js';
 export { BackplaneConnection } from './broadcast/backplane-connection.js';
 export { type BackplaneCounters, RedisBackplane } from './broadcast/redis-backplane.js';

@@ -19,6 +19,7 @@ import { ChannelNames } from './protocol/channel-names.js';
 import { clientProtocols } from './protocol/client-protocols.js';
 import { REDIS_BACKPLANE_OPTIONS } from './redis-backplane.module-definition.js';
 import { Presence } from './presence/presence.js';
+import { ServerRegistry } from './presence/server-registry.js';
 import { Router } from './routing/router.js';
 
 export const RESOLVED_OPTIONS = Symbol('RESOLVED_OPTIONS');
@@ -63,6 +64,12 @@ export const backplaneProviders: FactoryProvider[] = [
       new Presence(bus, channels, router, { ...presence, hasData: presence.data !== undefined }),
   },
   {
+    provide: ServerRegistry,
+    inject: [RESOLVED_OPTIONS, BUS, ChannelNames, Router],
+    useFactory: ({ appVersion }: ResolvedOptions, bus: Bus, channels: ChannelNames, router: Router) =>
+      new ServerRegistry(bus, channels, router, appVersion),
+  },
+  {
     provide: Authenticators,
     inject: [ModulesContainer, RESOLVED_OPTIONS],
     useFactory: (modules: ModulesContainer, { authenticate }: ResolvedOptions) =>
@@ -105,14 +112,15 @@ export const backplaneProviders: FactoryProvider[] = [
   { provide: EDGE_COUNTERS, inject: [], useFactory: noEdgeCounts },
   {
     provide: RedisBackplane,
-    inject: [BUS, Router, BROADCAST_CONTEXT, EDGE_COUNTERS, LOGGER],
+    inject: [BUS, Router, ServerRegistry, BROADCAST_CONTEXT, EDGE_COUNTERS, LOGGER],
     useFactory: (
       bus: Bus,
       router: Router,
+      registry: ServerRegistry,
       context: BroadcastContext,
       counters: EdgeCounters,
       logger: LibraryLogger,
-    ) => new RedisBackplane(bus, router, context, counters, new LimitedLog(logger)),
+    ) => new RedisBackplane(bus, router, registry, context, counters, new LimitedLog(logger)),
   },
   {
     provide: ADAPTER_CONTEXT,

@@ -3,6 +3,8 @@ import type { Bus, BusCounters, ConnectionFailure, ConnectionRestoration } from 
 import { ReportedError } from '../bus/bus.errors.js';
 import type { BackplaneStatus } from '../bus/status.js';
 import type { OccupancyEvent } from '../presence/occupancy.js';
+import type { ServerChange, ServerInfo } from '../presence/server-info.js';
+import type { ServerRegistry } from '../presence/server-registry.js';
 import { messageOf } from '../protocol/thrown.js';
 import type { Router } from '../routing/router.js';
 import type { BroadcastContext } from './broadcast-context.js';
@@ -32,7 +34,7 @@ export type BackplaneCounters = Readonly<
 >;
 
 /**
- * The state of this server's connection to the other servers: status, health, losses, errors and counters. The observables
+ * The state of this server's connection to the other servers: status, health, losses, errors and counters, and who they are. The observables
  * complete when the app shuts down. If a callback passed to `subscribe` throws, the error is reported on `errors$`, and
  * the other listeners are not affected.
  */
@@ -50,6 +52,8 @@ export class RedisBackplane {
    * messages, listeners that throw.
    */
   readonly errors$: Observable<ReportedError>;
+  /** Emits when another server joins the farm, leaves it, or returns to it. `servers` has those that are there already. */
+  readonly servers$: Observable<ServerChange>;
 
   /**
    * Emits when a group gets its first member on any server, for the groups that the option `presence.occupancy` selects.
@@ -65,13 +69,13 @@ export class RedisBackplane {
   readonly vacated$: Observable<OccupancyEvent>;
 
   private readonly listenerErrors = new Subject<ReportedError>();
-  private isRunning = false;
   private isClosed = false;
 
   /** @internal */
   constructor(
     private readonly bus: Bus,
     private readonly router: Router,
+    private readonly registry: ServerRegistry,
     context: BroadcastContext,
     private readonly edgeCounters: EdgeCounters,
     /** Has a rate limit, because a listener that throws may do so for every value. */
@@ -88,6 +92,7 @@ export class RedisBackplane {
     this.loss$ = this.guarded(losses$);
     this.occupied$ = this.guarded(context.presence.occupancy.occupied$);
     this.vacated$ = this.guarded(context.presence.occupancy.vacated$);
+    this.servers$ = this.guarded(registry.changes$);
     // An error from a listener of errors$ is only logged: reported on errors$, it would reach the same listener again.
     const errors$ = oncePerTurn(merge(bus.errors$, router.errors$, this.listenerErrors), ERRORS_PER_TURN);
     this.errors$ = new GuardedObservable(errors$, (error) => this.logThrown(error));
@@ -101,6 +106,14 @@ export class RedisBackplane {
   /** This server's id. New at each start, and the part before the dot in the ids of its connections. */
   get serverId(): string {
     return this.bus.serverId;
+  }
+
+  /**
+   * A snapshot of the servers of the farm: this one and those it hears, sorted by id. Needs no request, because each server
+   * describes itself to the others every 5 seconds.
+   */
+  get servers(): ServerInfo[] {
+    return this.registry.servers;
   }
 
   /** A snapshot of the counters. */
@@ -120,7 +133,7 @@ export class RedisBackplane {
    * serve its own clients.
    */
   readiness(): BackplaneHealth {
-    return this.health(this.isRunning ? undefined : 'the app is starting or shutting down');
+    return this.health(this.registry.isReady ? undefined : 'the app is starting or shutting down');
   }
 
   /**
@@ -140,7 +153,7 @@ export class RedisBackplane {
 
   /** @internal */
   setRunning(running: boolean): void {
-    this.isRunning = running;
+    this.registry.isReady = running;
   }
 
   /** @internal */

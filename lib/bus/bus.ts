@@ -27,6 +27,8 @@ export interface Bus {
   /** Messages that this server may have missed. */
   readonly loss$: Observable<BusLoss>;
   readonly counters: BusCounters;
+  /** Emits when a heartbeat has been queued. What is published on the servers' channel at once shares its envelope. */
+  readonly beats$: Observable<QueuedBeat>;
 
   /**
    * Starts to connect and retries until `close`. Does not wait for a connection. `receive` gets the records of other
@@ -64,6 +66,12 @@ export interface Bus {
    * Rejects everything that is still waiting for Redis then. Idempotent.
    */
   close(): Promise<void>;
+}
+
+/** A heartbeat that will leave at the end of this tick. */
+export interface QueuedBeat {
+  /** The most by which a timer of 250 ms was late since the previous heartbeat, in milliseconds. */
+  readonly timerDelayMs: number;
 }
 
 /** Converts times of {@link Clock.now} to the system time. */

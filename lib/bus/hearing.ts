@@ -41,6 +41,8 @@ export class Hearing {
   private echoTravelMs = 0;
   /** How long this process was stalled while own messages were awaited, which may have arrived but are still unread. */
   private excusedMs = 0;
+  /** The most by which a look was late since `takeDelay` was called. */
+  private delayMs = 0;
 
   constructor(
     private readonly clock: Pick<Clock, 'now' | 'every'>,
@@ -71,6 +73,13 @@ export class Hearing {
    */
   witness(sentAt: number): void {
     if (this.proving) this.prove(sentAt - this.echoLagMs);
+  }
+
+  /** The most by which a look was late since the last call, in milliseconds. */
+  takeDelay(): number {
+    const { delayMs } = this;
+    this.delayMs = 0;
+    return delayMs;
   }
 
   start(): void {
@@ -145,6 +154,7 @@ export class Hearing {
   private look(): void {
     const now = this.clock.now();
     const lateMs = this.lateMs(now);
+    this.delayMs = Math.max(this.delayMs, now - this.lookedAt - LOOK_MS);
     this.lookedAt = now;
     if (this.awaited.length > 0) this.excusedMs += lateMs;
     this.events.look(lateMs);

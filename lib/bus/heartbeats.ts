@@ -1,7 +1,9 @@
+import { Subject } from 'rxjs';
 import { encodeRecord } from '../protocol/envelope.js';
 import { encodeHeartbeat } from '../protocol/heartbeat-record.js';
 import { RecordKind } from '../protocol/record-kind.js';
 import { toError } from '../protocol/thrown.js';
+import type { QueuedBeat } from './bus.js';
 import type { Move } from './moves.js';
 import { PublishRefusedError } from './transport.js';
 
@@ -12,6 +14,8 @@ export interface HeartbeatEvents {
   failed(cause: Error): void;
   /** How long the slowest recent publish took, in milliseconds. */
   publishMs(): number;
+  /** The most by which a timer was late since the previous heartbeat, in milliseconds. */
+  timerDelayMs(): number;
   /** The last move of this server's publisher link to another Redis node. */
   moves(): Move;
 }
@@ -25,6 +29,8 @@ export class Heartbeats {
   private skipsNext = false;
   private answering = false;
   private ended = false;
+
+  readonly queued$ = new Subject<QueuedBeat>();
 
   constructor(
     private readonly now: () => number,
@@ -46,6 +52,7 @@ export class Heartbeats {
       if (cause instanceof PublishRefusedError) this.last = Math.min(this.last, number - 1);
       this.events.failed(toError(cause));
     });
+    this.queued$.next({ timerDelayMs: this.events.timerDelayMs() });
   }
 
   /** Sends one heartbeat per turn of the event loop. When a whole farm starts at once, every server sends a roll call. */
@@ -66,6 +73,7 @@ export class Heartbeats {
   /** Stops. A heartbeat after the goodbye would make the other servers count this one as alive again. */
   end(): void {
     this.ended = true;
+    this.queued$.complete();
   }
 
   private encode(number: number): Buffer {

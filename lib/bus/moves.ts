@@ -4,6 +4,11 @@ export interface Gap {
   readonly to: number;
 }
 
+export interface Silence extends Gap {
+  /** How long before `from` the message may have been sent that arrived at `from`, in milliseconds. */
+  readonly lagMs: number;
+}
+
 /** The last move of a server's publisher link to another Redis node. */
 export interface Move {
   /** How often the link has moved so far. */

@@ -3,7 +3,7 @@ import { FIRST_CAPABILITIES } from '../protocol/capabilities.js';
 import type { PeerChange, PeerView } from './bus.js';
 import { HEARTBEAT_MS } from './hearing.js';
 import { lostServers } from './lost-servers.js';
-import { type Gap, type Move, missedWhileMoving } from './moves.js';
+import { type Gap, type Move, missedWhileMoving, type Silence } from './moves.js';
 import { PeerClock } from './peer-clock.js';
 
 /**
@@ -37,11 +37,6 @@ interface Peer {
   /** This server's subscriber link on which it was last heard. */
   link: number;
   capabilities: number;
-}
-
-interface Silence extends Gap {
-  /** How long before `from` the message may have been sent that arrived at `from`, in milliseconds. */
-  readonly lagMs: number;
 }
 
 interface HeardBeat {
@@ -245,13 +240,17 @@ export class Peers implements PeerView {
     for (const peer of this.known.values()) peer.excusedAt = Math.min(peer.excusedAt + ms, this.now());
   }
 
-  sweep(): void {
+  /** @param heardUntil until when this server is proven to have heard everything */
+  sweep(heardUntil: number): void {
     if (this.listeningSince === undefined) return;
     const now = this.now();
     for (const [serverId, peer] of this.known) {
-      const silent = now - Math.max(peer.excusedAt, this.listeningSince);
+      const since = Math.max(peer.excusedAt, this.listeningSince);
+      const silent = now - since;
       if (silent > FORGOTTEN_AFTER_MS) this.known.delete(serverId);
-      if (silent > DEAD_AFTER_MS && this.living.has(serverId)) {
+      // This server may be the one that has gone deaf, and not know it yet. The peer sends two heartbeats in that time.
+      const proven = heardUntil - since > 2 * HEARTBEAT_MS;
+      if (silent > DEAD_AFTER_MS && proven && this.living.has(serverId)) {
         this.silentSince.set(serverId, now);
         this.dead(serverId, 'silent');
       }

@@ -63,6 +63,7 @@ export class ServerBus implements Bus {
   readonly connectionFailed$: OutageReports['failed$'];
   readonly connectionRestored$: OutageReports['restored$'];
   readonly loss$: OutageReports['loss$'];
+  readonly beats$: Heartbeats['queued$'];
 
   constructor(
     readonly serverId: string,
@@ -94,9 +95,11 @@ export class ServerBus implements Bus {
       publish: (record: Buffer) => this.publish([channels.servers], record),
       failed: (cause: Error) => this.reports.heartbeatFailed(cause),
       publishMs: () => this.outbox.takeDelay(),
+      timerDelayMs: () => this.hearing.takeDelay(),
       moves: () => this.moves.latest,
     };
     this.heartbeats = new Heartbeats(now, heartbeatEvents, capabilities);
+    this.beats$ = this.heartbeats.queued$;
     this.hearing = new Hearing(clock, {
       beat: () => this.beat(),
       echoed: () => this.echoed(),
@@ -260,7 +263,7 @@ export class ServerBus implements Bus {
     if (lateMs > 0) this.peers.excuse(lateMs);
     this.outbox.timeOut();
     this.timeOfDay.look();
-    this.peers.sweep();
+    this.peers.sweep(this.hearing.heardUntil);
     this.subscriptions.look(lateMs);
     const { unansweredMs } = this.subscriptions;
     if (unansweredMs > SUBSCRIBE_DEADLINE_MS)

@@ -46,6 +46,7 @@ const OPTIONS: Readonly<Record<string, Option>> = {
   'outage.buffer.messages': count(1000, 'messages'),
   'outage.buffer.bytes': count(33_554_432, 'bytes'),
   'outage.buffer.age': milliseconds(30_000),
+  appVersion: { expected: 'a string of 1 to 24 ASCII characters without spaces', example: "'1.4.2'" },
   authenticate: {
     expected: 'a function, or a class or object with a method authenticate',
     example: '(request) => ({ userId: userOf(request) })',

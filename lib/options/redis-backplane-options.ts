@@ -135,6 +135,12 @@ export interface RedisBackplaneOptions extends EdgeOptions {
   presence?: PresenceOptions;
 
   /**
+   * The version of your app, as `backplane.servers` shows it on all servers: up to 24 ASCII characters without spaces, such
+   * as `'1.4.2'` or the start of a commit's hash.
+   */
+  appVersion?: string;
+
+  /**
    * Where this library logs. Any `LoggerService` of Nest will do.
    *
    * @default the app's logger, as set by `app.useLogger()`

@@ -6,6 +6,7 @@ import type { ClientProtocolName } from '../protocol/client-protocol.js';
 import type { ConnectionPlan } from './connection-plan.js';
 import { ConnectionStringError } from './connection-string.error.js';
 import { parseConnectionString } from './connection-string.js';
+import { MAX_APP_VERSION_BYTES } from '../protocol/server-card.js';
 import { edgeSchema, milliseconds, type ResolvedEdge, resolveEdge } from './edge-options.js';
 import { InvalidOptionsError } from './invalid-options.error.js';
 import { describeProblems } from './option-problems.js';
@@ -50,6 +51,7 @@ export interface ResolvedOptions {
   readonly invokeTimeoutMs: number;
   readonly commandTimeoutMs: number;
   readonly presence: ResolvedPresence;
+  readonly appVersion: string | undefined;
 }
 
 export type ResolvedOutage =
@@ -65,6 +67,12 @@ const isFunction = (value: unknown): boolean => typeof value === 'function';
 
 /** No slash, which separates prefix and path. No glob characters, which would have a meaning in an ACL pattern. */
 const prefix = z.string().regex(/^[\w.:{}-]+$/, 'must be made of letters, digits and _ . : { } -');
+
+/** It must fit into a heartbeat. */
+const appVersion = z
+  .string()
+  .max(MAX_APP_VERSION_BYTES)
+  .regex(/^[!-~]+$/, 'must be 1 to 24 ASCII characters without spaces');
 
 const schema = z.strictObject({
   connection: z.string().min(1).optional(),
@@ -106,6 +114,7 @@ const schema = z.strictObject({
   invokeTimeout: milliseconds.optional(),
   commandTimeout: milliseconds.optional(),
   presence: presenceSchema.optional(),
+  appVersion: appVersion.optional(),
 });
 
 /**
@@ -138,6 +147,7 @@ export function resolveOptions(options: RedisBackplaneOptions): ResolvedOptions 
     invokeTimeoutMs: options.invokeTimeout ?? DEFAULT_INVOKE_TIMEOUT_MS,
     commandTimeoutMs: options.commandTimeout ?? DEFAULT_COMMAND_TIMEOUT_MS,
     presence: resolvePresence(options.presence),
+    appVersion: options.appVersion,
   };
 }
 

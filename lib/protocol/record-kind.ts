@@ -20,6 +20,8 @@ export const RecordKind = {
   InvocationReply: 20,
   /** A client's response to an invocation. */
   Response: 21,
+  /** What a server says about itself: see server-card.ts. */
+  Card: 22,
   /** A question to other servers about what they hold: see query-record.ts. */
   Query: 23,
   /** A part of one server's reply to a query. */

@@ -16,7 +16,7 @@ beforeEach(() => {
 function pass(ms: number): void {
   for (const end = clock + ms; clock < end;) {
     clock += 250;
-    peers.sweep();
+    peers.sweep(clock);
   }
 }
 

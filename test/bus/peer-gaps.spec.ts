@@ -26,7 +26,7 @@ function beat(serverId: string, number: number, lagMs: number, ageMs = 0, travel
 function pass(ms: number): void {
   for (const end = clock + ms; clock < end;) {
     clock += 250;
-    peers.sweep();
+    peers.sweep(clock);
   }
 }
 

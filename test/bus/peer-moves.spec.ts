@@ -75,7 +75,7 @@ describe('the gap when the subscriber link is lost', () => {
     relink(1000);
     peers.left('a');
     clock += DEAD_AFTER_MS + 1;
-    peers.sweep();
+    peers.sweep(clock);
     expect(relink(0)).toEqual([]);
   });
 

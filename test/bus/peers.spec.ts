@@ -26,7 +26,7 @@ function pass(ms: number, beating: Record<string, number> = {}): void {
         beating[serverId] = number + 1;
       }
     }
-    peers.sweep();
+    peers.sweep(clock);
   }
 }
 
@@ -165,7 +165,7 @@ describe('silence proves nothing', () => {
     peers.heard('a', 1, 0);
     clock += 30_000;
     peers.excuse(30_000);
-    peers.sweep();
+    peers.sweep(clock);
     expect(lost.values).toEqual([]);
     pass(DEAD_AFTER_MS + 250);
     expect(lost.values).toEqual(['a']);

@@ -4,6 +4,7 @@ import { MemoryNetwork } from '../../lib/bus/memory-network.js';
 import type { MemoryTransport } from '../../lib/bus/memory-transport.js';
 import { ServerBus } from '../../lib/bus/server-bus.js';
 import { Presence } from '../../lib/presence/presence.js';
+import { ServerRegistry } from '../../lib/presence/server-registry.js';
 import type { PresenceChange } from '../../lib/presence/presence-change.js';
 import { Capability, OWN_CAPABILITIES } from '../../lib/protocol/capabilities.js';
 import { ChannelNames } from '../../lib/protocol/channel-names.js';
@@ -39,6 +40,7 @@ export class PresenceServer {
   readonly bus: ServerBus;
   readonly router: Router;
   readonly presence: Presence;
+  readonly registry: ServerRegistry;
 
   constructor(network: MemoryNetwork, clock: Clock, { limit = 1000, occupancy }: PresenceFarmOptions = {}) {
     this.transport = network.transport();
@@ -58,6 +60,7 @@ export class PresenceServer {
     const times = { graceMs: GRACE_MS, shutdownGraceMs: SHUTDOWN_GRACE_MS };
     const settings = { ...times, limit, hasData: true, occupancy };
     this.presence = new Presence(this.bus, channels, this.router, settings);
+    this.registry = new ServerRegistry(this.bus, channels, this.router, '1.4.2');
   }
 
   async start(): Promise<this> {
@@ -66,8 +69,8 @@ export class PresenceServer {
     return this;
   }
 
-  connect(userId?: string, data?: unknown): Member {
-    const member = new Member(newConnectionId(this.bus.serverId), PATH, userId, jsonProtocol, SINK);
+  connect(userId?: string, data?: unknown, path = PATH): Member {
+    const member = new Member(newConnectionId(this.bus.serverId), path, userId, jsonProtocol, SINK);
     member.data = data;
     void this.router.roster.add(member);
     return member;
@@ -85,6 +88,7 @@ export class PresenceServer {
     for (const member of [...(this.router.roster.members(PATH)?.all() ?? [])]) this.router.remove(member);
     await this.bus.sayGoodbye();
     this.presence.close();
+    this.registry.close();
     this.router.close();
     await this.bus.close();
   }
@@ -92,6 +96,7 @@ export class PresenceServer {
   /** Ends without a word, as with SIGKILL. */
   async kill(): Promise<void> {
     this.presence.close();
+    this.registry.close();
     this.router.close();
     this.bus.close = () => Promise.resolve();
     await this.transport.close();
@@ -151,9 +156,14 @@ export class PresenceFarm {
 
   constructor(private readonly options: PresenceFarmOptions = {}) {}
 
+  /** Creates a server that has not started. */
+  create(): PresenceServer {
+    return new PresenceServer(this.network, this.clock, this.options);
+  }
+
   /** Starts a server and lets it get to know the others. */
   async server(): Promise<PresenceServer> {
-    const server = await new PresenceServer(this.network, this.clock, this.options).start();
+    const server = await this.create().start();
     await this.pass(2000);
     return server;
   }

@@ -2,6 +2,7 @@ import { ByteReader, MalformedBytesError } from '../../protocol/byte-reader.js';
 import { ByteWriter } from '../../protocol/byte-writer.js';
 import { decodeEnvelope } from '../../protocol/envelope.js';
 import { RecordKind } from '../../protocol/record-kind.js';
+import { MAX_CARD_BYTES } from '../../protocol/server-card.js';
 
 /** One partition's heartbeat. */
 export interface BundledBeat {
@@ -18,8 +19,9 @@ export interface BundledBeat {
  *              bytes    its envelope, as if it were published alone
  */
 const MAGIC = 0xb8;
-/** Every heartbeat is shorter, so longer envelopes need not be decoded. */
-const MAX_HEARTBEAT_BYTES = 128;
+/** Every heartbeat is shorter, with its card, so longer envelopes need not be decoded. */
+const MAX_HEARTBEAT_BYTES = 128 + MAX_CARD_BYTES;
+const HEARTBEAT_KINDS: readonly number[] = [RecordKind.Heartbeat, RecordKind.RollCall, RecordKind.Card];
 
 export function encodeBundle(beats: readonly BundledBeat[]): Buffer {
   const writer = new ByteWriter().u8(MAGIC);
@@ -41,14 +43,12 @@ export function decodeBundle(bytes: Buffer): readonly BundledBeat[] | undefined 
   }
 }
 
-/** Whether this envelope contains nothing but a heartbeat or a roll call. */
+/** Whether this envelope contains nothing but a heartbeat, a roll call or a card. */
 export function isHeartbeat(envelope: Buffer): boolean {
   if (envelope.length > MAX_HEARTBEAT_BYTES) return false;
   const decoded = decodeEnvelope(envelope);
   if (!decoded.ok || decoded.envelope.records.length === 0) return false;
-  return decoded.envelope.records.every(
-    ({ kind }) => kind === RecordKind.Heartbeat || kind === RecordKind.RollCall,
-  );
+  return decoded.envelope.records.every(({ kind }) => HEARTBEAT_KINDS.includes(kind));
 }
 
 export interface WaitingBeat extends BundledBeat {

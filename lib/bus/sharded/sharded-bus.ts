@@ -37,6 +37,7 @@ export class ShardedBus implements Bus {
   readonly peers: ShardedPeers;
   readonly status$: Observable<BackplaneStatus>;
   readonly errors$: Observable<ReportedError>;
+  readonly beats$: Bus['beats$'];
   readonly loss$: Observable<BusLoss> = this.losses.asObservable();
 
   constructor(
@@ -56,6 +57,7 @@ export class ShardedBus implements Bus {
       this.wantedWith(channel).add(channel);
     this.peers = new ShardedPeers(this.buses.map(({ peers }) => peers));
     this.errors$ = merge(...this.buses.map(({ errors$ }) => errors$));
+    this.beats$ = this.shardOf(channels.servers).bus.beats$;
     this.outage = new ShardedOutage(this.buses, now);
     this.statusSubject = new BehaviorSubject(this.worst());
     this.status$ = this.statusSubject.asObservable();

@@ -8,12 +8,23 @@ import {
 import { encodeEnvelope, encodeRecord } from '../../../lib/protocol/envelope.js';
 import { encodeHeartbeat } from '../../../lib/protocol/heartbeat-record.js';
 import { RecordKind } from '../../../lib/protocol/record-kind.js';
+import { encodeCard } from '../../../lib/protocol/server-card.js';
 import { Random, withSeed } from '../../support/seed.js';
 import { turn } from '../../support/test-farm.js';
 
 const SERVER = 'AbCdEfGhIj-_';
 const BEAT = encodeHeartbeat({ number: 1, sentAt: 1000 });
 const ROLL_CALL = encodeRecord(RecordKind.RollCall, Buffer.alloc(0));
+const CARD = encodeCard({
+  hostname: 'x'.repeat(100),
+  pid: 2 ** 22,
+  appVersion: '1.4.2',
+  ageMs: 2 ** 36,
+  isReady: true,
+  eventLoopDelayMs: 3,
+  connections: 50_000,
+  paths: ['/a', '/b', '/c', '/d', '/e'].map((path) => [path, 10_000] as const),
+});
 const COMMAND = encodeRecord(RecordKind.Command, Buffer.from('anything'));
 
 const envelope = (...records: Buffer[]): Buffer => encodeEnvelope(SERVER, 7, records);
@@ -45,6 +56,7 @@ describe('only a heartbeat is bundled', () => {
   it.each([
     ['a heartbeat', envelope(BEAT), true],
     ['a heartbeat with a roll call', envelope(BEAT, ROLL_CALL), true],
+    ['a heartbeat with a roll call and a card', envelope(BEAT, ROLL_CALL, CARD), true],
     ['a command', envelope(COMMAND), false],
     ['a heartbeat followed by a command', envelope(BEAT, COMMAND), false],
     ['an envelope without records', envelope(), false],
