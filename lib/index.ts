@@ -35,6 +35,13 @@ export type {
   PresenceLeaveCause,
   PresenceMember,
 } from './presence/presence-change.js';
+export type {
+  ConnectionExplanation,
+  Explanation,
+  NotReceivedReason,
+  ServerExplanation,
+} from './routing/explanation.js';
+export type { ExplainOptions } from './broadcast/explain-options.js';
 export type { OccupancyEvent } from './presence/occupancy.js';
 export type { ServerChange, ServerInfo } from './presence/server-info.js';
 export type { Member, MemberCount, MemberList } from './routing/members.js';

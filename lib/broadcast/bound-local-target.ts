@@ -1,10 +1,13 @@
+import type { ConnectionExplanation, Explanation } from '../routing/explanation.js';
 import type { MemberCount, MemberList } from '../routing/members.js';
 import { checkNames } from './arguments.js';
 import { BoundRecipients, type TargetState } from './bound-recipients.js';
 import type { AnyEvents } from './events.js';
+import { checkExplainOptions, type ExplainOptions } from './explain-options.js';
+import { handled } from './handled.js';
 import { limitOf, type MembersOptions } from './members-options.js';
 import { namesOfUsers, onlineMap } from './online.js';
-import type { UsersTarget, UserTarget } from './target.js';
+import { Target, type UsersTarget, type UserTarget } from './target.js';
 
 /** Connections of this server only. */
 export class BoundLocalTarget<Events extends object = AnyEvents> extends BoundRecipients<Events, 'local'> {
@@ -38,6 +41,16 @@ export class BoundLocalTarget<Events extends object = AnyEvents> extends BoundRe
     const limit = limitOf(options);
     unreachable.check(address);
     return router.memberQueries.localMembers(address, limit);
+  }
+
+  override explain(options?: ExplainOptions): Explanation;
+  override explain(target: Target<Events>): Promise<ConnectionExplanation>;
+  override explain(
+    question: ExplainOptions | Target<Events> = {},
+  ): Promise<ConnectionExplanation> | Explanation {
+    if (question instanceof Target) return handled(() => this.explainConnection(question));
+    const { sample } = checkExplainOptions(question);
+    return this.state.context.router.explain.local(this.address, sample);
   }
 
   protected override copy(change: Partial<TargetState>): BoundLocalTarget<Events> {

@@ -1,5 +1,6 @@
 import { defer, type Observable } from 'rxjs';
 import { ReportedError } from '../bus/bus.errors.js';
+import type { ConnectionExplanation } from '../routing/explanation.js';
 import type { PresenceChange } from '../presence/presence-change.js';
 import { InvalidArgumentError } from '../protocol/invalid-argument.error.js';
 import { messageOf } from '../protocol/thrown.js';
@@ -136,6 +137,22 @@ export abstract class BoundRecipients<
           new ReportedError('listener', `A listener threw: ${messageOf(cause)}`, { cause }),
         ),
     );
+  }
+
+  /** The connection that this target names, for `explain(target)`. */
+  protected async explainConnection(target: Target<Events>): Promise<ConnectionExplanation> {
+    const { path, targets } = this.address;
+    const [named, ...others] = targets;
+    if (named?.kind !== 'connection' || others.length > 0)
+      throw new InvalidArgumentError(
+        'target',
+        'one connection, as in connection(id).explain(target)',
+        targets,
+      );
+    if (!(target instanceof BoundRecipients))
+      throw new InvalidArgumentError('target', 'a target of a Broadcaster', target);
+    const { router } = this.state.context;
+    return router.explain.connection(path, named.name, target.address, target.state.local);
   }
 
   private command(action: CommandAction): Promise<void> {

@@ -1,12 +1,15 @@
+import { MessageFrames } from '../protocol/message-frames.js';
+import type { ConnectionExplanation, Explanation } from '../routing/explanation.js';
 import type { MemberCount, MemberList } from '../routing/members.js';
 import { checkNames } from './arguments.js';
 import { BoundLocalTarget, BoundLocalUser, BoundLocalUsers } from './bound-local-target.js';
 import { BoundRecipients, type TargetState } from './bound-recipients.js';
 import type { AnyEvents } from './events.js';
+import { checkExplainOptions, type ExplainOptions } from './explain-options.js';
 import { handled } from './handled.js';
 import { limitOf, type MembersOptions } from './members-options.js';
 import { namesOfUsers, onlineMap } from './online.js';
-import type { Target, UsersTarget, UserTarget } from './target.js';
+import { Target, type UsersTarget, type UserTarget } from './target.js';
 
 /** Connections of all servers. */
 export class BoundTarget<Events extends object = AnyEvents> extends BoundRecipients<Events, 'farm'> {
@@ -39,6 +42,20 @@ export class BoundTarget<Events extends object = AnyEvents> extends BoundRecipie
       const limit = limitOf(options);
       unreachable.check(address);
       return router.memberQueries.members(address, limit);
+    });
+  }
+
+  override explain(options?: ExplainOptions): Promise<Explanation>;
+  override explain(target: Target<Events>): Promise<ConnectionExplanation>;
+  override explain(
+    question: ExplainOptions | Target<Events> = {},
+  ): Promise<ConnectionExplanation | Explanation> {
+    return handled(async () => {
+      if (question instanceof Target) return this.explainConnection(question);
+      const { context, local, volatile } = this.state;
+      const { message, sample } = checkExplainOptions(question);
+      const frames = MessageFrames.of(message);
+      return context.router.explain.emit(this.address, frames, sample, { local, volatile });
     });
   }
 

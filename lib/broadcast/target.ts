@@ -1,8 +1,10 @@
 import type { Observable } from 'rxjs';
 import type { PresenceChange } from '../presence/presence-change.js';
 import type { PendingDelivery } from '../routing/delivery.js';
+import type { ConnectionExplanation, Explanation } from '../routing/explanation.js';
 import type { MemberCount, MemberList } from '../routing/members.js';
 import type { AnyEvents, DataOf, EventData, EventName } from './events.js';
+import type { ExplainOptions } from './explain-options.js';
 import type { InvokeAllResult, InvokeOptions } from './invoke.js';
 import type { MembersOptions } from './members-options.js';
 
@@ -236,4 +238,21 @@ export abstract class Target<Events extends object = AnyEvents, Scope extends Ta
    * @throws PathRequiredError (as an error notification) on an injected broadcaster, unless the app has exactly one path
    */
   abstract get presence$(): Observable<PresenceChange>;
+
+  /**
+   * Says who would receive an emit to this target now, on each server, what it would cost, and what the outage policy would
+   * do with it. Emits nothing. Uses the functions that deliver messages, so it cannot disagree with them.
+   *
+   * @throws InvalidArgumentError, UnsendableDataError (as rejections) when an option is invalid
+   * @throws the same errors as {@link count}
+   */
+  abstract explain(options?: ExplainOptions): Answer<Scope, Explanation>;
+  /**
+   * Says why the connection that this target names would or would not receive an emit of this server to another target:
+   * `server.connection(id).explain(server.group('room'))`.
+   *
+   * @throws InvalidArgumentError (as a rejection) when this target is not exactly one connection
+   * @throws the same errors as {@link count}
+   */
+  abstract explain(target: Target<Events>): Promise<ConnectionExplanation>;
 }

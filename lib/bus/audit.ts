@@ -1,4 +1,5 @@
-import type { Subscriptions, Wanted } from './subscriptions.js';
+import type { Subscriptions } from './subscriptions.js';
+import type { Wanted } from './wanted.js';
 
 /** A round through all channels takes at most this many seconds. */
 const ROUND_SECONDS = 300;

@@ -56,6 +56,8 @@ export interface Bus {
    */
   want(channel: string): Promise<void>;
   unwant(channel: string): void;
+  /** Whether messages on this channel reach this server. */
+  hearingOf(channel: string): Subscribed;
   /**
    * Tells the other servers that this one is leaving, so none of them waits for its replies. It still publishes and
    * receives until `close`. Waits for Redis for at most half a second.
@@ -72,6 +74,15 @@ export interface Bus {
 export interface QueuedBeat {
   /** The most by which a timer of 250 ms was late since the previous heartbeat, in milliseconds. */
   readonly timerDelayMs: number;
+}
+
+/** The state of a channel's subscription. */
+export interface Subscribed {
+  readonly isHeard: boolean;
+  /** Whether Redis refuses the subscription. */
+  readonly isRefused: boolean;
+  /** Since when the channel is wanted and not heard, in {@link Clock.now} time; `undefined` if it is heard, or not wanted. */
+  readonly deafSince: number | undefined;
 }
 
 /** Converts times of {@link Clock.now} to the system time. */

@@ -4,7 +4,7 @@ import type { ChannelNames } from '../protocol/channel-names.js';
 import { encodeRecord } from '../protocol/envelope.js';
 import { RecordKind } from '../protocol/record-kind.js';
 import { Audit, type AuditTurn } from './audit.js';
-import type { Accepted, Bus, BusCounters, Pipe, RecordReceiver } from './bus.js';
+import type { Accepted, Bus, BusCounters, Pipe, RecordReceiver, Subscribed } from './bus.js';
 import { type Clock, elapsed, systemClock } from './clock.js';
 import { ErrorReports } from './error-reports.js';
 import { Hearing } from './hearing.js';
@@ -55,6 +55,8 @@ export class ServerBus implements Bus {
   private goodbye: Promise<void> | undefined;
   private closing: Promise<void> | undefined;
 
+  readonly pipesOf = (): readonly Pipe[] => this.pipes;
+  readonly hearingOf = (channel: string): Subscribed => this.subscriptions.hearingOf(channel);
   readonly clock: Clock;
   readonly timeOfDay: WallClock;
   readonly peers: Peers;
@@ -140,10 +142,6 @@ export class ServerBus implements Bus {
   publish(channels: readonly string[], record: Buffer): Promise<Accepted> {
     if (this.tracker.facts.closed) return Promise.reject(new PublishRefusedError('the backplane is closed'));
     return this.outbox.publish(channels, record);
-  }
-
-  pipesOf(): readonly Pipe[] {
-    return this.pipes;
   }
 
   want(channel: string): Promise<void> {

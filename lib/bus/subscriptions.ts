@@ -1,30 +1,19 @@
 import { toError } from '../protocol/thrown.js';
 import { batches } from './batches.js';
+import type { Subscribed } from './bus.js';
 import { NotSubscribedError } from './bus.errors.js';
 import { CommandsUnderWay } from './commands-under-way.js';
 import { Deferred } from './deferred.js';
 import { RefusedChannels } from './refused-channels.js';
 import { type SubscriptionEvents, SubscriptionNews } from './subscription-news.js';
 import { SubscriptionRefusedError, type Transport } from './transport.js';
+import { type Wanted, wantedSince } from './wanted.js';
 
 /** The pause before a refused UNSUBSCRIBE is retried. Until then, the channel costs bandwidth and nothing else. */
 const UNSUBSCRIBE_RETRY_MS = 10_000;
 
 /** Reports wait until all commands in flight are answered, but no longer than this. */
 const MAX_REPORT_DELAY_MS = 1000;
-
-/** The state of a wanted channel's subscription. */
-export interface Wanted {
-  state: 'idle' | 'pending' | 'subscribed' | 'denied';
-  /** Settles with the SUBSCRIBE in flight; `undefined` if there is none. */
-  pending: Deferred | undefined;
-  /** Since when the channel is wanted but not heard; `undefined` while it is subscribed. */
-  deafSince: number | undefined;
-  /** The last time at which its messages provably arrived. */
-  provedAt: number;
-  /** Whether the audit has found that the subscription was gone. */
-  wasLost: boolean;
-}
 
 /** One channel of a SUBSCRIBE. Its result is ignored if the channel's entry has been replaced since. */
 type WantedChannel = readonly [channel: string, entry: Wanted];
@@ -84,6 +73,12 @@ export class Subscriptions {
     if (entry.pending) return entry.pending.promise;
     if (!this.linkUp) throw new NotSubscribedError(channel);
     return this.enqueue(channel, entry);
+  }
+
+  hearingOf(channel: string): Subscribed {
+    const entry = this.wanted.get(channel);
+    const isHeard = entry?.state === 'subscribed';
+    return { isHeard, isRefused: this.refused.has(channel), deafSince: entry?.deafSince };
   }
 
   unwant(channel: string): void {
@@ -291,8 +286,4 @@ export class Subscriptions {
       this.news.addRepaired(channel, deafSince);
     }
   }
-}
-
-function wantedSince(now: number): Wanted {
-  return { state: 'idle', pending: undefined, deafSince: now, provedAt: now, wasLost: false };
 }

@@ -22,7 +22,7 @@ import { ByteWriter } from './byte-writer.js';
  */
 const MAGIC = 0xb7;
 const VERSION = 1;
-const HEADER_LENGTH = 25;
+export const HEADER_LENGTH = 25;
 const CRC_OFFSET = 3;
 const CRC_END = 7;
 const ORIGIN_OFFSET = 7;

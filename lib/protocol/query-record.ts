@@ -26,6 +26,10 @@ export const QueryKind = {
   Members: 2,
   /** Which of some users have a connection. */
   Online: 3,
+  /** Which connections an emit would reach, and whether the server hears its channels: see explain-records.ts. */
+  Explain: 6,
+  /** Why an emit would or would not reach a connection: see explain-records.ts. */
+  ExplainConnection: 7,
   /** The connections of a group, with the version of the list, from now on watched: see presence-records.ts. */
   Rows: 5,
 } as const;

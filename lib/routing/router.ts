@@ -10,6 +10,7 @@ import type { OutagePolicy } from './outage/outage-policy.js';
 import { Invocations } from './invocations.js';
 import { Commands } from './commands.js';
 import { Emitter } from './emitter.js';
+import { Explain } from './explain.js';
 import { lossesOf, type RoutedLoss } from './losses.js';
 import type { LocalConnection } from './local-connection.js';
 import { RecordDispatcher, type RecordHandler } from './record-dispatcher.js';
@@ -40,6 +41,7 @@ export class Router {
   readonly invocations: Invocations;
   readonly queries: Queries;
   readonly memberQueries: MemberQueries;
+  readonly explain: Explain;
   readonly presenceData: PresenceData;
   readonly undeliverable: Undeliverable;
   /** For those who want to know what this server's app sends. */
@@ -89,6 +91,7 @@ export class Router {
     );
     this.queries = new Queries(bus, channels, this.requests, this.dispatcher, commandTimeoutMs);
     this.presenceData = new PresenceData((error) => this.dispatcher.report(error));
+    this.explain = new Explain(bus, channels, protocols, this.roster, this.policy, this.queries);
     this.memberQueries = new MemberQueries(bus, this.roster, this.queries, this.presenceData);
   }
 

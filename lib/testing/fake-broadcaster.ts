@@ -4,11 +4,13 @@ import type { PresenceChange } from '../presence/presence-change.js';
 import type { BackplaneConnection } from '../broadcast/backplane-connection.js';
 import type { Broadcaster } from '../broadcast/broadcaster.js';
 import type { AnyEvents, DataOf, EventData, EventName } from '../broadcast/events.js';
+import type { ExplainOptions } from '../broadcast/explain-options.js';
 import { gatewayPath } from '../broadcast/gateway-path.js';
 import type { InvokeAllResult, InvokeOptions } from '../broadcast/invoke.js';
 import type { MembersOptions } from '../broadcast/members-options.js';
 import { Target, type UsersTarget, type UserTarget } from '../broadcast/target.js';
 import type { Delivery } from '../routing/delivery.js';
+import type { ConnectionExplanation, Explanation } from '../routing/explanation.js';
 import type { MemberCount, MemberList } from '../routing/members.js';
 import { FakeFarm } from './fake-farm.js';
 import { FakeTarget } from './fake-target.js';
@@ -150,6 +152,14 @@ export class FakeBroadcaster<Events extends object = AnyEvents>
 
   override members(options?: MembersOptions): Promise<MemberList> {
     return this.everyone.members(options);
+  }
+
+  override explain(options?: ExplainOptions): Promise<Explanation>;
+  override explain(target: Target<Events>): Promise<ConnectionExplanation>;
+  override explain(
+    question: ExplainOptions | Target<Events> = {},
+  ): Promise<ConnectionExplanation | Explanation> {
+    return question instanceof Target ? this.everyone.explain(question) : this.everyone.explain(question);
   }
 
   override get presence$(): Observable<PresenceChange> {

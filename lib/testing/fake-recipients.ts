@@ -12,6 +12,7 @@ import type { CommandAction } from '../protocol/command-record.js';
 import { serverOf } from '../protocol/connection-id.js';
 import { ALL, type Address, type TargetRef } from '../protocol/target.js';
 import { Delivery } from '../routing/delivery.js';
+import type { ConnectionExplanation, Explanation, NotReceivedReason } from '../routing/explanation.js';
 import type { MemberCount, MemberList } from '../routing/members.js';
 import { InvokeTargetError } from '../routing/request.errors.js';
 import type { FakeFarm } from './fake-farm.js';
@@ -175,6 +176,32 @@ export abstract class FakeRecipients<
       return { id, userId, serverId: serverOf(id) ?? 'fake' };
     });
     return { members, missing: [], truncated: connections.length > limit };
+  }
+
+  /** Explains an emit to those of `localConnections` that the target addresses. A fake publishes nothing. */
+  protected explained(sample: number): Explanation {
+    const ids = this.addressed().map(({ id }) => id);
+    const server = {
+      serverId: 'fake',
+      connections: ids.length,
+      sample: ids.slice(0, sample),
+      hears: true,
+      isRefused: false,
+      deafSince: undefined,
+    };
+    const cost = { channels: [], publishes: 0, bytes: 0 };
+    return { servers: [server], missing: [], cost, backplane: 'notNeeded' };
+  }
+
+  /** Explains for one of `localConnections`, whether a target addresses it. */
+  protected explainedConnection(target: Target<Events>): ConnectionExplanation {
+    const [named] = this.address.targets;
+    const known = this.connections().find(({ id }) => id === named?.name);
+    const reasons: NotReceivedReason[] = [];
+    if (!known) reasons.push('notConnected');
+    else if (!(target instanceof FakeRecipients) || !target.addressed().includes(known))
+      reasons.push('notMember');
+    return { receives: reasons.length === 0, reasons, deafSince: undefined };
   }
 
   /** Whether `localConnections` has connections of the target's users. */

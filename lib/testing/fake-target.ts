@@ -1,6 +1,8 @@
 import { limitOf, type MembersOptions } from '../broadcast/members-options.js';
 import type { AnyEvents } from '../broadcast/events.js';
-import type { Target, UsersTarget, UserTarget } from '../broadcast/target.js';
+import { checkExplainOptions, type ExplainOptions } from '../broadcast/explain-options.js';
+import { Target, type UsersTarget, type UserTarget } from '../broadcast/target.js';
+import type { ConnectionExplanation, Explanation } from '../routing/explanation.js';
 import type { MemberCount, MemberList } from '../routing/members.js';
 import { FakeRecipients, type FakeTargetState } from './fake-recipients.js';
 
@@ -24,6 +26,15 @@ export class FakeTarget<Events extends object = AnyEvents> extends FakeRecipient
 
   override async members(options: MembersOptions = {}): Promise<MemberList> {
     return Promise.resolve(this.listed(limitOf(options)));
+  }
+
+  override explain(options?: ExplainOptions): Promise<Explanation>;
+  override explain(target: Target<Events>): Promise<ConnectionExplanation>;
+  override async explain(
+    question: ExplainOptions | Target<Events> = {},
+  ): Promise<ConnectionExplanation | Explanation> {
+    if (question instanceof Target) return Promise.resolve(this.explainedConnection(question));
+    return Promise.resolve(this.explained(checkExplainOptions(question).sample));
   }
 
   protected override copy(change: Partial<FakeTargetState>): Target<Events, 'farm'> {
@@ -71,6 +82,15 @@ class FakeLocalTarget<Events extends object> extends FakeRecipients<Events, 'loc
 
   override members(options: MembersOptions = {}): MemberList {
     return this.listed(limitOf(options));
+  }
+
+  override explain(options?: ExplainOptions): Explanation;
+  override explain(target: Target<Events>): Promise<ConnectionExplanation>;
+  override explain(
+    question: ExplainOptions | Target<Events> = {},
+  ): Promise<ConnectionExplanation> | Explanation {
+    if (question instanceof Target) return Promise.resolve(this.explainedConnection(question));
+    return this.explained(checkExplainOptions(question).sample);
   }
 
   protected override copy(change: Partial<FakeTargetState>): Target<Events, 'local'> {

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Audit } from '../../lib/bus/audit.js';
 import { Deferred } from '../../lib/bus/deferred.js';
-import type { Wanted } from '../../lib/bus/subscriptions.js';
+import type { Wanted } from '../../lib/bus/wanted.js';
 import { settled } from '../support/fake-transport.js';
 
 const CHANNELS = ['a', 'b', 'c'];

@@ -66,6 +66,9 @@ class FakeTarget implements Target<OrderEvents> {
     throw new Error('the service lists nobody');
   }
   readonly presence$ = NEVER;
+  explain(): never {
+    throw new Error('the service does not ask why');
+  }
   isOnline(): never {
     throw new Error('the service does not ask');
   }

@@ -1,7 +1,16 @@
 import { BehaviorSubject, type Observable, Subject, merge } from 'rxjs';
 import type { ChannelNames } from '../../protocol/channel-names.js';
 import { RecordKind } from '../../protocol/record-kind.js';
-import type { Accepted, Bus, BusCounters, BusLoss, Pipe, RecordReceiver, TimeOfDay } from '../bus.js';
+import type {
+  Accepted,
+  Bus,
+  BusCounters,
+  BusLoss,
+  Pipe,
+  RecordReceiver,
+  Subscribed,
+  TimeOfDay,
+} from '../bus.js';
 import { type ReportedError, NotSubscribedError } from '../bus.errors.js';
 import type { Clock } from '../clock.js';
 import { type BackplaneStatus, sameStatus, whenSettled, worstStatus } from '../status.js';
@@ -146,6 +155,11 @@ export class ShardedBus implements Bus {
     const { bus, partition } = this.shardOf(channel);
     this.wantedWith(channel).delete(channel);
     bus.unwant(partition.realName(channel));
+  }
+
+  hearingOf(channel: string): Subscribed {
+    const { bus, partition } = this.shardOf(channel);
+    return bus.hearingOf(partition.realName(channel));
   }
 
   async sayGoodbye(): Promise<void> {

@@ -19,6 +19,7 @@ const RETRY_MS = 100;
  */
 export class BufferPolicy implements OutagePolicy {
   readonly keepsMemberships = true;
+  readonly whenDown = 'buffered';
   private readonly waiting: WaitingMessages;
   private readonly subscription: Subscription;
   private cancelFlush: Cancel | undefined;

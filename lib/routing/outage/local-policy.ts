@@ -5,6 +5,7 @@ import type { OutagePolicy, OutgoingMessage } from './outage-policy.js';
 /** While Redis is down, each server serves only its own connections. Memberships are kept, and their channels are subscribed before `ready`. */
 export class LocalPolicy implements OutagePolicy {
   readonly keepsMemberships = true;
+  readonly whenDown = 'skipped';
 
   constructor(private readonly bus: Bus) {}
 

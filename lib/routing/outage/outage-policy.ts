@@ -13,6 +13,8 @@ export interface OutgoingMessage {
 export interface OutagePolicy {
   /** Whether a connection stays in a group if the channel could not be subscribed, so that other servers cannot reach it yet. */
   readonly keepsMemberships: boolean;
+  /** What happens to a message while Redis is down, unless it is volatile. */
+  readonly whenDown: 'rejected' | 'skipped' | 'buffered';
   /**
    * Publishes a message, or applies the policy if Redis is down.
    *

@@ -5,6 +5,7 @@ import type { OutagePolicy, OutgoingMessage } from './outage-policy.js';
 /** While Redis is down, emits and joins reject. Only volatile messages are dropped without an error. */
 export class RejectPolicy implements OutagePolicy {
   readonly keepsMemberships = false;
+  readonly whenDown = 'rejected';
 
   constructor(private readonly bus: Bus) {}
 
