@@ -151,6 +151,7 @@ export const backplaneProviders: FactoryProvider[] = [
       connections,
       authenticators,
       logger,
+      clock: bus.clock,
     }),
   },
 ];

@@ -5,6 +5,7 @@ import type { EdgeCounters } from '../broadcast/edge-counters.js';
 import type { Connections } from '../broadcast/connections.js';
 import type { ClientProtocol } from '../protocol/client-protocol.js';
 import type { LibraryLogger } from '../broadcast/library-logger.js';
+import type { Clock } from '../bus/clock.js';
 import type { Authenticators } from './authenticators.js';
 
 export const ADAPTER_CONTEXT = Symbol('ADAPTER_CONTEXT');
@@ -19,4 +20,5 @@ export interface AdapterContext extends BroadcastContext {
   readonly authenticators: Authenticators;
   readonly counters: EdgeCounters;
   readonly logger: LibraryLogger;
+  readonly clock: Clock;
 }

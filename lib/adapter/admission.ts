@@ -2,20 +2,10 @@ import type { IncomingMessage } from 'node:http';
 import type { Admission, Authenticate } from '../options/authenticate.js';
 import type { ResolvedEdge } from '../options/edge-options.js';
 import { checkName } from '../protocol/channel-names.js';
+import type { AdmissionResult, Refusal } from './admission-result.js';
 import { originRefusal } from './origin-check.js';
 import type { TimeLimits } from './time-limits.js';
-
-export type AdmissionResult = { readonly admitted: true; readonly admission: Admission } | Refusal;
-
-export interface Refusal {
-  readonly admitted: false;
-  /** The HTTP status that the client gets. */
-  readonly status: number;
-  /** Why, for the log; `undefined` if the refusal is not logged. */
-  readonly reason: string | undefined;
-  /** Set if `authenticate` failed: the server is at fault, not this client. */
-  readonly failure: { readonly cause: unknown } | undefined;
-}
+import type { UserLimits } from './user-limits.js';
 
 /** The result if the path has no authenticator. */
 const ANONYMOUS: AdmissionResult = { admitted: true, admission: {} };
@@ -28,11 +18,13 @@ export interface Gatekeeper {
   readonly edge: ResolvedEdge;
   /** `undefined` if every client is admitted. */
   readonly authenticate: Authenticate | undefined;
+  /** `undefined` if users may have any number of connections. */
+  readonly userLimits: UserLimits | undefined;
 }
 
 /** Decides whether to admit a client, and as which user. Returns a promise only if `authenticate` is called; it never rejects. */
 export function admit(
-  { edge, authenticate }: Gatekeeper,
+  { edge, authenticate, userLimits }: Gatekeeper,
   request: IncomingMessage,
   path: string,
   limits: TimeLimits,
@@ -40,9 +32,10 @@ export function admit(
   const reason = originRefusal(request.headers, edge);
   if (reason !== undefined) return { admitted: false, status: FORBIDDEN, reason, failure: undefined };
   if (!authenticate) return ANONYMOUS;
-  return authenticated(() =>
+  const admission = authenticated(() =>
     limits.within(edge.admissionTimeMs, 'authenticate', authenticate(request, path)),
   );
+  return userLimits ? admission.then((result) => userLimits.check(path, result)) : admission;
 }
 
 async function authenticated(call: () => Promise<Admission | null>): Promise<AdmissionResult> {

@@ -6,7 +6,8 @@ import type { Admission, Authenticate } from '../options/authenticate.js';
 import { newConnectionId } from '../protocol/connection-id.js';
 import { jsonProtocol } from '../protocol/json-protocol.js';
 import type { AdapterContext } from './adapter-context.js';
-import { type AdmissionResult, admit, type Refusal } from './admission.js';
+import { admit } from './admission.js';
+import type { AdmissionResult, Refusal } from './admission-result.js';
 import type { ConnectionHeartbeat } from './connection-heartbeat.js';
 import type { Deadline } from './deadline.js';
 import { hooksEnded } from './gateway-hooks.js';
@@ -17,6 +18,7 @@ import { Session, type SessionHost } from './session.js';
 import { SocketSink } from './socket-sink.js';
 import { TimeLimits } from './time-limits.js';
 import type { TurnWriter } from './turn-writer.js';
+import type { UserLimits } from './user-limits.js';
 import { refuseUpgrade, WaitingSocket } from './waiting-socket.js';
 import {
   onSocketClose,
@@ -42,6 +44,7 @@ const NO_BYTES = Buffer.alloc(0);
 export interface PathServerContext extends AdapterContext {
   /** `undefined` if every client is admitted. */
   readonly authenticate: Authenticate | undefined;
+  readonly userLimits: UserLimits | undefined;
   readonly writer: TurnWriter;
   readonly heartbeat: ConnectionHeartbeat | undefined;
 }
@@ -205,10 +208,11 @@ export class PathServer implements SessionHost {
   /** Creates the session. Avoids unnecessary awaits, because the promises would take half a kilobyte per client. */
   private accept(socket: WatchedSocket, request: IncomingMessage, admission: Admission): void {
     const session = this.createSession(socket, admission);
-    const { router, connections, heartbeat } = this.context;
+    const { router, connections, heartbeat, userLimits } = this.context;
     heartbeat?.add(session);
     connections.add(this.key, session.client);
     const subscribed = router.roster.add(session);
+    userLimits?.connected(session);
     if (subscribed) this.pauseUntil(subscribed, socket, () => this.callGateways(session, request));
     else this.callGateways(session, request);
   }

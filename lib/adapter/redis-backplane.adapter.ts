@@ -15,6 +15,7 @@ import { ADAPTER_CONTEXT, type AdapterContext } from './adapter-context.js';
 import { DuplicateBackplaneError, ForeignAdapterError, NoHttpServerError } from './adapter.errors.js';
 import type { Session } from './session.js';
 import { ConnectionHeartbeat } from './connection-heartbeat.js';
+import { createUserLimits, type UserLimits } from './user-limits.js';
 import { Deadline } from './deadline.js';
 import { DefaultExceptionFilter } from './default-exception.filter.js';
 import { installExceptionFilter } from './gateway-filters.js';
@@ -39,6 +40,7 @@ export class RedisBackplaneAdapter extends WsAdapter {
   private readonly writer = new TurnWriter();
   private readonly servers = new Map<object, PathServer>();
   private heartbeat: ConnectionHeartbeat | undefined;
+  private userLimits: UserLimits | undefined;
   /** One deadline for all paths and ports. It starts when the first path is closed. */
   private shutdown: Deadline | undefined;
   /** By port; 0 is the app's own HTTP server. */
@@ -97,7 +99,8 @@ export class RedisBackplaneAdapter extends WsAdapter {
     const { heartbeat } = this;
     this.context.router.roster.open(key);
     const authenticate = this.context.authenticators.for(key);
-    const context = { ...this.context, authenticate, writer, heartbeat };
+    const userLimits = (this.userLimits ??= createUserLimits(this.context));
+    const context = { ...this.context, authenticate, userLimits, writer, heartbeat };
     const server = new PathServer(
       pathKey(options.path),
       key,

@@ -104,7 +104,25 @@ export interface EdgeOptions {
      * @default 4194304
      */
     bufferedBytes?: number;
+    /**
+     * The maximum number of connections of a user to a path, on all servers. A client beyond it is refused with 429. Does not
+     * apply to connections without a user. Asks the other servers before each admission. Best effort: servers that do not
+     * reply, for example during a partition, are not counted, and what is too much then stays connected.
+     *
+     * @default no limit
+     */
+    connectionsPerUser?: number;
   };
+
+  /**
+   * Lets a user have one connection to a path, on all servers. With `'newest'`, a new connection closes the others of its
+   * user with 1008, after which `nestjs-redis-backplane/client` does not reconnect. With `'oldest'`, a client whose user is
+   * connected is refused with 429. If several connect at the same moment, one stays. Best effort, like
+   * `limits.connectionsPerUser`, which it overrides.
+   *
+   * @default no limit
+   */
+  singleSession?: 'newest' | 'oldest';
 
   /**
    * Detects clients that have vanished. The server pings each client every `interval` milliseconds, and closes the
@@ -150,6 +168,8 @@ export interface ResolvedEdge {
   readonly heartbeat: { readonly intervalMs: number; readonly timeoutMs: number } | undefined;
   readonly parallelInvocations: number;
   readonly shutdownTimeoutMs: number;
+  readonly singleSession: 'newest' | 'oldest' | undefined;
+  readonly connectionsPerUser: number | undefined;
 }
 
 export const milliseconds = z.int().min(1).max(MAX_TIMER_MS);
@@ -182,6 +202,7 @@ export const edgeSchema = {
     })
     .optional(),
   refusal: z.enum(['status', 'closeCode']).optional(),
+  singleSession: z.enum(['newest', 'oldest']).optional(),
   limits: z
     .strictObject({
       messageBytes: count.max(MAX_MESSAGE_BYTES).optional(),
@@ -193,6 +214,7 @@ export const edgeSchema = {
       pendingMessages: count.optional(),
       messagesPerSecond: count.optional(),
       bufferedBytes: count.optional(),
+      connectionsPerUser: count.optional(),
     })
     .optional(),
   heartbeat: z
@@ -225,6 +247,8 @@ export function resolveEdge(options: EdgeOptions): ResolvedEdge {
       : undefined,
     parallelInvocations: options.parallelInvocations ?? Infinity,
     shutdownTimeoutMs: options.shutdownTimeout ?? 5000,
+    singleSession: options.singleSession,
+    connectionsPerUser: limits.connectionsPerUser,
   };
 }
 

@@ -70,6 +70,8 @@ const OPTIONS: Readonly<Record<string, Option>> = {
   'limits.pendingMessages': count(1000, 'messages'),
   'limits.messagesPerSecond': count(100, 'messages'),
   'limits.bufferedBytes': count(4_194_304, 'bytes'),
+  'limits.connectionsPerUser': count(5, 'connections'),
+  singleSession: { expected: "'newest' or 'oldest'", example: "'newest'" },
   heartbeat: {
     expected: 'false, or { interval, timeout } in milliseconds',
     example: '{ interval: 25000, timeout: 20000 }',
@@ -77,6 +79,14 @@ const OPTIONS: Readonly<Record<string, Option>> = {
   'heartbeat.interval': milliseconds(25_000),
   'heartbeat.timeout': milliseconds(20_000),
   presence: { expected: 'an object', example: '{ data: ({ data }) => ({ name: data.name }) }' },
+  'presence.grace': { expected: 'milliseconds, as an integer from 0', example: '5000', isNumber: true },
+  'presence.shutdownGrace': {
+    expected: 'milliseconds, as an integer from 0',
+    example: '15000',
+    isNumber: true,
+  },
+  'presence.limit': { expected: 'members, as an integer from 0', example: '1000', isNumber: true },
+  'presence.occupancy': { expected: 'a function', example: "(group) => group.startsWith('feed:')" },
   'presence.data': { expected: 'a function', example: '({ data }) => ({ name: data.name })' },
   parallelInvocations: count(1, 'handlers at the same time'),
   publishTimeout: milliseconds(5000),

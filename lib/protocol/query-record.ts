@@ -26,6 +26,8 @@ export const QueryKind = {
   Members: 2,
   /** Which of some users have a connection. */
   Online: 3,
+  /** The connections of a user, with their ages: see session-records.ts. */
+  Sessions: 4,
   /** Which connections an emit would reach, and whether the server hears its channels: see explain-records.ts. */
   Explain: 6,
   /** Why an emit would or would not reach a connection: see explain-records.ts. */

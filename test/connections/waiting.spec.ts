@@ -142,7 +142,7 @@ describe('while a client waits for admission', () => {
   });
 
   it('the server reads no more of its messages than fits into two socket buffers', async () => {
-    // The handlers reply with what they get. A client that falls behind with reading 20 MB is not what this test is about.
+    // The handlers reply with what they get, and a client that falls behind with reading that must not be closed.
     const gate = await gated({ limits: { bufferedBytes: 32 * 1024 * 1024 } });
     const flood = Buffer.concat(Array.from({ length: 1000 }, () => eventFrame('note', 'x'.repeat(20_000))));
     const client = await connect(gate);
@@ -153,7 +153,6 @@ describe('while a client waits for admission', () => {
     await eventually(() => expect(read()).toBeGreaterThan(10_000));
     const before = await settled(read);
     expect(before).toBeLessThan(200_000);
-
     gate.decisions[0]?.resolve({});
 
     await eventually(() => expect(read()).toBeGreaterThan(flood.length));
