@@ -28,7 +28,10 @@ export interface Origin {
 /** What has changed in a group, on all servers. */
 export interface MemberChange {
   readonly group: string;
-  /** Whether `members` lists everyone, so that what the page knew before no longer counts. */
+  /**
+   * Whether `members` replaces what the page knew before. It lists everyone, or nobody if there are more than
+   * `presence.limit`.
+   */
   readonly isSnapshot: boolean;
   /** Those who joined or changed. */
   readonly members: readonly PresenceMember[];

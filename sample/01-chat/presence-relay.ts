@@ -46,14 +46,17 @@ export function batches(
 
 function merge(group: string, changes: readonly PresenceChange[]): MemberChange {
   const latest = new Map<string, PresenceMember | undefined>();
-  for (const { isSnapshot, joined, updated, left } of changes) {
-    if (isSnapshot) latest.clear();
+  // Above the limit, only the number of members is known. A snapshot follows when the list is known again.
+  const replaces = ({ isSnapshot, isAboveLimit }: PresenceChange) => isSnapshot || isAboveLimit;
+  for (const change of changes) {
+    const { joined, updated, left } = change;
+    if (replaces(change)) latest.clear();
     for (const member of [...joined, ...updated]) latest.set(member.key, member);
     for (const { key } of left) latest.set(key, undefined);
   }
   return {
     group,
-    isSnapshot: changes.some(({ isSnapshot }) => isSnapshot),
+    isSnapshot: changes.some(replaces),
     members: [...latest.values()].filter((member) => member !== undefined),
     left: [...latest].filter(([, member]) => member === undefined).map(([key]) => key),
     count: changes.at(-1)?.memberCount ?? 0,

@@ -67,6 +67,14 @@ describe('the relay of presence to browsers', () => {
     ]);
   });
 
+  it('sends only the number of members while there are too many to list', () => {
+    const { presence$, sent } = start();
+    presence$.next(change({ joined: [member('ann')], memberCount: 1 }));
+    presence$.next(change({ isAboveLimit: true, memberCount: 2000 }));
+    vi.advanceTimersByTime(250);
+    expect(sent).toEqual([{ group: 'tea', isSnapshot: true, members: [], left: [], count: 2000 }]);
+  });
+
   it('ends when the last client of this server has left', () => {
     let isNeeded = true;
     const { presence$, isOver } = start(() => isNeeded);
