@@ -19,7 +19,7 @@ import { personOf } from './person.js';
         presence: {
           data: ({ data: { name } }: ChatConnection) => ({
             name,
-            server: config.get('SERVER_NAME', 'Server'),
+            server: config.get<string>('SERVER_NAME', 'Server'),
           }),
         },
       }),
