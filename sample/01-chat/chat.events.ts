@@ -1,4 +1,4 @@
-import type { BackplaneStatus } from 'nestjs-redis-backplane';
+import type { BackplaneStatus, PresenceMember } from 'nestjs-redis-backplane';
 
 /** Who said something, and the server that holds their connection. */
 export interface Person {
@@ -25,6 +25,22 @@ export interface Origin {
   readonly at: number;
 }
 
+/** What has changed in a group, on all servers. */
+export interface MemberChange {
+  readonly group: string;
+  /**
+   * Whether `members` replaces what the page knew before. It lists everyone, or nobody if there are more than
+   * `presence.limit`.
+   */
+  readonly isSnapshot: boolean;
+  /** Those who joined or changed. */
+  readonly members: readonly PresenceMember[];
+  /** The keys of those who left. */
+  readonly left: readonly string[];
+  /** The number of members now. */
+  readonly count: number;
+}
+
 /** What the servers send to the pages. */
 export interface ChatEvents {
   welcome: {
@@ -43,4 +59,5 @@ export interface ChatEvents {
   waved: Origin;
   joined: { from: Person; group: string };
   left: { from: Person; group: string };
+  presence: MemberChange;
 }

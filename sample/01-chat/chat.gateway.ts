@@ -12,9 +12,15 @@ import {
 import { BackplaneConnection, Broadcaster, RedisBackplane } from 'nestjs-redis-backplane';
 import type { ChatEvents, FarmServer, Origin, Person } from './chat.events.js';
 import { FarmWatch } from './farm-watch.js';
+import { PresenceRelay } from './presence-relay.js';
 import { TextPipe } from './text.pipe.js';
 
-type ChatConnection = BackplaneConnection<unknown, ChatEvents>;
+/** What the server keeps of a client. */
+export interface ClientData {
+  name?: string;
+}
+
+export type ChatConnection = BackplaneConnection<ClientData, ChatEvents>;
 
 const NAME = new TextPipe(40);
 const KEY = new TextPipe(80, randomUUID);
@@ -26,6 +32,7 @@ export class ChatGateway implements OnGatewayInit, OnGatewayConnection<ChatConne
   private readonly serverName: string;
   private readonly farm: readonly FarmServer[];
   private readonly carrier: string;
+  private relay!: PresenceRelay;
 
   constructor(
     private readonly backplane: RedisBackplane,
@@ -40,6 +47,7 @@ export class ChatGateway implements OnGatewayInit, OnGatewayConnection<ChatConne
 
   /** Each server tells its own pages which other servers it reaches. */
   afterInit() {
+    this.relay = new PresenceRelay(this.server);
     this.backplane.status$.subscribe((status) => void this.server.local.emit('status', status));
     this.watch.states$.subscribe((states) => void this.server.local.emit('states', states));
   }
@@ -105,12 +113,20 @@ export class ChatGateway implements OnGatewayInit, OnGatewayConnection<ChatConne
    */
   @SubscribeMessage('join')
   async join(
-    @ConnectedSocket() client: BackplaneConnection,
+    @ConnectedSocket() client: ChatConnection,
     @MessageBody('name', NAME) name: string,
     @MessageBody('group', NAME) group: string,
   ) {
+    client.data.name = name;
     await client.join(group);
+    this.relay.start(client, group);
     this.server.group(group).emit('joined', { from: this.person(client, name), group });
+  }
+
+  /** The members of the client's groups see the new name about a second later. */
+  @SubscribeMessage('rename')
+  rename(@ConnectedSocket() client: ChatConnection, @MessageBody('name', NAME) name: string) {
+    client.data.name = name;
   }
 
   @SubscribeMessage('leave')

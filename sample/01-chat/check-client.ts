@@ -9,6 +9,8 @@ export type Inbox = readonly string[];
 export class CheckClient {
   /** The names of the senders of what was said and waved; a sender of the check names itself after its case. */
   readonly inbox: string[] = [];
+  /** The names of the members of its group, by their keys. */
+  readonly members = new Map<string, string>();
   private readonly joined = new Set<string>();
   private id = '';
   private look: () => void = () => undefined;
@@ -70,8 +72,20 @@ export class CheckClient {
     if (event === 'welcome') this.id = String(field(data, 'id'));
     else if (event === 'joined') this.joined.add(sender);
     else if (event === 'said' || event === 'waved') this.inbox.push(sender);
+    else if (event === 'presence') this.updateMembers(data);
     else if (event === 'exception') console.log(`${this.name}: ${String(field(data, 'message'))}`);
   }
+
+  private updateMembers(change: unknown): void {
+    if (field(change, 'isSnapshot') === true) this.members.clear();
+    for (const member of entries(field(change, 'members')))
+      this.members.set(String(field(member, 'key')), String(field(field(member, 'data'), 'name')));
+    for (const key of entries(field(change, 'left'))) this.members.delete(String(key));
+  }
+}
+
+function entries(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
 }
 
 function field(value: unknown, name: string): unknown {

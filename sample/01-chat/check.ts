@@ -88,7 +88,8 @@ export async function check(servers: readonly RunningServer[]): Promise<Result[]
     for (const { send } of markers) send();
     await settled(clients, markers);
     const inboxes = new Map(clients.map(({ name, inbox }) => [name, inbox]));
-    return [...sendings, ...markers].map((sending) => compare(sending, inboxes));
+    const lists = await Promise.all(places.map((place) => memberList(place, places)));
+    return [...[...sendings, ...markers].map((sending) => compare(sending, inboxes)), ...lists];
   } finally {
     for (const client of clients) client.close();
   }
@@ -130,6 +131,27 @@ function marker({ server, other: sender }: Place, clients: readonly CheckClient[
     to: 'all, at the end',
     expected,
     send: () => sender.send('say', { name, text: name }),
+  };
+}
+
+/** Who is in the group, as the page of a member shows it. */
+async function memberList({ server, member }: Place, places: readonly Place[]): Promise<Result> {
+  const expected = places.map((place) => place.member.name);
+  const missing = () => expected.filter((name) => ![...member.members.values()].includes(name));
+  await member.until(() => missing().length === 0, 'does not see all members').catch(() => undefined);
+  const listed = [...member.members.values()];
+  const unexpected = listed.filter(
+    (name, index) => !expected.includes(name) || listed.indexOf(name) !== index,
+  );
+  const name = `${server} lists the members`;
+  return {
+    name,
+    from: server,
+    to: 'its list of members',
+    expected,
+    received: listed.length,
+    missing: missing(),
+    unexpected,
   };
 }
 

@@ -14,6 +14,8 @@ export interface RunningServer {
   readonly name: string;
   readonly port: number;
   readonly url: string;
+  /** Absent when the servers share a process. */
+  readonly pid?: number | undefined;
 }
 
 /** Three servers of the chat, joined by one backplane. */
@@ -23,7 +25,7 @@ export interface Farm {
   readonly redis?: RedisServer | undefined;
   /** Why there is no Redis; the servers then share this process. */
   readonly withoutRedis?: string;
-  /** Resolves when a server has ended by itself. */
+  /** Resolves when all servers have ended by themselves. The others go on when one is killed. */
   readonly ended: Promise<void>;
   readonly stop: () => Promise<void>;
 }
@@ -58,7 +60,9 @@ export async function startFarm({ firstPort, behindBalancer = false }: FarmOptio
     const [withoutRedis = ''] = (error instanceof Error ? error.message : String(error)).split('\n');
     return { servers, withoutRedis, ...(await inThisProcess(environments)) };
   }
-  return { servers, redis: redis.server, ...(await inProcesses(environments, redis)) };
+  const { pids, ...running } = await inProcesses(environments, redis);
+  const started = servers.map((server, index) => ({ ...server, pid: pids[index] }));
+  return { servers: started, redis: redis.server, ...running };
 }
 
 type Running = Pick<Farm, 'ended' | 'stop'>;
@@ -70,12 +74,13 @@ interface Environment extends NodeJS.ProcessEnv {
 async function inProcesses(
   environments: Environment[],
   redis: { url: string; stop: () => Promise<void> },
-): Promise<Running> {
+): Promise<Running & { pids: (number | undefined)[] }> {
   const processes = await Promise.all(
     environments.map((env) => startServerProcess(env.SERVER_NAME, MAIN, { ...env, REDIS_URL: redis.url })),
   );
   return {
-    ended: Promise.race(processes.map(({ ended }) => ended)),
+    pids: processes.map(({ pid }) => pid),
+    ended: Promise.all(processes.map(({ ended }) => ended)).then(() => undefined),
     stop: async () => {
       await Promise.all(processes.map((server) => server.stop()));
       await redis.stop();

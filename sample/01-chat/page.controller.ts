@@ -8,10 +8,10 @@ const PUBLIC = new URL('sample/01-chat/public/', import.meta.resolve('nestjs-red
 
 const TYPES = new Map([
   ['index.html', 'text/html'],
-  ...['base', 'layout', 'farm', 'composer', 'messages', 'screens'].map(
+  ...['base', 'layout', 'farm', 'composer', 'members', 'messages', 'screens'].map(
     (name) => [`${name}.css`, 'text/css'] as const,
   ),
-  ...['chat', 'client', 'composer', 'dom', 'farm', 'groups', 'latency', 'messages', 'world'].map(
+  ...['chat', 'client', 'composer', 'dom', 'farm', 'groups', 'latency', 'members', 'messages', 'world'].map(
     (name) => [`${name}.js`, 'text/javascript'] as const,
   ),
 ]);

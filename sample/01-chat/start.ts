@@ -30,7 +30,10 @@ async function runCheck({ servers, stop }: Farm): Promise<void> {
 
 async function runForPeople({ servers, redis, ended, stop }: Farm): Promise<void> {
   console.log('\nOne chat on three servers. Open two of them side by side, and say hello:\n');
-  for (const { name, url } of servers) console.log(`  ${name.padEnd(6)} ${url}`);
+  for (const { name, url, pid } of servers) {
+    const kill = pid === undefined ? '' : `    kill -9 ${pid}`;
+    console.log(`  ${name.padEnd(6)} ${url}${kill}`);
+  }
   console.log();
   if (redis && process.stdin.isTTY) letEnterStop(redis);
   await runUntilStopped(ended, stop);

@@ -2,6 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 
 export interface ServerProcess {
+  readonly pid: number | undefined;
   /** Resolves when the process is gone. */
   readonly ended: Promise<void>;
   readonly stop: () => Promise<void>;
@@ -34,6 +35,7 @@ export async function startServerProcess(
   await Promise.race([once(child, 'message'), failed]);
   failed.catch(() => undefined);
   return {
+    pid: child.pid,
     ended,
     stop: () => {
       if (child.connected) child.disconnect();

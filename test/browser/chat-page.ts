@@ -59,6 +59,13 @@ export class ChatPage {
     return this.page.getByRole('alert').locator('.refusal');
   }
 
+  /** Who is in the group, each with the server, in the order of the names. */
+  async members(group: string): Promise<string[]> {
+    const list = this.page.getByRole('list', { name: `Members of #${group}` });
+    const lines = await list.getByRole('listitem').allInnerTexts();
+    return lines.map(oneLine).sort();
+  }
+
   /** Who can be chosen for the next message. */
   async audiences(): Promise<string[]> {
     return this.page.getByRole('group', { name: 'To' }).locator('label').allInnerTexts();

@@ -162,6 +162,32 @@ describe('the chat in a browser, in two windows on two servers', () => {
     expect(await grace.texts()).toEqual(['Welcome back.', 'Under way.']);
   });
 
+  it('the list of members names their servers, and loses those of a killed server', async () => {
+    const { urls, pids } = await demo.start();
+    const [lima = '', perth = '', kyoto = ''] = urls;
+    const [ada, grace] = [await demo.open(lima, 'Ada'), await demo.open(perth, 'Grace')];
+    const [kim, adaAgain] = [await demo.open(kyoto, 'Kim'), await demo.open(kyoto, 'Ada')];
+    const person = await ada.page.evaluate<string>("localStorage.getItem('person')");
+    await adaAgain.page.evaluate(`localStorage.setItem('person', '${person}')`);
+    await adaAgain.page.reload();
+    await adaAgain.status('ready');
+
+    for (const window of [ada, grace, kim]) await window.join('tea');
+    const seen = ['Ada Lima', 'Grace Perth', 'Kim Kyoto'];
+    for (const window of [ada, grace, kim])
+      await expect.poll(() => window.members('tea'), { timeout: 10_000 }).toEqual(seen);
+    await adaAgain.join('tea');
+    await expect
+      .poll(() => grace.members('tea'), { timeout: 10_000 })
+      .toEqual(['Ada Kyoto +1', 'Grace Perth', 'Kim Kyoto']);
+
+    process.kill(pids[2] ?? NaN, 'SIGKILL');
+    for (const window of [ada, grace])
+      await expect
+        .poll(() => window.members('tea'), { timeout: 20_000 })
+        .toEqual(['Ada Lima', 'Grace Perth']);
+  }, 90_000);
+
   it.each([
     [
       ['Perth'],

@@ -33,13 +33,15 @@ export class Demo {
     return this.running;
   }
 
-  /** Starts the three servers. @returns their addresses, and their Redis */
-  async start(): Promise<{ urls: string[]; redis: RedisServer }> {
+  /** Starts the three servers. @returns their addresses and processes, and their Redis */
+  async start(): Promise<{ urls: string[]; pids: number[]; redis: RedisServer }> {
     const redis = await startRedis();
     this.farm.onEnd(() => redis.stop());
     const servers = new SampleProcess(this.farm, '01', { REDIS_URL: redis.url });
     await servers.says(/Ctrl-C ends it/);
-    return { urls: [...servers.output.matchAll(/http:\S+/g)].map(([url]) => url), redis };
+    const urls = [...servers.output.matchAll(/http:\S+/g)].map(([url]) => url);
+    const pids = [...servers.output.matchAll(/kill -9 (\d+)/g)].map(([, pid]) => Number(pid));
+    return { urls, pids, redis };
   }
 
   /** Opens a page, which ends with the test. */

@@ -89,7 +89,7 @@ describe("singleSession: 'newest'", () => {
     });
     // A client that is closed does not connect again.
     expect(
-      tabs.flatMap(({ states }) => states.filter((state) => state === 'open')).length,
+      tabs.flatMap(({ states }) => states.filter((state) => state === 'connected')).length,
     ).toBeLessThanOrEqual(2);
   });
 });

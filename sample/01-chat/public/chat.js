@@ -3,10 +3,14 @@ import { composeTo, composer, showAudience, showAudiences } from './composer.js'
 import { $, hue } from './dom.js';
 import { showDoors, showFarm, showStates } from './farm.js';
 import { joined, rejoin, startGroups } from './groups.js';
+import { showMembers, updateMembers } from './members.js';
 import { isNew, outgoing, showMessage, showNote, showWave } from './messages.js';
 import { world } from './world.js';
 
-const chat = connect(`${location.protocol.replace('http', 'ws')}//${location.host}/chat`, {
+const person = localStorage.getItem('person') ?? crypto.randomUUID();
+localStorage.setItem('person', person);
+
+const chat = connect(`${location.protocol.replace('http', 'ws')}//${location.host}/chat?person=${person}`, {
   // A message that was not sent gets a button to send it again, so none waits unseen.
   queue: 0,
   reconnect: { maxDelay: 10_000 },
@@ -49,6 +53,7 @@ const handlers = {
   left({ from, group }) {
     if (from.id !== world.me.id) showNote(`${from.name} left #${group}`, from.server);
   },
+  presence: updateMembers,
 };
 for (const [event, handle] of Object.entries(handlers)) chat.on(event, handle);
 
@@ -100,14 +105,20 @@ function keepName() {
 }
 
 $('name').value = localStorage.getItem('name') ?? randomName();
-$('name').onchange = keepName;
+$('name').onchange = () => {
+  keepName();
+  if (world.online) chat.emit('rename', { name: name() });
+};
 keepName();
 
 // --- groups and talking ----------------------------------------------------------------------------
 
 startGroups({
   request: (event, group) => chat.invoke(event, { name: name(), group }),
-  onChange: () => showAudiences(joined()),
+  onChange: () => {
+    showAudiences(joined());
+    showMembers(joined());
+  },
 });
 
 composer.onSend = (text, audience) => {
