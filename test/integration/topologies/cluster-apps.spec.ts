@@ -7,7 +7,7 @@ import { MAX_CHANNELS } from '../../../lib/routing/addressing.js';
 import { NotPublishedError } from '../../../lib/routing/routing.errors.js';
 import { answer, connectMember, userOfQuery } from '../../support/acceptance.js';
 import type { ChatServer } from '../../support/chat-app.js';
-import { collect, next } from '../../support/observe.js';
+import { collect, eventually, next } from '../../support/observe.js';
 import { type RedisCluster, startRedisCluster } from '../../support/redis-cluster.js';
 import { delivered, useTestFarm } from '../../support/test-farm.js';
 
@@ -53,6 +53,17 @@ describe.each([
       expect(await broadcaster.gateway('/chat').user('ann').isOnline()).toBe(true);
       expect(await broadcaster.gateway('/chat').user('eve').isOnline()).toBe(false);
     }
+  });
+
+  it('list each other', async () => {
+    const all = await servers();
+    for (const { backplane } of all)
+      await eventually(() => {
+        const known = backplane.servers.map(({ serverId, isReady }) => ({ serverId, isReady }));
+        const expected = all.map((server) => ({ serverId: server.backplane.serverId, isReady: true }));
+        expect(known).toHaveLength(3);
+        expect(known).toEqual(expect.arrayContaining(expected));
+      });
   });
 
   it('deliver once to a client that several targets address', async () => {
