@@ -216,7 +216,10 @@ export class GroupWatch {
     const ids = new Set<string>();
     for (const { rows } of answer) {
       if (!this.isWanted(server, origin) || origin.epoch !== epoch) return false;
-      for (const row of rows) ids.add(this.put(server, row, origin.cause));
+      for (const row of rows) {
+        ids.add(row.id);
+        this.put(server, row, origin.cause);
+      }
       await nextTurn();
     }
     if (!this.isWanted(server, origin) || origin.epoch !== epoch) return false;
@@ -241,14 +244,11 @@ export class GroupWatch {
 
   private change(server: string, { rows, gone }: PresenceDiff): void {
     for (const row of rows) this.put(server, row, 'joined');
-    for (const { id, cause } of gone) this.view.remove(server, `${server}.${id}`, cause);
+    for (const { id, cause } of gone) this.view.remove(server, id, cause);
   }
 
-  /** @returns the connection's id */
-  private put(server: string, { id, userId, data }: MemberRow, cause: PresenceJoin['cause']): string {
-    const connectionId = `${server}.${id}`;
-    this.view.put(server, { id: connectionId, userId, data }, cause);
-    return connectionId;
+  private put(server: string, { id, userId, data }: MemberRow, cause: PresenceJoin['cause']): void {
+    this.view.put({ server, id, userId, data }, cause);
   }
 
   /** Whether the server's release knows queries. The members of others stay unknown, so the view never settles. */

@@ -26,11 +26,10 @@ export class LocalWatch {
   private readonly change = ({ rows, gone }: PresenceDiff): void => {
     for (const row of rows) this.put(row);
     const { serverId } = this.context.bus;
-    for (const { id, cause } of gone) this.view.remove(serverId, `${serverId}.${id}`, cause);
+    for (const { id, cause } of gone) this.view.remove(serverId, id, cause);
   };
 
   private put({ id, userId, data }: MemberRow): void {
-    const { serverId } = this.context.bus;
-    this.view.put(serverId, { id: `${serverId}.${id}`, userId, data });
+    this.view.put({ server: this.context.bus.serverId, id, userId, data });
   }
 }

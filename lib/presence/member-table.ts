@@ -1,9 +1,10 @@
-import { SERVER_ID_LENGTH } from '../protocol/envelope.js';
 import type { PresenceMember } from './presence-change.js';
 
 /** A connection in a watched group. Small, because there is one for each remote member. */
 export interface Row {
-  /** The connection's id. */
+  /** The server that holds the connection. All rows of a server share the string. */
+  readonly server: string;
+  /** The connection's id without the server's and the dot, because the whole id would take another 72 bytes. */
   readonly id: string;
   /** Empty if the connection has no user. */
   readonly userId: string;
@@ -19,8 +20,9 @@ export class MemberTable {
   /** The number of rows. */
   size = 0;
 
-  get keys(): IterableIterator<string> {
-    return this.byKey.keys();
+  /** Calls `visit` for each member. Fast, because a snapshot describes them all in one turn. */
+  forEach(visit: (key: string, rows: Row | readonly Row[]) => void): void {
+    this.byKey.forEach((rows, key) => visit(key, rows));
   }
 
   get memberCount(): number {
@@ -45,11 +47,12 @@ export class MemberTable {
     return 'id' in known ? [known] : known;
   }
 
-  put(server: string, row: Row): void {
+  put(row: Row): void {
+    const { server } = row;
     const rows = this.byServer.get(server) ?? new Map<string, Row>();
     this.byServer.set(server, rows);
     const key = keyOf(row);
-    const others = this.of(key).filter(({ id }) => id !== row.id);
+    const others = this.of(key).filter((other) => !isSame(other, row));
     this.byKey.set(key, others.length === 0 ? row : [...others, row]);
     if (!rows.has(row.id)) this.size++;
     rows.set(row.id, row);
@@ -63,39 +66,47 @@ export class MemberTable {
     this.size--;
     if (rows.size === 0) this.byServer.delete(server);
     const key = keyOf(row);
-    const [first, ...others] = this.of(key).filter((other) => other.id !== id);
+    const [first, ...others] = this.of(key).filter((other) => !isSame(other, row));
     if (!first) this.byKey.delete(key);
     else this.byKey.set(key, others.length === 0 ? first : [first, ...others]);
   }
 }
 
 /** The user, or the connection if it has no user. */
-export function keyOf({ id, userId }: Row): string {
-  return userId === '' ? id : userId;
+export function keyOf(row: Row): string {
+  return row.userId === '' ? connectionId(row) : row.userId;
 }
 
-/** Describes a member to users. @param rows its rows @param last the row whose data counts */
+function connectionId({ server, id }: Row): string {
+  return `${server}.${id}`;
+}
+
+function isSame(a: Row, b: Row): boolean {
+  return a.id === b.id && a.server === b.server;
+}
+
+/** Describes a member to users. @param last the row whose data counts */
 export function memberOf(key: string, rows: readonly Row[], last: Row): PresenceMember {
-  const { userId } = last;
-  const described = {
-    key,
-    userId: userId === '' ? undefined : userId,
-    connectionIds: rows.map(({ id }) => id),
-    serverIds: serversOf(rows),
-  };
-  const data = parsed(last.data);
-  return data === undefined ? described : { ...described, data };
+  const userId = last.userId === '' ? undefined : last.userId;
+  const connectionIds = rows.map(connectionId);
+  const serverIds = [...new Set(rows.map(({ server }) => server))];
+  if (last.data === '') return { key, userId, connectionIds, serverIds };
+  return { key, userId, connectionIds, serverIds, data: parsed(last.data) };
 }
 
-function serversOf(rows: readonly Row[]): readonly string[] {
-  const servers = rows.map(({ id }) => id.slice(0, SERVER_ID_LENGTH));
-  return servers.length > 1 ? [...new Set(servers)] : servers;
+/** Describes a member with a single row. */
+export function singleMemberOf(key: string, row: Row): PresenceMember {
+  const userId = row.userId === '' ? undefined : row.userId;
+  const connectionIds = [connectionId(row)];
+  const serverIds = [row.server];
+  if (row.data === '') return { key, userId, connectionIds, serverIds };
+  return { key, userId, connectionIds, serverIds, data: parsed(row.data) };
 }
 
 /** Another server's bytes may be anything, and must not stop the report of all others. */
 function parsed(json: string): unknown {
   try {
-    return json === '' ? undefined : JSON.parse(json);
+    return JSON.parse(json);
   } catch {
     return undefined;
   }

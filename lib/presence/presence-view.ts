@@ -1,6 +1,6 @@
 import { type Observable, Subject } from 'rxjs';
 import type { Cancel, Clock } from '../bus/clock.js';
-import { keyOf, memberOf, MemberTable, type Row } from './member-table.js';
+import { keyOf, memberOf, MemberTable, type Row, singleMemberOf } from './member-table.js';
 import type {
   PresenceChange,
   PresenceJoin,
@@ -26,6 +26,7 @@ interface Leaving {
 }
 
 const NONE = [] as const;
+const NOTHING = { joined: NONE, left: NONE, updated: NONE };
 
 /**
  * The members of a watched group as this server knows them. Turns changes of rows into changes of members: a member joins
@@ -60,8 +61,7 @@ export class PresenceView {
   /** The value for a new subscriber. Reports pending changes to the others first. */
   snapshot(): PresenceChange {
     this.report();
-    const joined = this.isAboveLimit ? NONE : this.everyone();
-    return this.change({ isSnapshot: true, joined });
+    return this.change({ isSnapshot: true, joined: this.isAboveLimit ? NONE : this.everyone() });
   }
 
   /** @param isSettled whether the rows of all servers are known. Members that waited for that may be gone now */
@@ -77,7 +77,8 @@ export class PresenceView {
   }
 
   /** Adds a row of a server, or replaces it. */
-  put(server: string, row: Row, cause: PresenceJoin['cause'] = 'joined'): void {
+  put(row: Row, cause: PresenceJoin['cause'] = 'joined'): void {
+    const { server } = row;
     const known = this.table.get(server, row.id);
     if (known?.data === row.data && known.userId === row.userId) return;
     if (known && known.userId !== row.userId) this.remove(server, row.id, 'left');
@@ -85,9 +86,10 @@ export class PresenceView {
     this.touch(key);
     if (cause === 'returned' && !this.table.has(key)) this.returned.add(key);
     this.leaving.delete(key);
-    this.table.put(server, row);
+    this.table.put(row);
   }
 
+  /** @param id the connection's id without the server's */
   remove(server: string, id: string, cause: PresenceLeaveCause): void {
     const row = this.table.get(server, id);
     if (!row) return;
@@ -179,7 +181,11 @@ export class PresenceView {
   }
 
   private report(): void {
-    const lists = this.takeChanges();
+    // Before the first subscriber, a description of 10,000 members would be made for nobody.
+    const lists = this.reports.observed ? this.takeChanges() : NOTHING;
+    this.before.clear();
+    this.causes.clear();
+    this.returned.clear();
     const { isAboveLimit, wasAboveLimit } = this;
     const isSame = this.isSettled === this.reportedSettled && isAboveLimit === wasAboveLimit;
     const hasChanges = lists.joined.length + lists.left.length + lists.updated.length > 0;
@@ -205,23 +211,24 @@ export class PresenceView {
       else if (now && before && now.data !== before.data)
         updated.push(memberOf(key, this.table.of(key), now));
     }
-    this.before.clear();
-    this.causes.clear();
-    this.returned.clear();
     return { joined, left, updated };
   }
 
   private everyone(): PresenceJoin[] {
-    const keys = [...this.table.keys, ...this.leaving.keys()];
-    return keys.flatMap((key) => {
-      const last = this.lastRow(key);
-      return last ? [this.joinOf(key, last)] : [];
+    const everyone: PresenceJoin[] = [];
+    this.table.forEach((key, rows) => {
+      const single = 'id' in rows ? rows : undefined;
+      const last = single ?? this.lastRow(key);
+      if (single) everyone.push(joined(singleMemberOf(key, single), 'joined'));
+      else if (last) everyone.push(joined(memberOf(key, this.table.of(key), last), 'joined'));
     });
+    for (const [key, { last }] of this.leaving) everyone.push(joined(memberOf(key, NONE, last), 'joined'));
+    return everyone;
   }
 
   private joinOf(key: string, last: Row): PresenceJoin {
     const cause = this.returned.has(key) ? 'returned' : 'joined';
-    return { ...memberOf(key, this.table.of(key), last), cause };
+    return joined(memberOf(key, this.table.of(key), last), cause);
   }
 
   private change(lists: Partial<PresenceChange>): PresenceChange {
@@ -237,4 +244,9 @@ export class PresenceView {
       ...lists,
     };
   }
+}
+
+/** Adds the cause to a description that was just made. */
+function joined(member: PresenceMember, cause: PresenceJoin['cause']): PresenceJoin {
+  return Object.assign(member, { cause });
 }

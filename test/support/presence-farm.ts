@@ -32,6 +32,8 @@ export class Member extends LocalConnection {
 export interface PresenceFarmOptions {
   readonly limit?: number;
   readonly occupancy?: (group: string, path: string) => boolean;
+  /** Whether members have presence data. @default true */
+  readonly hasData?: boolean;
 }
 
 /** A server of a farm without sockets and Redis, on a clock that the test moves. */
@@ -42,7 +44,11 @@ export class PresenceServer {
   readonly presence: Presence;
   readonly registry: ServerRegistry;
 
-  constructor(network: MemoryNetwork, clock: Clock, { limit = 1000, occupancy }: PresenceFarmOptions = {}) {
+  constructor(
+    network: MemoryNetwork,
+    clock: Clock,
+    { limit = 1000, occupancy, hasData = true }: PresenceFarmOptions = {},
+  ) {
     this.transport = network.transport();
     this.bus = new ServerBus(newServerId(), channels, this.transport, {
       publishTimeoutMs: 5000,
@@ -58,7 +64,7 @@ export class PresenceServer {
     });
     this.router.roster.open(PATH);
     const times = { graceMs: GRACE_MS, shutdownGraceMs: SHUTDOWN_GRACE_MS };
-    const settings = { ...times, limit, hasData: true, occupancy };
+    const settings = { ...times, limit, hasData, occupancy };
     this.presence = new Presence(this.bus, channels, this.router, settings);
     this.registry = new ServerRegistry(this.bus, channels, this.router, '1.4.2');
   }
