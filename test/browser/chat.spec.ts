@@ -204,7 +204,7 @@ describe('the chat in a browser, in two windows on two servers', () => {
     const stateOf = (name: string) => (away.includes(name) ? 'reconnecting' : 'ready');
     const names = ['Lima', 'Perth', 'Kyoto'];
     // In place of the server, so that one of three loses a Redis that they share.
-    await page.routeWebSocket(/\/chat$/, (socket) => {
+    await page.routeWebSocket(/\/chat(\?|$)/, (socket) => {
       const data = {
         id: 'lima.ada',
         server: 'Lima',
