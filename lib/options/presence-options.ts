@@ -24,8 +24,8 @@ export interface PresenceOptions {
 
   /**
    * Selects the groups whose first and last member `backplane.occupied$` and `backplane.vacated$` report, over all servers.
-   * Set it on all servers that have gateways, to the same function. Called when a group gets its first member on this
-   * server.
+   * Set it to the same function on all servers. Called when a group gets its first member on this server. Each server
+   * reports the groups of the gateways that it has.
    *
    * @default no groups
    */

@@ -1,6 +1,5 @@
 import { concat, defer, from, type Observable, Subject } from 'rxjs';
 import type { PeerView } from '../bus/bus.js';
-import { Capability } from '../protocol/capabilities.js';
 import { newServerId } from '../protocol/connection-id.js';
 import type { PresenceTopic } from '../protocol/presence-records.js';
 import type { PresenceChange } from './presence-change.js';
@@ -28,7 +27,7 @@ interface Claim {
 
 export interface OccupancyContext {
   readonly serverId: string;
-  readonly peers: Pick<PeerView, 'alive' | 'can'>;
+  readonly peers: Pick<PeerView, 'alive'>;
   /** Whether the app wants to know when this group is occupied. */
   selects(group: string, path: string): boolean;
   /** The claim for a group that is occupied already, as JSON text. */
@@ -43,6 +42,8 @@ export interface OccupancyContext {
  * members pick the next.
  */
 export class Occupancy implements OccupiedGroups {
+  /** The other servers that serve a path and want to know its occupied groups, so that they can act for one. */
+  private readonly watchers = new Map<string, Set<string>>();
   /** This server's occupied groups, by path. */
   private readonly own = new Map<string, Map<string, Claim>>();
   /** The occupied groups of the farm, by path and group. */
@@ -68,6 +69,11 @@ export class Occupancy implements OccupiedGroups {
     return claim ? JSON.stringify([claim.id, claim.holder]) : '';
   }
 
+  watchedBy(path: string, server: string): void {
+    const known = this.watchers.get(path) ?? new Set();
+    this.watchers.set(path, known.add(server));
+  }
+
   /** The group has got its first member on this server. */
   arrived(path: string, group: string): void {
     if (!this.context.selects(group, path)) return;
@@ -88,6 +94,7 @@ export class Occupancy implements OccupiedGroups {
 
   /** Other servers act for the groups of this one. */
   lost(server: string): void {
+    for (const servers of this.watchers.values()) servers.delete(server);
     for (const [path, groups] of this.own) {
       for (const [group, { id, holder }] of groups) {
         if (holder !== server) continue;
@@ -129,8 +136,8 @@ export class Occupancy implements OccupiedGroups {
   }
 
   private pick(path: string, group: string): string {
-    const { serverId, peers } = this.context;
-    const others = [...peers.alive].filter((server) => peers.can(server, Capability.Occupancy));
+    const { serverId } = this.context;
+    const others = this.watchers.get(path) ?? [];
     return rendezvous([serverId, ...others], keyOf(path, group)) ?? serverId;
   }
 

@@ -35,6 +35,8 @@ export interface OccupiedGroups {
   of(path: string): readonly string[];
   /** What other servers must know of an occupied group, as JSON text. */
   dataOf(path: string, group: string): string;
+  /** Another server watches the occupied groups of the path. */
+  watchedBy(path: string, server: string): void;
 }
 
 /** Publishes the members of this server's watched groups: rows on request, then each change. Unwatched groups cost nothing. */
@@ -56,7 +58,7 @@ export class Publications {
     private readonly occupied: OccupiedGroups,
     queries: Queries,
   ) {
-    queries.on(QueryKind.Rows, (body) => this.answer(decodeTopic(body)));
+    queries.on(QueryKind.Rows, (body, origin) => this.answer(decodeTopic(body), origin));
     this.cancel = bus.clock.every(DIGEST_MS, () => this.tick());
   }
 
@@ -115,7 +117,8 @@ export class Publications {
     return group;
   }
 
-  private answer(topic: PresenceTopic): Iterable<Buffer> {
+  private answer(topic: PresenceTopic, origin: string): Iterable<Buffer> {
+    if (topic.group === '') this.occupied.watchedBy(topic.path, origin);
     const group = this.groups.get(this.keyOf(topic)) ?? this.open(topic);
     group.leasedUntil = this.bus.clock.now() + LEASE_MS;
     this.flush(group);

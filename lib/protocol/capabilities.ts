@@ -7,8 +7,6 @@ export const Capability = {
   Connections: 1,
   /** It replies to queries, at least to say that it does not know a kind of query: see query-record.ts. */
   Queries: 2,
-  /** Its app wants to know which groups are occupied (`presence.occupancy`), so it can act for one. */
-  Occupancy: 4,
 } as const;
 
 /** What this release can do. */

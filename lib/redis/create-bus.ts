@@ -1,4 +1,3 @@
-import { Capability, OWN_CAPABILITIES } from '../protocol/capabilities.js';
 import { ChannelNames } from '../protocol/channel-names.js';
 import { newServerId } from '../protocol/connection-id.js';
 import type { ResolvedOptions } from '../options/resolve-options.js';
@@ -21,21 +20,15 @@ export function createBus(options: ResolvedOptions, channels: ChannelNames): Bus
   const name = `backplane:${serverId}`;
   if (options.sharded) return createShardedBus(options, channels, serverId, name);
   const transport = createTransport(options, name, channels.pattern);
-  const { publishTimeoutMs } = options;
-  return new ServerBus(serverId, channels, transport, {
-    publishTimeoutMs,
-    capabilities: capabilitiesOf(options),
-  });
+  return new ServerBus(serverId, channels, transport, { publishTimeoutMs: options.publishTimeoutMs });
 }
 
 function createShardedBus(
-  options: ResolvedOptions,
+  { connection, channelPrefix, publishTimeoutMs }: ResolvedOptions,
   channels: ChannelNames,
   serverId: string,
   name: string,
 ): Bus {
-  const { connection, channelPrefix, publishTimeoutMs } = options;
-  const capabilities = capabilitiesOf(options);
   const { nodes: seeds, redis } = connection;
   const { pattern } = channels;
   const setup = {
@@ -49,11 +42,7 @@ function createShardedBus(
   const shards = allPartitions(channelPrefix).map((partition, first, { length: every }) => {
     const transport = new PartitionTransport(partition.tag, partition.slot, nodes);
     const audits = { every, first };
-    const bus = new ServerBus(serverId, partition.names, transport, {
-      publishTimeoutMs,
-      audits,
-      capabilities,
-    });
+    const bus = new ServerBus(serverId, partition.names, transport, { publishTimeoutMs, audits });
     return { partition, bus };
   });
   return new ShardedBus(serverId, channels, shards);
@@ -75,8 +64,4 @@ function createTransport(
     case 'cluster':
       return new HomeTransport(connection, channelPrefix, name, pattern);
   }
-}
-
-function capabilitiesOf({ presence }: ResolvedOptions): number {
-  return presence.occupancy ? OWN_CAPABILITIES | Capability.Occupancy : OWN_CAPABILITIES;
 }

@@ -27,7 +27,7 @@ const NOTHING = Buffer.alloc(0);
  *
  * @throws MalformedBytesError
  */
-export type QueryHandler = (body: Buffer) => Iterable<Buffer>;
+export type QueryHandler = (body: Buffer, origin: string) => Iterable<Buffer>;
 
 /** What a query asks. */
 export interface Question<Part> {
@@ -92,7 +92,7 @@ export class Queries {
     const encode = (): Buffer => encodeQuery({ number, kind, body });
     const request = isAddress ? this.requests.prepare(to, encode) : this.requests.prepareFor(to, encode());
     const query = new PendingQuery(peers, isAddress ? serversOf(to, serverId) : to, decode, isEnough);
-    const own = isAddress ? this.handle(kind, body) : undefined;
+    const own = isAddress ? this.handle(kind, body, serverId) : undefined;
     this.pending.set(number, query);
     try {
       const others = this.send(request, query, repeatMs);
@@ -149,7 +149,7 @@ export class Queries {
     };
     try {
       let waiting: Buffer | undefined;
-      for (const part of this.handle(kind, body)) {
+      for (const part of this.handle(kind, body, origin)) {
         if (waiting) {
           send('more', waiting);
           await nextTurn();
@@ -169,10 +169,10 @@ export class Queries {
     }
   }
 
-  private handle(kind: number, body: Buffer): Iterable<Buffer> {
+  private handle(kind: number, body: Buffer, origin: string): Iterable<Buffer> {
     const handler = this.handlers.get(kind);
     if (!handler) throw new UnknownKindError();
-    return handler(body);
+    return handler(body, origin);
   }
 
   private receiveReply(body: Buffer, origin: string): void {

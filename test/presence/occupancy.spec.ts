@@ -63,6 +63,15 @@ describe('the first and the last member of a group', () => {
     expect(occupied.flat().filter(({ mine }) => mine)).toHaveLength(100);
   });
 
+  it('do not belong to a server without the gateway', async () => {
+    const worker = await farm.server({ hasGateway: false });
+    const events = collect(worker.presence.occupancy.occupied$).values;
+    for (let index = 0; index < 100; index++) servers[0]?.join(`feed:${index}`, 'ann');
+    await farm.pass(200);
+    expect(events).toEqual([]);
+    expect(occupied.flat().filter(({ mine }) => mine)).toHaveLength(100);
+  });
+
   it('a disconnect that is followed by a reconnect is not reported', async () => {
     const [one, two] = servers as [PresenceServer, PresenceServer];
     const tab = one.join('feed:a');

@@ -1,15 +1,14 @@
 import { setTimeout } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { PresenceChange } from '../../lib/presence/presence-change.js';
 import { openClient, startAcceptanceProcess, whoIs } from '../support/acceptance-process.js';
 import { connectMember, type Member, userOfQuery } from '../support/acceptance.js';
 import type { ChatServer } from '../support/chat-app.js';
 import { eventually, next } from '../support/observe.js';
+import { GROUP, PresenceWatch } from '../support/presence-watch.js';
 import { RedisInspector } from '../support/redis-inspector.js';
 import { type RedisServer, startRedis } from '../support/redis-server.js';
 import { useTestFarm } from '../support/test-farm.js';
 
-const GROUP = 'room';
 /** A server counts as dead after four seconds without a heartbeat, which is checked four times a second. */
 const DEAD_WITHIN_MS = 4500;
 const FROZEN_MS = 6000;
@@ -31,32 +30,6 @@ afterEach(async () => {
   inspector.client.disconnect();
   await redis.stop();
 });
-
-/** What a server reports about the group, from the snapshot on. */
-class Watch {
-  readonly members = new Set<string>();
-  readonly left: { readonly key: string; readonly at: number }[] = [];
-  readonly joined: string[] = [];
-  settled = false;
-  settledAt = 0;
-
-  constructor({ broadcaster }: ChatServer, path = '/chat') {
-    const changes$ = broadcaster.gateway(path).group(GROUP).presence$;
-    const subscription = changes$.subscribe((change) => this.add(change));
-    farm.onEnd(() => subscription.unsubscribe());
-  }
-
-  private add({ isSnapshot, joined, left, settled }: PresenceChange): void {
-    for (const { key } of joined) this.members.add(key);
-    if (!isSnapshot) this.joined.push(...joined.map(({ key }) => key));
-    for (const { key } of left) {
-      this.members.delete(key);
-      this.left.push({ key, at: performance.now() });
-    }
-    if (settled && !this.settled) this.settledAt = performance.now();
-    this.settled = settled;
-  }
-}
 
 function server(): Promise<ChatServer> {
   return farm.server({
@@ -84,7 +57,7 @@ describe('a member who goes is gone on the other server within a second', () => 
   ])('%s', async (_name, go) => {
     const [near, far] = await Promise.all([server(), server()]);
     const gone = await member(far);
-    const watch = new Watch(near);
+    const watch = new PresenceWatch(farm, near);
     await eventually(() => expect([...watch.members]).toEqual([gone.id]));
     const startedAt = performance.now();
     await go(gone, near);
@@ -112,7 +85,7 @@ it('after SIGKILL of a server with 1,000 members, every survivor sees each of th
   const alsoElsewhere = ['user 1', 'user 2', 'user 3'];
   for (const user of alsoElsewhere) clients.push(await openClient(farm, elsewhere, 'json', user));
   await Promise.all(clients.map((client) => client.ask('join', GROUP, 'join')));
-  const watches = survivors.map((survivor) => new Watch(survivor, '/farm'));
+  const watches = survivors.map((survivor) => new PresenceWatch(farm, survivor, '/farm'));
   for (const watch of watches) await eventually(() => expect(watch.members.size).toBe(1000));
 
   const killedAt = performance.now();
@@ -135,7 +108,7 @@ describe('nobody leaves, and views are complete soon after, when', () => {
       [...servers, ...servers].map((one, index) => member(one, index % 2 ? `user ${index}` : undefined)),
     );
     const keys = members.map(({ id, connection }) => connection.userId ?? id).sort();
-    const watches = servers.map((one) => new Watch(one));
+    const watches = servers.map((one) => new PresenceWatch(farm, one));
     for (const watch of watches) await eventually(() => expect([...watch.members].sort()).toEqual(keys));
     let readyAt = 0;
     for (const { backplane } of servers)

@@ -6,7 +6,6 @@ import { ServerBus } from '../../lib/bus/server-bus.js';
 import { Presence } from '../../lib/presence/presence.js';
 import { ServerRegistry } from '../../lib/presence/server-registry.js';
 import type { PresenceChange } from '../../lib/presence/presence-change.js';
-import { Capability, OWN_CAPABILITIES } from '../../lib/protocol/capabilities.js';
 import { ChannelNames } from '../../lib/protocol/channel-names.js';
 import { newConnectionId, newServerId } from '../../lib/protocol/connection-id.js';
 import { jsonProtocol } from '../../lib/protocol/json-protocol.js';
@@ -44,17 +43,15 @@ export class PresenceServer {
   readonly presence: Presence;
   readonly registry: ServerRegistry;
 
+  /** @param hasGateway whether it serves the path */
   constructor(
     network: MemoryNetwork,
     clock: Clock,
-    { limit = 1000, occupancy, hasData = true }: PresenceFarmOptions = {},
+    hasGateway: boolean,
+    { limit = 1000, occupancy, hasData = true }: PresenceFarmOptions,
   ) {
     this.transport = network.transport();
-    this.bus = new ServerBus(newServerId(), channels, this.transport, {
-      publishTimeoutMs: 5000,
-      clock,
-      capabilities: occupancy ? OWN_CAPABILITIES | Capability.Occupancy : OWN_CAPABILITIES,
-    });
+    this.bus = new ServerBus(newServerId(), channels, this.transport, { publishTimeoutMs: 5000, clock });
     this.router = new Router(this.bus, channels, {
       protocols: [jsonProtocol],
       outage: { policy: 'local' },
@@ -62,7 +59,7 @@ export class PresenceServer {
       maxMessageBytes: 2 ** 20,
       unsubscribeDelayMs: 1000,
     });
-    this.router.roster.open(PATH);
+    if (hasGateway) this.router.roster.open(PATH);
     const times = { graceMs: GRACE_MS, shutdownGraceMs: SHUTDOWN_GRACE_MS };
     const settings = { ...times, limit, hasData, occupancy };
     this.presence = new Presence(this.bus, channels, this.router, settings);
@@ -163,13 +160,13 @@ export class PresenceFarm {
   constructor(private readonly options: PresenceFarmOptions = {}) {}
 
   /** Creates a server that has not started. */
-  create(): PresenceServer {
-    return new PresenceServer(this.network, this.clock, this.options);
+  create(hasGateway = true): PresenceServer {
+    return new PresenceServer(this.network, this.clock, hasGateway, this.options);
   }
 
   /** Starts a server and lets it get to know the others. */
-  async server(): Promise<PresenceServer> {
-    const server = await this.create().start();
+  async server({ hasGateway = true } = {}): Promise<PresenceServer> {
+    const server = await this.create(hasGateway).start();
     await this.pass(2000);
     return server;
   }
