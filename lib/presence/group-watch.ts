@@ -14,6 +14,7 @@ import { QueryKind } from '../protocol/query-record.js';
 import type { Queries } from '../routing/queries.js';
 import type { Roster } from '../routing/roster.js';
 import { newOrigin, type Origin } from './origin.js';
+import { OwnRows } from './own-rows.js';
 import type { PresenceJoin } from './presence-change.js';
 import { PresenceView, type PresenceViewOptions } from './presence-view.js';
 import type { Publications } from './publications.js';
@@ -50,6 +51,7 @@ export class GroupWatch {
   readonly digestKey: number;
   /** Resolves when the view is complete for the first time, or after some seconds. */
   readonly started = new Deferred();
+  private readonly own: OwnRows;
   private readonly origins = new Map<string, Origin>();
   private readonly cleanups: (() => void)[] = [];
   private readonly closed = new AbortController();
@@ -69,6 +71,11 @@ export class GroupWatch {
     this.channel = publications.channelOf(topic);
     this.digestKey = crc32(publications.keyOf(topic));
     this.view = new PresenceView(context.bus.clock, context.view, () => this.isComplete);
+    const { serverId } = context.bus;
+    this.own = new OwnRows(publications, topic, {
+      put: (row) => this.put(serverId, row, 'joined'),
+      change: (diff) => this.change(serverId, diff),
+    });
     this.start();
   }
 
@@ -110,10 +117,11 @@ export class GroupWatch {
   }
 
   joined(server: string, cause: PresenceJoin['cause']): void {
-    const origin = this.originOf(server);
+    const known = this.origins.get(server);
+    const origin = known ?? this.originOf(server);
     if (!origin) return;
     origin.cause = cause;
-    this.resync(server, origin);
+    if (known) this.resync(server, known);
   }
 
   lost(server: string, cause: 'serverLeft' | 'serverLost'): void {
@@ -130,11 +138,10 @@ export class GroupWatch {
   }
 
   private start(): void {
-    const { bus, roster, publications } = this.context;
+    const { bus, roster } = this.context;
     const { path, group } = this.topic;
-    const own = (diff: PresenceDiff): void => this.change(bus.serverId, diff);
-    for (const row of publications.follow(this.topic, own)) this.put(bus.serverId, row, 'joined');
-    this.cleanups.push(() => publications.unfollow(this.topic, own));
+    void this.own.loaded.then(() => this.judge());
+    this.cleanups.push(() => this.own.close());
     if (group !== '') {
       roster.watch(path, group).catch(() => undefined);
       this.cleanups.push(() => roster.unwatch(path, group));
@@ -258,7 +265,7 @@ export class GroupWatch {
 
   private judge(): void {
     const unknown = [...this.origins].filter(([, { version }]) => version === undefined);
-    const hears = this.isHearing && this.knowsFarm;
+    const hears = this.isHearing && this.knowsFarm && this.own.isLoaded;
     this.isComplete = hears && unknown.every(([server]) => !this.answers(server));
     const isSettled = hears && unknown.length === 0;
     this.view.settle(isSettled);

@@ -1,35 +1,32 @@
-import type { MemberRow } from '../protocol/member-records.js';
-import type { PresenceDiff, PresenceTopic } from '../protocol/presence-records.js';
+import type { PresenceTopic } from '../protocol/presence-records.js';
 import type { GroupWatchContext } from './group-watch.js';
+import { OwnRows } from './own-rows.js';
 import { PresenceView } from './presence-view.js';
 
 /** Keeps the view of one group's members on this server only. Sends nothing through Redis. */
 export class LocalWatch {
   readonly view: PresenceView;
-  /** The view is complete from the start. */
-  readonly started = { promise: Promise.resolve() };
+  readonly started: { readonly promise: Promise<void> };
+  private readonly own: OwnRows;
 
   constructor(
-    private readonly context: GroupWatchContext,
-    private readonly topic: PresenceTopic,
+    { bus: { clock, serverId: server }, publications, view: options }: GroupWatchContext,
+    topic: PresenceTopic,
   ) {
-    this.view = new PresenceView(context.bus.clock, context.view, () => true);
-    for (const row of context.publications.follow(topic, this.change)) this.put(row);
-    this.view.settle(true);
+    const view = new PresenceView(clock, options, () => true);
+    this.view = view;
+    this.own = new OwnRows(publications, topic, {
+      put: ({ id, userId, data }) => view.put({ server, id, userId, data }),
+      change: ({ rows, gone }) => {
+        for (const { id, userId, data } of rows) view.put({ server, id, userId, data });
+        for (const { id, cause } of gone) view.remove(server, id, cause);
+      },
+    });
+    this.started = { promise: this.own.loaded.then(() => view.settle(true)) };
   }
 
   close(): void {
-    this.context.publications.unfollow(this.topic, this.change);
+    this.own.close();
     this.view.close();
-  }
-
-  private readonly change = ({ rows, gone }: PresenceDiff): void => {
-    for (const row of rows) this.put(row);
-    const { serverId } = this.context.bus;
-    for (const { id, cause } of gone) this.view.remove(serverId, id, cause);
-  };
-
-  private put({ id, userId, data }: MemberRow): void {
-    this.view.put({ server: this.context.bus.serverId, id, userId, data });
   }
 }

@@ -71,12 +71,12 @@ export class Publications {
     if (!known) this.publish(group, { from: group.version, version: group.version, rows: [], gone: [] });
   }
 
-  /** Calls the listener with every change of this server's rows until `unfollow`. Returns the rows of now. */
-  follow(topic: PresenceTopic, listener: (diff: PresenceDiff) => void): readonly MemberRow[] {
+  /** Calls the listener with every change of this server's rows until `unfollow`. Returns the rows of now, in parts. */
+  follow(topic: PresenceTopic, listener: (diff: PresenceDiff) => void): Iterable<readonly MemberRow[]> {
     const group = this.groups.get(this.keyOf(topic)) ?? this.open(topic);
     this.flush(group);
     group.followers.add(listener);
-    return this.itemsOf(topic).map((item) => this.rowOf(group, item, 'answered'));
+    return this.rowParts(group, this.itemsOf(topic));
   }
 
   unfollow(topic: PresenceTopic, listener: (diff: PresenceDiff) => void): void {
@@ -122,17 +122,14 @@ export class Publications {
     const group = this.groups.get(this.keyOf(topic)) ?? this.open(topic);
     group.leasedUntil = this.bus.clock.now() + LEASE_MS;
     this.flush(group);
-    return this.rowParts(group, group.version, this.itemsOf(topic));
+    const { version } = group;
+    return mapParts(this.rowParts(group, this.itemsOf(topic)), (rows) => encodeRowsPart({ version, rows }));
   }
 
-  private *rowParts(group: WatchedGroup, version: number, items: readonly Item[]): Generator<Buffer> {
-    for (let start = 0; start === 0 || start < items.length; start += ROWS_PER_RECORD) {
-      const slice = items.slice(start, start + ROWS_PER_RECORD);
-      yield encodeRowsPart({
-        version,
-        rows: slice.map((item) => this.rowOf(group, item, 'answered')),
-      });
-    }
+  /** At least one part, which may be empty. */
+  private *rowParts(group: WatchedGroup, items: readonly Item[]): Generator<readonly MemberRow[]> {
+    for (let start = 0; start === 0 || start < items.length; start += ROWS_PER_RECORD)
+      yield items.slice(start, start + ROWS_PER_RECORD).map((item) => this.rowOf(group, item, 'answered'));
   }
 
   private itemsOf({ path, group }: PresenceTopic): readonly Item[] {
@@ -205,4 +202,8 @@ export class Publications {
 
 function suffixOf(item: Item): string {
   return typeof item === 'string' ? item : item.id.slice(SERVER_ID_LENGTH + 1);
+}
+
+function* mapParts<T, R>(parts: Iterable<T>, map: (part: T) => R): Generator<R> {
+  for (const part of parts) yield map(part);
 }
