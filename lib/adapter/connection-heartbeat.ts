@@ -27,6 +27,7 @@ export class ConnectionHeartbeat {
   constructor(
     intervalMs: number,
     private readonly timeoutMs: number,
+    private readonly ping: (session: Session) => void,
     private readonly onVanished: (session: Session) => void,
   ) {
     const count = Math.max(1, Math.floor(intervalMs / TICK_MS));
@@ -58,7 +59,7 @@ export class ConnectionHeartbeat {
     this.cutOff();
     this.currentSlot = (this.currentSlot + 1) % this.slots.length;
     for (const session of this.slots[this.currentSlot] ?? []) {
-      session.socket.ping();
+      this.ping(session);
       const { bytesRead } = session;
       // If the timeout is longer than the interval, the client may have been silent since an earlier ping. That one counts.
       if (this.pinged.get(session)?.bytesRead === bytesRead) continue;

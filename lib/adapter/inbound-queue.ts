@@ -6,14 +6,19 @@ export interface InboundLimits {
 }
 
 /**
+ * Handles one message. The promise must not reject. It must resolve when the handler and the stream that it returned have
+ * ended, or when the client has disconnected.
+ */
+export type MessageHandler = () => Promise<void>;
+
+/**
  * Queues the messages of one connection for its handlers, and enforces the limits. Responses to invocations do not pass
  * through it, because a running handler may be awaiting one.
  *
- * A message counts as pending until the promise of `handle` resolves. That promise must not reject. It must resolve when
- * the handler and the stream that it returned have ended, or when the client has disconnected.
+ * A message counts as pending until the promise of its handler resolves.
  */
-export class InboundQueue<Message> {
-  private readonly waiting: Message[] = [];
+export class InboundQueue {
+  private readonly waiting: MessageHandler[] = [];
   private running = 0;
   private isCheckScheduled = false;
   private secondStartedAt = 0;
@@ -21,14 +26,14 @@ export class InboundQueue<Message> {
 
   constructor(
     private readonly limits: InboundLimits,
-    private readonly handle: (message: Message) => Promise<void>,
+    private readonly call: (handle: MessageHandler) => Promise<void>,
     private readonly onTooMany: (reason: string) => void,
   ) {}
 
-  push(message: Message): void {
+  push(handle: MessageHandler): void {
     const { parallelInvocations, maxPendingMessages } = this.limits;
     if (this.exceedsRate()) return this.onTooMany('Too many messages per second');
-    this.waiting.push(message);
+    this.waiting.push(handle);
     if (this.running < Math.min(parallelInvocations, maxPendingMessages)) void this.run();
     if (this.excess > 0) this.checkLater();
   }
@@ -52,7 +57,7 @@ export class InboundQueue<Message> {
   private async run(): Promise<void> {
     this.running++;
     for (let next = this.waiting.shift(); next !== undefined; next = this.waiting.shift())
-      await this.handle(next);
+      await this.call(next);
     this.running--;
   }
 

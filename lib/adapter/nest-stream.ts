@@ -1,5 +1,5 @@
 import { Observable, type Subscriber, type TeardownLogic } from 'rxjs';
-import type { FrameReply } from './frame-reply.js';
+import type { Reply } from './reply.js';
 
 /** Private members of the Observable that `source.pipe(operator)` returns. A contract test pins them. */
 interface Piped {
@@ -9,19 +9,19 @@ interface Piped {
 }
 
 /**
- * Returns a handler's stream, changed so that its errors are handled in the context of the frame that it replies to.
+ * Returns a handler's stream, changed so that its errors are handled in the context of the message that it replies to.
  *
  * Nest pipes the stream through `catchError`, which calls the exception filters. That runs in the context of the code that
- * makes the stream fail. With a shared subject, this is the handler of another frame, or no handler. So the error is
+ * makes the stream fail. With a shared subject, this is the handler of another message, or no handler. So the error is
  * intercepted before `catchError` gets it.
  */
-export function failingWithin(frame: FrameReply, stream$: Observable<unknown>): Observable<unknown> {
+export function failingWithin(reply: Reply, stream$: Observable<unknown>): Observable<unknown> {
   const { source, operator }: Piped = stream$;
   if (!source || !operator) return stream$;
   const within = new Observable<unknown>((subscriber) =>
     source.subscribe({
       next: (value) => subscriber.next(value),
-      error: (error) => frame.run(() => subscriber.error(error)),
+      error: (error) => reply.run(() => subscriber.error(error)),
       complete: () => subscriber.complete(),
     }),
   );

@@ -14,14 +14,15 @@ import { pathKey } from '../protocol/channel-names.js';
 import { ADAPTER_CONTEXT, type AdapterContext } from './adapter-context.js';
 import { DuplicateBackplaneError, ForeignAdapterError, NoHttpServerError } from './adapter.errors.js';
 import type { Session } from './session.js';
-import { ConnectionHeartbeat } from './connection-heartbeat.js';
 import { createUserLimits, type UserLimits } from './user-limits.js';
 import { Deadline } from './deadline.js';
 import { DefaultExceptionFilter } from './default-exception.filter.js';
 import { installExceptionFilter } from './gateway-filters.js';
 import { guardGatewayHooks } from './gateway-hooks.js';
 import { checkGateways } from './gateway-options.js';
-import { type ConnectListener, PathServer } from './path-server.js';
+import { PathServer } from './path-server.js';
+import type { ConnectListener } from './path-sessions.js';
+import { PlainDialects } from './plain-dialects.js';
 import { TurnWriter } from './turn-writer.js';
 import { UpgradeListener } from './upgrade-listener.js';
 
@@ -39,7 +40,7 @@ type ServerOptions = GatewayOptions & { readonly path?: string };
 export class RedisBackplaneAdapter extends WsAdapter {
   private readonly writer = new TurnWriter();
   private readonly servers = new Map<object, PathServer>();
-  private heartbeat: ConnectionHeartbeat | undefined;
+  private dialects: PlainDialects | undefined;
   private userLimits: UserLimits | undefined;
   /** One deadline for all paths and ports. It starts when the first path is closed. */
   private shutdown: Deadline | undefined;
@@ -95,12 +96,11 @@ export class RedisBackplaneAdapter extends WsAdapter {
       autoPong: false,
     }) as WebSocketServer;
     const { writer } = this;
-    this.heartbeat ??= createHeartbeat(this.context);
-    const { heartbeat } = this;
+    const dialects = (this.dialects ??= new PlainDialects(this.context));
     this.context.router.roster.open(key);
     const authenticate = this.context.authenticators.for(key);
     const userLimits = (this.userLimits ??= createUserLimits(this.context));
-    const context = { ...this.context, authenticate, userLimits, writer, heartbeat };
+    const context = { ...this.context, authenticate, userLimits, writer, dialects };
     const server = new PathServer(
       pathKey(options.path),
       key,
@@ -142,7 +142,7 @@ export class RedisBackplaneAdapter extends WsAdapter {
 
   /** @internal Called by Nest on shutdown, after every path is closed. */
   override async dispose(): Promise<void> {
-    this.heartbeat?.close();
+    this.dialects?.close();
     const upgrades = [...this.upgrades];
     this.upgrades.clear();
     for (const [, listener] of upgrades) listener.detach();
@@ -187,15 +187,6 @@ export class RedisBackplaneAdapter extends WsAdapter {
     if (!adapter) throw new NoHttpServerError();
     return adapter.getHttpServer();
   }
-}
-
-function createHeartbeat({ edge, counters }: AdapterContext): ConnectionHeartbeat | undefined {
-  if (!edge.heartbeat) return undefined;
-  const { intervalMs, timeoutMs } = edge.heartbeat;
-  return new ConnectionHeartbeat(intervalMs, timeoutMs, ({ socket }) => {
-    counters.vanished++;
-    socket.terminate();
-  });
 }
 
 /** Refuses plain HTTP requests, because a gateway's own port only serves WebSocket. */

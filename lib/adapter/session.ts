@@ -4,14 +4,13 @@ import type { WebSocket } from 'ws';
 import type { BackplaneConnection } from '../broadcast/backplane-connection.js';
 import { ClientConnection, type ConnectionSession } from '../broadcast/client-connection.js';
 import type { Admission } from '../options/authenticate.js';
-import type { ClientMessage } from '../protocol/client-message.js';
-import type { ClientProtocol } from '../protocol/client-protocol.js';
 import { LocalConnection } from '../routing/local-connection.js';
 import type { AdapterContext } from './adapter-context.js';
+import type { ClientDialect } from './client-dialect.js';
 import { bytesRead } from './fast-write.js';
-import { FrameReply } from './frame-reply.js';
 import { HandlerStreams, type StreamObserver } from './handler-streams.js';
-import { InboundQueue } from './inbound-queue.js';
+import { InboundQueue, type MessageHandler } from './inbound-queue.js';
+import { Reply } from './reply.js';
 import type { SocketSink } from './socket-sink.js';
 
 type DisconnectListener = (closeCode: number) => void;
@@ -36,11 +35,12 @@ export interface SessionHost {
  * the `client` that it creates.
  */
 export class Session extends LocalConnection implements ConnectionSession {
+  declare readonly dialect: ClientDialect<Session>;
   declare readonly sink: SocketSink;
   readonly client: BackplaneConnection;
   private handlers: readonly MessageMappingProperties[] = [];
   private readonly disconnectListeners: DisconnectListener[] = [];
-  private inbound: InboundQueue<ClientMessage> | undefined;
+  private inbound: InboundQueue | undefined;
   private streams: HandlerStreams | undefined;
   /** The sessions that are pinged together with this one. */
   heartbeatSlot: Set<Session> | undefined;
@@ -50,12 +50,12 @@ export class Session extends LocalConnection implements ConnectionSession {
   constructor(
     id: string,
     { userId, data }: Admission,
-    protocol: ClientProtocol,
+    dialect: ClientDialect<Session>,
     readonly socket: WebSocket,
     sink: SocketSink,
     private readonly host: SessionHost,
   ) {
-    super(id, host.key, userId, protocol, sink);
+    super(id, host.key, userId, dialect, sink);
     this.client = new ClientConnection(this, host.context, data ?? {});
   }
 
@@ -85,13 +85,13 @@ export class Session extends LocalConnection implements ConnectionSession {
   }
 
   /** Calls `handle` once `parallelInvocations` allows it. Creates the queue on first use, because most clients send nothing. */
-  enqueue(message: ClientMessage, handle: (message: ClientMessage) => Promise<void>): void {
+  enqueue(handle: MessageHandler): void {
     this.inbound ??= new InboundQueue(
       this.context.edge,
-      (next) => (this.acceptsMessages ? handle(next) : DROPPED),
+      (next) => (this.acceptsMessages ? next() : DROPPED),
       (reason) => this.tooMany(reason),
     );
-    this.inbound.push(message);
+    this.inbound.push(handle);
   }
 
   /** Subscribes to a handler's stream. Resolves when it has ended or the client has disconnected. Never rejects. */
@@ -104,7 +104,7 @@ export class Session extends LocalConnection implements ConnectionSession {
   }
 
   failFrame(error: unknown): boolean {
-    return FrameReply.underWay(this)?.fail(error) ?? false;
+    return Reply.underWay(this)?.fail(error) ?? false;
   }
 
   /** Adds the handlers of a gateway. Nest creates them per client, so a map would take 300 bytes more per client than a list. */

@@ -2,6 +2,7 @@ import type { WebSocket } from 'ws';
 import type { ClientFrame } from '../protocol/client-frame.js';
 import type { ConnectionSink } from '../routing/local-connection.js';
 import type { EdgeCounters } from '../broadcast/edge-counters.js';
+import type { ClientDialect } from './client-dialect.js';
 import { sendsAsIs, writeFrames } from './fast-write.js';
 import type { PendingFrames } from './pending-frames.js';
 import { PongWriter } from './pong-writer.js';
@@ -24,6 +25,7 @@ export class SocketSink implements ConnectionSink {
   constructor(
     private readonly socket: WebSocket,
     private readonly writer: TurnWriter,
+    private readonly dialect: Pick<ClientDialect<never>, 'closeMessage'>,
     private readonly maxBufferedBytes: number,
     private readonly counters: EdgeCounters,
   ) {
@@ -95,11 +97,18 @@ export class SocketSink implements ConnectionSink {
     // Drops what is waiting, because the client would not read it either.
     this.pending = undefined;
     this.pongs = undefined;
-    this.socket.close(TRY_AGAIN_LATER, 'Too slow');
+    this.closeSocket(TRY_AGAIN_LATER, 'Too slow');
   }
 
   close(code: number, reason: string): void {
     this.flush();
-    this.socket.close(code, reason);
+    this.closeSocket(code, reason);
+  }
+
+  private closeSocket(code: number, reason: string): void {
+    const { socket } = this;
+    const message = socket.readyState === socket.OPEN && this.dialect.closeMessage(code, reason);
+    if (message) socket.send(message.payload, { binary: message.binary });
+    socket.close(code, reason);
   }
 }

@@ -125,7 +125,7 @@ export class ClientConnection<Data = unknown, Events extends object = AnyEvents>
     const { session } = this;
     const payload = withoutHeavyCause(error);
     if (session.failFrame(payload)) return Promise.resolve(new Delivery(1, 'notNeeded'));
-    const { frame, isWhole } = encodeException(payload, session.protocol);
+    const { frame, isWhole } = encodeException(payload, session.dialect);
     session.sink.write(frame, false);
     // The client got only the generic error. Emitting the exception itself rejects or reports why it cannot be sent.
     return isWhole ? Promise.resolve(new Delivery(1, 'notNeeded')) : this.send('exception', payload);

@@ -1,5 +1,5 @@
 import type { ClientFrame } from '../protocol/client-frame.js';
-import type { ClientProtocol } from '../protocol/client-protocol.js';
+import type { Dialect } from '../protocol/dialect.js';
 
 /** What the client gets for an internal error, or for an error that its protocol cannot carry. */
 export const INTERNAL_ERROR = { status: 'error', message: 'Internal server error' } as const;
@@ -27,13 +27,17 @@ export function withoutHeavyCause(error: unknown): unknown {
  */
 export function encodeException(
   error: unknown,
-  protocol: ClientProtocol,
+  dialect: Dialect,
 ): { readonly frame: ClientFrame; readonly isWhole: boolean } {
   try {
-    return { frame: protocol.encode({ event: 'exception', data: error }), isWhole: true };
+    return { frame: exceptionFrame(error, dialect), isWhole: true };
   } catch {
-    return { frame: protocol.encode({ event: 'exception', data: INTERNAL_ERROR }), isWhole: false };
+    return { frame: exceptionFrame(INTERNAL_ERROR, dialect), isWhole: false };
   }
+}
+
+function exceptionFrame(error: unknown, dialect: Dialect): ClientFrame {
+  return dialect.derive(dialect.protocol.encode({ event: 'exception', data: error }));
 }
 
 function isEchoable(value: unknown): boolean {

@@ -1,13 +1,14 @@
 import { ClientFrame } from './client-frame.js';
 import type { ClientProtocol } from './client-protocol.js';
 import { protocolOfCode } from './client-protocols.js';
+import type { Dialect } from './dialect.js';
 import type { Payload } from './message-record.js';
 import { NO_PAYLOAD_LIMITS } from './payload-limits.js';
 import { UnsendableDataError } from './unsendable-data.error.js';
 
-/** One message as a frame for each client protocol. Each frame is encoded once, on first use. */
+/** One event or request as a frame for each dialect. Each frame is made once, on first use. */
 export abstract class MessageFrames {
-  /** By the protocol's code: the frame, or the error of a protocol that cannot represent the message. */
+  /** By the dialect's code: the frame, or the error of a protocol that cannot represent the message. */
   private readonly frames: (ClientFrame | Error | undefined)[] = [];
 
   /** The frames of a message that this server sends. */
@@ -35,6 +36,11 @@ export abstract class MessageFrames {
     return this.frames[protocol.code] ?? (this.frames[protocol.code] = this.tryMake(protocol));
   }
 
+  /** The frame for clients of this dialect, or the error why there is none. Never throws. */
+  attemptFor(dialect: Dialect): ClientFrame | Error {
+    return this.frames[dialect.code] ?? (this.frames[dialect.code] = this.tryDerive(dialect));
+  }
+
   /**
    * The payloads for those of the protocols that can represent the message.
    *
@@ -57,11 +63,23 @@ export abstract class MessageFrames {
     try {
       return this.make(protocol);
     } catch (error) {
-      return error instanceof Error
-        ? error
-        : new TypeError(`The message cannot be encoded as ${protocol.name}.`);
+      return errorOf(error, protocol.name);
     }
   }
+
+  private tryDerive(dialect: Dialect): ClientFrame | Error {
+    const frame = this.attempt(dialect.protocol);
+    if (frame instanceof Error) return frame;
+    try {
+      return dialect.derive(frame);
+    } catch (error) {
+      return errorOf(error, dialect.name);
+    }
+  }
+}
+
+function errorOf(error: unknown, name: string): Error {
+  return error instanceof Error ? error : new TypeError(`The message cannot be encoded as ${name}.`);
 }
 
 class OwnMessageFrames extends MessageFrames {

@@ -42,7 +42,7 @@ export function recipients(members: PathMembers, address: Address): LocalConnect
   return found;
 }
 
-/** Called with the connections whose protocol cannot carry a message. */
+/** Called with the connections whose dialect cannot carry a message. */
 export type OnUndeliverable = (
   address: Address,
   connections: readonly LocalConnection[],
@@ -64,7 +64,7 @@ export function deliver(
 ): number {
   const without: LocalConnection[] = [];
   const count = forEachRecipient(members, address, (connection) => {
-    const frame = frames.attempt(connection.protocol);
+    const frame = frames.attemptFor(connection.dialect);
     if (frame instanceof ClientFrame) connection.sink.write(frame, volatile);
     else without.push(connection);
   });

@@ -122,8 +122,8 @@ export class Invocations {
     const connections = this.recipients(address);
     const [first] = connections;
     // If no local client's protocol can carry the data, it is the caller's mistake: `for` throws.
-    if (first && connections.every(({ protocol }) => frames.attempt(protocol) instanceof Error))
-      frames.for(first.protocol);
+    if (first && connections.every(({ dialect }) => frames.attemptFor(dialect) instanceof Error))
+      frames.for(first.dialect.protocol);
     pending.invoked(
       this.bus.serverId,
       connections.map((connection) => connection.id),
@@ -141,8 +141,8 @@ export class Invocations {
     const reply = (record: Buffer): void => void this.bus.publish(channels, record).catch(() => undefined);
     reply(encodeInvocationReply({ id, invoked: connections.map((connection) => connection.id) }));
     if (connections.length === 0) return;
-    this.hold(id, connections, timeoutMs, frames, ({ id: connectionId, protocol }, response) =>
-      reply(encodeResponse({ id, connectionId, ...encodeResponsePayload(protocol, response) })),
+    this.hold(id, connections, timeoutMs, frames, ({ id: connectionId, dialect }, response) =>
+      reply(encodeResponse({ id, connectionId, ...encodeResponsePayload(dialect.protocol, response) })),
     );
   }
 
@@ -166,7 +166,7 @@ export class Invocations {
   ): void {
     this.held.hold(id, connections, timeoutMs, send);
     for (const connection of connections) {
-      const frame = frames.attempt(connection.protocol);
+      const frame = frames.attemptFor(connection.dialect);
       if (frame instanceof ClientFrame) connection.sink.write(frame, false);
       else this.held.respond(connection, id, { outcome: 'error', value: NOT_ENCODABLE });
     }

@@ -1,5 +1,5 @@
 import type { ClientFrame } from '../protocol/client-frame.js';
-import type { ClientProtocol } from '../protocol/client-protocol.js';
+import type { Dialect } from '../protocol/dialect.js';
 
 /** Writes frames to a connection. Implemented by the folder that holds the socket. */
 export interface ConnectionSink {
@@ -35,7 +35,7 @@ export class LocalConnection {
     readonly id: string,
     readonly path: string,
     readonly userId: string | undefined,
-    readonly protocol: ClientProtocol,
+    readonly dialect: Dialect,
     readonly sink: ConnectionSink,
   ) {}
 

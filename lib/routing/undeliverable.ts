@@ -25,7 +25,7 @@ export class Undeliverable {
   /** Reports one error and one loss per message, for all its connections together. */
   readonly add: OnUndeliverable = ({ path, targets }, connections) => {
     this.count += connections.length;
-    const names = [...new Set(connections.map(({ protocol }) => protocol.name))].join(', ');
+    const names = [...new Set(connections.map(({ dialect }) => dialect.name))].join(', ');
     const message = `${connections.length} connections of ${path} did not receive a message because ${names} cannot carry its data.`;
     this.report(new ReportedError('deliver', message));
     const now = this.clock.now();

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { BackplaneConnection } from '../../lib/broadcast/backplane-connection.js';
+import { plainDialect } from '../../lib/protocol/dialect.js';
 import { jsonProtocol } from '../../lib/protocol/json-protocol.js';
 import { HeldInvocations } from '../../lib/routing/held-invocations.js';
 import { LocalConnection } from '../../lib/routing/local-connection.js';
@@ -84,7 +85,7 @@ describe('Requests that a client never replies to', () => {
     const held = new HeldInvocations();
     const sink = { isFull: false, write: () => undefined, flush: () => undefined, close: () => undefined };
     const connections = ['a', 'b'].map(
-      (id) => new LocalConnection(id, '/chat', undefined, jsonProtocol, sink),
+      (id) => new LocalConnection(id, '/chat', undefined, plainDialect(jsonProtocol), sink),
     );
     held.hold('1', connections, 1, () => undefined);
     await expect.poll(() => connections.map(({ invocations }) => invocations?.size ?? 0)).toEqual([0, 0]);

@@ -7,22 +7,24 @@ import { turn } from '../support/test-farm.js';
 let handled: number[];
 let tooMany: string[];
 let held: Deferred | undefined;
-let queue: InboundQueue<number>;
+let queue: InboundQueue;
 
 beforeEach(() => {
   [handled, tooMany, held] = [[], [], undefined];
   queue = new InboundQueue(
     { parallelInvocations: 2, maxPendingMessages: 3, maxMessagesPerSecond: Infinity },
-    async (message) => {
-      handled.push(message);
-      await held?.promise;
-    },
+    (handle) => handle(),
     (reason) => tooMany.push(reason),
   );
 });
 
 const push = (count: number): void =>
-  Array.from({ length: count }, (_, index) => index).forEach((n) => queue.push(n));
+  Array.from({ length: count }, (_, index) => index).forEach((n) =>
+    queue.push(async () => {
+      handled.push(n);
+      await held?.promise;
+    }),
+  );
 
 describe('pending messages', () => {
   it('are counted at the end of the turn, so handlers that have ended by then do not count', async () => {

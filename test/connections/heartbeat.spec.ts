@@ -127,7 +127,12 @@ describe('a process that stalls', () => {
       const socket = await socketTo(peer, read);
       const vanished = new Deferred();
       const pinged = new Deferred();
-      const heartbeat = new ConnectionHeartbeat(50, 100, () => vanished.resolve());
+      const heartbeat = new ConnectionHeartbeat(
+        50,
+        100,
+        ({ socket }) => socket.ping(),
+        () => vanished.resolve(),
+      );
       farm.onEnd(() => heartbeat.close());
       let pings = 0;
       const ping = (): void => {
@@ -167,7 +172,12 @@ describe('pings', () => {
       });
       let inTick = 0;
       const pings = new Map<number, number>();
-      const heartbeat = new ConnectionHeartbeat(intervalMs, 1000, () => expect.unreachable('All are alive.'));
+      const heartbeat = new ConnectionHeartbeat(
+        intervalMs,
+        1000,
+        ({ socket }) => socket.ping(),
+        () => expect.unreachable('All are alive.'),
+      );
       for (let index = 0; index < count; index++) {
         const ping = (): void => {
           inTick++;

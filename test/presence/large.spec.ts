@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Router } from '../../lib/routing/router.js';
 import { newConnectionId } from '../../lib/protocol/connection-id.js';
+import { plainDialect } from '../../lib/protocol/dialect.js';
 import { jsonProtocol } from '../../lib/protocol/json-protocol.js';
 import { LocalConnection } from '../../lib/routing/local-connection.js';
 import type { ChatServer } from '../support/chat-app.js';
@@ -29,7 +30,7 @@ async function fill({ app, backplane }: ChatServer, count: number): Promise<void
       newConnectionId(backplane.serverId),
       '/chat',
       undefined,
-      jsonProtocol,
+      plainDialect(jsonProtocol),
       sink,
     );
     void roster.add(connection);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ReportedError } from '../../lib/bus/bus.errors.js';
 import { newConnectionId } from '../../lib/protocol/connection-id.js';
+import { plainDialect } from '../../lib/protocol/dialect.js';
 import { jsonProtocol } from '../../lib/protocol/json-protocol.js';
 import { LocalConnection } from '../../lib/routing/local-connection.js';
 import { MAX_PRESENCE_BYTES, PresenceData } from '../../lib/routing/presence-data.js';
@@ -10,7 +11,7 @@ const SINK = { isFull: false, write: () => undefined, flush: () => undefined, cl
 
 class Projected extends LocalConnection {
   constructor(private readonly project: () => unknown) {
-    super(newConnectionId('AbCdEfGhIj-_'), '/chat', undefined, jsonProtocol, SINK);
+    super(newConnectionId('AbCdEfGhIj-_'), '/chat', undefined, plainDialect(jsonProtocol), SINK);
   }
 
   override presenceData(): unknown {

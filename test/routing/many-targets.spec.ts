@@ -8,6 +8,7 @@ import type { MemoryTransport } from '../../lib/bus/memory-transport.js';
 import { ServerBus } from '../../lib/bus/server-bus.js';
 import { ChannelNames } from '../../lib/protocol/channel-names.js';
 import { newConnectionId, newServerId } from '../../lib/protocol/connection-id.js';
+import { plainDialect } from '../../lib/protocol/dialect.js';
 import { jsonProtocol } from '../../lib/protocol/json-protocol.js';
 import { MessageFrames } from '../../lib/protocol/message-frames.js';
 import { ALL, type TargetRef } from '../../lib/protocol/target.js';
@@ -115,7 +116,13 @@ class ShardedServer {
       close: () => undefined,
       isFull: false,
     };
-    const connection = new LocalConnection(newConnectionId(this.serverId), PATH, 'u', jsonProtocol, sink);
+    const connection = new LocalConnection(
+      newConnectionId(this.serverId),
+      PATH,
+      'u',
+      plainDialect(jsonProtocol),
+      sink,
+    );
     await this.router.roster.add(connection);
     for (const name of names) await this.router.roster.join(connection, name);
     this.received.push(received);

@@ -8,6 +8,7 @@ import { ServerRegistry } from '../../lib/presence/server-registry.js';
 import type { PresenceChange } from '../../lib/presence/presence-change.js';
 import { ChannelNames } from '../../lib/protocol/channel-names.js';
 import { newConnectionId, newServerId } from '../../lib/protocol/connection-id.js';
+import { plainDialect } from '../../lib/protocol/dialect.js';
 import { jsonProtocol } from '../../lib/protocol/json-protocol.js';
 import { LocalConnection } from '../../lib/routing/local-connection.js';
 import { Router } from '../../lib/routing/router.js';
@@ -73,7 +74,13 @@ export class PresenceServer {
   }
 
   connect(userId?: string, data?: unknown, path = PATH): Member {
-    const member = new Member(newConnectionId(this.bus.serverId), path, userId, jsonProtocol, SINK);
+    const member = new Member(
+      newConnectionId(this.bus.serverId),
+      path,
+      userId,
+      plainDialect(jsonProtocol),
+      SINK,
+    );
     member.data = data;
     void this.router.roster.add(member);
     return member;

@@ -4,6 +4,7 @@ import type { ResolvedOutage } from '../../lib/options/resolve-options.js';
 import { ChannelNames } from '../../lib/protocol/channel-names.js';
 import { newConnectionId } from '../../lib/protocol/connection-id.js';
 import { decodeEnvelope, encodeEnvelope } from '../../lib/protocol/envelope.js';
+import { plainDialect } from '../../lib/protocol/dialect.js';
 import { jsonProtocol } from '../../lib/protocol/json-protocol.js';
 import { MessageFrames } from '../../lib/protocol/message-frames.js';
 import { RecordKind } from '../../lib/protocol/record-kind.js';
@@ -106,7 +107,13 @@ export class RoutingServer {
       flush: () => undefined,
       close: (code: number) => void client.closed.push(code),
     };
-    const connection = new LocalConnection(newConnectionId(SERVER_ID), PATH, userId, jsonProtocol, sink);
+    const connection = new LocalConnection(
+      newConnectionId(SERVER_ID),
+      PATH,
+      userId,
+      plainDialect(jsonProtocol),
+      sink,
+    );
     void this.router.roster.add(connection);
     return { connection, ...client };
   }

@@ -4,7 +4,7 @@ import { INTERNAL_ERROR } from '../broadcast/exception-payload.js';
 import type { ClientMessage } from '../protocol/client-message.js';
 import { MessageFrames } from '../protocol/message-frames.js';
 import { readClientFrame } from '../protocol/read-client-frame.js';
-import { FrameReply } from './frame-reply.js';
+import { PlainReply } from './plain-reply.js';
 import { messageOf } from './handler-result.js';
 import { failingWithin } from './nest-stream.js';
 import type { Session } from './session.js';
@@ -13,12 +13,12 @@ const SHOWN_EVENT_CHARACTERS = 100;
 
 type EventMessage = Extract<ClientMessage, { kind: 'event' }>;
 
-/** Passes a client's message to its handler and sends the result, or takes the response to an invocation. Never throws. */
+/** Passes a plain client's message to its handler and sends the result, or takes the response to an invocation. Never throws. */
 export function receiveMessage(session: Session, data: RawData): void {
-  const message = readClientFrame(session.protocol, toBuffer(data), session.context.edge.payload);
+  const message = readClientFrame(session.dialect.protocol, toBuffer(data), session.context.edge.payload);
   // Responses are not queued, because a running handler may be awaiting this one.
   if (message.kind === 'response') takeResponse(session, message);
-  else session.enqueue(message, (next) => handleMessage(session, next));
+  else session.enqueue(() => handleMessage(session, message));
 }
 
 /** Resolves when the handler, and the stream that it may return, have ended. Never rejects. */
@@ -35,14 +35,14 @@ async function handleMessage(session: Session, message: ClientMessage): Promise<
 
 function handleEvent(session: Session, message: EventMessage): Promise<void> {
   if (message.id === undefined) return handle(session, message, undefined);
-  const answer = new FrameReply(session, message.id, (reason) => logUnsendable(session, message, reason));
+  const answer = new PlainReply(session, message.id, (reason) => logUnsendable(session, message, reason));
   return answer.run(handle, session, message, answer);
 }
 
 async function handle(
   session: Session,
   message: EventMessage,
-  answer: FrameReply | undefined,
+  answer: PlainReply | undefined,
 ): Promise<void> {
   const { event, data } = message;
   const handler = session.handler(event);
@@ -60,7 +60,7 @@ async function handle(
 }
 
 /** The callback that a handler gets through `@Ack()`. */
-function ackOf(answer: FrameReply | undefined): (value: unknown) => void {
+function ackOf(answer: PlainReply | undefined): (value: unknown) => void {
   return (value) => answer?.result(value);
 }
 
@@ -68,7 +68,7 @@ function ackOf(answer: FrameReply | undefined): (value: unknown) => void {
 function deliver(
   session: Session,
   message: EventMessage,
-  answer: FrameReply | undefined,
+  answer: PlainReply | undefined,
   isAckHandledManually: boolean,
   result: unknown,
 ): void {
@@ -92,7 +92,7 @@ function sendEach(session: Session, message: EventMessage, stream$: Observable<u
 function answerWithLast(
   session: Session,
   message: EventMessage,
-  answer: FrameReply,
+  answer: PlainReply,
   isAckHandledManually: boolean,
   stream$: Observable<unknown>,
 ): Promise<void> {
@@ -109,8 +109,8 @@ function send(session: Session, message: EventMessage, result: unknown): void {
   // One packet may request thousands of large results. Encoding those that cannot be written would be wasted.
   if (!session.isWritable) return;
   try {
-    const sent = messageOf(result, session.protocol);
-    if (sent !== undefined) session.sink.write(MessageFrames.of(sent).for(session.protocol), false);
+    const sent = messageOf(result, session.dialect.protocol);
+    if (sent !== undefined) session.sink.write(MessageFrames.of(sent).for(session.dialect.protocol), false);
   } catch (reason) {
     logUnsendable(session, message, reason);
     refuse(session, INTERNAL_ERROR.message);
@@ -128,7 +128,7 @@ function filterFailed(session: Session, { event }: EventMessage, error: unknown)
 }
 
 function logUnsendable(session: Session, { event }: EventMessage, reason: unknown): void {
-  const what = `The output of the handler of '${shown(event)}' cannot be encoded as ${session.protocol.name}`;
+  const what = `The output of the handler of '${shown(event)}' cannot be encoded as ${session.dialect.protocol.name}`;
   session.context.log.error('result', what, reason);
 }
 
@@ -145,7 +145,7 @@ function refuse({ client }: Session, message: string): void {
 }
 
 /** Replies to the event `ping`, unless a gateway handles it. Scripts in browsers cannot send the ping frames of WebSocket. */
-function pong(session: Session, message: EventMessage, answer: FrameReply | undefined): void {
+function pong(session: Session, message: EventMessage, answer: PlainReply | undefined): void {
   if (answer) answer.result('pong');
   else send(session, message, { event: 'pong' });
 }

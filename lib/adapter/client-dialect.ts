@@ -1,0 +1,19 @@
+import type { RawData } from 'ws';
+import type { ClientFrame } from '../protocol/client-frame.js';
+import type { Dialect } from '../protocol/dialect.js';
+
+/** Keeps connections alive and detects clients that have vanished. */
+export interface KeepAlive<Session> {
+  add(session: Session): void;
+  remove(session: Session): void;
+}
+
+/** How one kind of client speaks, as the edge needs it: what its messages mean, its keep-alive and its close sequence. */
+export interface ClientDialect<Session> extends Dialect {
+  /** `undefined` if it is turned off. */
+  readonly keepAlive: KeepAlive<Session> | undefined;
+  /** Handles a WebSocket message of the client. Never throws. */
+  receive(session: Session, data: RawData, isBinary: boolean): void;
+  /** The message that the client gets before a close frame with this code; `undefined` if there is none. */
+  closeMessage(code: number, reason: string): ClientFrame | undefined;
+}

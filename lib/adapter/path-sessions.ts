@@ -1,0 +1,126 @@
+import type { IncomingMessage } from 'node:http';
+import type { RawData, WebSocket } from 'ws';
+import type { BackplaneConnection } from '../broadcast/backplane-connection.js';
+import type { Admission } from '../options/authenticate.js';
+import { newConnectionId } from '../protocol/connection-id.js';
+import type { ClientDialect } from './client-dialect.js';
+import type { Deadline } from './deadline.js';
+import { hooksEnded } from './gateway-hooks.js';
+import { LateHooks } from './late-hooks.js';
+import type { PathContext } from './path-context.js';
+import { Session, type SessionHost } from './session.js';
+import { SocketSink } from './socket-sink.js';
+import { onSocketClose, onSocketPing, type WatchedSocket } from './watched-socket.js';
+
+export type ConnectListener = (client: BackplaneConnection, request: IncomingMessage) => void;
+
+/** The connected clients of one path: creates their sessions, calls the gateways for them, and forgets them. */
+export class PathSessions implements SessionHost {
+  private readonly sessions = new Map<BackplaneConnection, Session>();
+  private readonly lateHooks = new LateHooks();
+  private readonly connectListeners: ConnectListener[] = [];
+
+  constructor(
+    readonly key: string,
+    readonly context: PathContext,
+    /** False if the gateway sets `autoPong: false`, because it wants no pongs or sends its own. */
+    private readonly answersPings: boolean,
+  ) {}
+
+  /** All of them, in the order in which they connected. */
+  get all(): Session[] {
+    return [...this.sessions.values()];
+  }
+
+  /** The session of a client that is connected to this path. */
+  of(client: BackplaneConnection): Session | undefined {
+    return this.sessions.get(client);
+  }
+
+  /** Adds the connect listener of one gateway of the path. */
+  onConnect(listener: ConnectListener): void {
+    this.connectListeners.push(listener);
+  }
+
+  /** Creates the session. Avoids unnecessary awaits, because the promises would take half a kilobyte per client. */
+  accept(
+    socket: WatchedSocket,
+    request: IncomingMessage,
+    admission: Admission,
+    dialect: ClientDialect<Session>,
+  ): void {
+    const session = this.createSession(socket, admission, dialect);
+    const { router, connections, userLimits } = this.context;
+    dialect.keepAlive?.add(session);
+    connections.add(this.key, session.client);
+    const subscribed = router.roster.add(session);
+    userLimits?.connected(session);
+    if (subscribed) this.pauseUntil(subscribed, socket, () => this.callGateways(session, request));
+    else this.callGateways(session, request);
+  }
+
+  /**
+   * Resolves when all hooks of disconnected clients have ended, or at the deadline. Never rejects.
+   *
+   * @param allDisconnected resolves when all clients have disconnected
+   */
+  hooksEnded(allDisconnected: Promise<unknown>, deadline: Deadline): Promise<void> {
+    return this.lateHooks.ended(allDisconnected, deadline, this.context.logger, this.key);
+  }
+
+  dismiss(session: Session): void {
+    const { router, connections } = this.context;
+    session.dialect.keepAlive?.remove(session);
+    router.remove(session);
+    connections.remove(this.key, session.client);
+  }
+
+  ended(session: Session, code: number): void {
+    this.sessions.delete(session.client);
+    session.disconnected(code);
+    this.lateHooks.add(session.client);
+  }
+
+  /** Calls the connect listeners, through which Nest runs `handleConnection`, and then starts to read messages. */
+  private callGateways(session: Session, request: IncomingMessage): void {
+    if (!session.isSocketOpen) return this.listen(session);
+    for (const listener of this.connectListeners) listener(session.client, request);
+    const hooks = hooksEnded(session.client);
+    if (hooks) this.pauseUntil(hooks, session.socket, () => this.listen(session));
+    else this.listen(session);
+  }
+
+  /** Starts to handle messages, unless `handleConnection` has closed the connection: then what the client sent is ignored. */
+  private listen(session: Session): void {
+    const { socket, isSocketOpen } = session;
+    if (isSocketOpen) socket.on('message', onSocketMessage);
+    socket.resume();
+  }
+
+  /** Pauses the socket while its user's channel is being subscribed, or while hooks are running. `listen` resumes it. */
+  private pauseUntil(resolved: Promise<void>, socket: WebSocket, then: () => void): void {
+    socket.pause();
+    void resolved.then(then);
+  }
+
+  private createSession(
+    socket: WatchedSocket,
+    admission: Admission,
+    dialect: ClientDialect<Session>,
+  ): Session {
+    const { serverId, writer, edge, counters } = this.context;
+    const sink = new SocketSink(socket, writer, dialect, edge.maxBufferedBytes, counters);
+    const session = new Session(newConnectionId(serverId), admission, dialect, socket, sink, this);
+    this.sessions.set(session.client, session);
+    socket.session = session;
+    socket.on('close', onSocketClose);
+    if (this.answersPings) socket.on('ping', onSocketPing);
+    if (admission.expiresAt) session.client.renew(admission.expiresAt);
+    return session;
+  }
+}
+
+function onSocketMessage(this: WatchedSocket, data: RawData, isBinary: boolean): void {
+  const { session } = this;
+  if (session?.acceptsMessages) session.dialect.receive(session, data, isBinary);
+}

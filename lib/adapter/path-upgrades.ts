@@ -1,0 +1,151 @@
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { WebSocket, WebSocketServer } from 'ws';
+import { admit } from './admission.js';
+import type { AdmissionResult, Refusal } from './admission-result.js';
+import type { PathContext } from './path-context.js';
+import type { PathSessions } from './path-sessions.js';
+import { TimeLimits } from './time-limits.js';
+import { refuseUpgrade, WaitingSocket } from './waiting-socket.js';
+import {
+  onSocketError,
+  type UpgradedSocket,
+  type WatchedSocket,
+  watchSockets,
+  watchTcpEnd,
+} from './watched-socket.js';
+
+const POLICY_VIOLATION = 1008;
+const INTERNAL_ERROR = 1011;
+const INTERNAL_SERVER_ERROR = 500;
+const UNAVAILABLE = 503;
+const NO_BYTES = Buffer.alloc(0);
+
+/** Handles the upgrade requests of one path: admits or refuses the clients, and hands the sockets of those that it admits over. */
+export class PathUpgrades {
+  private readonly waiting = new Set<WaitingSocket>();
+  /** Raw sockets whose upgrade `ws` has not completed, because an asynchronous `verifyClient` of the gateway is running. */
+  private readonly upgrading = new Set<Duplex>();
+  /** Sockets of refused clients that were opened only to send a close code. */
+  readonly refusedSockets = new Set<WebSocket>();
+  private readonly admissionLimits = new TimeLimits();
+  private isDraining = false;
+  /** One function for all sockets, to save memory. */
+  private readonly onSocketClosed = (): void => {
+    this.context.counters.connections--;
+  };
+
+  constructor(
+    private readonly key: string,
+    private readonly wsServer: WebSocketServer,
+    private readonly context: PathContext,
+    private readonly sessions: PathSessions,
+  ) {
+    watchSockets(wsServer);
+  }
+
+  /** Handles an upgrade request. Admission comes first, so a refused client never reaches a gateway. */
+  take(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    const { counters, edge } = this.context;
+    if (this.isDraining || counters.connections >= edge.maxConnections) {
+      counters.refused++;
+      return refuseUpgrade(socket, UNAVAILABLE);
+    }
+    counters.connections++;
+    // Fires in every case: the client disconnects while it waits, this server or `ws` refuses it, or the connection closes later.
+    socket.on('close', this.onSocketClosed);
+    const admission = admit(this.context, request, this.key, this.admissionLimits);
+    const { roster } = this.context.router;
+    if ('admitted' in admission && (!admission.admitted || roster.hears(this.key))) {
+      // Puts the early bytes back, as a WaitingSocket does, because `verifyClient` of the gateway may be asynchronous.
+      if (head.length > 0) socket.unshift(head);
+      this.finish(request, socket, admission);
+    } else void this.finishLater(request, socket, new WaitingSocket(socket, head), admission);
+  }
+
+  /** Stops accepting clients, and refuses those that are waiting for admission. Connected clients are still served. */
+  drain(): void {
+    if (this.isDraining) return;
+    this.isDraining = true;
+    this.context.counters.refused += this.waiting.size + this.upgrading.size;
+    for (const waiting of this.waiting) waiting.refuse(UNAVAILABLE);
+    for (const socket of this.upgrading) refuseUpgrade(socket, UNAVAILABLE);
+    this.admissionLimits.giveUp(new Error('the server is shutting down'));
+    this.wsServer.close();
+  }
+
+  /** Finishes an upgrade once the client is admitted or refused, and the path's broadcasts can be received. */
+  private async finishLater(
+    request: IncomingMessage,
+    socket: Duplex,
+    waiting: WaitingSocket,
+    admission: AdmissionResult | Promise<AdmissionResult>,
+  ): Promise<void> {
+    const { roster } = this.context.router;
+    this.waiting.add(waiting);
+    const result = await admission;
+    // Waits for the subscription, so that the client misses no broadcast. If Redis is down, it is admitted anyway.
+    if (result.admitted) await roster.expect(this.key);
+    this.waiting.delete(waiting);
+    if (!waiting.isGone) {
+      waiting.release();
+      this.finish(request, socket, result);
+    }
+    if (result.admitted) roster.arrived(this.key);
+  }
+
+  /** Completes the upgrade if the client is admitted, or if a refused client gets a close code. Otherwise sends a status. */
+  private finish(request: IncomingMessage, socket: Duplex, result: AdmissionResult): void {
+    const { counters, edge } = this.context;
+    if (!result.admitted) {
+      counters.refused++;
+      this.logRefusal(result);
+      if (edge.refusal === 'status') return refuseUpgrade(socket, result.status);
+    }
+    this.complete(request, socket, result);
+  }
+
+  private logRefusal({ status, reason, failure }: Refusal): void {
+    const { log } = this.context;
+    if (failure) log.error('failed', `authenticate failed for a client of ${this.key}`, failure.cause);
+    else if (reason !== undefined)
+      log.warn(`refused ${status}`, `A client of ${this.key} was refused: ${reason}`);
+  }
+
+  private complete(request: IncomingMessage, socket: UpgradedSocket, result: AdmissionResult): void {
+    const { upgrading } = this;
+    upgrading.add(socket);
+    try {
+      this.wsServer.handleUpgrade(request, socket, NO_BYTES, (webSocket: WatchedSocket) => {
+        upgrading.delete(socket);
+        socket.webSocket = webSocket;
+        watchTcpEnd(socket);
+        this.opened(webSocket, request, result);
+      });
+      if (upgrading.has(socket)) socket.once('close', () => upgrading.delete(socket));
+    } catch (error) {
+      // For example, `verifyClient` in the gateway's options has thrown.
+      this.context.log.error('upgrade', `The upgrade of a client of ${this.key} failed`, error);
+      upgrading.delete(socket);
+      refuseUpgrade(socket, INTERNAL_SERVER_ERROR);
+    }
+  }
+
+  private opened(socket: WatchedSocket, request: IncomingMessage, result: AdmissionResult): void {
+    // The socket closes after every error, such as a reset or a frame that violates the protocol.
+    socket.on('error', onSocketError);
+    if (result.admitted)
+      return this.sessions.accept(
+        socket,
+        request,
+        result.admission,
+        this.context.dialects.ofSubprotocol(socket.protocol),
+      );
+    // The raw socket has been paused since it waited, and the client's close frame must be read.
+    socket.resume();
+    this.refusedSockets.add(socket);
+    socket.once('close', () => this.refusedSockets.delete(socket));
+    if (result.failure) socket.close(INTERNAL_ERROR, 'Internal error');
+    else socket.close(POLICY_VIOLATION, 'Refused');
+  }
+}

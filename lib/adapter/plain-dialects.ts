@@ -1,0 +1,42 @@
+import { jsonProtocol } from '../protocol/json-protocol.js';
+import type { AdapterContext } from './adapter-context.js';
+import { ConnectionHeartbeat } from './connection-heartbeat.js';
+import { PlainClients } from './plain-clients.js';
+
+/** The dialects of plain clients. All of them share one heartbeat, because `ws` answers the pings of every client. */
+export class PlainDialects {
+  private readonly heartbeat: ConnectionHeartbeat | undefined;
+  private readonly bySubprotocol = new Map<string, PlainClients>();
+  private readonly json: PlainClients;
+
+  constructor(context: AdapterContext) {
+    this.heartbeat = createHeartbeat(context);
+    this.json = new PlainClients(jsonProtocol, this.heartbeat);
+    for (const protocol of context.protocols)
+      if (protocol.subprotocol !== undefined)
+        this.bySubprotocol.set(protocol.subprotocol, new PlainClients(protocol, this.heartbeat));
+  }
+
+  /** The dialect that the negotiated subprotocol selects: JSON if it is none of ours. */
+  ofSubprotocol(name: string): PlainClients {
+    return this.bySubprotocol.get(name) ?? this.json;
+  }
+
+  close(): void {
+    this.heartbeat?.close();
+  }
+}
+
+function createHeartbeat({ edge, counters }: AdapterContext): ConnectionHeartbeat | undefined {
+  if (!edge.heartbeat) return undefined;
+  const { intervalMs, timeoutMs } = edge.heartbeat;
+  return new ConnectionHeartbeat(
+    intervalMs,
+    timeoutMs,
+    ({ socket }) => socket.ping(),
+    ({ socket }) => {
+      counters.vanished++;
+      socket.terminate();
+    },
+  );
+}
