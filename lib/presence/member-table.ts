@@ -1,3 +1,4 @@
+import { fullConnectionId } from '../protocol/connection-id.js';
 import type { PresenceMember } from './presence-change.js';
 
 /** A connection in a watched group. Small, because there is one for each remote member. */
@@ -78,7 +79,7 @@ export function keyOf(row: Row): string {
 }
 
 function connectionId({ server, id }: Row): string {
-  return `${server}.${id}`;
+  return fullConnectionId(server, id);
 }
 
 function isSame(a: Row, b: Row): boolean {

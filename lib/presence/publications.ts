@@ -3,7 +3,7 @@ import type { Bus } from '../bus/bus.js';
 import { type Cancel } from '../bus/clock.js';
 import type { ChannelNames } from '../protocol/channel-names.js';
 import { ALL } from '../protocol/target.js';
-import { SERVER_ID_LENGTH } from '../protocol/envelope.js';
+import { shortConnectionId } from '../protocol/connection-id.js';
 import type { MemberRow } from '../protocol/member-records.js';
 import {
   decodeTopic,
@@ -201,7 +201,7 @@ export class Publications {
 }
 
 function suffixOf(item: Item): string {
-  return typeof item === 'string' ? item : item.id.slice(SERVER_ID_LENGTH + 1);
+  return typeof item === 'string' ? item : shortConnectionId(item.id);
 }
 
 function* mapParts<T, R>(parts: Iterable<T>, map: (part: T) => R): Generator<R> {

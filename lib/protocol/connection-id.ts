@@ -1,6 +1,8 @@
 import { randomFillSync } from 'node:crypto';
 import { SERVER_ID_LENGTH } from './envelope.js';
 
+/** The first character of a roaming id. No server id begins with it. */
+const ROAMING = '~';
 /** 72 bits, which are 12 characters of base64url. */
 const RANDOM_BYTES = 9;
 /** Random bytes for 400 ids, because each request to the system costs 15 µs, whatever its size. */
@@ -16,12 +18,36 @@ export function newServerId(): string {
   return pool.toString('base64url', used, (used += RANDOM_BYTES));
 }
 
-/** Creates a connection id, `<serverId>.<12 random characters>`. The id alone tells which server holds the connection. */
+/** Creates the id of a connection of this server, `<serverId>.<12 random characters>`. It tells which server holds it. */
 export function newConnectionId(serverId: string): string {
   return `${serverId}.${newServerId()}`;
 }
 
-/** The id of the server that holds the connection, or `undefined` if this is not one of our connection ids. */
+/**
+ * Creates the id of a connection whose server is not known yet, because the client gets its id before it connects.
+ *
+ * @param unique at least 12 characters of base64url that are unique in the farm
+ */
+export function roamingConnectionId(unique: string): string {
+  return ROAMING + unique;
+}
+
+/** Whether any server may hold the connection. */
+export function isRoaming(connectionId: string): boolean {
+  return connectionId.startsWith(ROAMING);
+}
+
+/** The id of the server that the connection's id names; `undefined` if it roams, or is not one of our connection ids. */
 export function serverOf(connectionId: string): string | undefined {
   return connectionId[SERVER_ID_LENGTH] === '.' ? connectionId.slice(0, SERVER_ID_LENGTH) : undefined;
+}
+
+/** The id as a server sends it with others of its connections: without its own id. */
+export function shortConnectionId(connectionId: string): string {
+  return isRoaming(connectionId) ? connectionId : connectionId.slice(SERVER_ID_LENGTH + 1);
+}
+
+/** The id of a connection that this server has sent as a short id. */
+export function fullConnectionId(serverId: string, short: string): string {
+  return isRoaming(short) ? short : `${serverId}.${short}`;
 }

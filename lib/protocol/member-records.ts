@@ -14,7 +14,7 @@ import type { Address } from './target.js';
  *           varint   the maximum number of members in the answer
  * a part:   u8       1 = the server has more members than it lists
  *           members, until the end, each:
- *             string   connection id without the server's id and the dot
+ *             string   connection id without the server's id and the dot; whole if it roams
  *             string   user id; empty if it has none
  *             string   presence data in JSON; empty if it has none
  *
@@ -34,7 +34,7 @@ export interface MembersQuery {
 
 /** A member as its server lists it. Empty strings stand for what it does not have. */
 export interface MemberRow {
-  /** The connection's id without the server's id and the dot. */
+  /** The connection's short id: see connection-id.ts. */
   readonly id: string;
   readonly userId: string;
   /** JSON text. */

@@ -1,6 +1,7 @@
 import type { ChannelNames } from '../protocol/channel-names.js';
-import { serverOf } from '../protocol/connection-id.js';
+import { isRoaming, serverOf } from '../protocol/connection-id.js';
 import { ALL, type Address, type TargetRef } from '../protocol/target.js';
+import type { Roster } from './roster.js';
 
 /**
  * The number of channels beyond which a message is published once, on the channel that every server hears. A message
@@ -10,24 +11,62 @@ import { ALL, type Address, type TargetRef } from '../protocol/target.js';
  */
 export const MAX_CHANNELS = 32;
 
-/** The channels that reach all other servers that may hold addressed connections. */
-export function channelsOf(
-  { path, targets }: Address,
-  channels: ChannelNames,
-  self: string,
-): readonly string[] {
-  if (targets.some(({ kind }) => kind === 'all')) return [channels.target(path, ALL)];
-  const result = new Set<string>();
-  for (const target of targets) {
-    if (target.kind !== 'connection') {
-      result.add(channels.target(path, target));
-    } else {
-      const server = serverOf(target.name);
-      if (server !== undefined && server !== self) result.add(channels.server(server));
+/** Which servers an address concerns, as this server sees it, and on which channels it reaches them. */
+export class Addressing {
+  constructor(
+    private readonly serverId: string,
+    private readonly channels: ChannelNames,
+    private readonly roster: Pick<Roster, 'members'>,
+  ) {}
+
+  /** The channels that reach all other servers that may hold addressed connections. */
+  channelsOf({ path, targets }: Address): readonly string[] {
+    const { channels } = this;
+    const all = [channels.target(path, ALL)];
+    if (targets.some(({ kind }) => kind === 'all')) return all;
+    const result = new Set<string>();
+    for (const target of targets) {
+      if (target.kind !== 'connection') {
+        result.add(channels.target(path, target));
+      } else {
+        const server = this.holderOf(path, target.name);
+        if (server !== undefined && server !== this.serverId) result.add(channels.server(server));
+        // Every server with connections of the path hears this channel.
+        if (server === undefined && isRoaming(target.name)) return all;
+      }
+      if (result.size > MAX_CHANNELS) return [channels.servers];
     }
-    if (result.size > MAX_CHANNELS) return [channels.servers];
+    return [...result];
   }
-  return [...result];
+
+  /** The server that holds the connection; `undefined` if any server may hold it, or if this is not one of our connection ids. */
+  holderOf(path: string, connectionId: string): string | undefined {
+    if (isRoaming(connectionId) && this.roster.members(path)?.get(connectionId)) return this.serverId;
+    return serverOf(connectionId);
+  }
+
+  /** Whether any server may hold addressed connections. Otherwise their ids tell which servers are concerned. */
+  concernsFarm({ path, targets }: Address): boolean {
+    return targets.some(
+      ({ kind, name }) =>
+        kind !== 'connection' || (isRoaming(name) && this.holderOf(path, name) === undefined),
+    );
+  }
+
+  /** The other servers that hold the connections that the address names by id. */
+  serversNamed(address: Address): ReadonlySet<string> {
+    const servers = new Set<string>();
+    for (const id of namedConnections(address)) {
+      const server = this.holderOf(address.path, id);
+      if (server !== undefined && server !== this.serverId) servers.add(server);
+    }
+    return servers;
+  }
+
+  /** The servers that an address concerns, including this one; `undefined` if any server may hold its connections. */
+  serversOf(address: Address): ReadonlySet<string> | undefined {
+    return this.concernsFarm(address) ? undefined : new Set([this.serverId, ...this.serversNamed(address)]);
+  }
 }
 
 /** The channels that reach all of these servers. */
@@ -37,30 +76,10 @@ export function channelsOfServers(servers: readonly string[], channels: ChannelN
     : servers.map((server) => channels.server(server));
 }
 
-/** Whether all targets are connections (or there are none), so that their ids tell which servers are concerned. */
-export function namesConnectionsOnly({ targets }: Address): boolean {
-  return targets.every(({ kind }) => kind === 'connection');
-}
-
 /** The ids of the connections that the address names, without duplicates and without those that it excludes by id. */
 export function namedConnections({ targets, excluded }: Address): string[] {
   const left = new Set(idsOf(excluded));
   return [...new Set(idsOf(targets))].filter((id) => !left.has(id));
-}
-
-/** The other servers that hold the connections that the address names by id. */
-export function serversNamed(address: Address, self: string): ReadonlySet<string> {
-  const servers = new Set<string>();
-  for (const id of namedConnections(address)) {
-    const server = serverOf(id);
-    if (server !== undefined && server !== self) servers.add(server);
-  }
-  return servers;
-}
-
-/** The servers that an address concerns, including this one; `undefined` if any server may hold its connections. */
-export function serversOf(address: Address, self: string): ReadonlySet<string> | undefined {
-  return namesConnectionsOnly(address) ? new Set([self, ...serversNamed(address, self)]) : undefined;
 }
 
 function idsOf(targets: readonly TargetRef[]): string[] {

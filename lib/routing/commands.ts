@@ -8,11 +8,11 @@ import {
   encodeCommand,
   encodeCommandReply,
 } from '../protocol/command-record.js';
-import { serverOf } from '../protocol/connection-id.js';
+import { isRoaming, serverOf } from '../protocol/connection-id.js';
 import { RecordKind } from '../protocol/record-kind.js';
 import type { Address } from '../protocol/target.js';
 import { messageOf } from '../protocol/thrown.js';
-import { namedConnections, serversOf } from './addressing.js';
+import { type Addressing, namedConnections } from './addressing.js';
 import { recipients } from './deliver.js';
 import type { LocalConnection } from './local-connection.js';
 import type { RecordDispatcher } from './record-dispatcher.js';
@@ -47,6 +47,7 @@ export class Commands {
   constructor(
     private readonly bus: Bus,
     private readonly channels: ChannelNames,
+    private readonly addressing: Addressing,
     private readonly roster: Roster,
     private readonly requests: Requests,
     dispatcher: RecordDispatcher,
@@ -81,15 +82,16 @@ export class Commands {
     ]);
     if (ownOutcome.status === 'rejected') throw ownOutcome.reason;
     if (others.status === 'rejected') throw others.reason;
-    const malformed = namedConnections(address).filter((id) => serverOf(id) === undefined);
-    const missing = [...malformed, ...notHere, ...(others.value ?? [])];
+    const malformed = namedConnections(address).filter((id) => serverOf(id) === undefined && !isRoaming(id));
+    const missingHere = notHere.filter((id) => !request || !isRoaming(id));
+    const missingElsewhere = (others.value ?? []).filter((id) => !isRoaming(id) || notHere.includes(id));
+    const missing = [...malformed, ...missingHere, ...missingElsewhere];
     if (missing.length > 0) throw new ConnectionNotFoundError(missing);
   }
 
-  /** @returns the ids of connections that the address names and no server holds */
+  /** @returns the ids of connections that the address names and no other server holds */
   private async runElsewhere(number: number, address: Address, request: Request): Promise<string[]> {
-    const { peers, serverId } = this.bus;
-    const replies = new ServerReplies<CommandReplyRecord>(peers, serversOf(address, serverId));
+    const replies = new ServerReplies<CommandReplyRecord>(this.bus.peers, this.addressing.serversOf(address));
     const { timeoutMs } = this;
     this.pending.set(number, replies);
     try {
@@ -144,10 +146,12 @@ export class Commands {
     else this.roster.leave(connection, action.group);
   }
 
-  /** The ids of connections that belong to this server but do not exist. */
+  /** The ids of connections that belong to this server but do not exist, and of roaming ones that it does not hold. */
   private notHere(address: Address): string[] {
     const members = this.roster.members(address.path);
-    return namedConnections(address).filter((id) => serverOf(id) === this.bus.serverId && !members?.get(id));
+    return namedConnections(address).filter(
+      (id) => (isRoaming(id) || serverOf(id) === this.bus.serverId) && !members?.get(id),
+    );
   }
 
   private forgetOld(): void {
@@ -164,7 +168,7 @@ function unlessClosed(error: unknown): void {
   if (!(error instanceof ConnectionClosedError)) throw error;
 }
 
-/** The ids of connections that no server holds, according to the replies. Throws if a server failed, died or timed out. */
+/** The ids of connections that no other server holds, according to the replies. Throws if a server failed, died or timed out. */
 function missingOf(
   address: Address,
   replies: ServerReplies<CommandReplyRecord>,
@@ -180,5 +184,8 @@ function missingOf(
   if (outstanding.length > 0) throw new CommandTimeoutError(outstanding, timeoutMs);
   const nowhere = new Set(absent);
   const gone = named.filter((id) => nowhere.has(serverOf(id) ?? ''));
-  return [...gone, ...[...replies.replies.values()].flatMap(({ missing }) => missing)];
+  const answers = [...replies.replies.values()].map(({ missing }) => missing);
+  const missing = answers.flat().filter((id) => !isRoaming(id));
+  const roaming = named.filter((id) => isRoaming(id) && answers.every((answer) => answer.includes(id)));
+  return [...gone, ...missing, ...roaming];
 }

@@ -1,13 +1,11 @@
-import type { Bus } from '../bus/bus.js';
 import { ReportedError } from '../bus/bus.errors.js';
-import type { ChannelNames } from '../protocol/channel-names.js';
 import type { ClientProtocol } from '../protocol/client-protocol.js';
 import { MessageFrames } from '../protocol/message-frames.js';
 import { decodeMessage, encodeMessage } from '../protocol/message-record.js';
 import { RecordKind } from '../protocol/record-kind.js';
 import type { Address } from '../protocol/target.js';
 import { toError } from '../protocol/thrown.js';
-import { channelsOf } from './addressing.js';
+import type { Addressing } from './addressing.js';
 import { deliver, type OnUndeliverable } from './deliver.js';
 import { Delivery } from './delivery.js';
 import type { OutagePolicy } from './outage/outage-policy.js';
@@ -26,8 +24,7 @@ export interface EmitOptions {
 /** Delivers messages to this server's own connections at once, and publishes them for the other servers. */
 export class Emitter {
   constructor(
-    private readonly bus: Bus,
-    private readonly channels: ChannelNames,
+    private readonly addressing: Addressing,
     /** The client protocols that connections on any server may use. */
     private readonly protocols: readonly ClientProtocol[],
     private readonly roster: Roster,
@@ -63,7 +60,7 @@ export class Emitter {
   }
 
   private send(address: Address, frames: MessageFrames, { local, volatile }: EmitOptions): Promise<Delivery> {
-    const channels = local ? [] : channelsOf(address, this.channels, this.bus.serverId);
+    const channels = local ? [] : this.addressing.channelsOf(address);
     if (channels.length === 0)
       return Promise.resolve(
         new Delivery(this.deliver(address, frames, volatile, this.ownUndeliverable), 'notNeeded'),

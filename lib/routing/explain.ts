@@ -1,7 +1,6 @@
 import type { Bus } from '../bus/bus.js';
-import type { ChannelNames } from '../protocol/channel-names.js';
 import type { ClientProtocol } from '../protocol/client-protocol.js';
-import { serverOf } from '../protocol/connection-id.js';
+import { isRoaming } from '../protocol/connection-id.js';
 import { HEADER_LENGTH } from '../protocol/envelope.js';
 import {
   type ChannelHearing,
@@ -22,7 +21,7 @@ import type { MessageFrames } from '../protocol/message-frames.js';
 import { encodeMessage } from '../protocol/message-record.js';
 import { QueryKind } from '../protocol/query-record.js';
 import type { Address } from '../protocol/target.js';
-import { channelsOf } from './addressing.js';
+import type { Addressing } from './addressing.js';
 import { recipients } from './deliver.js';
 import type { EmitOptions } from './emitter.js';
 import type {
@@ -42,7 +41,7 @@ const HEARD: ChannelHearing = { state: 'heard', deafMs: 0 };
 export class Explain {
   constructor(
     private readonly bus: Bus,
-    private readonly channels: ChannelNames,
+    private readonly addressing: Addressing,
     private readonly protocols: readonly ClientProtocol[],
     private readonly roster: Roster,
     private readonly policy: OutagePolicy,
@@ -63,7 +62,7 @@ export class Explain {
     sample: number,
     options: EmitOptions,
   ): Promise<Explanation> {
-    const channels = channelsOf(address, this.channels, this.bus.serverId);
+    const channels = this.addressing.channelsOf(address);
     const question = {
       kind: QueryKind.Explain,
       body: encodeExplain({ address, channels, sample }),
@@ -95,10 +94,10 @@ export class Explain {
     address: Address,
     isLocal: boolean,
   ): Promise<ConnectionExplanation> {
-    const holder = serverOf(id);
-    const channels = isLocal ? [] : channelsOf(address, this.channels, this.bus.serverId);
+    const holder = this.addressing.holderOf(path, id);
+    const channels = isLocal ? [] : this.addressing.channelsOf(address);
     const query = { path, id, address, channels };
-    if (holder === undefined) return explained(['notConnected'], undefined);
+    if (holder === undefined && !isRoaming(id)) return explained(['notConnected'], undefined);
     if (holder === this.bus.serverId) {
       const { state, isFull } = this.stateOf(query);
       return this.explainState(state, isFull, HEARD);
@@ -107,12 +106,15 @@ export class Explain {
     const { parts, missing } = await this.queries.ask({
       kind: QueryKind.ExplainConnection,
       body: encodeExplainConnection(query),
-      to: new Set([holder]),
+      to:
+        holder === undefined
+          ? { path, targets: [{ kind: 'connection', name: id }], excluded: [] }
+          : new Set([holder]),
       decode: decodeExplainConnectionPart,
     });
-    const [part] = parts.get(holder) ?? [];
+    const part = [...parts.values()].flat().find(({ state }) => state !== 'notConnected');
     if (part) return this.explainState(part.state, part.isFull, part.hearing);
-    return explained([missing.includes(holder) ? 'noReply' : 'notConnected'], undefined);
+    return explained([missing.length > 0 ? 'noReply' : 'notConnected'], undefined);
   }
 
   private explainState(

@@ -14,7 +14,7 @@ import {
 import { MessageFrames } from '../protocol/message-frames.js';
 import { RecordKind } from '../protocol/record-kind.js';
 import type { Address } from '../protocol/target.js';
-import { serversOf } from './addressing.js';
+import type { Addressing } from './addressing.js';
 import { recipients } from './deliver.js';
 import { type ClientResponse, HeldInvocations, type ResponseSender } from './held-invocations.js';
 import type { LocalConnection } from './local-connection.js';
@@ -51,6 +51,7 @@ export class Invocations {
   constructor(
     private readonly bus: Bus,
     private readonly channels: ChannelNames,
+    private readonly addressing: Addressing,
     private readonly protocols: readonly ClientProtocol[],
     private readonly roster: Roster,
     private readonly requests: Requests,
@@ -85,7 +86,7 @@ export class Invocations {
     // Reject what cannot be sent before any client is invoked.
     const request = local ? undefined : this.requests.prepare(address, () => this.encode(invocation));
     if (request) this.requests.checkOpen();
-    const pending = new PendingInvocation(this.bus.peers, serversOf(address, this.bus.serverId));
+    const pending = new PendingInvocation(this.bus.peers, this.addressing.serversOf(address));
     const options = { what: 'invoke', timeoutMs, isRepeatable: false, signal } as const;
     this.pending.set(id, pending);
     try {

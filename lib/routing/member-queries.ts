@@ -15,7 +15,7 @@ import {
   encodeOnlineQuery,
   type MemberRow,
 } from '../protocol/member-records.js';
-import { SERVER_ID_LENGTH } from '../protocol/envelope.js';
+import { fullConnectionId, shortConnectionId } from '../protocol/connection-id.js';
 import { QueryKind } from '../protocol/query-record.js';
 import type { Address } from '../protocol/target.js';
 import { recipients } from './deliver.js';
@@ -137,7 +137,7 @@ export class MemberQueries {
 
   private rowOf(connection: LocalConnection): MemberRow {
     const { id, userId = '' } = connection;
-    return { id: id.slice(SERVER_ID_LENGTH + 1), userId, data: this.data.of(connection) };
+    return { id: shortConnectionId(id), userId, data: this.data.of(connection) };
   }
 
   private *memberParts(connections: readonly LocalConnection[], limit: number): Generator<Buffer> {
@@ -177,7 +177,7 @@ function decodeData(json: string): unknown {
 
 /** Members that servers list carry their ids without the server's. */
 function memberOf(serverId: string, { id, ...row }: Omit<Member, 'serverId'>): Member {
-  return { id: `${serverId}.${id}`, serverId, ...row };
+  return { id: fullConnectionId(serverId, id), serverId, ...row };
 }
 
 function* countParts(connections: readonly LocalConnection[]): Generator<Buffer> {

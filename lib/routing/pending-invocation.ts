@@ -30,7 +30,8 @@ export class PendingInvocation {
 
   /** Ignores a server that reports connections of another server. */
   invoked(server: string, connectionIds: readonly string[]): void {
-    if (!this.servers.concerns(server) || connectionIds.some((id) => serverOf(id) !== server)) return;
+    if (!this.servers.concerns(server) || connectionIds.some((id) => (serverOf(id) ?? server) !== server))
+      return;
     this.outstanding.set(server, new Set(connectionIds));
     this.servers.hold(server);
     this.replyWhenAll(server);

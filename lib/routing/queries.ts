@@ -13,7 +13,7 @@ import {
 } from '../protocol/query-record.js';
 import { RecordKind } from '../protocol/record-kind.js';
 import type { Address } from '../protocol/target.js';
-import { serversOf } from './addressing.js';
+import type { Addressing } from './addressing.js';
 import { type Answers, PendingQuery } from './pending-query.js';
 import type { RecordDispatcher } from './record-dispatcher.js';
 import type { Request, Requests } from './requests.js';
@@ -64,6 +64,7 @@ export class Queries {
   constructor(
     private readonly bus: Bus,
     private readonly channels: ChannelNames,
+    private readonly addressing: Addressing,
     private readonly requests: Requests,
     private readonly dispatcher: RecordDispatcher,
     /** How long a query waits for the servers concerned, in milliseconds. */
@@ -91,7 +92,7 @@ export class Queries {
     const number = ++this.number;
     const encode = (): Buffer => encodeQuery({ number, kind, body });
     const request = isAddress ? this.requests.prepare(to, encode) : this.requests.prepareFor(to, encode());
-    const query = new PendingQuery(peers, isAddress ? serversOf(to, serverId) : to, decode, isEnough);
+    const query = new PendingQuery(peers, isAddress ? this.addressing.serversOf(to) : to, decode, isEnough);
     const own = isAddress ? this.handle(kind, body, serverId) : undefined;
     this.pending.set(number, query);
     try {

@@ -3,7 +3,7 @@ import { PublishRefusedError } from '../bus/transport.js';
 import { Capability } from '../protocol/capabilities.js';
 import type { ChannelNames } from '../protocol/channel-names.js';
 import type { Address } from '../protocol/target.js';
-import { channelsOf, channelsOfServers, namesConnectionsOnly, serversNamed } from './addressing.js';
+import { type Addressing, channelsOfServers } from './addressing.js';
 import { BackplaneClosedError, InvokeCanceledError } from './request.errors.js';
 import { checkSize, closedError, publishError } from './routing.errors.js';
 import type { ServerReplies } from './server-replies.js';
@@ -51,6 +51,7 @@ export class Requests {
   constructor(
     private readonly bus: Bus,
     private readonly channels: ChannelNames,
+    private readonly addressing: Addressing,
     private readonly maxMessageBytes: number,
   ) {}
 
@@ -60,13 +61,12 @@ export class Requests {
    * @throws MessageTooLargeError
    */
   prepare(address: Address, encode: () => Buffer): Request | undefined {
-    const { serverId } = this.bus;
-    const toFarm = !namesConnectionsOnly(address);
-    const channels = toFarm ? [this.channels.servers] : channelsOf(address, this.channels, serverId);
+    const toFarm = this.addressing.concernsFarm(address);
+    const channels = toFarm ? [this.channels.servers] : this.addressing.channelsOf(address);
     if (channels.length === 0) return undefined;
     const record = encode();
     checkSize(record, this.maxMessageBytes);
-    return { channels, record, named: serversNamed(address, serverId), toFarm };
+    return { channels, record, named: this.addressing.serversNamed(address), toFarm };
   }
 
   /** A request to these servers, none of which is this one. `undefined` if there are none. */

@@ -7,6 +7,7 @@ import type { ResolvedOutage } from '../options/resolve-options.js';
 import { createOutagePolicy } from './outage/create-outage-policy.js';
 import { GivenUpReport } from './outage/given-up-report.js';
 import type { OutagePolicy } from './outage/outage-policy.js';
+import { Addressing } from './addressing.js';
 import { Invocations } from './invocations.js';
 import { Commands } from './commands.js';
 import { Emitter } from './emitter.js';
@@ -59,9 +60,9 @@ export class Router {
     this.undeliverable = new Undeliverable(bus.clock, (error) => this.dispatcher.report(error));
     this.roster = new Roster(bus, channels, this.policy.keepsMemberships, unsubscribeDelayMs);
     this.sendListeners = new SendListeners(protocols);
+    const addressing = new Addressing(bus.serverId, channels, this.roster);
     this.emitter = new Emitter(
-      bus,
-      channels,
+      addressing,
       protocols,
       this.roster,
       this.policy,
@@ -70,10 +71,11 @@ export class Router {
       maxMessageBytes,
       this.sendListeners,
     );
-    this.requests = new Requests(bus, channels, maxMessageBytes);
+    this.requests = new Requests(bus, channels, addressing, maxMessageBytes);
     this.commands = new Commands(
       bus,
       channels,
+      addressing,
       this.roster,
       this.requests,
       this.dispatcher,
@@ -83,15 +85,16 @@ export class Router {
     this.invocations = new Invocations(
       bus,
       channels,
+      addressing,
       protocols,
       this.roster,
       this.requests,
       this.dispatcher,
       this.sendListeners,
     );
-    this.queries = new Queries(bus, channels, this.requests, this.dispatcher, commandTimeoutMs);
+    this.queries = new Queries(bus, channels, addressing, this.requests, this.dispatcher, commandTimeoutMs);
     this.presenceData = new PresenceData((error) => this.dispatcher.report(error));
-    this.explain = new Explain(bus, channels, protocols, this.roster, this.policy, this.queries);
+    this.explain = new Explain(bus, addressing, protocols, this.roster, this.policy, this.queries);
     this.memberQueries = new MemberQueries(bus, this.roster, this.queries, this.presenceData);
   }
 

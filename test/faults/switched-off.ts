@@ -1,9 +1,8 @@
-import type { ChannelNames } from '../../lib/protocol/channel-names.js';
 import type { ClientProtocol } from '../../lib/protocol/client-protocol.js';
 import type { MessageFrames } from '../../lib/protocol/message-frames.js';
 import type { encodeMessage } from '../../lib/protocol/message-record.js';
 import type { Address } from '../../lib/protocol/target.js';
-import type { channelsOf } from '../../lib/routing/addressing.js';
+import type { Addressing } from '../../lib/routing/addressing.js';
 import type { OutagePolicy } from '../../lib/routing/outage/outage-policy.js';
 import type { Emitter } from '../../lib/routing/emitter.js';
 import type { Inbox } from '../../lib/bus/inbox.js';
@@ -17,7 +16,6 @@ import { importBuilt, methodsOf, replace, replaceGetter } from './built-library.
 
 /** The parts of the built library that are patched. */
 interface Parts {
-  readonly channelsOf: typeof channelsOf;
   readonly encodeMessage: typeof encodeMessage;
   readonly Emitter: typeof Emitter;
   readonly Inbox: typeof Inbox;
@@ -30,7 +28,6 @@ interface Parts {
 }
 
 const FILES = {
-  channelsOf: 'routing/addressing.js',
   encodeMessage: 'protocol/message-record.js',
   Emitter: 'routing/emitter.js',
   Inbox: 'bus/inbox.js',
@@ -45,7 +42,7 @@ const FILES = {
 /** The private members of an Emitter. */
 interface EmitterInside {
   readonly bus: ServerBus;
-  readonly channels: ChannelNames;
+  readonly addressing: Addressing;
   readonly protocols: readonly ClientProtocol[];
   readonly policy: OutagePolicy;
   deliver(address: Address, frames: MessageFrames, volatile: boolean): number;
@@ -102,11 +99,11 @@ const OFF = {
     });
   },
   /** The message size is not limited. */
-  'limit of size': ({ Emitter, encodeMessage, channelsOf }) => {
+  'limit of size': ({ Emitter, encodeMessage }) => {
     replace(Emitter, 'send', async function (this: EmitterInside, address: Address, frames: MessageFrames) {
       const payloads = frames.payloads(this.protocols);
       const record = encodeMessage({ address, volatile: false, payloads });
-      const channels = channelsOf(address, this.channels, this.bus.serverId);
+      const channels = this.addressing.channelsOf(address);
       const local = this.deliver(address, frames, false);
       return { local, backplane: await this.policy.publish({ address, channels, record, volatile: false }) };
     });

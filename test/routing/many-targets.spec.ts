@@ -12,7 +12,7 @@ import { plainDialect } from '../../lib/protocol/dialect.js';
 import { jsonProtocol } from '../../lib/protocol/json-protocol.js';
 import { MessageFrames } from '../../lib/protocol/message-frames.js';
 import { ALL, type TargetRef } from '../../lib/protocol/target.js';
-import { channelsOf, channelsOfServers, MAX_CHANNELS } from '../../lib/routing/addressing.js';
+import { Addressing, channelsOfServers, MAX_CHANNELS } from '../../lib/routing/addressing.js';
 import type { Delivery } from '../../lib/routing/delivery.js';
 import { LocalConnection } from '../../lib/routing/local-connection.js';
 import { Router } from '../../lib/routing/router.js';
@@ -27,7 +27,11 @@ const groups = (count: number): TargetRef[] =>
 const connections = (ids: readonly string[]): TargetRef[] =>
   ids.map((name) => ({ kind: 'connection', name }));
 const channelsFor = (targets: readonly TargetRef[]): readonly string[] =>
-  channelsOf({ path: PATH, targets, excluded: [] }, channels, SELF);
+  new Addressing(SELF, channels, { members: () => undefined }).channelsOf({
+    path: PATH,
+    targets,
+    excluded: [],
+  });
 
 describe('the channels of a message', () => {
   it('are those of its targets, without duplicates, up to the limit', () => {

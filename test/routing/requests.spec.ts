@@ -25,7 +25,7 @@ let replies: ServerReplies<string>;
 beforeEach(async () => {
   clock = new ManualClock();
   server = await new RoutingServer({ policy: 'reject' }, clock).start();
-  requests = new Requests(server.bus, server.channels, 2 ** 20);
+  requests = new Requests(server.bus, server.channels, server.addressing, 2 ** 20);
   replies = new ServerReplies(server.bus.peers);
   return () => server.close();
 });

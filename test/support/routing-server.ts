@@ -9,6 +9,7 @@ import { jsonProtocol } from '../../lib/protocol/json-protocol.js';
 import { MessageFrames } from '../../lib/protocol/message-frames.js';
 import { RecordKind } from '../../lib/protocol/record-kind.js';
 import { LocalConnection } from '../../lib/routing/local-connection.js';
+import { Addressing } from '../../lib/routing/addressing.js';
 import { Router } from '../../lib/routing/router.js';
 import { settled } from './fake-transport.js';
 import { ScriptedTransport } from './scripted-transport.js';
@@ -38,6 +39,7 @@ export class RoutingServer {
   readonly transport = new ScriptedTransport();
   readonly bus: ServerBus;
   readonly router: Router;
+  readonly addressing: Addressing;
   private peerNumber = 0;
 
   constructor(
@@ -55,6 +57,7 @@ export class RoutingServer {
       unsubscribeDelayMs,
     });
     this.router.roster.open(PATH);
+    this.addressing = new Addressing(SERVER_ID, this.channels, this.router.roster);
   }
 
   async start(): Promise<this> {
