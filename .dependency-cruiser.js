@@ -10,6 +10,7 @@ const floors = [
   ['presence'],
   ['broadcast'],
   ['adapter'],
+  ['signalr'],
   ['terminus', 'testing'],
 ];
 /** They work without Nest, and so can what is built on them alone. */

@@ -17,6 +17,7 @@ export type {
 export type { BackplaneLogger } from './options/backplane-logger.js';
 export type { EdgeOptions } from './options/edge-options.js';
 export type { PresenceClient, PresenceOptions } from './options/presence-options.js';
+export type { SignalROptions } from './options/signalr-options.js';
 export { InvalidOptionsError } from './options/invalid-options.error.js';
 
 export { Broadcaster } from './broadcast/broadcaster.js';
@@ -59,6 +60,7 @@ export {
   TargetWidenedError,
 } from './broadcast/broadcast.errors.js';
 
+export { Arg, Args, CancelSignal, UploadStream } from './adapter/handler-parameters.js';
 export { UseAuthenticator } from './adapter/use-authenticator.decorator.js';
 export { RedisBackplaneAdapter } from './adapter/redis-backplane.adapter.js';
 export {

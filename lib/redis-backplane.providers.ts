@@ -2,6 +2,7 @@ import type { FactoryProvider } from '@nestjs/common';
 import { ModulesContainer } from '@nestjs/core';
 import { ADAPTER_CONTEXT, type AdapterContext } from './adapter/adapter-context.js';
 import { Authenticators } from './adapter/authenticators.js';
+import { DIALECT_PROVIDER, type DialectProvider } from './adapter/dialect-provider.js';
 import { BoundBroadcaster } from './broadcast/bound-broadcaster.js';
 import { BROADCAST_CONTEXT, type BroadcastContext } from './broadcast/broadcast-context.js';
 import { Broadcaster } from './broadcast/broadcaster.js';
@@ -21,6 +22,9 @@ import { REDIS_BACKPLANE_OPTIONS } from './redis-backplane.module-definition.js'
 import { Presence } from './presence/presence.js';
 import { ServerRegistry } from './presence/server-registry.js';
 import { Router } from './routing/router.js';
+import { jsonHubProtocol } from './signalr/json-hub-protocol.js';
+import { msgpackHubProtocol } from './signalr/msgpack-hub-protocol.js';
+import { SignalRClients } from './signalr/signalr-clients.js';
 
 export const RESOLVED_OPTIONS = Symbol('RESOLVED_OPTIONS');
 export const BUS = Symbol('BUS');
@@ -123,6 +127,11 @@ export const backplaneProviders: FactoryProvider[] = [
     ) => new RedisBackplane(bus, router, registry, context, counters, new LimitedLog(logger)),
   },
   {
+    provide: DIALECT_PROVIDER,
+    inject: [RESOLVED_OPTIONS, EDGE_COUNTERS, BUS],
+    useFactory: createDialectProvider,
+  },
+  {
     provide: ADAPTER_CONTEXT,
     inject: [
       RESOLVED_OPTIONS,
@@ -155,3 +164,16 @@ export const backplaneProviders: FactoryProvider[] = [
     }),
   },
 ];
+
+/** @returns `undefined` if all clients are plain ones */
+function createDialectProvider(
+  { signalr, protocols }: ResolvedOptions,
+  counters: EdgeCounters,
+  { clock }: Bus,
+): DialectProvider | undefined {
+  if (!signalr) return undefined;
+  const hubs = [jsonHubProtocol, msgpackHubProtocol].filter(({ protocol }) =>
+    protocols.includes(protocol.name),
+  );
+  return new SignalRClients(signalr, hubs, counters, () => clock.date());
+}

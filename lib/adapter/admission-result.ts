@@ -1,7 +1,12 @@
 import type { Admission } from '../options/authenticate.js';
 
 /** Whether a client is admitted, and as which user. */
-export type AdmissionResult = { readonly admitted: true; readonly admission: Admission } | Refusal;
+export type AdmissionResult = Admitted | Refusal;
+
+export interface Admitted {
+  readonly admitted: true;
+  readonly admission: Admission;
+}
 
 export interface Refusal {
   readonly admitted: false;

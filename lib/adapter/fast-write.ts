@@ -3,7 +3,7 @@ import type { WebSocket } from 'ws';
 
 /** The private members of a `ws` socket that this file uses. A contract test pins them. */
 interface Internals {
-  readonly _socket?: Pick<Socket, 'write' | 'writable' | 'bytesRead'>;
+  readonly _socket?: Pick<Socket, 'write' | 'writable' | 'bytesRead' | 'writableNeedDrain' | 'once' | 'off'>;
   readonly _closeFrameReceived?: boolean;
   /** `_state` is 0 and `_queue` is empty unless an earlier message is still being compressed or read from a Blob. */
   readonly _sender?: { readonly _state: number; readonly _queue: readonly unknown[] };
@@ -35,6 +35,22 @@ export function writeFrames(socket: WebSocket, wire: Buffer): boolean {
 export function writeControl(socket: WebSocket, wire: Buffer, written: () => void): void {
   const { _socket: stream } = socket as unknown as Internals;
   if (stream?.writable) stream.write(wire, written);
+}
+
+/** Calls back once when the TCP socket takes more bytes or has closed; in the next turn of the event loop if it takes more now. */
+export function onceDrained(socket: WebSocket, callback: () => void): void {
+  const { _socket: stream } = socket as unknown as Internals;
+  if (!stream?.writableNeedDrain) {
+    setImmediate(callback);
+    return;
+  }
+  const done = (): void => {
+    stream.off('drain', done);
+    stream.off('close', done);
+    callback();
+  };
+  stream.once('drain', done);
+  stream.once('close', done);
 }
 
 /** Whether the client has sent its close frame. */

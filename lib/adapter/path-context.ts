@@ -1,5 +1,6 @@
 import type { Authenticate } from '../options/authenticate.js';
 import type { AdapterContext } from './adapter-context.js';
+import type { DialectProvider } from './dialect-provider.js';
 import type { PlainDialects } from './plain-dialects.js';
 import type { TurnWriter } from './turn-writer.js';
 import type { UserLimits } from './user-limits.js';
@@ -11,4 +12,6 @@ export interface PathContext extends AdapterContext {
   readonly userLimits: UserLimits | undefined;
   readonly writer: TurnWriter;
   readonly dialects: PlainDialects;
+  /** `undefined` if all clients are plain ones. */
+  readonly provider: DialectProvider | undefined;
 }

@@ -11,6 +11,7 @@ import type { Session } from './session.js';
 
 /** The share of `shutdownTimeout` that clients have to complete the close handshake. The rest is for the gateways' hooks. */
 const CLIENTS_SHARE = 0.8;
+const GOING_AWAY = 1001;
 
 /** The connections of one path, from their upgrade requests to the shutdown. */
 export class PathServer {
@@ -57,7 +58,9 @@ export class PathServer {
   async close(deadline: Deadline): Promise<void> {
     this.upgrades.drain();
     const open = this.sessions.all;
-    const sockets = [...open.map(({ socket }) => socket), ...this.upgrades.refusedSockets];
+    const { withoutSession } = this.upgrades;
+    for (const socket of withoutSession) socket.close(GOING_AWAY);
+    const sockets = [...open.map(({ socket }) => socket), ...withoutSession];
     const allDisconnected = Promise.all(
       sockets.map((socket) => new Promise((resolve) => socket.once('close', resolve))),
     );

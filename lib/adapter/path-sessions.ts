@@ -5,12 +5,23 @@ import type { Admission } from '../options/authenticate.js';
 import { newConnectionId } from '../protocol/connection-id.js';
 import type { ClientDialect } from './client-dialect.js';
 import type { Deadline } from './deadline.js';
+import type { EarlyMessages } from './early-messages.js';
 import { hooksEnded } from './gateway-hooks.js';
 import { LateHooks } from './late-hooks.js';
 import type { PathContext } from './path-context.js';
 import { Session, type SessionHost } from './session.js';
 import { SocketSink } from './socket-sink.js';
 import { onSocketClose, onSocketPing, type WatchedSocket } from './watched-socket.js';
+
+/** A client that is admitted, whose dialect is known. */
+export interface AdmittedClient {
+  readonly admission: Admission;
+  readonly dialect: ClientDialect<Session>;
+  /** The id that the client has already; `undefined` if it gets a new one. */
+  readonly connectionId?: string | undefined;
+  /** What it has sent since its handshake; `undefined` if it needed none. */
+  readonly early?: EarlyMessages | undefined;
+}
 
 export type ConnectListener = (client: BackplaneConnection, request: IncomingMessage) => void;
 
@@ -43,20 +54,16 @@ export class PathSessions implements SessionHost {
   }
 
   /** Creates the session. Avoids unnecessary awaits, because the promises would take half a kilobyte per client. */
-  accept(
-    socket: WatchedSocket,
-    request: IncomingMessage,
-    admission: Admission,
-    dialect: ClientDialect<Session>,
-  ): void {
-    const session = this.createSession(socket, admission, dialect);
+  accept(socket: WatchedSocket, request: IncomingMessage, client: AdmittedClient): void {
+    const { early, dialect } = client;
+    const session = this.createSession(socket, client);
     const { router, connections, userLimits } = this.context;
     dialect.keepAlive?.add(session);
     connections.add(this.key, session.client);
     const subscribed = router.roster.add(session);
     userLimits?.connected(session);
-    if (subscribed) this.pauseUntil(subscribed, socket, () => this.callGateways(session, request));
-    else this.callGateways(session, request);
+    if (subscribed) this.pauseUntil(subscribed, socket, () => this.callGateways(session, request, early));
+    else this.callGateways(session, request, early);
   }
 
   /**
@@ -82,19 +89,21 @@ export class PathSessions implements SessionHost {
   }
 
   /** Calls the connect listeners, through which Nest runs `handleConnection`, and then starts to read messages. */
-  private callGateways(session: Session, request: IncomingMessage): void {
-    if (!session.isSocketOpen) return this.listen(session);
+  private callGateways(session: Session, request: IncomingMessage, early: EarlyMessages | undefined): void {
+    if (!session.isSocketOpen) return this.listen(session, early);
     for (const listener of this.connectListeners) listener(session.client, request);
     const hooks = hooksEnded(session.client);
-    if (hooks) this.pauseUntil(hooks, session.socket, () => this.listen(session));
-    else this.listen(session);
+    if (hooks) this.pauseUntil(hooks, session.socket, () => this.listen(session, early));
+    else this.listen(session, early);
   }
 
   /** Starts to handle messages, unless `handleConnection` has closed the connection: then what the client sent is ignored. */
-  private listen(session: Session): void {
+  private listen(session: Session, early: EarlyMessages | undefined): void {
     const { socket, isSocketOpen } = session;
-    if (isSocketOpen) socket.on('message', onSocketMessage);
+    // Takes effect in a later turn, and the first message may pause the socket again.
     socket.resume();
+    if (isSocketOpen && early) early.handOver(onSocketMessage);
+    else if (isSocketOpen) socket.on('message', onSocketMessage);
   }
 
   /** Pauses the socket while its user's channel is being subscribed, or while hooks are running. `listen` resumes it. */
@@ -105,12 +114,18 @@ export class PathSessions implements SessionHost {
 
   private createSession(
     socket: WatchedSocket,
-    admission: Admission,
-    dialect: ClientDialect<Session>,
+    { admission, dialect, connectionId }: AdmittedClient,
   ): Session {
     const { serverId, writer, edge, counters } = this.context;
     const sink = new SocketSink(socket, writer, dialect, edge.maxBufferedBytes, counters);
-    const session = new Session(newConnectionId(serverId), admission, dialect, socket, sink, this);
+    const session = new Session(
+      connectionId ?? newConnectionId(serverId),
+      admission,
+      dialect,
+      socket,
+      sink,
+      this,
+    );
     this.sessions.set(session.client, session);
     socket.session = session;
     socket.on('close', onSocketClose);

@@ -2,9 +2,10 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { WebSocket, WebSocketServer } from 'ws';
 import { admit } from './admission.js';
-import type { AdmissionResult, Refusal } from './admission-result.js';
+import type { Admitted, AdmissionResult, Refusal } from './admission-result.js';
+import type { Claim } from './dialect-provider.js';
 import type { PathContext } from './path-context.js';
-import type { PathSessions } from './path-sessions.js';
+import type { AdmittedClient, PathSessions } from './path-sessions.js';
 import { TimeLimits } from './time-limits.js';
 import { refuseUpgrade, WaitingSocket } from './waiting-socket.js';
 import {
@@ -26,8 +27,8 @@ export class PathUpgrades {
   private readonly waiting = new Set<WaitingSocket>();
   /** Raw sockets whose upgrade `ws` has not completed, because an asynchronous `verifyClient` of the gateway is running. */
   private readonly upgrading = new Set<Duplex>();
-  /** Sockets of refused clients that were opened only to send a close code. */
-  readonly refusedSockets = new Set<WebSocket>();
+  /** Open sockets without a session: of refused clients that get a close code, and of clients that introduce themselves. */
+  readonly withoutSession = new Set<WebSocket>();
   private readonly admissionLimits = new TimeLimits();
   private isDraining = false;
   /** One function for all sockets, to save memory. */
@@ -54,13 +55,14 @@ export class PathUpgrades {
     counters.connections++;
     // Fires in every case: the client disconnects while it waits, this server or `ws` refuses it, or the connection closes later.
     socket.on('close', this.onSocketClosed);
+    const claim = this.context.provider?.claim(this.key, request);
     const admission = admit(this.context, request, this.key, this.admissionLimits);
     const { roster } = this.context.router;
     if ('admitted' in admission && (!admission.admitted || roster.hears(this.key))) {
       // Puts the early bytes back, as a WaitingSocket does, because `verifyClient` of the gateway may be asynchronous.
       if (head.length > 0) socket.unshift(head);
-      this.finish(request, socket, admission);
-    } else void this.finishLater(request, socket, new WaitingSocket(socket, head), admission);
+      this.finish(request, socket, admission, claim);
+    } else void this.finishLater(request, socket, new WaitingSocket(socket, head), admission, claim);
   }
 
   /** Stops accepting clients, and refuses those that are waiting for admission. Connected clients are still served. */
@@ -80,6 +82,7 @@ export class PathUpgrades {
     socket: Duplex,
     waiting: WaitingSocket,
     admission: AdmissionResult | Promise<AdmissionResult>,
+    claim: Claim | undefined,
   ): Promise<void> {
     const { roster } = this.context.router;
     this.waiting.add(waiting);
@@ -89,20 +92,39 @@ export class PathUpgrades {
     this.waiting.delete(waiting);
     if (!waiting.isGone) {
       waiting.release();
-      this.finish(request, socket, result);
+      this.finish(request, socket, result, claim);
     }
     if (result.admitted) roster.arrived(this.key);
   }
 
   /** Completes the upgrade if the client is admitted, or if a refused client gets a close code. Otherwise sends a status. */
-  private finish(request: IncomingMessage, socket: Duplex, result: AdmissionResult): void {
+  private finish(
+    request: IncomingMessage,
+    socket: Duplex,
+    result: AdmissionResult,
+    claim: Claim | undefined,
+  ): void {
     const { counters, edge } = this.context;
     if (!result.admitted) {
       counters.refused++;
       this.logRefusal(result);
-      if (edge.refusal === 'status') return refuseUpgrade(socket, result.status);
+      // Clients that introduce themselves expect a status.
+      if (edge.refusal === 'status' || claim) return refuseUpgrade(socket, result.status);
+      return this.complete(request, socket, (webSocket) => this.refuse(webSocket, result));
     }
-    this.complete(request, socket, result);
+    if (!claim) return this.complete(request, socket, (webSocket) => this.admit(webSocket, request, result));
+    const identity = claim.identify(result.admission);
+    if ('status' in identity) {
+      counters.refused++;
+      return refuseUpgrade(socket, identity.status);
+    }
+    const { admission } = result;
+    const { connectionId } = identity;
+    this.complete(
+      request,
+      socket,
+      (webSocket) => void this.introduce(webSocket, request, claim, { admission, connectionId }),
+    );
   }
 
   private logRefusal({ status, reason, failure }: Refusal): void {
@@ -112,7 +134,11 @@ export class PathUpgrades {
       log.warn(`refused ${status}`, `A client of ${this.key} was refused: ${reason}`);
   }
 
-  private complete(request: IncomingMessage, socket: UpgradedSocket, result: AdmissionResult): void {
+  private complete(
+    request: IncomingMessage,
+    socket: UpgradedSocket,
+    opened: (webSocket: WatchedSocket) => void,
+  ): void {
     const { upgrading } = this;
     upgrading.add(socket);
     try {
@@ -120,7 +146,9 @@ export class PathUpgrades {
         upgrading.delete(socket);
         socket.webSocket = webSocket;
         watchTcpEnd(socket);
-        this.opened(webSocket, request, result);
+        // The socket closes after every error, such as a reset or a frame that violates the protocol.
+        webSocket.on('error', onSocketError);
+        opened(webSocket);
       });
       if (upgrading.has(socket)) socket.once('close', () => upgrading.delete(socket));
     } catch (error) {
@@ -131,21 +159,33 @@ export class PathUpgrades {
     }
   }
 
-  private opened(socket: WatchedSocket, request: IncomingMessage, result: AdmissionResult): void {
-    // The socket closes after every error, such as a reset or a frame that violates the protocol.
-    socket.on('error', onSocketError);
-    if (result.admitted)
-      return this.sessions.accept(
-        socket,
-        request,
-        result.admission,
-        this.context.dialects.ofSubprotocol(socket.protocol),
-      );
-    // The raw socket has been paused since it waited, and the client's close frame must be read.
-    socket.resume();
-    this.refusedSockets.add(socket);
-    socket.once('close', () => this.refusedSockets.delete(socket));
-    if (result.failure) socket.close(INTERNAL_ERROR, 'Internal error');
+  private admit(socket: WatchedSocket, request: IncomingMessage, { admission }: Admitted): void {
+    const dialect = this.context.dialects.ofSubprotocol(socket.protocol);
+    this.sessions.accept(socket, request, { admission, dialect });
+  }
+
+  private refuse(socket: WatchedSocket, { failure }: Refusal): void {
+    this.holdWithoutSession(socket);
+    if (failure) socket.close(INTERNAL_ERROR, 'Internal error');
     else socket.close(POLICY_VIOLATION, 'Refused');
+  }
+
+  private async introduce(
+    socket: WatchedSocket,
+    request: IncomingMessage,
+    claim: Claim,
+    client: Pick<AdmittedClient, 'admission' | 'connectionId'>,
+  ): Promise<void> {
+    this.holdWithoutSession(socket);
+    const introduction = await claim.introduce(socket);
+    this.withoutSession.delete(socket);
+    if (introduction) this.sessions.accept(socket, request, { ...client, ...introduction });
+  }
+
+  private holdWithoutSession(socket: WatchedSocket): void {
+    // The raw socket may have been paused since it waited, and the client's messages and its close frame must be read.
+    socket.resume();
+    this.withoutSession.add(socket);
+    socket.once('close', () => this.withoutSession.delete(socket));
   }
 }

@@ -7,6 +7,7 @@ import { readClientFrame } from '../protocol/read-client-frame.js';
 import { PlainReply } from './plain-reply.js';
 import { messageOf } from './handler-result.js';
 import { failingWithin } from './nest-stream.js';
+import { toBuffer } from './raw-data.js';
 import type { Session } from './session.js';
 
 const SHOWN_EVENT_CHARACTERS = 100;
@@ -148,12 +149,6 @@ function refuse({ client }: Session, message: string): void {
 function pong(session: Session, message: EventMessage, answer: PlainReply | undefined): void {
   if (answer) answer.result('pong');
   else send(session, message, { event: 'pong' });
-}
-
-/** Returns the message as one Buffer. By default `ws` passes a Buffer; with another `binaryType`, another type. */
-function toBuffer(data: RawData): Buffer {
-  if (Buffer.isBuffer(data)) return data;
-  return Array.isArray(data) ? Buffer.concat(data) : Buffer.from(data);
 }
 
 function shown(event: unknown): string {

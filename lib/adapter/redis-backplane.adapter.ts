@@ -12,6 +12,7 @@ import type { ClientProtocol } from '../protocol/client-protocol.js';
 import { protocolOfSubprotocol } from '../protocol/client-protocols.js';
 import { pathKey } from '../protocol/channel-names.js';
 import { ADAPTER_CONTEXT, type AdapterContext } from './adapter-context.js';
+import { DIALECT_PROVIDER, type DialectProvider } from './dialect-provider.js';
 import { DuplicateBackplaneError, ForeignAdapterError, NoHttpServerError } from './adapter.errors.js';
 import type { Session } from './session.js';
 import { createUserLimits, type UserLimits } from './user-limits.js';
@@ -28,6 +29,7 @@ import { UpgradeListener } from './upgrade-listener.js';
 
 /** How long a client may take to reply to a close frame. After that, its connection is terminated. */
 const CLOSE_TIMEOUT_MS = 2000;
+const UPGRADE_REQUIRED = 426;
 
 /** The options of a gateway, as Nest passes them on. Checked by then. */
 type ServerOptions = GatewayOptions & { readonly path?: string };
@@ -50,6 +52,7 @@ export class RedisBackplaneAdapter extends WsAdapter {
   /** @internal */
   constructor(
     @Inject(ADAPTER_CONTEXT) private readonly context: AdapterContext,
+    @Inject(DIALECT_PROVIDER) private readonly provider: DialectProvider | undefined,
     private readonly host: HttpAdapterHost,
     private readonly config: ApplicationConfig,
     private readonly modules: ModulesContainer,
@@ -76,6 +79,7 @@ export class RedisBackplaneAdapter extends WsAdapter {
 
   /** @internal Opens the gateways' own ports. Called at the end of bootstrap, when the handlers' dependencies are ready. */
   async openPorts(): Promise<void> {
+    this.provider?.checkPaths();
     for (const [port, { httpServer }] of this.upgrades) if (port !== 0) await listen(httpServer, port);
   }
 
@@ -100,14 +104,15 @@ export class RedisBackplaneAdapter extends WsAdapter {
     this.context.router.roster.open(key);
     const authenticate = this.context.authenticators.for(key);
     const userLimits = (this.userLimits ??= createUserLimits(this.context));
-    const context = { ...this.context, authenticate, userLimits, writer, dialects };
-    const server = new PathServer(
-      pathKey(options.path),
+    const context = { ...this.context, authenticate, userLimits, writer, dialects, provider: this.provider };
+    const urlPath = pathKey(options.path);
+    this.provider?.serve({
       key,
-      wsServer,
+      urlPath,
       context,
-      options['autoPong'] !== false,
-    );
+      http: port === 0 ? this.httpAdapter() : undefined,
+    });
+    const server = new PathServer(urlPath, key, wsServer, context, options['autoPong'] !== false);
     upgrades.add(server);
     const broadcaster = new BoundBroadcaster(this.context, this.context.connections, () => key);
     this.servers.set(broadcaster, server);
@@ -143,6 +148,7 @@ export class RedisBackplaneAdapter extends WsAdapter {
   /** @internal Called by Nest on shutdown, after every path is closed. */
   override async dispose(): Promise<void> {
     this.dialects?.close();
+    this.provider?.close();
     const upgrades = [...this.upgrades];
     this.upgrades.clear();
     for (const [, listener] of upgrades) listener.detach();
@@ -176,23 +182,27 @@ export class RedisBackplaneAdapter extends WsAdapter {
   private upgradesOf(port: number): UpgradeListener {
     const known = this.upgrades.get(port);
     if (known) return known;
-    const upgrades = new UpgradeListener(port === 0 ? this.appServer() : createServer(refuseHttp));
+    const upgrades = new UpgradeListener(port === 0 ? this.httpAdapter().getHttpServer() : this.ownServer());
     this.upgrades.set(port, upgrades);
     return upgrades;
   }
 
-  private appServer(): Server {
+  /** The HTTP server of a gateway's own port. It refuses plain HTTP requests, unless a client negotiates there. */
+  private ownServer(): Server {
+    const { provider } = this;
+    return createServer((request, response) => {
+      if (!provider?.answer(request, response))
+        response.writeHead(UPGRADE_REQUIRED, { Connection: 'close' }).end('Upgrade Required');
+    });
+  }
+
+  private httpAdapter(): AbstractHttpAdapter<Server> {
     // Nest's types do not cover an app without an HTTP server.
     const adapter = this.host.httpAdapter as AbstractHttpAdapter<Server> | undefined;
     if (!adapter) throw new NoHttpServerError();
-    return adapter.getHttpServer();
+    return adapter;
   }
 }
-
-/** Refuses plain HTTP requests, because a gateway's own port only serves WebSocket. */
-const refuseHttp: Parameters<typeof createServer>[1] = (_request, response) => {
-  response.writeHead(426, { Connection: 'close' }).end('Upgrade Required');
-};
 
 function listen(server: Server, port: number): Promise<void> {
   return new Promise((resolve, reject) => {

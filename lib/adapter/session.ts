@@ -117,6 +117,12 @@ export class Session extends LocalConnection implements ConnectionSession {
     return this.handlers.find(({ message }) => message === event);
   }
 
+  /** The handler of an event in any letter case, for clients that are used to that. */
+  handlerIgnoringCase(event: string): MessageMappingProperties | undefined {
+    const name = event.toLowerCase();
+    return this.handlers.find(({ message }) => typeof message === 'string' && message.toLowerCase() === name);
+  }
+
   /** Calls the listener when the client has disconnected; immediately if it already has. */
   onDisconnect(listener: DisconnectListener): void {
     if (this.closeCode === undefined) this.disconnectListeners.push(listener);

@@ -3,7 +3,7 @@ import type { ClientFrame } from '../protocol/client-frame.js';
 import type { ConnectionSink } from '../routing/local-connection.js';
 import type { EdgeCounters } from '../broadcast/edge-counters.js';
 import type { ClientDialect } from './client-dialect.js';
-import { sendsAsIs, writeFrames } from './fast-write.js';
+import { onceDrained, sendsAsIs, writeFrames } from './fast-write.js';
 import type { PendingFrames } from './pending-frames.js';
 import { PongWriter } from './pong-writer.js';
 import type { TurnWriter } from './turn-writer.js';
@@ -61,6 +61,18 @@ export class SocketSink implements ConnectionSink {
   /** How many bytes are waiting for the client, without the frames that wait for the end of the turn. */
   private get unsent(): number {
     return this.socket.bufferedAmount + (this.pongs?.bytes ?? 0);
+  }
+
+  /** Whether so many bytes are waiting that a source which can pause should. */
+  get isBehind(): boolean {
+    return this.unsent + (this.pending?.bytes ?? 0) > VOLATILE_LIMIT_BYTES;
+  }
+
+  /** Writes what is waiting. Resolves when the client has read most of it, or the socket has closed, but not in this turn. */
+  async drained(): Promise<void> {
+    this.flush();
+    do await new Promise<void>((resolve) => onceDrained(this.socket, resolve));
+    while (this.socket.readyState === this.socket.OPEN && this.isBehind);
   }
 
   flush(): void {

@@ -8,7 +8,7 @@ import type { LocalConnection } from '../routing/local-connection.js';
 import { checkData, checkEvent, checkExpiry, checkGroup } from './arguments.js';
 import { BackplaneConnection } from './backplane-connection.js';
 import type { BroadcastContext } from './broadcast-context.js';
-import { checkClose } from './close-code.js';
+import { checkClose, EXPIRED } from './close-code.js';
 import type { AnyEvents, DataOf, EventData, EventName } from './events.js';
 import { encodeException, withoutHeavyCause } from './exception-payload.js';
 import { handled } from './handled.js';
@@ -28,6 +28,8 @@ export interface ConnectionSession extends LocalConnection {
    * @returns false if no such frame is being handled, or if it already has a reply
    */
   failFrame(error: unknown): boolean;
+  /** Calls the listener when the client has disconnected; immediately if it already has. */
+  onDisconnect(listener: () => void): void;
 }
 
 /** A connection to this server: the implementation behind {@link BackplaneConnection}. */
@@ -36,6 +38,7 @@ export class ClientConnection<Data = unknown, Events extends object = AnyEvents>
   Events
 > {
   private expiry: NodeJS.Timeout | undefined;
+  private closed: AbortController | undefined;
 
   constructor(
     private readonly session: ConnectionSession,
@@ -51,6 +54,16 @@ export class ClientConnection<Data = unknown, Events extends object = AnyEvents>
 
   override get id(): string {
     return this.session.id;
+  }
+
+  /** Aborted when the client disconnects. Created on first use, to save memory. */
+  get closedSignal(): AbortSignal {
+    if (!this.closed) {
+      const closed = new AbortController();
+      this.closed = closed;
+      this.session.onDisconnect(() => closed.abort());
+    }
+    return this.closed.signal;
   }
 
   /** For failures of gateway hooks, which only get the client. */
@@ -111,7 +124,7 @@ export class ClientConnection<Data = unknown, Events extends object = AnyEvents>
     const left = Math.max(0, expiresAt.getTime() - Date.now());
     // A time beyond the maximum delay of a timer is checked again when the timer fires.
     const expire = (): void =>
-      left > MAX_TIMER_MS ? this.renew(expiresAt) : this.close(POLICY_VIOLATION, 'Expired');
+      left > MAX_TIMER_MS ? this.renew(expiresAt) : this.close(POLICY_VIOLATION, EXPIRED);
     this.expiry = setTimeout(expire, Math.min(left, MAX_TIMER_MS));
   }
 

@@ -3,6 +3,9 @@ import { shown } from '../protocol/invalid-argument.error.js';
 
 const MAX_REASON_BYTES = 123;
 
+/** The reason with which a connection is closed that has expired. */
+export const EXPIRED = 'Expired';
+
 /** A close code or reason is invalid; `argument` says which. No connection was closed. */
 export class InvalidCloseError extends BackplaneError {
   override readonly name = 'InvalidCloseError';

@@ -1,5 +1,5 @@
 import type { ClientFrame } from '../protocol/client-frame.js';
-import type { Dialect } from '../protocol/dialect.js';
+import { type Dialect, EVENT } from '../protocol/dialect.js';
 
 /** What the client gets for an internal error, or for an error that its protocol cannot carry. */
 export const INTERNAL_ERROR = { status: 'error', message: 'Internal server error' } as const;
@@ -37,7 +37,7 @@ export function encodeException(
 }
 
 function exceptionFrame(error: unknown, dialect: Dialect): ClientFrame {
-  return dialect.derive(dialect.protocol.encode({ event: 'exception', data: error }));
+  return dialect.derive(dialect.protocol.encode({ event: 'exception', data: error }), EVENT);
 }
 
 function isEchoable(value: unknown): boolean {

@@ -3,6 +3,7 @@ import type { ClientProtocolName } from '../protocol/client-protocol.js';
 import type { BackplaneLogger } from './backplane-logger.js';
 import type { EdgeOptions } from './edge-options.js';
 import type { PresenceOptions } from './presence-options.js';
+import type { SignalROptions } from './signalr-options.js';
 
 /** What happens while Redis is down: see {@link RedisBackplaneOptions.outage}. */
 export type OutageOption = 'reject' | 'local' | { readonly buffer: BufferOptions };
@@ -139,6 +140,14 @@ export interface RedisBackplaneOptions extends EdgeOptions {
    * as `'1.4.2'` or the start of a commit's hash.
    */
   appVersion?: string;
+
+  /**
+   * Serves clients of ASP.NET Core SignalR (`@microsoft/signalr`), beside plain clients. They connect over WebSocket, and need
+   * no sticky sessions. Clients that speak MessagePack need `'msgpack'` among the `protocols`.
+   *
+   * @default false
+   */
+  signalr?: boolean | SignalROptions;
 
   /**
    * Where this library logs. Any `LoggerService` of Nest will do.

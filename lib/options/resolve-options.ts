@@ -10,6 +10,7 @@ import { MAX_APP_VERSION_BYTES } from '../protocol/server-card.js';
 import { edgeSchema, milliseconds, type ResolvedEdge, resolveEdge } from './edge-options.js';
 import { InvalidOptionsError } from './invalid-options.error.js';
 import { describeProblems } from './option-problems.js';
+import { resolveSignalR, type ResolvedSignalR, signalrSchema } from './signalr-options.js';
 import { presenceSchema, type ResolvedPresence, resolvePresence } from './presence-options.js';
 import { checkRedisOptions } from './redis-options.js';
 import type { OutageOption, RedisBackplaneOptions } from './redis-backplane-options.js';
@@ -52,6 +53,8 @@ export interface ResolvedOptions {
   readonly commandTimeoutMs: number;
   readonly presence: ResolvedPresence;
   readonly appVersion: string | undefined;
+  /** `undefined` if SignalR clients are not served. */
+  readonly signalr: ResolvedSignalR | undefined;
 }
 
 export type ResolvedOutage =
@@ -115,6 +118,7 @@ const schema = z.strictObject({
   commandTimeout: milliseconds.optional(),
   presence: presenceSchema.optional(),
   appVersion: appVersion.optional(),
+  signalr: signalrSchema.optional(),
 });
 
 /**
@@ -148,6 +152,7 @@ export function resolveOptions(options: RedisBackplaneOptions): ResolvedOptions 
     commandTimeoutMs: options.commandTimeout ?? DEFAULT_COMMAND_TIMEOUT_MS,
     presence: resolvePresence(options.presence),
     appVersion: options.appVersion,
+    signalr: resolveSignalR(options.signalr, channelPrefix),
   };
 }
 

@@ -35,6 +35,18 @@ export class ClientFrame {
     wire.set(payload, start);
     return new ClientFrame(wire, start, binary);
   }
+
+  /** Frames a payload that consists of several parts. */
+  static join(parts: readonly Uint8Array[], binary: boolean): ClientFrame {
+    const size = parts.reduce((sum, { length }) => sum + length, 0);
+    const [wire, start] = allocate(size, binary ? FIN_BINARY : FIN_TEXT);
+    let position = start;
+    for (const part of parts) {
+      wire.set(part, position);
+      position += part.length;
+    }
+    return new ClientFrame(wire, start, binary);
+  }
 }
 
 function allocate(size: number, opcode: number): [wire: Buffer, start: number] {

@@ -12,8 +12,21 @@ export interface Dialect {
   /** The protocol of the plain clients whose frames this dialect converts. Their data is encoded in the same way. */
   readonly protocol: ClientProtocol;
   /** Converts the frame of an event or a request. */
-  derive(frame: ClientFrame): ClientFrame;
+  derive(frame: ClientFrame, shape: FrameShape): ClientFrame;
 }
+
+/** What the frame of a plain client is, and how its data is meant. */
+export interface FrameShape {
+  /** Whether it has an `id` and expects a response. */
+  readonly isRequest: boolean;
+  /** Whether its data is a list of several arguments, and not one argument. */
+  readonly hasArguments: boolean;
+}
+
+export const EVENT: FrameShape = { isRequest: false, hasArguments: false };
+export const EVENT_WITH_ARGUMENTS: FrameShape = { isRequest: false, hasArguments: true };
+export const REQUEST: FrameShape = { isRequest: true, hasArguments: false };
+export const REQUEST_WITH_ARGUMENTS: FrameShape = { isRequest: true, hasArguments: true };
 
 /** The dialect of plain clients, which get the protocol's own frames. */
 export function plainDialect(protocol: ClientProtocol): Dialect {

@@ -1,7 +1,7 @@
 import { ClientFrame } from './client-frame.js';
 import type { ClientProtocol } from './client-protocol.js';
 import { protocolOfCode } from './client-protocols.js';
-import type { Dialect } from './dialect.js';
+import { type Dialect, EVENT, type FrameShape } from './dialect.js';
 import type { Payload } from './message-record.js';
 import { NO_PAYLOAD_LIMITS } from './payload-limits.js';
 import { UnsendableDataError } from './unsendable-data.error.js';
@@ -11,14 +11,19 @@ export abstract class MessageFrames {
   /** By the dialect's code: the frame, or the error of a protocol that cannot represent the message. */
   private readonly frames: (ClientFrame | Error | undefined)[] = [];
 
+  constructor(
+    /** How other dialects read the frames of plain clients. */
+    readonly shape: FrameShape,
+  ) {}
+
   /** The frames of a message that this server sends. */
-  static of(message: unknown): MessageFrames {
-    return new OwnMessageFrames(message);
+  static of(message: unknown, shape = EVENT): MessageFrames {
+    return new OwnMessageFrames(message, shape);
   }
 
   /** The frames of a message from another server. The payloads may be views, because the frames copy them on first use. */
-  static received(payloads: readonly Payload[]): MessageFrames {
-    return new ReceivedMessageFrames(payloads);
+  static received(payloads: readonly Payload[], shape = EVENT): MessageFrames {
+    return new ReceivedMessageFrames(payloads, shape);
   }
 
   /** @throws UnsendableDataError for data that the protocol cannot represent */
@@ -71,7 +76,7 @@ export abstract class MessageFrames {
     const frame = this.attempt(dialect.protocol);
     if (frame instanceof Error) return frame;
     try {
-      return dialect.derive(frame);
+      return dialect.derive(frame, this.shape);
     } catch (error) {
       return errorOf(error, dialect.name);
     }
@@ -83,8 +88,11 @@ function errorOf(error: unknown, name: string): Error {
 }
 
 class OwnMessageFrames extends MessageFrames {
-  constructor(private readonly message: unknown) {
-    super();
+  constructor(
+    private readonly message: unknown,
+    shape: FrameShape,
+  ) {
+    super(shape);
   }
 
   protected make(protocol: ClientProtocol): ClientFrame {
@@ -97,8 +105,11 @@ class OwnMessageFrames extends MessageFrames {
 }
 
 class ReceivedMessageFrames extends MessageFrames {
-  constructor(private readonly received: readonly Payload[]) {
-    super();
+  constructor(
+    private readonly received: readonly Payload[],
+    shape: FrameShape,
+  ) {
+    super(shape);
   }
 
   protected make(protocol: ClientProtocol): ClientFrame {

@@ -11,6 +11,7 @@ import {
   encodeResponse,
   type InvocationRecord,
 } from '../protocol/invocation-record.js';
+import { REQUEST } from '../protocol/dialect.js';
 import { MessageFrames } from '../protocol/message-frames.js';
 import { RecordKind } from '../protocol/record-kind.js';
 import type { Address } from '../protocol/target.js';
@@ -81,7 +82,7 @@ export class Invocations {
   ): Promise<PendingInvocation> {
     if (signal?.aborted) throw new InvokeCanceledError(signal.reason);
     const id = `${this.bus.serverId}:${++this.number}`;
-    const frames = MessageFrames.of({ event, data, id });
+    const frames = MessageFrames.of({ event, data, id }, REQUEST);
     const invocation: Invocation = { id, address, timeoutMs, frames };
     // Reject what cannot be sent before any client is invoked.
     const request = local ? undefined : this.requests.prepare(address, () => this.encode(invocation));
@@ -135,7 +136,7 @@ export class Invocations {
   }
 
   private receive({ id, timeoutMs, address, payloads }: InvocationRecord, origin: string): void {
-    const frames = MessageFrames.received(payloads);
+    const frames = MessageFrames.received(payloads, REQUEST);
     const connections = this.recipients(address);
     const channels = [this.channels.server(origin)];
     // If a reply is lost, the caller times out, because invocations are never repeated.

@@ -1,0 +1,60 @@
+import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
+import { WsException } from '@nestjs/websockets';
+import { ClientConnection } from '../broadcast/client-connection.js';
+import { MessageContext } from './message-context.js';
+
+/**
+ * Injects one argument of a client's message by its position, whatever the number of arguments. SignalR clients send several
+ * arguments; a plain client's `data` is the list of arguments if it is an array, and otherwise the only one.
+ *
+ * ```ts
+ * @SubscribeMessage('Move')
+ * move(@Arg(0) piece: string, @Arg(1, ParseIntPipe) field: number) { … }
+ * ```
+ */
+export const Arg = createParamDecorator((index: number, context: ExecutionContext) => argsOf(context)[index]);
+
+/** Injects all arguments of a client's message, as an array: see {@link Arg}. */
+export const Args = createParamDecorator((_: undefined, context: ExecutionContext) => argsOf(context));
+
+/**
+ * Injects a stream that a SignalR client uploads, as an `AsyncIterable`. It ends when the client completes it, and throws if
+ * the client fails it or disconnects. While the handler does not read, at most ten items wait; then nothing more is read from
+ * the connection.
+ *
+ * ```ts
+ * @SubscribeMessage('Upload')
+ * async upload(@UploadStream() lines: AsyncIterable<string>) {
+ *   for await (const line of lines) …
+ * }
+ * ```
+ *
+ * The parameter is its position among the streams of the message. Default: 0. Plain clients cannot upload streams, so their
+ * messages are refused.
+ */
+export const UploadStream = createParamDecorator((index: number | undefined, context: ExecutionContext) => {
+  const message = messageOf(context);
+  if (!message) throw new WsException('This message needs a stream, which only SignalR clients can send.');
+  return message.upload(index ?? 0);
+});
+
+/**
+ * Injects an `AbortSignal` that is aborted when the client disconnects, or when a SignalR client cancels the call or the
+ * stream that the handler returned.
+ */
+export const CancelSignal = createParamDecorator((_: undefined, context: ExecutionContext) => {
+  const client = context.switchToWs().getClient<unknown>();
+  return messageOf(context)?.signal ?? (client instanceof ClientConnection ? client.closedSignal : undefined);
+});
+
+function messageOf(context: ExecutionContext): MessageContext | undefined {
+  return context.getArgs<unknown[]>().find((value) => value instanceof MessageContext);
+}
+
+function argsOf(context: ExecutionContext): readonly unknown[] {
+  const message = messageOf(context);
+  if (message) return message.args;
+  const data = context.switchToWs().getData<unknown>();
+  if (data === undefined) return [];
+  return Array.isArray(data) ? (data as unknown[]) : [data];
+}

@@ -1,0 +1,113 @@
+import { WsException, type MessageMappingProperties } from '@nestjs/websockets';
+import { isObservable } from 'rxjs';
+import { MessageContext } from '../adapter/message-context.js';
+import { failingWithin } from '../adapter/nest-stream.js';
+import type { Session } from '../adapter/session.js';
+import { HubErrors } from './hub-errors.js';
+import type { HubInvocation } from './hub-message.js';
+import { HubReply } from './hub-reply.js';
+import { isAsyncIterable, sendItems, sendValues } from './hub-streams.js';
+import type { Upload } from './upload.js';
+
+/** A client's call of a handler, until its result was sent or its stream has ended. */
+export class HubCall extends MessageContext {
+  private readonly controller = new AbortController();
+  readonly signal: AbortSignal = this.controller.signal;
+
+  constructor(
+    private readonly session: Session,
+    private readonly invocation: HubInvocation,
+    private readonly uploads: readonly Upload[],
+    private readonly reply: HubReply,
+    private readonly failed: (invocation: HubInvocation, error: unknown) => void,
+    private readonly ended: () => void,
+  ) {
+    super();
+  }
+
+  get args(): readonly unknown[] {
+    return this.invocation.args;
+  }
+
+  override upload(index: number): AsyncIterable<unknown> {
+    const upload = this.uploads[index];
+    if (!upload) throw new WsException(HubErrors.missingUploads(this.uploads.length, index + 1));
+    return upload;
+  }
+
+  /** The client needs the result no more, or has disconnected. */
+  cancel(): void {
+    this.controller.abort();
+  }
+
+  /** Calls the handler. Resolves when it has ended, or has returned a stream for the client. Never rejects. */
+  async run(): Promise<void> {
+    const { invocation, session } = this;
+    const handler = session.handler(invocation.target) ?? session.handlerIgnoringCase(invocation.target);
+    if (!handler) {
+      this.reply.error(HubErrors.unknownMethod(invocation.target));
+      return this.end();
+    }
+    try {
+      const result = await this.reply.run(() => this.call(handler));
+      const stream = this.streamOf(result);
+      // The client's next messages need not wait until a stream has ended.
+      if (stream) return void this.reply.run(stream).then(() => this.end());
+      await this.reply.run(() => this.answer(handler, result));
+    } catch (error) {
+      this.fail(error);
+    }
+    this.end();
+  }
+
+  private call({ callback, isAckHandledManually, message }: MessageMappingProperties): Promise<unknown> {
+    const acknowledge = (value: unknown): void => this.reply.result(value);
+    // Nest passes on what comes after the arguments that it knows.
+    const call = callback as (...args: unknown[]) => Promise<unknown>;
+    return call(dataOf(this.args), isAckHandledManually ? acknowledge : message, this);
+  }
+
+  /** What sends the handler's stream, if the client has requested one and gets one. */
+  private streamOf(result: unknown): (() => Promise<void>) | undefined {
+    if (!this.invocation.isStream || !this.reply.isOpen) return undefined;
+    const { session, reply, signal } = this;
+    const call = { session, reply, signal, failed: (error: unknown) => this.fail(error) };
+    reply.part = 'stream';
+    if (isObservable(result)) return () => sendValues(result, call);
+    if (isAsyncIterable(result)) return () => sendItems(result, call);
+    reply.error(HubErrors.notStreaming(this.invocation.target));
+    return undefined;
+  }
+
+  private async answer({ isAckHandledManually }: MessageMappingProperties, result: unknown): Promise<void> {
+    const { reply, session } = this;
+    if (isAsyncIterable(result)) return reply.error(HubErrors.streaming(this.invocation.target));
+    let last = result;
+    if (isObservable(result)) {
+      last = undefined;
+      await session.follow(failingWithin(reply, result), {
+        next: (value) => (last = value),
+        error: (error) => this.fail(error),
+        complete: () => undefined,
+      });
+    }
+    if (!isAckHandledManually) reply.result(last);
+  }
+
+  /** An error that no filter of Nest has handled: a filter failed, or an async iterable. */
+  private fail(error: unknown): void {
+    if (error instanceof WsException) this.reply.fail(error.getError());
+    else this.failed(this.invocation, error);
+  }
+
+  private end(): void {
+    this.cancel();
+    for (const upload of this.uploads) upload.discard();
+    this.ended();
+  }
+}
+
+/** As Nest's adapters do: nothing, one argument as itself, several as an array. */
+function dataOf(args: readonly unknown[]): unknown {
+  return args.length > 1 ? args : args[0];
+}

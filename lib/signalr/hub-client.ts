@@ -1,0 +1,181 @@
+import { WsException } from '@nestjs/websockets';
+import type { RawData } from 'ws';
+import type { ClientDialect } from '../adapter/client-dialect.js';
+import type { ConnectionHeartbeat } from '../adapter/connection-heartbeat.js';
+import { toBuffer } from '../adapter/raw-data.js';
+import type { Session } from '../adapter/session.js';
+import { INTERNAL_ERROR } from '../broadcast/exception-payload.js';
+import type { ClientFrame } from '../protocol/client-frame.js';
+import type { FrameShape } from '../protocol/dialect.js';
+import { closeMessageFor } from './close-message.js';
+import { HubCall } from './hub-call.js';
+import { HubErrors } from './hub-errors.js';
+import { type HubInvocation, type HubMessage, HubProtocolError } from './hub-message.js';
+import type { HubProtocol } from './hub-protocol.js';
+import { HubReply, type ReplyOptions } from './hub-reply.js';
+import { MessageSplitter } from './message-splitter.js';
+import { Upload } from './upload.js';
+
+/** The close code for a violation of the protocol (RFC 6455, section 7.4.1). */
+const PROTOCOL_ERROR = 1002;
+
+export interface HubClientOptions {
+  readonly bareErrors: boolean;
+  readonly exceptionEvents: boolean;
+  readonly maxMessageBytes: number;
+  readonly keepAlive: ConnectionHeartbeat;
+}
+
+/** The dialect of one SignalR client, with what is under way on its connection. */
+export class HubClient implements ClientDialect<Session> {
+  readonly name: string;
+  readonly code: number;
+  readonly keepAlive: ConnectionHeartbeat;
+  private readonly splitter: MessageSplitter;
+  /** The calls that are under way. Those with an id can be canceled. */
+  private readonly calls = new Set<HubCall>();
+  private readonly callsById = new Map<string, HubCall>();
+  private readonly uploads = new Map<string, Upload>();
+  /** How many uploads are full. The socket is read when none is. */
+  private full = 0;
+  private isWatching = false;
+
+  constructor(
+    private readonly hub: HubProtocol,
+    private readonly options: HubClientOptions,
+  ) {
+    this.name = hub.name;
+    this.code = hub.code;
+    this.keepAlive = options.keepAlive;
+    this.splitter = new MessageSplitter(hub.find, options.maxMessageBytes);
+  }
+
+  get protocol(): HubProtocol['protocol'] {
+    return this.hub.protocol;
+  }
+
+  derive(frame: ClientFrame, shape: FrameShape): ClientFrame {
+    return this.hub.derive(frame, shape);
+  }
+
+  closeMessage(code: number, reason: string): ClientFrame {
+    return closeMessageFor(this.hub, code, reason);
+  }
+
+  /** Sends a ping. Clients do not answer it, but they close the connection if they receive nothing for a while. */
+  ping({ sink }: Session): void {
+    sink.write(this.hub.ping(), false);
+  }
+
+  receive(session: Session, data: RawData): void {
+    try {
+      for (const bytes of this.splitter.push(toBuffer(data))) {
+        if (!session.acceptsMessages) return;
+        this.handle(session, this.hub.decode(bytes, session.context.edge.payload));
+      }
+    } catch (error) {
+      if (!(error instanceof HubProtocolError))
+        session.context.log.error('message', 'A message could not be handled', error);
+      session.sink.close(PROTOCOL_ERROR, HubErrors.closed);
+    }
+  }
+
+  private handle(session: Session, message: HubMessage): void {
+    switch (message.kind) {
+      case 'invocation':
+        return this.invoke(session, message);
+      case 'item':
+        return this.uploads.get(message.id)?.push(message.item);
+      case 'completion':
+        return this.complete(session, message);
+      case 'cancel':
+        return this.callsById.get(message.id)?.cancel();
+      case 'close':
+        return session.sink.close(1000, '');
+      case 'ping':
+      case 'unknown':
+    }
+  }
+
+  private invoke(session: Session, invocation: HubInvocation): void {
+    const reply = new HubReply(session, invocation, this.hub, this.replyOptions(session));
+    const { id, streamIds } = invocation;
+    if (id !== undefined && this.callsById.has(id)) return reply.error(HubErrors.idInUse(id));
+    const { maxPendingMessages } = session.context.edge;
+    if (this.calls.size + this.uploads.size + streamIds.length >= maxPendingMessages)
+      return reply.error(HubErrors.tooManyStreams(maxPendingMessages));
+    this.watch(session);
+    const uploads = streamIds.map((streamId) => this.open(session, streamId));
+    const call: HubCall = new HubCall(
+      session,
+      invocation,
+      uploads,
+      reply,
+      (failed, error) => {
+        session.context.log.error('handler', `The handler of '${failed.target}' failed`, error);
+        reply.fail(INTERNAL_ERROR);
+      },
+      () => this.ended(call, invocation),
+    );
+    this.calls.add(call);
+    if (id !== undefined) this.callsById.set(id, call);
+    session.enqueue(() => call.run());
+  }
+
+  private complete(
+    session: Session,
+    { id, outcome, value }: Extract<HubMessage, { kind: 'completion' }>,
+  ): void {
+    const upload = this.uploads.get(id);
+    if (upload) upload.close(outcome === 'error' ? new UploadError(String(value)) : undefined);
+    // The completion of an invocation of another connection is not accepted.
+    else session.context.router.invocations.respond(session, id, { outcome, value });
+  }
+
+  private open(session: Session, streamId: string): Upload {
+    const upload = new Upload((isFull) => this.hold(session, isFull));
+    this.uploads.set(streamId, upload);
+    return upload;
+  }
+
+  private ended(call: HubCall, { id, streamIds }: HubInvocation): void {
+    this.calls.delete(call);
+    if (id !== undefined && this.callsById.get(id) === call) this.callsById.delete(id);
+    for (const streamId of streamIds) this.uploads.delete(streamId);
+  }
+
+  /** Does not read from the socket while an upload is full. */
+  private hold({ socket }: Session, isFull: boolean): void {
+    this.full += isFull ? 1 : -1;
+    if (this.full === 1 && isFull) socket.pause();
+    if (this.full === 0) socket.resume();
+  }
+
+  /** Ends what is under way when the client has disconnected. Once, because most clients call no handler. */
+  private watch(session: Session): void {
+    if (this.isWatching) return;
+    this.isWatching = true;
+    session.onDisconnect(() => {
+      for (const upload of this.uploads.values())
+        upload.close(new UploadError('The client has disconnected.'));
+      for (const call of this.calls) call.cancel();
+    });
+  }
+
+  private replyOptions({ context }: Session): ReplyOptions {
+    const { bareErrors, exceptionEvents } = this.options;
+    return {
+      bareErrors,
+      exceptionEvents,
+      onUnsendable: ({ target }, reason) =>
+        context.log.error(
+          'output',
+          `The output of the handler of '${target}' cannot be encoded as ${this.name}`,
+          reason,
+        ),
+    };
+  }
+}
+
+/** Why an upload has no more items. Nest's filters send its message to the client. */
+class UploadError extends WsException {}

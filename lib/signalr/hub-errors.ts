@@ -1,0 +1,53 @@
+import { INTERNAL_ERROR } from '../broadcast/exception-payload.js';
+
+/** The message with which Nest's guards refuse. */
+const FORBIDDEN = 'Forbidden resource';
+
+/** The texts that SignalR clients know from ASP.NET Core. Their users compare some of them. */
+export const HubErrors = {
+  unknownMethod: (target: string): string => `Unknown hub method '${target}'`,
+  idInUse: (id: string): string => `Invocation ID '${id}' is already in use.`,
+  tooManyStreams: (limit: number): string => `A connection may have ${limit} streams and calls at once.`,
+  notStreaming: (target: string): string =>
+    `The client attempted to invoke the non-streaming '${target}' method with a streaming invocation.`,
+  streaming: (target: string): string =>
+    `The client attempted to invoke the streaming '${target}' method with a non-streaming invocation.`,
+  missingUploads: (sent: number, expected: number): string =>
+    `Client sent ${sent} stream(s), Hub method expects ${expected}.`,
+  closed: 'Connection closed with an error.',
+} as const;
+
+/** What failed: the call of a handler, or the stream that it returned. */
+export type FailedPart = 'call' | 'stream';
+
+/** The text for an exception that a filter emitted. */
+export function errorText(target: string, part: FailedPart, exception: unknown, isBare: boolean): string {
+  const text = textOf(exception);
+  if (text === FORBIDDEN) return `Failed to invoke '${target}' because user is unauthorized`;
+  const sentence =
+    part === 'call'
+      ? `An unexpected error occurred invoking '${target}' on the server.`
+      : 'An error occurred on the server while streaming results.';
+  if (text === undefined) return sentence;
+  return isBare ? text : `${sentence} HubException: ${text}`;
+}
+
+/** `undefined` for an internal error, about which the client learns nothing. */
+function textOf(exception: unknown): string | undefined {
+  if (typeof exception === 'string') return exception;
+  if (typeof exception !== 'object' || exception === null) return String(exception);
+  const { message } = exception as { readonly message?: unknown };
+  if (message === INTERNAL_ERROR.message) return undefined;
+  if (typeof message === 'string') return message;
+  // A ValidationPipe lists its messages.
+  if (Array.isArray(message)) return message.join(', ');
+  return jsonOf(exception);
+}
+
+function jsonOf(exception: object): string | undefined {
+  try {
+    return JSON.stringify(exception);
+  } catch {
+    return undefined;
+  }
+}

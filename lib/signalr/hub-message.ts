@@ -1,0 +1,113 @@
+/** What a SignalR client sends, decoded. */
+export type HubMessage =
+  | HubInvocation
+  | { readonly kind: 'item'; readonly id: string; readonly item: unknown }
+  | {
+      readonly kind: 'completion';
+      readonly id: string;
+      readonly outcome: 'data' | 'error';
+      readonly value: unknown;
+    }
+  | { readonly kind: 'cancel'; readonly id: string }
+  | { readonly kind: 'ping' }
+  | { readonly kind: 'close' }
+  /** Of a type that this release does not know. */
+  | { readonly kind: 'unknown' };
+
+/** A client calls a handler. */
+export interface HubInvocation {
+  readonly kind: 'invocation';
+  readonly target: string;
+  readonly args: readonly unknown[];
+  /** `undefined` if the client expects no reply. */
+  readonly id: string | undefined;
+  /** The ids of the client's upload streams, in the order of the handler's parameters. */
+  readonly streamIds: readonly string[];
+  /** Whether the client expects a stream of items. */
+  readonly isStream: boolean;
+}
+
+/** The numbers of the message types on the wire. */
+export const HubType = {
+  Invocation: 1,
+  Item: 2,
+  Completion: 3,
+  StreamInvocation: 4,
+  Cancel: 5,
+  Ping: 6,
+  Close: 7,
+} as const;
+
+/** The bytes of a client violate the protocol. The connection cannot go on. */
+export class HubProtocolError extends Error {
+  override readonly name = 'HubProtocolError';
+}
+
+/** The fields of a message before they are checked. JSON and MessagePack fill them in from their own layout. */
+export interface RawHubMessage {
+  readonly type: unknown;
+  readonly id?: unknown;
+  readonly target?: unknown;
+  readonly args?: unknown;
+  readonly streamIds?: unknown;
+  readonly item?: unknown;
+  /** For a completion. */
+  readonly result?: { readonly value: unknown } | undefined;
+  readonly error?: unknown;
+}
+
+/** @throws HubProtocolError */
+export function readHubMessage(raw: RawHubMessage): HubMessage {
+  switch (raw.type) {
+    case HubType.Invocation:
+      return invocationOf(raw, false);
+    case HubType.StreamInvocation:
+      return invocationOf(raw, true);
+    case HubType.Item:
+      return { kind: 'item', id: idOf(raw), item: raw.item };
+    case HubType.Completion:
+      return completionOf(raw);
+    case HubType.Cancel:
+      return { kind: 'cancel', id: idOf(raw) };
+    case HubType.Ping:
+      return { kind: 'ping' };
+    case HubType.Close:
+      return { kind: 'close' };
+    default:
+      if (typeof raw.type !== 'number') throw new HubProtocolError('A message must have a type.');
+      return { kind: 'unknown' };
+  }
+}
+
+function invocationOf({ id, target, args, streamIds = [] }: RawHubMessage, isStream: boolean): HubInvocation {
+  if (typeof target !== 'string' || target === '')
+    throw new HubProtocolError('An invocation must have a target.');
+  if (!Array.isArray(args)) throw new HubProtocolError('The arguments of an invocation must be an array.');
+  if (!isOptionalId(id)) throw new HubProtocolError('An invocation id must be a string.');
+  if (!isStringArray(streamIds)) throw new HubProtocolError('The stream ids must be strings.');
+  if (isStream && !id) throw new HubProtocolError('A stream invocation must have an invocation id.');
+  return { kind: 'invocation', target, args: args as unknown[], id: id || undefined, streamIds, isStream };
+}
+
+function completionOf({ id, result, error, ...raw }: RawHubMessage): HubMessage {
+  const of = idOf({ ...raw, id });
+  if (error === undefined || error === null)
+    return { kind: 'completion', id: of, outcome: 'data', value: result?.value ?? null };
+  if (result) throw new HubProtocolError('A completion must not have both a result and an error.');
+  if (typeof error !== 'string') throw new HubProtocolError('The error of a completion must be a string.');
+  return { kind: 'completion', id: of, outcome: 'error', value: error };
+}
+
+function idOf({ id }: RawHubMessage): string {
+  if (typeof id !== 'string' || id === '')
+    throw new HubProtocolError('The message must have an invocation id.');
+  return id;
+}
+
+function isOptionalId(id: unknown): id is string | null | undefined {
+  return id === undefined || id === null || typeof id === 'string';
+}
+
+function isStringArray(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((entry) => typeof entry === 'string');
+}

@@ -1,0 +1,97 @@
+import { replyOf, valueIn } from '../adapter/handler-result.js';
+import { Reply } from '../adapter/reply.js';
+import type { Session } from '../adapter/session.js';
+import { INTERNAL_ERROR } from '../broadcast/exception-payload.js';
+import type { ClientFrame } from '../protocol/client-frame.js';
+import { errorText, type FailedPart } from './hub-errors.js';
+import type { HubInvocation } from './hub-message.js';
+import type { HubProtocol } from './hub-protocol.js';
+
+export interface ReplyOptions {
+  readonly bareErrors: boolean;
+  readonly exceptionEvents: boolean;
+  /** Called with the reason if the client's protocol cannot carry the output. The client then gets an error. */
+  readonly onUnsendable: (invocation: HubInvocation, reason: unknown) => void;
+}
+
+/** The reply to a call of a SignalR client: a result, or the items of a stream. */
+export class HubReply extends Reply {
+  private isSent = false;
+  /** What an error concerns: the call, until the handler has returned its stream. */
+  part: FailedPart = 'call';
+
+  constructor(
+    private readonly session: Session,
+    private readonly invocation: HubInvocation,
+    private readonly hub: HubProtocol,
+    private readonly options: ReplyOptions,
+  ) {
+    super(session);
+  }
+
+  /** Whether the client still waits for something. */
+  get isOpen(): boolean {
+    return !this.isSent && this.session.open;
+  }
+
+  override result(result: unknown): void {
+    const { id } = this.invocation;
+    if (id === undefined) this.event(result);
+    else this.send(() => this.hub.result(id, replyOf(result, this.hub.protocol)), true);
+  }
+
+  override fail(exception: unknown): boolean {
+    const { invocation, options } = this;
+    // Without an id, nothing tells the client which of its messages failed, unless it wants events.
+    if (invocation.id === undefined) return !options.exceptionEvents;
+    this.error(errorText(invocation.target, this.part, exception, options.bareErrors));
+    return true;
+  }
+
+  /** Sends an error with this text. */
+  error(text: string): void {
+    const { id } = this.invocation;
+    if (id !== undefined) this.send(() => this.hub.error(id, text), true);
+  }
+
+  /** Sends one item of a stream. */
+  item(value: unknown): void {
+    const { id } = this.invocation;
+    if (id !== undefined) this.send(() => this.hub.item(id, valueIn(this.hub.protocol, value)), false);
+  }
+
+  /** Ends the stream. */
+  end(): void {
+    const { id } = this.invocation;
+    if (id !== undefined) this.send(() => this.hub.end(id), true);
+  }
+
+  /** Sends a handler's `{ event, data }` to a client that expects no reply. Other results are not sent. */
+  private event(result: unknown): void {
+    if (typeof result !== 'object' || result === null || !('event' in result) || !('data' in result)) return;
+    const { event } = result;
+    if (typeof event !== 'string') return;
+    this.send(() => {
+      const data = valueIn(this.hub.protocol, result.data);
+      return this.hub.event(event, data === undefined ? [] : [data]);
+    }, false);
+  }
+
+  private send(encode: () => ClientFrame, isLast: boolean): void {
+    // Encoding would be wasted, because the frame could not be written.
+    if (this.isSent || !this.session.isWritable) return;
+    try {
+      this.session.sink.write(encode(), false);
+      this.isSent = isLast;
+    } catch (reason) {
+      this.options.onUnsendable(this.invocation, reason);
+      this.isSent = true;
+      const { id, target } = this.invocation;
+      if (id !== undefined)
+        this.session.sink.write(
+          this.hub.error(id, errorText(target, this.part, INTERNAL_ERROR, true)),
+          false,
+        );
+    }
+  }
+}

@@ -1,0 +1,125 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Claim, DialectProvider, ServedPath } from '../adapter/dialect-provider.js';
+import { comparablePath, requestPath } from '../adapter/request-path.js';
+import { ConnectionHeartbeat } from '../adapter/connection-heartbeat.js';
+import type { Session } from '../adapter/session.js';
+import { TimeLimits } from '../adapter/time-limits.js';
+import type { EdgeCounters } from '../broadcast/edge-counters.js';
+import { InvalidOptionsError } from '../options/invalid-options.error.js';
+import type { ResolvedSignalR } from '../options/signalr-options.js';
+import { ConnectionTokens } from './connection-tokens.js';
+import { HubClient } from './hub-client.js';
+import type { HubProtocol } from './hub-protocol.js';
+import { introduce } from './introduction.js';
+import { queryValue } from './negotiate.js';
+import { answerNegotiation, type HttpAnswer } from './negotiate-response.js';
+import { addRoute, sendAnswer } from './negotiate-route.js';
+
+const NOT_FOUND = 404;
+
+/** Serves the clients of SignalR: negotiation, handshake, and the dialect of each client. */
+export class SignalRClients implements DialectProvider {
+  private readonly tokens: ConnectionTokens;
+  private readonly keepAlive: ConnectionHeartbeat;
+  private readonly limits = new TimeLimits();
+  /** By key. */
+  private readonly paths = new Map<string, ServedPath>();
+
+  constructor(
+    private readonly options: ResolvedSignalR,
+    private readonly hubs: readonly HubProtocol[],
+    counters: EdgeCounters,
+    now: () => number,
+  ) {
+    this.tokens = new ConnectionTokens(options.tokenSecret, options.tokenLifetimeMs, now);
+    this.keepAlive = new ConnectionHeartbeat(
+      options.keepAliveIntervalMs,
+      options.clientTimeoutMs,
+      pingClient,
+      ({ socket }) => {
+        counters.vanished++;
+        socket.terminate();
+      },
+    );
+  }
+
+  serve(path: ServedPath): void {
+    const { urlPath, http, key } = path;
+    if (!this.isEnabled(path)) return;
+    this.paths.set(key, path);
+    if (http) addRoute(http, negotiationPath(urlPath), (request) => this.negotiate(path, request));
+  }
+
+  /** @throws InvalidOptionsError if no gateway serves one of the option's paths */
+  checkPaths(): void {
+    const served = [...this.paths.values()].map(({ urlPath }) => comparablePath(urlPath));
+    const unknown = this.options.paths?.find((path) => !served.includes(comparablePath(path)));
+    if (unknown !== undefined) throw new InvalidOptionsError([`signalr.paths: no gateway serves ${unknown}`]);
+  }
+
+  claim(key: string, request: IncomingMessage): Claim | undefined {
+    const path = this.paths.get(key);
+    if (!path) return undefined;
+    const token = queryValue(request.url ?? '', 'id');
+    return token === undefined ? undefined : this.claimOf(path, token);
+  }
+
+  answer(request: IncomingMessage, response: ServerResponse): boolean {
+    const { localPort } = request.socket;
+    const url = requestPath(request.url);
+    for (const path of this.paths.values()) {
+      if (path.http || !isOnPort(path, localPort) || negotiationPath(path.urlPath) !== url) continue;
+      void this.negotiate(path, request).then((answer) => sendAnswer(response, answer));
+      return true;
+    }
+    return false;
+  }
+
+  close(): void {
+    this.keepAlive.close();
+    this.limits.giveUp(new Error('the server is shutting down'));
+  }
+
+  private isEnabled({ urlPath }: ServedPath): boolean {
+    const { paths } = this.options;
+    return paths?.some((path) => comparablePath(path) === comparablePath(urlPath)) ?? true;
+  }
+
+  private negotiate(path: ServedPath, request: IncomingMessage): Promise<HttpAnswer> {
+    return answerNegotiation(path, request, this.tokens, this.limits);
+  }
+
+  private claimOf({ key, context }: ServedPath, token: string): Claim {
+    const { options } = this;
+    const client = {
+      bareErrors: options.bareErrors,
+      exceptionEvents: options.exceptionEvents,
+      maxMessageBytes: context.edge.maxPayloadBytes,
+      keepAlive: this.keepAlive,
+    };
+    return {
+      identify: ({ userId }) => {
+        const connectionId = this.tokens.use(token, key, userId);
+        return connectionId === undefined ? { status: NOT_FOUND } : { connectionId };
+      },
+      introduce: (socket) =>
+        introduce(socket, options.handshakeTimeoutMs, this.hubs, (hub) => new HubClient(hub, client)),
+    };
+  }
+}
+
+/** Clients need a message to know that the server is alive, and their pong shows that they are. */
+function pingClient(session: Session): void {
+  if (session.dialect instanceof HubClient) session.dialect.ping(session);
+  session.socket.ping();
+}
+
+function negotiationPath(urlPath: string): string {
+  const path = comparablePath(urlPath);
+  return path === '/' ? '/negotiate' : `${path}/negotiate`;
+}
+
+/** The key of a path with a port of its own begins with the port. */
+function isOnPort({ key }: ServedPath, port: number | undefined): boolean {
+  return key.startsWith(`${port}/`);
+}
