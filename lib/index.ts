@@ -51,7 +51,8 @@ export { type BackplaneCounters, RedisBackplane } from './broadcast/redis-backpl
 export type { BackplaneHealth } from './broadcast/health.js';
 export type { Loss } from './broadcast/loss.js';
 export type { EdgeCounters } from './broadcast/edge-counters.js';
-export type { AnyEvents, DataOf, EventData, EventName } from './broadcast/events.js';
+export { type ArgumentList, argumentList } from './protocol/argument-list.js';
+export type { AnyEvents, DataOf, EventArguments, EventData, EventName } from './broadcast/events.js';
 export type { InvokeAllResult, InvokeOptions, InvokeResponse } from './broadcast/invoke.js';
 export {
   InvalidPathError,

@@ -1,3 +1,4 @@
+import { ArgumentList } from '../protocol/argument-list.js';
 import { checkName, isWellFormed, MAX_NAME_BYTES } from '../protocol/channel-names.js';
 import { InvalidArgumentError } from '../protocol/invalid-argument.error.js';
 import type { TargetKind } from '../protocol/target.js';
@@ -36,6 +37,7 @@ export function checkEvent(event: unknown): void {
  * @throws InvalidArgumentError
  */
 export function checkData(data: unknown): void {
+  if (data instanceof ArgumentList) return data.values.forEach(checkData);
   if (typeof data === 'function' || typeof data === 'symbol')
     throw new InvalidArgumentError('data', 'a value that can be sent, or undefined for no data', data);
 }

@@ -1,6 +1,7 @@
 import type { WebSocket } from 'ws';
+import type { ArgumentList } from '../protocol/argument-list.js';
 import type { PendingDelivery } from '../routing/delivery.js';
-import type { AnyEvents, DataOf, EventData, EventName } from './events.js';
+import type { AnyEvents, DataOf, EventArguments, EventData, EventName } from './events.js';
 import type { InvokeOptions } from './invoke.js';
 
 /**
@@ -72,13 +73,22 @@ export abstract class BackplaneConnection<Data = unknown, Events extends object 
   ): PendingDelivery;
 
   /**
+   * Sends an event with any number of arguments. The handler of a SignalR client gets them as separate arguments. A plain
+   * client gets the only argument as its `data`, and several as an array. Otherwise like {@link emit}, with the same errors.
+   */
+  abstract send<Name extends EventName<Events>>(
+    event: Name,
+    ...args: EventArguments<Events, Name>
+  ): PendingDelivery;
+
+  /**
    * Sends an event to this client and resolves with its response. A rejection that is not handled does not crash the process.
    *
    * @throws the same errors as `Target.invoke`, as rejections
    */
   abstract invoke<T = unknown, Name extends EventName<Events> = EventName<Events>>(
     event: Name,
-    data?: DataOf<Events, Name>,
+    data?: DataOf<Events, Name> | ArgumentList,
     options?: InvokeOptions<T>,
   ): Promise<T>;
 

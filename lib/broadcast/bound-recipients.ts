@@ -1,3 +1,4 @@
+import { ArgumentList, eventFrames } from '../protocol/argument-list.js';
 import { defer, type Observable } from 'rxjs';
 import { ReportedError } from '../bus/bus.errors.js';
 import type { ConnectionExplanation } from '../routing/explanation.js';
@@ -5,14 +6,13 @@ import type { PresenceChange } from '../presence/presence-change.js';
 import { InvalidArgumentError } from '../protocol/invalid-argument.error.js';
 import { messageOf } from '../protocol/thrown.js';
 import type { CommandAction } from '../protocol/command-record.js';
-import { MessageFrames } from '../protocol/message-frames.js';
 import { ALL, type Address, type TargetRef } from '../protocol/target.js';
 import type { Delivery } from '../routing/delivery.js';
 import { checkData, checkEvent, checkGroup, checkNames } from './arguments.js';
 import type { BroadcastContext } from './broadcast-context.js';
 import { TargetWidenedError } from './broadcast.errors.js';
 import { checkClose } from './close-code.js';
-import type { AnyEvents, DataOf, EventData, EventName } from './events.js';
+import type { AnyEvents, DataOf, EventArguments, EventData, EventName } from './events.js';
 import { handled } from './handled.js';
 import { invoke, invokeAll, type Scope as InvokeScope } from './invocations.js';
 import { GuardedObservable } from './guarded-observable.js';
@@ -72,14 +72,25 @@ export abstract class BoundRecipients<
     event: Name,
     ...data: EventData<Events, Name>
   ): Promise<Delivery> {
+    return this.sendEvent(event, data[0]);
+  }
+
+  override send<Name extends EventName<Events>>(
+    event: Name,
+    ...args: EventArguments<Events, Name>
+  ): Promise<Delivery> {
+    return this.sendEvent(event, new ArgumentList(args));
+  }
+
+  private sendEvent(event: string, data: unknown): Promise<Delivery> {
     const { context, local, volatile } = this.state;
     const { emitter } = context.router;
     try {
       checkEvent(event);
-      checkData(data[0]);
+      checkData(data);
       const { address } = this;
       context.unreachable.check(address);
-      return emitter.emit(address, MessageFrames.of({ event, data: data[0] }), { local, volatile });
+      return emitter.emit(address, eventFrames(event, data), { local, volatile });
     } catch (error) {
       return emitter.refuse(error);
     }
@@ -87,7 +98,7 @@ export abstract class BoundRecipients<
 
   override invoke<T = unknown, Name extends EventName<Events> = EventName<Events>>(
     event: Name,
-    data?: DataOf<Events, Name>,
+    data?: DataOf<Events, Name> | ArgumentList,
     options: InvokeOptions<T> = {},
   ): Promise<T> {
     return handled(async () => invoke(this.state.context, this.scope, event, data, options));
@@ -95,7 +106,7 @@ export abstract class BoundRecipients<
 
   override invokeAll<T = unknown, Name extends EventName<Events> = EventName<Events>>(
     event: Name,
-    data?: DataOf<Events, Name>,
+    data?: DataOf<Events, Name> | ArgumentList,
     options: InvokeOptions<T> = {},
   ): Promise<InvokeAllResult<T>> {
     return handled(async () => invokeAll(this.state.context, this.scope, event, data, options));

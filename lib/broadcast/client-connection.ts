@@ -1,5 +1,5 @@
+import { ArgumentList, eventFrames } from '../protocol/argument-list.js';
 import type { WebSocket } from 'ws';
-import { MessageFrames } from '../protocol/message-frames.js';
 import type { Address } from '../protocol/target.js';
 import { MAX_TIMER_MS } from '../protocol/timer-limit.js';
 import { Delivery } from '../routing/delivery.js';
@@ -9,7 +9,7 @@ import { checkData, checkEvent, checkExpiry, checkGroup } from './arguments.js';
 import { BackplaneConnection } from './backplane-connection.js';
 import type { BroadcastContext } from './broadcast-context.js';
 import { checkClose, EXPIRED } from './close-code.js';
-import type { AnyEvents, DataOf, EventData, EventName } from './events.js';
+import type { AnyEvents, DataOf, EventArguments, EventData, EventName } from './events.js';
 import { encodeException, withoutHeavyCause } from './exception-payload.js';
 import { handled } from './handled.js';
 import { invoke } from './invocations.js';
@@ -98,18 +98,19 @@ export class ClientConnection<Data = unknown, Events extends object = AnyEvents>
     event: Name,
     ...data: EventData<Events, Name>
   ): Promise<Delivery> {
-    if (event !== 'exception' || !this.session.open) return this.send(event, data[0]);
-    try {
-      return this.sendException(data[0]);
-    } catch (error) {
-      // A getter of the exception may throw.
-      return this.context.router.emitter.refuse(error);
-    }
+    return this.emitData(event, data[0]);
+  }
+
+  override send<Name extends EventName<Events>>(
+    event: Name,
+    ...args: EventArguments<Events, Name>
+  ): Promise<Delivery> {
+    return this.sendEvent(event, new ArgumentList(args));
   }
 
   override invoke<T = unknown, Name extends EventName<Events> = EventName<Events>>(
     event: Name,
-    data?: DataOf<Events, Name>,
+    data?: DataOf<Events, Name> | ArgumentList,
     options: InvokeOptions<T> = {},
   ): Promise<T> {
     const scope = { address: this.address, local: true };
@@ -133,6 +134,16 @@ export class ClientConnection<Data = unknown, Events extends object = AnyEvents>
     this.session.sink.close(code, reason);
   }
 
+  private emitData(event: string, data: unknown): Promise<Delivery> {
+    if (event !== 'exception' || !this.session.open) return this.sendEvent(event, data);
+    try {
+      return this.sendException(data);
+    } catch (error) {
+      // A getter of the exception may throw.
+      return this.context.router.emitter.refuse(error);
+    }
+  }
+
   /** Sends an exception as the reply to the frame with an `id` that is being handled, or else as a message. */
   private sendException(error: unknown): Promise<Delivery> {
     const { session } = this;
@@ -141,15 +152,15 @@ export class ClientConnection<Data = unknown, Events extends object = AnyEvents>
     const { frame, isWhole } = encodeException(payload, session.dialect);
     session.sink.write(frame, false);
     // The client got only the generic error. Emitting the exception itself rejects or reports why it cannot be sent.
-    return isWhole ? Promise.resolve(new Delivery(1, 'notNeeded')) : this.send('exception', payload);
+    return isWhole ? Promise.resolve(new Delivery(1, 'notNeeded')) : this.sendEvent('exception', payload);
   }
 
-  private send(event: string, data: unknown): Promise<Delivery> {
+  private sendEvent(event: string, data: unknown): Promise<Delivery> {
     const { emitter } = this.context.router;
     try {
       checkEvent(event);
       checkData(data);
-      return emitter.emit(this.address, MessageFrames.of({ event, data }), TO_ONE);
+      return emitter.emit(this.address, eventFrames(event, data), TO_ONE);
     } catch (error) {
       return emitter.refuse(error);
     }

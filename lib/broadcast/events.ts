@@ -10,6 +10,17 @@ export type EventName<Events extends object> = [keyof Events] extends [never]
 export type EventData<Events extends object, Name extends EventName<Events>> =
   undefined extends DataOf<Events, Name> ? [data?: DataOf<Events, Name>] : [data: DataOf<Events, Name>];
 
+/**
+ * The arguments of `send`: the elements if the event's data is a tuple such as `[piece: string, field: number]`, or else the
+ * data itself.
+ */
+export type EventArguments<Events extends object, Name extends EventName<Events>> =
+  unknown extends DataOf<Events, Name>
+    ? unknown[]
+    : DataOf<Events, Name> extends unknown[]
+      ? DataOf<Events, Name>
+      : EventData<Events, Name>;
+
 /** The type of an event's data. `unknown` if the map is empty, as in the type that `app.get(Broadcaster)` infers. */
 export type DataOf<Events extends object, Name extends EventName<Events>> = Name extends keyof Events
   ? Events[Name]

@@ -1,9 +1,10 @@
 import type { Observable } from 'rxjs';
 import type { PresenceChange } from '../presence/presence-change.js';
+import type { ArgumentList } from '../protocol/argument-list.js';
 import type { PendingDelivery } from '../routing/delivery.js';
 import type { ConnectionExplanation, Explanation } from '../routing/explanation.js';
 import type { MemberCount, MemberList } from '../routing/members.js';
-import type { AnyEvents, DataOf, EventData, EventName } from './events.js';
+import type { AnyEvents, DataOf, EventArguments, EventData, EventName } from './events.js';
 import type { ExplainOptions } from './explain-options.js';
 import type { InvokeAllResult, InvokeOptions } from './invoke.js';
 import type { MembersOptions } from './members-options.js';
@@ -127,6 +128,15 @@ export abstract class Target<Events extends object = AnyEvents, Scope extends Ta
   ): PendingDelivery;
 
   /**
+   * Sends an event with any number of arguments. The handler of a SignalR client gets them as separate arguments. A plain
+   * client gets the only argument as its `data`, and several as an array. Otherwise like {@link emit}, with the same errors.
+   */
+  abstract send<Name extends EventName<Events>>(
+    event: Name,
+    ...args: EventArguments<Events, Name>
+  ): PendingDelivery;
+
+  /**
    * Sends an event to one connection, on any server, and resolves with the client's response. The client receives
    * `{ event, data, id }` and responds with `{ id, data }` or `{ id, error }`.
    *
@@ -145,7 +155,7 @@ export abstract class Target<Events extends object = AnyEvents, Scope extends Ta
    */
   abstract invoke<T = unknown, Name extends EventName<Events> = EventName<Events>>(
     event: Name,
-    data?: DataOf<Events, Name>,
+    data?: DataOf<Events, Name> | ArgumentList,
     options?: InvokeOptions<T>,
   ): Promise<T>;
 
@@ -162,7 +172,7 @@ export abstract class Target<Events extends object = AnyEvents, Scope extends Ta
    */
   abstract invokeAll<T = unknown, Name extends EventName<Events> = EventName<Events>>(
     event: Name,
-    data?: DataOf<Events, Name>,
+    data?: DataOf<Events, Name> | ArgumentList,
     options?: InvokeOptions<T>,
   ): Promise<InvokeAllResult<T>>;
 

@@ -11,6 +11,7 @@ import type { Address } from './target.js';
  *   string   id, unique in the farm; clients echo it in their response
  *   varint   timeout in milliseconds; after that, nobody waits for responses
  *   address, payloads  as in message-record.ts
+ *   u8       1 = the data is a list of several arguments; missing otherwise
  *
  * The invocation reply, one from each server that received the invocation: the connections that it invoked.
  *
@@ -31,6 +32,8 @@ export interface InvocationRecord {
   readonly id: string;
   readonly timeoutMs: number;
   readonly address: Address;
+  /** Whether the data is a list of several arguments, and not one argument. */
+  readonly hasArguments: boolean;
   readonly payloads: readonly Payload[];
 }
 
@@ -49,10 +52,17 @@ export interface ResponseRecord {
 
 export type ResponseOutcome = (typeof OUTCOMES)[number];
 
-export function encodeInvocation({ id, timeoutMs, address, payloads }: InvocationRecord): Buffer {
+export function encodeInvocation({
+  id,
+  timeoutMs,
+  address,
+  hasArguments,
+  payloads,
+}: InvocationRecord): Buffer {
   const writer = new ByteWriter().string(id).varint(timeoutMs);
   writeAddress(writer, address);
   writePayloads(writer, payloads);
+  if (hasArguments) writer.u8(1);
   return encodeRecord(RecordKind.Invocation, writer.finish());
 }
 
@@ -64,6 +74,7 @@ export function decodeInvocation(body: Buffer): InvocationRecord {
     timeoutMs: reader.varint(),
     address: readAddress(reader),
     payloads: readPayloads(reader),
+    hasArguments: !reader.atEnd && reader.u8() === 1,
   };
 }
 

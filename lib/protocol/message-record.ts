@@ -7,7 +7,7 @@ import type { Address, TargetKind, TargetRef } from './target.js';
 /*
  * The body of a message record, which carries an emit to the connections of other servers.
  *
- *   u8      flags: 1 = volatile
+ *   u8      flags: 1 = volatile, 2 = the data is a list of several arguments
  *   string  path
  *   count   targets,  each: u8 kind, string name
  *   count   excluded, each: u8 kind, string name
@@ -16,6 +16,7 @@ import type { Address, TargetKind, TargetRef } from './target.js';
  * Receivers ignore any bytes after the last payload, which a later minor version may add.
  */
 const FLAG_VOLATILE = 1;
+const FLAG_ARGUMENTS = 2;
 const KIND_CODES: Readonly<Record<TargetKind, number>> = { all: 0, group: 1, user: 2, connection: 3 };
 const KINDS: readonly TargetKind[] = ['all', 'group', 'user', 'connection'];
 
@@ -29,12 +30,15 @@ export interface MessageRecord {
   readonly address: Address;
   /** Whether the message may be dropped for a slow connection. */
   readonly volatile: boolean;
+  /** Whether the data is a list of several arguments, and not one argument. */
+  readonly hasArguments: boolean;
   readonly payloads: readonly Payload[];
 }
 
-export function encodeMessage({ address, volatile, payloads }: MessageRecord): Buffer {
+export function encodeMessage({ address, volatile, hasArguments, payloads }: MessageRecord): Buffer {
   const size = payloads.reduce((sum, payload) => sum + payload.bytes.length + 6, 128);
-  const writer = beginRecord(RecordKind.Message, size).u8(volatile ? FLAG_VOLATILE : 0);
+  const flags = (volatile ? FLAG_VOLATILE : 0) | (hasArguments ? FLAG_ARGUMENTS : 0);
+  const writer = beginRecord(RecordKind.Message, size).u8(flags);
   writeAddress(writer, address);
   writePayloads(writer, payloads);
   return endRecord(writer);
@@ -43,8 +47,10 @@ export function encodeMessage({ address, volatile, payloads }: MessageRecord): B
 /** @throws MalformedBytesError */
 export function decodeMessage(body: Buffer): MessageRecord {
   const reader = new ByteReader(body);
-  const volatile = (reader.u8() & FLAG_VOLATILE) !== 0;
-  return { volatile, address: readAddress(reader), payloads: readPayloads(reader) };
+  const flags = reader.u8();
+  const volatile = (flags & FLAG_VOLATILE) !== 0;
+  const hasArguments = (flags & FLAG_ARGUMENTS) !== 0;
+  return { volatile, hasArguments, address: readAddress(reader), payloads: readPayloads(reader) };
 }
 
 export function writeAddress(writer: ByteWriter, { path, targets, excluded }: Address): void {

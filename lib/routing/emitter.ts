@@ -1,5 +1,6 @@
 import { ReportedError } from '../bus/bus.errors.js';
 import type { ClientProtocol } from '../protocol/client-protocol.js';
+import { EVENT, EVENT_WITH_ARGUMENTS } from '../protocol/dialect.js';
 import { MessageFrames } from '../protocol/message-frames.js';
 import { decodeMessage, encodeMessage } from '../protocol/message-record.js';
 import { RecordKind } from '../protocol/record-kind.js';
@@ -65,7 +66,9 @@ export class Emitter {
       return Promise.resolve(
         new Delivery(this.deliver(address, frames, volatile, this.ownUndeliverable), 'notNeeded'),
       );
-    const record = encodeMessage({ address, volatile, payloads: frames.payloads(this.protocols) });
+    const { hasArguments } = frames.shape;
+    const payloads = frames.payloads(this.protocols);
+    const record = encodeMessage({ address, volatile, hasArguments, payloads });
     checkSize(record, this.maxMessageBytes);
     const count = this.deliver(address, frames, volatile, this.onUndeliverable);
     const delivery: Promise<Delivery> = this.policy.publish({ address, channels, record, volatile }).then(
@@ -102,8 +105,9 @@ export class Emitter {
   };
 
   private receive(body: Buffer): void {
-    const { address, volatile, payloads } = decodeMessage(body);
-    this.deliver(address, MessageFrames.received(payloads), volatile, this.onUndeliverable);
+    const { address, volatile, hasArguments, payloads } = decodeMessage(body);
+    const frames = MessageFrames.received(payloads, hasArguments ? EVENT_WITH_ARGUMENTS : EVENT);
+    this.deliver(address, frames, volatile, this.onUndeliverable);
   }
 }
 

@@ -184,7 +184,12 @@ export class Explain {
     { volatile }: EmitOptions,
   ): Pick<Explanation, 'cost' | 'backplane'> {
     const payloads = frames.payloads(this.protocols);
-    const record = encodeMessage({ address, volatile, payloads });
+    const record = encodeMessage({
+      address,
+      volatile,
+      hasArguments: frames.shape.hasArguments,
+      payloads,
+    });
     const bytes = channels.length * (HEADER_LENGTH + record.length);
     const cost = { channels, publishes: channels.length, bytes };
     if (channels.length === 0) return { cost, backplane: 'notNeeded' };

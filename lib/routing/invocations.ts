@@ -1,4 +1,5 @@
 import type { Bus } from '../bus/bus.js';
+import { requestFrames } from '../protocol/argument-list.js';
 import type { ChannelNames } from '../protocol/channel-names.js';
 import { ClientFrame } from '../protocol/client-frame.js';
 import type { ClientProtocol } from '../protocol/client-protocol.js';
@@ -11,7 +12,7 @@ import {
   encodeResponse,
   type InvocationRecord,
 } from '../protocol/invocation-record.js';
-import { REQUEST } from '../protocol/dialect.js';
+import { REQUEST, REQUEST_WITH_ARGUMENTS } from '../protocol/dialect.js';
 import { MessageFrames } from '../protocol/message-frames.js';
 import { RecordKind } from '../protocol/record-kind.js';
 import type { Address } from '../protocol/target.js';
@@ -82,7 +83,7 @@ export class Invocations {
   ): Promise<PendingInvocation> {
     if (signal?.aborted) throw new InvokeCanceledError(signal.reason);
     const id = `${this.bus.serverId}:${++this.number}`;
-    const frames = MessageFrames.of({ event, data, id }, REQUEST);
+    const frames = requestFrames(event, data, id);
     const invocation: Invocation = { id, address, timeoutMs, frames };
     // Reject what cannot be sent before any client is invoked.
     const request = local ? undefined : this.requests.prepare(address, () => this.encode(invocation));
@@ -117,7 +118,14 @@ export class Invocations {
   }
 
   private encode({ id, address, frames, timeoutMs }: Invocation): Buffer {
-    return encodeInvocation({ id, timeoutMs, address, payloads: frames.payloads(this.protocols) });
+    const { hasArguments } = frames.shape;
+    return encodeInvocation({
+      id,
+      timeoutMs,
+      address,
+      hasArguments,
+      payloads: frames.payloads(this.protocols),
+    });
   }
 
   private invokeOwn({ id, address, frames, timeoutMs }: Invocation, pending: PendingInvocation): void {
@@ -135,8 +143,11 @@ export class Invocations {
     );
   }
 
-  private receive({ id, timeoutMs, address, payloads }: InvocationRecord, origin: string): void {
-    const frames = MessageFrames.received(payloads, REQUEST);
+  private receive(
+    { id, timeoutMs, address, hasArguments, payloads }: InvocationRecord,
+    origin: string,
+  ): void {
+    const frames = MessageFrames.received(payloads, hasArguments ? REQUEST_WITH_ARGUMENTS : REQUEST);
     const connections = this.recipients(address);
     const channels = [this.channels.server(origin)];
     // If a reply is lost, the caller times out, because invocations are never repeated.

@@ -1,9 +1,10 @@
+import type { ArgumentList } from '../protocol/argument-list.js';
 import type { Type } from '@nestjs/common';
 import type { Observable } from 'rxjs';
 import type { PresenceChange } from '../presence/presence-change.js';
 import type { BackplaneConnection } from '../broadcast/backplane-connection.js';
 import type { Broadcaster } from '../broadcast/broadcaster.js';
-import type { AnyEvents, DataOf, EventData, EventName } from '../broadcast/events.js';
+import type { AnyEvents, DataOf, EventArguments, EventData, EventName } from '../broadcast/events.js';
 import type { ExplainOptions } from '../broadcast/explain-options.js';
 import { gatewayPath } from '../broadcast/gateway-path.js';
 import type { InvokeAllResult, InvokeOptions } from '../broadcast/invoke.js';
@@ -118,9 +119,16 @@ export class FakeBroadcaster<Events extends object = AnyEvents>
     return this.everyone.emit(event, ...data);
   }
 
+  override send<Name extends EventName<Events>>(
+    event: Name,
+    ...args: EventArguments<Events, Name>
+  ): Promise<Delivery> {
+    return this.everyone.send(event, ...args);
+  }
+
   override invoke<T = unknown, Name extends EventName<Events> = EventName<Events>>(
     event: Name,
-    data?: DataOf<Events, Name>,
+    data?: DataOf<Events, Name> | ArgumentList,
     options?: InvokeOptions<T>,
   ): Promise<T> {
     return this.everyone.invoke(event, data, options);
@@ -128,7 +136,7 @@ export class FakeBroadcaster<Events extends object = AnyEvents>
 
   override invokeAll<T = unknown, Name extends EventName<Events> = EventName<Events>>(
     event: Name,
-    data?: DataOf<Events, Name>,
+    data?: DataOf<Events, Name> | ArgumentList,
     options?: InvokeOptions<T>,
   ): Promise<InvokeAllResult<T>> {
     return this.everyone.invokeAll(event, data, options);

@@ -1,7 +1,8 @@
+import { ArgumentList } from '../protocol/argument-list.js';
 import { checkExpiry, checkGroup, checkInvokeOptions } from '../broadcast/arguments.js';
 import { BackplaneConnection } from '../broadcast/backplane-connection.js';
 import { checkClose } from '../broadcast/close-code.js';
-import type { AnyEvents, DataOf, EventData, EventName } from '../broadcast/events.js';
+import type { AnyEvents, DataOf, EventArguments, EventData, EventName } from '../broadcast/events.js';
 import type { InvokeOptions } from '../broadcast/invoke.js';
 import { jsonProtocol } from '../protocol/json-protocol.js';
 import type { MessageFrames } from '../protocol/message-frames.js';
@@ -110,8 +111,19 @@ export class FakeConnection<Data = unknown, Events extends object = AnyEvents> e
     event: Name,
     ...data: EventData<Events, Name>
   ): Promise<Delivery> {
+    return this.recordEmit(event, data[0]);
+  }
+
+  override send<Name extends EventName<Events>>(
+    event: Name,
+    ...args: EventArguments<Events, Name>
+  ): Promise<Delivery> {
+    return this.recordEmit(event, new ArgumentList(args));
+  }
+
+  private recordEmit(event: string, data: unknown): Promise<Delivery> {
     try {
-      const message = fakeMessage(event, data[0]);
+      const message = fakeMessage(event, data);
       if (!this.closure) this.emits.push(received(message));
       return Promise.resolve(new Delivery(this.closure ? 0 : 1, 'notNeeded'));
     } catch (error) {
@@ -121,7 +133,7 @@ export class FakeConnection<Data = unknown, Events extends object = AnyEvents> e
 
   override async invoke<T = unknown, Name extends EventName<Events> = EventName<Events>>(
     event: Name,
-    data?: DataOf<Events, Name>,
+    data?: DataOf<Events, Name> | ArgumentList,
     options: InvokeOptions<T> = {},
   ): Promise<T> {
     checkInvokeOptions(options);

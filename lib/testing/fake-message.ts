@@ -1,6 +1,7 @@
 import { checkData, checkEvent } from '../broadcast/arguments.js';
 import { jsonProtocol } from '../protocol/json-protocol.js';
-import { MessageFrames } from '../protocol/message-frames.js';
+import { eventFrames } from '../protocol/argument-list.js';
+import type { MessageFrames } from '../protocol/message-frames.js';
 import { toError } from '../protocol/thrown.js';
 
 /** The protocol in which the imagined clients of the fakes receive messages. */
@@ -10,7 +11,7 @@ export const FAKE_PROTOCOLS = [jsonProtocol];
 export function fakeMessage(event: string, data: unknown): MessageFrames {
   checkEvent(event);
   checkData(data);
-  const frames = MessageFrames.of({ event, data });
+  const frames = eventFrames(event, data);
   frames.for(jsonProtocol);
   return frames;
 }

@@ -1,10 +1,11 @@
+import { ArgumentList } from '../protocol/argument-list.js';
 import { NEVER, type Observable } from 'rxjs';
 import type { PresenceChange } from '../presence/presence-change.js';
 import { checkGroup, checkInvokeOptions, checkNames } from '../broadcast/arguments.js';
 import type { BackplaneConnection } from '../broadcast/backplane-connection.js';
 import { TargetWidenedError } from '../broadcast/broadcast.errors.js';
 import { checkClose } from '../broadcast/close-code.js';
-import type { AnyEvents, DataOf, EventData, EventName } from '../broadcast/events.js';
+import type { AnyEvents, DataOf, EventArguments, EventData, EventName } from '../broadcast/events.js';
 import type { InvokeAllResult, InvokeOptions, InvokeResponse } from '../broadcast/invoke.js';
 import { namesOfUsers, onlineMap } from '../broadcast/online.js';
 import { Target, type TargetScope } from '../broadcast/target.js';
@@ -66,8 +67,19 @@ export abstract class FakeRecipients<
     event: Name,
     ...data: EventData<Events, Name>
   ): Promise<Delivery> {
+    return this.recordEmit(event, data[0]);
+  }
+
+  override send<Name extends EventName<Events>>(
+    event: Name,
+    ...args: EventArguments<Events, Name>
+  ): Promise<Delivery> {
+    return this.recordEmit(event, new ArgumentList(args));
+  }
+
+  private recordEmit(event: string, data: unknown): Promise<Delivery> {
     try {
-      this.record('emit', event, data[0]);
+      this.record('emit', event, data);
     } catch (error) {
       return refused(error);
     }
@@ -76,7 +88,7 @@ export abstract class FakeRecipients<
 
   override async invoke<T = unknown, Name extends EventName<Events> = EventName<Events>>(
     event: Name,
-    data?: DataOf<Events, Name>,
+    data?: DataOf<Events, Name> | ArgumentList,
     options: InvokeOptions<T> = {},
   ): Promise<T> {
     checkInvokeOptions(options);
@@ -89,7 +101,7 @@ export abstract class FakeRecipients<
   /** Invokes the connections that the target names by id, and those of `localConnections` that it addresses. */
   override async invokeAll<T = unknown, Name extends EventName<Events> = EventName<Events>>(
     event: Name,
-    data?: DataOf<Events, Name>,
+    data?: DataOf<Events, Name> | ArgumentList,
     options: InvokeOptions<T> = {},
   ): Promise<InvokeAllResult<T>> {
     checkInvokeOptions(options);

@@ -29,10 +29,12 @@ describe('oncePerTurn', () => {
   it('emits values that a listener causes one turn later', async () => {
     const source = new Subject<number>();
     const got: number[] = [];
-    oncePerTurn(source).subscribe((value) => {
+    const subscription = oncePerTurn(source).subscribe((value) => {
       got.push(value);
       source.next(value + 1);
     });
+    // Without it, the rounds would go on for as long as the process.
+    farm.onEnd(() => subscription.unsubscribe());
     source.next(0);
     for (let round = 1; round <= 3; round++) {
       await turn();

@@ -102,7 +102,7 @@ const OFF = {
   'limit of size': ({ Emitter, encodeMessage }) => {
     replace(Emitter, 'send', async function (this: EmitterInside, address: Address, frames: MessageFrames) {
       const payloads = frames.payloads(this.protocols);
-      const record = encodeMessage({ address, volatile: false, payloads });
+      const record = encodeMessage({ address, volatile: false, hasArguments: false, payloads });
       const channels = this.addressing.channelsOf(address);
       const local = this.deliver(address, frames, false);
       return { local, backplane: await this.policy.publish({ address, channels, record, volatile: false }) };

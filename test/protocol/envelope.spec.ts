@@ -56,6 +56,7 @@ function goldenMessage(): Buffer {
       excluded: [{ kind: 'connection', name: 'id' }],
     },
     volatile: true,
+    hasArguments: false,
     payloads: [{ protocol: 1, bytes: Buffer.from('{}') }],
   });
 }
@@ -93,6 +94,7 @@ describe('the layout', () => {
       const record = encodeMessage({
         address: { path, targets: [{ kind: 'group', name }], excluded: [] },
         volatile: false,
+        hasArguments: false,
         payloads: [{ protocol: 1, bytes: Buffer.alloc(size) }],
       });
       const envelope = encodeEnvelope(ORIGIN, 2 ** 48 - 1, [record]);

@@ -32,6 +32,7 @@ const GOLDEN: MessageRecord = {
     ],
   },
   volatile: true,
+  hasArguments: false,
   payloads: [
     { protocol: 1, bytes: Buffer.from('{}') },
     { protocol: 2, bytes: Buffer.from([0x80]) },
@@ -55,6 +56,7 @@ function randomMessage(random: Random): MessageRecord {
       excluded: random.list(4, target),
     },
     volatile: random.next() < 0.5,
+    hasArguments: random.next() < 0.5,
     payloads: random.list(3, () => ({
       protocol: random.below(256),
       bytes: random.bytes(random.below(200)),

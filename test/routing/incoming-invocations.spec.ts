@@ -32,7 +32,13 @@ describe('an invocation from another server', () => {
     const frames = MessageFrames.of({ event: 'event', data: 1, id });
     const address = { path: PATH, targets: [{ kind: 'all' as const, name: '' }], excluded: [] };
     server.hears(
-      encodeInvocation({ id, timeoutMs: TIMEOUT_MS, address, payloads: frames.payloads([jsonProtocol]) }),
+      encodeInvocation({
+        id,
+        timeoutMs: TIMEOUT_MS,
+        address,
+        hasArguments: false,
+        payloads: frames.payloads([jsonProtocol]),
+      }),
     );
   };
   const responses = (): unknown[] =>
@@ -48,7 +54,13 @@ describe('an invocation from another server', () => {
       const frames = MessageFrames.of({ event: 'event', data: 1, id: 'q' });
       const address = { path: PATH, targets: [ALL], excluded: [] };
       server.hears(
-        encodeInvocation({ id: 'q', timeoutMs, address, payloads: frames.payloads([jsonProtocol]) }),
+        encodeInvocation({
+          id: 'q',
+          timeoutMs,
+          address,
+          hasArguments: false,
+          payloads: frames.payloads([jsonProtocol]),
+        }),
       );
       // A timer of 0 ms, or one beyond Node's limit, would have fired by now.
       vi.advanceTimersByTime(timeoutMs === 1 ? 0 : 2);
@@ -64,7 +76,13 @@ describe('an invocation from another server', () => {
     const frames = MessageFrames.of({ event: 'event', data: 1, id: 'q' });
     const address = { path: PATH, targets: [], excluded: [] };
     server.hears(
-      encodeInvocation({ id: 'q', timeoutMs: 10, address, payloads: frames.payloads([jsonProtocol]) }),
+      encodeInvocation({
+        id: 'q',
+        timeoutMs: 10,
+        address,
+        hasArguments: false,
+        payloads: frames.payloads([jsonProtocol]),
+      }),
     );
     await server.flushed();
     expect(client.received).toEqual([]);
@@ -145,7 +163,12 @@ describe('a message from another server without targets', () => {
     const client = server.client('u');
     const payloads = MessageFrames.of({ event: 'hi', data: 1 }).payloads([jsonProtocol]);
     const message = (targets: readonly TargetRef[]): Buffer =>
-      encodeMessage({ address: { path: PATH, targets, excluded }, volatile: false, payloads });
+      encodeMessage({
+        address: { path: PATH, targets, excluded },
+        volatile: false,
+        hasArguments: false,
+        payloads,
+      });
     server.hears(message([]));
     expect(client.received).toEqual([]);
     server.hears(message([ALL]));
