@@ -44,6 +44,9 @@ class FakeTarget implements Target<OrderEvents> {
     this.emitted.push([...this.names, ...message]);
     return Promise.resolve(new Delivery(1, 'accepted'));
   }
+  send(...message: unknown[]) {
+    return this.emit(...message);
+  }
   invoke() {
     return Promise.reject(new Error('no client answers'));
   }
@@ -123,6 +126,7 @@ describe('without a cast, a unit test', () => {
       join: (group) => Promise.resolve(void groups.add(group)),
       leave: (group) => Promise.resolve(void groups.delete(group)),
       emit: () => delivered,
+      send: () => delivered,
       invoke: () => Promise.reject(new Error('no client answers')),
       renew: () => undefined,
       close: () => undefined,

@@ -1,123 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { argumentList, eventFrames, requestFrames } from '../../lib/protocol/argument-list.js';
-import { ClientFrame } from '../../lib/protocol/client-frame.js';
-import { EVENT, EVENT_WITH_ARGUMENTS } from '../../lib/protocol/dialect.js';
-import { jsonProtocol } from '../../lib/protocol/json-protocol.js';
-import { MessageFrames } from '../../lib/protocol/message-frames.js';
-import { msgpackProtocol } from '../../lib/protocol/msgpack-protocol.js';
+import type { ClientFrame } from '../../lib/protocol/client-frame.js';
 import { lengthPrefix } from '../../lib/signalr/framing.js';
-import type { HubMessage } from '../../lib/signalr/hub-message.js';
-import { HubProtocolError } from '../../lib/signalr/hub-message.js';
+import { type HubMessage, HubProtocolError } from '../../lib/signalr/hub-message.js';
 import type { HubProtocol } from '../../lib/signalr/hub-protocol.js';
 import { jsonHubProtocol } from '../../lib/signalr/json-hub-protocol.js';
 import { MessageSplitter } from '../../lib/signalr/message-splitter.js';
 import { msgpackHubProtocol } from '../../lib/signalr/msgpack-hub-protocol.js';
+import { hex, json, JSON_VECTORS, MSGPACK_VECTORS, type Vector } from '../support/hub-vectors.js';
 
 const LIMITS = { maxDepth: 100, maxElements: 100_000 };
 const MAX_BYTES = 100_000;
-
-const call = (message: object): HubMessage =>
-  ({
-    kind: 'invocation',
-    target: 'method',
-    args: [],
-    id: undefined,
-    streamIds: [],
-    isStream: false,
-    ...message,
-  }) as HubMessage;
-
-const json = (text: string): Buffer => Buffer.from(`${text}\u001e`);
-const hex = (text: string): Buffer => Buffer.from(text.replaceAll(' ', ''), 'hex');
-
-type Vector = readonly [bytes: Buffer, message: HubMessage];
-
-const JSON_VECTORS: readonly Vector[] = [
-  [json('{"type":1,"target":"Target","arguments":[1,"Foo"]}'), call({ target: 'Target', args: [1, 'Foo'] })],
-  [
-    json('{"type":1,"invocationId":"123","target":"Target","arguments":[1,"Foo"]}'),
-    call({ id: '123', target: 'Target', args: [1, 'Foo'] }),
-  ],
-  [
-    json('{"type":1,"target":"Target","arguments":[],"streamIds":["__test_id__"]}'),
-    call({ target: 'Target', streamIds: ['__test_id__'] }),
-  ],
-  [
-    json('{"type":1,"headers":{"Foo":"Bar"},"invocationId":"123","target":"Target","arguments":[]}'),
-    call({ id: '123', target: 'Target' }),
-  ],
-  [
-    json('{"arguments":[1],"invocationId":"0","target":"target","type":1}'),
-    call({ id: '0', target: 'target', args: [1] }),
-  ],
-  [json('{"type":1,"invocationId":"","target":"Target","arguments":[]}'), call({ target: 'Target' })],
-  [json('{"type":2,"invocationId":"123","item":null}'), { kind: 'item', id: '123', item: null }],
-  [json('{"type":3,"invocationId":"123"}'), { kind: 'completion', id: '123', outcome: 'data', value: null }],
-  [
-    json('{"type":3,"invocationId":"123","result":null}'),
-    { kind: 'completion', id: '123', outcome: 'data', value: null },
-  ],
-  [
-    json('{"type":3,"invocationId":"123","result":{"a":1}}'),
-    { kind: 'completion', id: '123', outcome: 'data', value: { a: 1 } },
-  ],
-  [
-    json('{"type":3,"invocationId":"123","error":"Whoops!"}'),
-    { kind: 'completion', id: '123', outcome: 'error', value: 'Whoops!' },
-  ],
-  [
-    json('{"type":3,"invocationId":"123","error":""}'),
-    { kind: 'completion', id: '123', outcome: 'error', value: '' },
-  ],
-  [
-    json('{"type":4,"invocationId":"123","target":"Target","arguments":[1]}'),
-    call({ id: '123', target: 'Target', args: [1], isStream: true }),
-  ],
-  [json('{"type":5,"invocationId":"123"}'), { kind: 'cancel', id: '123' }],
-  [json('{"type":6}'), { kind: 'ping' }],
-  [json('{"type":7}'), { kind: 'close' }],
-  [json('{"type":7,"error":"Error!","allowReconnect":true}'), { kind: 'close' }],
-  [json('{"type":42,"whatever":1}'), { kind: 'unknown' }],
-];
-
-const MSGPACK_VECTORS: readonly Vector[] = [
-  [hex('10 96 01 80 a3 78 79 7a a6 6d 65 74 68 6f 64 90 90'), call({ id: 'xyz' })],
-  [hex('0d 96 01 80 c0 a6 6d 65 74 68 6f 64 90 90'), call({})],
-  [hex('0e 96 01 80 c0 a6 6d 65 74 68 6f 64 91 2a 90'), call({ args: [42] })],
-  // Without the ids of streams, as Microsoft's client for JavaScript writes it.
-  [hex('0d 95 01 80 c0 a6 6d 65 74 68 6f 64 91 2a'), call({ args: [42] })],
-  [hex('15 96 01 80 c0 a6 6d 65 74 68 6f 64 92 2a a6 73 74 72 69 6e 67 90'), call({ args: [42, 'string'] })],
-  [hex('0e 96 01 80 c0 a6 6d 65 74 68 6f 64 91 c0 90'), call({ args: [null] })],
-  [
-    hex('1a 96 01 80 c0 a6 54 61 72 67 65 74 91 2a 91 ab 5f 5f 74 65 73 74 5f 69 64 5f 5f'),
-    call({ target: 'Target', args: [42], streamIds: ['__test_id__'] }),
-  ],
-  [
-    hex('19 96 01 82 a1 78 a1 79 a1 7a a1 7a a3 78 79 7a a6 6d 65 74 68 6f 64 91 2a 90'),
-    call({ id: 'xyz', args: [42] }),
-  ],
-  [hex('08 94 02 80 a3 78 79 7a 2a'), { kind: 'item', id: 'xyz', item: 42 }],
-  [hex('08 94 02 80 a3 78 79 7a c0'), { kind: 'item', id: 'xyz', item: null }],
-  [hex('0c 94 02 80 a3 78 79 7a ca 42 28 00 00'), { kind: 'item', id: 'xyz', item: 42 }],
-  [hex('08 94 03 80 a3 78 79 7a 02'), { kind: 'completion', id: 'xyz', outcome: 'data', value: null }],
-  [hex('09 95 03 80 a3 78 79 7a 03 2a'), { kind: 'completion', id: 'xyz', outcome: 'data', value: 42 }],
-  [hex('09 95 03 80 a3 78 79 7a 03 c0'), { kind: 'completion', id: 'xyz', outcome: 'data', value: null }],
-  [
-    hex('19 95 03 80 a3 78 79 7a 01 b0 45 72 72 6f 72 20 6e 6f 74 20 66 6f 75 6e 64 21'),
-    { kind: 'completion', id: 'xyz', outcome: 'error', value: 'Error not found!' },
-  ],
-  // Void, with one item too many.
-  [hex('09 95 03 80 a3 61 62 63 02 00'), { kind: 'completion', id: 'abc', outcome: 'data', value: null }],
-  [
-    hex('11 96 04 80 a3 78 79 7a a6 6d 65 74 68 6f 64 91 2a 90'),
-    call({ id: 'xyz', args: [42], isStream: true }),
-  ],
-  [hex('07 93 05 80 a3 78 79 7a'), { kind: 'cancel', id: 'xyz' }],
-  [hex('02 91 06'), { kind: 'ping' }],
-  [hex('04 93 07 c0 c2'), { kind: 'close' }],
-  [hex('03 92 07 c0'), { kind: 'close' }],
-  [hex('04 92 63 cc 24'), { kind: 'unknown' }],
-];
 
 const PROTOCOLS: readonly (readonly [hub: HubProtocol, vectors: readonly Vector[]])[] = [
   [jsonHubProtocol, JSON_VECTORS],
@@ -249,79 +141,6 @@ describe('writes what Microsoft’s clients read:', () => {
     [2_147_483_647, 'ffffffff07'],
   ])('the length %i', (length, bytes) => {
     expect(lengthPrefix(length).toString('hex')).toBe(bytes);
-  });
-});
-
-describe('an event for plain clients becomes a call:', () => {
-  const DATA: readonly unknown[] = [
-    undefined,
-    null,
-    0,
-    'text',
-    '"quoted" \\ ,"data":"x"}',
-    ',"id":"1"}',
-    [],
-    [1, [2]],
-    {},
-    { id: 'a', event: 'b', data: { id: 'c' } },
-    'größe 😀',
-  ];
-  const NAMES = ['e', 'with "quotes" \\', 'ünï', 'x'.repeat(40), 'y'.repeat(300), ',"data":'];
-
-  it.each([
-    [jsonHubProtocol, jsonProtocol],
-    [msgpackHubProtocol, msgpackProtocol],
-  ])('$name', (hub, plain) => {
-    for (const name of NAMES) {
-      for (const data of DATA) {
-        const args = data === undefined ? [] : [data];
-        const expected = hub.event(name, args).payload;
-        expect(hub.derive(plain.encode({ event: name, data }), EVENT).payload).toEqual(expected);
-        const received = MessageFrames.received([
-          { protocol: plain.code, bytes: plain.encode({ event: name, data }).payload },
-        ]).attemptFor(hub);
-        expect((received as ClientFrame).payload).toEqual(expected);
-      }
-    }
-  });
-
-  it.each([
-    [jsonHubProtocol, jsonProtocol],
-    [msgpackHubProtocol, msgpackProtocol],
-  ])('$name, with several arguments', (hub, plain) => {
-    for (const args of [
-      ['a', 1],
-      [[], null],
-      [{ a: 1 }, 'ü', [2]],
-    ]) {
-      const expected = hub.event('Several', args).payload;
-      expect((eventFrames('Several', argumentList(...args)).attemptFor(hub) as ClientFrame).payload).toEqual(
-        expected,
-      );
-      expect(
-        hub.derive(plain.encode({ event: 'Several', data: args }), EVENT_WITH_ARGUMENTS).payload,
-      ).toEqual(expected);
-    }
-    // One argument that is an array is no list of arguments.
-    const one = eventFrames('One', argumentList([1, 2])).attemptFor(hub) as ClientFrame;
-    expect(one.payload).toEqual(hub.event('One', [[1, 2]]).payload);
-    const none = eventFrames('None', argumentList()).attemptFor(hub) as ClientFrame;
-    expect(none.payload).toEqual(hub.event('None', []).payload);
-  });
-
-  it.each([jsonHubProtocol, msgpackHubProtocol])(
-    '$name, from a server that writes the fields in another order',
-    (hub) => {
-      const frame = hub.protocol.encode({ data: [1], event: 'Other' });
-      expect(hub.derive(frame, EVENT).payload).toEqual(hub.event('Other', [[1]]).payload);
-      expect(() => hub.derive(hub.protocol.encode({ data: 1 }), EVENT)).toThrow(TypeError);
-    },
-  );
-
-  it.each([jsonHubProtocol, msgpackHubProtocol])('$name, with the id of an invocation', (hub) => {
-    const frame = requestFrames('Ask', argumentList('a', 2), 'S:1').attemptFor(hub) as ClientFrame;
-    const [message] = [...new MessageSplitter(hub.find, MAX_BYTES).push(frame.payload)];
-    expect(hub.decode(message as Buffer, LIMITS)).toEqual(call({ id: 'S:1', target: 'Ask', args: ['a', 2] }));
   });
 });
 
