@@ -39,8 +39,13 @@ export interface DialectProvider {
 
 /** A client that introduces itself. */
 export interface Claim {
-  /** Called when the client is admitted. Returns the HTTP status with which to refuse it after all, or the id that it has already. */
-  identify(admission: Admission): { readonly status: number } | { readonly connectionId: string | undefined };
+  /** Called when the client is admitted. Returns the HTTP status with which to refuse it after all, its id if it has one already, or the session that it resumes. */
+  identify(
+    admission: Admission,
+  ):
+    | { readonly status: number }
+    | { readonly connectionId: string | undefined }
+    | { readonly resumed: Session };
   /** Performs the handshake. Resolves with `undefined` if it fails: the socket is being closed then. Never rejects. */
   introduce(socket: WatchedSocket): Promise<Introduction | undefined>;
 }

@@ -20,7 +20,7 @@ export class EarlyMessages {
   /** From now on, messages are kept. */
   keep(...messages: [data: RawData, isBinary: boolean][]): void {
     this.first = undefined;
-    this.messages.push(...messages);
+    for (const message of messages) this.messages.push(message);
   }
 
   /** Passes all messages on to a listener, now and later. */

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { WebSocketServer } from 'ws';
+import type { WebSocket, WebSocketServer } from 'ws';
 import type { BackplaneConnection } from '../broadcast/backplane-connection.js';
 import { closeSessions } from './close-sessions.js';
 import type { Deadline } from './deadline.js';
@@ -60,7 +60,7 @@ export class PathServer {
     const open = this.sessions.all;
     const { withoutSession } = this.upgrades;
     for (const socket of withoutSession) socket.close(GOING_AWAY);
-    const sockets = [...open.map(({ socket }) => socket), ...withoutSession];
+    const sockets = [...open.map(({ socket }) => socket), ...withoutSession].filter(isNotClosed);
     const allDisconnected = Promise.all(
       sockets.map((socket) => new Promise((resolve) => socket.once('close', resolve))),
     );
@@ -69,4 +69,9 @@ export class PathServer {
     if (!(await clientsDeadline.meets(allDisconnected))) for (const socket of sockets) socket.terminate();
     await this.sessions.hooksEnded(allDisconnected, deadline);
   }
+}
+
+/** The socket of a session that waits for its client is closed. */
+function isNotClosed(socket: WebSocket): boolean {
+  return socket.readyState !== socket.CLOSED;
 }

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { RawData, WebSocket } from 'ws';
+import type { WebSocket } from 'ws';
 import type { BackplaneConnection } from '../broadcast/backplane-connection.js';
 import type { Admission } from '../options/authenticate.js';
 import { newConnectionId } from '../protocol/connection-id.js';
@@ -11,7 +11,7 @@ import { LateHooks } from './late-hooks.js';
 import type { PathContext } from './path-context.js';
 import { Session, type SessionHost } from './session.js';
 import { SocketSink } from './socket-sink.js';
-import { onSocketClose, onSocketPing, type WatchedSocket } from './watched-socket.js';
+import { onSocketClose, onSocketMessage, onSocketPing, type WatchedSocket } from './watched-socket.js';
 
 /** A client that is admitted, whose dialect is known. */
 export interface AdmittedClient {
@@ -66,6 +66,15 @@ export class PathSessions implements SessionHost {
     else this.callGateways(session, request, early);
   }
 
+  /** The client of a session resumes it on another socket. */
+  resume(session: Session, socket: WatchedSocket): void {
+    if (!session.open) return socket.terminate();
+    this.watch(socket, session);
+    session.resume(socket, this.sinkOf(socket, session.dialect));
+    socket.resume();
+    socket.on('message', onSocketMessage);
+  }
+
   /**
    * Resolves when all hooks of disconnected clients have ended, or at the deadline. Never rejects.
    *
@@ -116,26 +125,23 @@ export class PathSessions implements SessionHost {
     socket: WatchedSocket,
     { admission, dialect, connectionId }: AdmittedClient,
   ): Session {
-    const { serverId, writer, edge, counters } = this.context;
-    const sink = new SocketSink(socket, writer, dialect, edge.maxBufferedBytes, counters);
-    const session = new Session(
-      connectionId ?? newConnectionId(serverId),
-      admission,
-      dialect,
-      socket,
-      sink,
-      this,
-    );
+    const id = connectionId ?? newConnectionId(this.context.serverId);
+    const session = new Session(id, admission, dialect, socket, this.sinkOf(socket, dialect), this);
+    session.sink = dialect.opened(session, session.sink);
     this.sessions.set(session.client, session);
-    socket.session = session;
-    socket.on('close', onSocketClose);
-    if (this.answersPings) socket.on('ping', onSocketPing);
+    this.watch(socket, session);
     if (admission.expiresAt) session.client.renew(admission.expiresAt);
     return session;
   }
-}
 
-function onSocketMessage(this: WatchedSocket, data: RawData, isBinary: boolean): void {
-  const { session } = this;
-  if (session?.acceptsMessages) session.dialect.receive(session, data, isBinary);
+  private sinkOf(socket: WatchedSocket, dialect: ClientDialect<Session>): SocketSink {
+    const { writer, edge, counters } = this.context;
+    return new SocketSink(socket, writer, dialect, edge.maxBufferedBytes, counters);
+  }
+
+  private watch(socket: WatchedSocket, session: Session): void {
+    socket.session = session;
+    socket.on('close', onSocketClose);
+    if (this.answersPings) socket.on('ping', onSocketPing);
+  }
 }

@@ -118,6 +118,8 @@ export class PathUpgrades {
       counters.refused++;
       return refuseUpgrade(socket, identity.status);
     }
+    if ('resumed' in identity)
+      return this.complete(request, socket, (webSocket) => this.sessions.resume(identity.resumed, webSocket));
     const { admission } = result;
     const { connectionId } = identity;
     this.complete(

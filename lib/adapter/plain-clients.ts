@@ -5,6 +5,7 @@ import type { ClientDialect } from './client-dialect.js';
 import type { ConnectionHeartbeat } from './connection-heartbeat.js';
 import { receiveMessage } from './plain-dispatch.js';
 import type { Session } from './session.js';
+import type { SessionSink } from './session-sink.js';
 
 /** The dialect of clients that send and receive `{ event, data }`, one per WebSocket message, and need no client library. */
 export class PlainClients implements ClientDialect<Session> {
@@ -26,6 +27,15 @@ export class PlainClients implements ClientDialect<Session> {
   receive(session: Session, data: RawData): void {
     receiveMessage(session, data);
   }
+
+  /** A plain client's session ends with its socket. */
+  readonly resumeTimeoutMs = undefined;
+
+  opened(_session: Session, sink: SessionSink): SessionSink {
+    return sink;
+  }
+
+  lost(): void {}
 
   /** The close frame says everything. */
   closeMessage(): undefined {

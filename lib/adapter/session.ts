@@ -1,6 +1,6 @@
 import type { MessageMappingProperties } from '@nestjs/websockets';
 import type { Observable } from 'rxjs';
-import type { WebSocket } from 'ws';
+import type { RawData } from 'ws';
 import type { BackplaneConnection } from '../broadcast/backplane-connection.js';
 import { ClientConnection, type ConnectionSession } from '../broadcast/client-connection.js';
 import type { Admission } from '../options/authenticate.js';
@@ -11,10 +11,13 @@ import { bytesRead } from './fast-write.js';
 import { HandlerStreams, type StreamObserver } from './handler-streams.js';
 import { InboundQueue, type MessageHandler } from './inbound-queue.js';
 import { Reply } from './reply.js';
-import type { SocketSink } from './socket-sink.js';
+import type { SessionSink } from './session-sink.js';
+import type { SocketOwner, WatchedSocket } from './watched-socket.js';
 
 type DisconnectListener = (closeCode: number) => void;
 
+/** What `ws` reports if a connection ends without a close frame. */
+const ABNORMAL_CLOSURE = 1006;
 const POLICY_VIOLATION = 1008;
 const DROPPED = Promise.resolve();
 
@@ -34,9 +37,9 @@ export interface SessionHost {
  * handles the disconnect. Routing uses it as a `LocalConnection` and writes to the socket through its `sink`. Handlers get
  * the `client` that it creates.
  */
-export class Session extends LocalConnection implements ConnectionSession {
+export class Session extends LocalConnection implements ConnectionSession, SocketOwner {
   declare readonly dialect: ClientDialect<Session>;
-  declare readonly sink: SocketSink;
+  declare sink: SessionSink;
   readonly client: BackplaneConnection;
   private handlers: readonly MessageMappingProperties[] = [];
   private readonly disconnectListeners: DisconnectListener[] = [];
@@ -46,13 +49,14 @@ export class Session extends LocalConnection implements ConnectionSession {
   heartbeatSlot: Set<Session> | undefined;
   private closeCode: number | undefined;
   private isClosing = false;
+  private resumeTimer: NodeJS.Timeout | undefined;
 
   constructor(
     id: string,
     { userId, data }: Admission,
     dialect: ClientDialect<Session>,
-    readonly socket: WebSocket,
-    sink: SocketSink,
+    public socket: WatchedSocket,
+    sink: SessionSink,
     private readonly host: SessionHost,
   ) {
     super(id, host.key, userId, dialect, sink);
@@ -129,6 +133,31 @@ export class Session extends LocalConnection implements ConnectionSession {
     else listener(this.closeCode);
   }
 
+  /** The client resumes the session on another socket. The former one may still look open. */
+  resume(socket: WatchedSocket, sink: SessionSink): void {
+    clearTimeout(this.resumeTimer);
+    this.resumeTimer = undefined;
+    const former = this.socket;
+    former.session = undefined;
+    this.socket = socket;
+    this.sink = this.dialect.opened(this, sink);
+    former.terminate();
+  }
+
+  receive(data: RawData, isBinary: boolean): void {
+    this.dialect.receive(this, data, isBinary);
+  }
+
+  clientEnded(): void {
+    if (this.canResume) this.awaitClient();
+    else this.dismiss();
+  }
+
+  failed(): void {
+    if (this.canResume) this.awaitClient();
+    else this.closing();
+  }
+
   /** This server closes the connection, so messages of the client that are still queued are dropped. */
   closing(): void {
     this.isClosing = true;
@@ -143,14 +172,33 @@ export class Session extends LocalConnection implements ConnectionSession {
   }
 
   closed(closeCode: number): void {
+    if (this.canResume && closeCode === ABNORMAL_CLOSURE) this.awaitClient();
+    else this.end(closeCode);
+  }
+
+  /** Ends the session. Its socket has closed. */
+  end(closeCode: number): void {
+    clearTimeout(this.resumeTimer);
     this.dismiss();
-    this.host.ended(this, closeCode);
+    if (this.closeCode === undefined) this.host.ended(this, closeCode);
   }
 
   disconnected(closeCode: number): void {
     this.closeCode = closeCode;
     this.streams?.close();
     for (const listener of this.disconnectListeners) listener(closeCode);
+  }
+
+  /** Whether the session goes on if its socket is lost. */
+  private get canResume(): boolean {
+    return this.dialect.resumeTimeoutMs !== undefined && !this.isClosing && this.open;
+  }
+
+  /** The socket was lost. Ends the session, unless its client resumes it in time. */
+  private awaitClient(): void {
+    if (this.resumeTimer) return;
+    this.resumeTimer = setTimeout(() => this.end(ABNORMAL_CLOSURE), this.dialect.resumeTimeoutMs);
+    this.dialect.lost();
   }
 
   private tooMany(reason: string): void {

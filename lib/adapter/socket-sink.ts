@@ -1,11 +1,11 @@
 import type { WebSocket } from 'ws';
 import type { ClientFrame } from '../protocol/client-frame.js';
-import type { ConnectionSink } from '../routing/local-connection.js';
 import type { EdgeCounters } from '../broadcast/edge-counters.js';
 import type { ClientDialect } from './client-dialect.js';
 import { onceDrained, sendsAsIs, writeFrames } from './fast-write.js';
 import type { PendingFrames } from './pending-frames.js';
 import { PongWriter } from './pong-writer.js';
+import type { SessionSink } from './session-sink.js';
 import type { TurnWriter } from './turn-writer.js';
 
 /** With more unsent bytes than this, a socket gets no volatile messages. */
@@ -14,7 +14,7 @@ const VOLATILE_LIMIT_BYTES = 64 * 1024;
 const TRY_AGAIN_LATER = 1013;
 
 /** Writes to one socket, and closes it if the client reads too slowly. */
-export class SocketSink implements ConnectionSink {
+export class SocketSink implements SessionSink {
   private pending: PendingFrames | undefined;
   /** Created with the first ping, because browsers and most other clients send none. */
   private pongs: PongWriter | undefined;

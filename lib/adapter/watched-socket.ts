@@ -1,14 +1,30 @@
 import type { Duplex } from 'node:stream';
-import type { WebSocket, WebSocketServer } from 'ws';
+import type { RawData, WebSocket, WebSocketServer } from 'ws';
 import { closeFrameReceived } from './fast-write.js';
-import type { Session } from './session.js';
 
 /** The types of `ws` do not list `closeTimeout`, in milliseconds. */
 type ClosingOptions = WebSocketServer['options'] & { readonly closeTimeout?: number };
 
+/** The session of a client, as its socket sees it. */
+export interface SocketOwner {
+  /** Whether the client's messages are handled. */
+  readonly acceptsMessages: boolean;
+  readonly sink: { pong(payload: Buffer): void };
+  receive(data: RawData, isBinary: boolean): void;
+  /** The client has sent its close frame. */
+  dismiss(): void;
+  /** This server closes the connection. */
+  closing(): void;
+  /** The client has ended its side of the TCP connection, without a close frame. */
+  clientEnded(): void;
+  /** The socket has failed. */
+  failed(): void;
+  closed(closeCode: number): void;
+}
+
 /** A `ws` socket that notifies its session when it begins to close. {@link watchSockets} makes a server create these. */
 export interface WatchedSocket extends WebSocket {
-  session?: Session | undefined;
+  session?: SocketOwner | undefined;
   /** Called when the client has ended its side of the TCP connection. */
   clientEnded?(): void;
 }
@@ -33,7 +49,7 @@ export function watchSockets({ options }: WebSocketServer): void {
       'This version of ws does not expose the class of its sockets. Use the version that @nestjs/platform-ws depends on.',
     );
   options.WebSocket = class extends Base implements WatchedSocket {
-    session: Session | undefined;
+    session: SocketOwner | undefined;
     private closeTimer: NodeJS.Timeout | undefined;
 
     override close(code?: number, data?: string | Buffer): void {
@@ -52,7 +68,7 @@ export function watchSockets({ options }: WebSocketServer): void {
     clientEnded(): void {
       super.close();
       this.limitClosing();
-      this.session?.dismiss();
+      this.session?.clientEnded();
     }
 
     /** Limits how long a client can delay the end of its socket by neither reading nor answering the close frame. */
@@ -66,7 +82,12 @@ export function watchSockets({ options }: WebSocketServer): void {
 
 /** These listeners serve all sockets. One closure per socket would take a tenth of the memory of an idle client. */
 export function onSocketError(this: WatchedSocket): void {
-  this.session?.closing();
+  this.session?.failed();
+}
+
+export function onSocketMessage(this: WatchedSocket, data: RawData, isBinary: boolean): void {
+  const { session } = this;
+  if (session?.acceptsMessages) session.receive(data, isBinary);
 }
 
 export function onSocketClose(this: WatchedSocket, code: number): void {

@@ -96,6 +96,11 @@ const OPTIONS: Readonly<Record<string, Option>> = {
   'signalr.handshakeTimeout': milliseconds(15_000),
   'signalr.tokenLifetime': milliseconds(60_000),
   'signalr.tokenSecret': { expected: 'a string', example: "config.getOrThrow('SIGNALR_SECRET')" },
+  'signalr.statefulReconnect': {
+    expected: 'false, or milliseconds, as an integer from 1 to 2147483647',
+    example: '15000',
+    isNumber: true,
+  },
   'signalr.bareErrors': yesOrNo,
   'signalr.exceptionEvents': yesOrNo,
   parallelInvocations: count(1, 'handlers at the same time'),

@@ -58,6 +58,15 @@ export interface SignalROptions {
   tokenSecret?: string;
 
   /**
+   * How long the session of a client that asked for stateful reconnect waits for it after its connection broke, in
+   * milliseconds. Meanwhile its messages are kept, up to `limits.bufferedBytes`. Only the server that holds the session can
+   * resume it; with another one, the client connects anew. `false` turns it off.
+   *
+   * @default 15000, as in ASP.NET Core
+   */
+  statefulReconnect?: false | number;
+
+  /**
    * Whether a client gets the text of a `WsException` as it is. Otherwise it gets what ASP.NET Core sends for a
    * `HubException`: `An unexpected error occurred invoking 'X' on the server. HubException: text`.
    *
@@ -83,6 +92,8 @@ export interface ResolvedSignalR {
   readonly handshakeTimeoutMs: number;
   readonly tokenLifetimeMs: number;
   readonly tokenSecret: string;
+  /** `undefined` if it is turned off. */
+  readonly resumeTimeoutMs: number | undefined;
   readonly bareErrors: boolean;
   readonly exceptionEvents: boolean;
 }
@@ -99,6 +110,7 @@ export const signalrSchema = z.union([
     handshakeTimeout: milliseconds.optional(),
     tokenLifetime: milliseconds.optional(),
     tokenSecret: z.string().min(1).optional(),
+    statefulReconnect: z.union([z.literal(false), milliseconds]).optional(),
     bareErrors: z.boolean().optional(),
     exceptionEvents: z.boolean().optional(),
   }),
@@ -119,6 +131,7 @@ export function resolveSignalR(
     handshakeTimeoutMs: options.handshakeTimeout ?? 15_000,
     tokenLifetimeMs: options.tokenLifetime ?? 60_000,
     tokenSecret: options.tokenSecret ?? channelPrefix,
+    resumeTimeoutMs: options.statefulReconnect === false ? undefined : (options.statefulReconnect ?? 15_000),
     bareErrors: options.bareErrors ?? false,
     exceptionEvents: options.exceptionEvents ?? false,
   };

@@ -36,7 +36,7 @@ export class LocalConnection {
     readonly path: string,
     readonly userId: string | undefined,
     readonly dialect: Dialect,
-    readonly sink: ConnectionSink,
+    public sink: ConnectionSink,
   ) {}
 
   /** Whether a frame for this connection would be written, so that it is worth encoding. */

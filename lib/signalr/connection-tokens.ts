@@ -23,6 +23,12 @@ export interface Negotiated {
   readonly token: string;
 }
 
+/** What a genuine token says. */
+export interface ReadToken {
+  readonly connectionId: string;
+  readonly expiresAt: number;
+}
+
 /**
  * Makes and checks the tokens with which clients connect after they have negotiated. A token contains all that a server
  * needs, so the client may connect to another server than the one that it negotiated with, and negotiations use no memory.
@@ -49,22 +55,26 @@ export class ConnectionTokens {
     return { connectionId: idOf(signed), token: token.toString('base64url') };
   }
 
-  /**
-   * Uses a token up: this server does not accept it again.
-   *
-   * @returns the id of the connection; `undefined` if the token is forged, expired or used, or belongs to another path or user
-   */
-  use(token: string, path: string, userId: string | undefined): string | undefined {
+  /** What a token says; `undefined` if it is forged, or belongs to another path or user. */
+  read(token: string, path: string, userId: string | undefined): ReadToken | undefined {
     const bytes = Buffer.from(token, 'base64url');
     if (bytes.length !== SIGNED_BYTES + MAC_BYTES || bytes.toString('base64url') !== token) return undefined;
     const signed = bytes.subarray(0, SIGNED_BYTES);
-    const isGenuine = timingSafeEqual(bytes.subarray(SIGNED_BYTES), this.macOf(signed, path, userId));
-    const expiresAt = signed.readUIntBE(RANDOM_BYTES, 6);
-    const id = idOf(signed);
+    if (!timingSafeEqual(bytes.subarray(SIGNED_BYTES), this.macOf(signed, path, userId))) return undefined;
+    return { connectionId: idOf(signed), expiresAt: signed.readUIntBE(RANDOM_BYTES, 6) };
+  }
+
+  /**
+   * Uses a token up.
+   *
+   * @returns false if it has expired, or was used on this server before
+   */
+  use({ connectionId, expiresAt }: ReadToken): boolean {
     this.forgetExpired();
-    if (!isGenuine || expiresAt <= this.now() || this.used.has(id)) return undefined;
-    this.used.set(id, this.now() + this.lifetimeMs);
-    return id;
+    if (expiresAt <= this.now() || this.used.has(connectionId)) return false;
+    // A token without a secret may say any time.
+    this.used.set(connectionId, Math.min(expiresAt, this.now() + this.lifetimeMs));
+    return true;
   }
 
   private macOf(signed: Buffer, path: string, userId: string | undefined): Buffer {

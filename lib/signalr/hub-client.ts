@@ -4,6 +4,7 @@ import type { ClientDialect } from '../adapter/client-dialect.js';
 import type { ConnectionHeartbeat } from '../adapter/connection-heartbeat.js';
 import { toBuffer } from '../adapter/raw-data.js';
 import type { Session } from '../adapter/session.js';
+import type { SessionSink } from '../adapter/session-sink.js';
 import { INTERNAL_ERROR } from '../broadcast/exception-payload.js';
 import type { ClientFrame } from '../protocol/client-frame.js';
 import type { FrameShape } from '../protocol/dialect.js';
@@ -14,16 +15,31 @@ import { type HubInvocation, type HubMessage, HubProtocolError } from './hub-mes
 import type { HubProtocol } from './hub-protocol.js';
 import { HubReply, type ReplyOptions } from './hub-reply.js';
 import { MessageSplitter } from './message-splitter.js';
+import { StatefulConnection } from './stateful-connection.js';
 import { Upload } from './upload.js';
 
-/** The close code for a violation of the protocol (RFC 6455, section 7.4.1). */
+/** The close codes of RFC 6455, section 7.4.1. */
+const NORMAL_CLOSURE = 1000;
 const PROTOCOL_ERROR = 1002;
+const ABNORMAL_CLOSURE = 1006;
+
+/** What a client with stateful reconnect needs. */
+export interface StatefulOptions {
+  readonly resumeTimeoutMs: number;
+  /** The maximum size of what is kept for the client, in bytes. */
+  readonly maxBytes: number;
+  /** Called when the session begins. Its connection can be resumed until it ends. */
+  readonly began: (session: Session) => void;
+  readonly ended: (session: Session) => void;
+}
 
 export interface HubClientOptions {
   readonly bareErrors: boolean;
   readonly exceptionEvents: boolean;
   readonly maxMessageBytes: number;
   readonly keepAlive: ConnectionHeartbeat;
+  /** `undefined` if the session ends with its socket. */
+  readonly stateful: StatefulOptions | undefined;
 }
 
 /** The dialect of one SignalR client, with what is under way on its connection. */
@@ -31,7 +47,9 @@ export class HubClient implements ClientDialect<Session> {
   readonly name: string;
   readonly code: number;
   readonly keepAlive: ConnectionHeartbeat;
-  private readonly splitter: MessageSplitter;
+  readonly resumeTimeoutMs: number | undefined;
+  private splitter: MessageSplitter;
+  private stateful: StatefulConnection | undefined;
   /** The calls that are under way. Those with an id can be canceled. */
   private readonly calls = new Set<HubCall>();
   private readonly callsById = new Map<string, HubCall>();
@@ -47,7 +65,8 @@ export class HubClient implements ClientDialect<Session> {
     this.name = hub.name;
     this.code = hub.code;
     this.keepAlive = options.keepAlive;
-    this.splitter = new MessageSplitter(hub.find, options.maxMessageBytes);
+    this.resumeTimeoutMs = options.stateful?.resumeTimeoutMs;
+    this.splitter = this.newSplitter();
   }
 
   get protocol(): HubProtocol['protocol'] {
@@ -62,9 +81,35 @@ export class HubClient implements ClientDialect<Session> {
     return closeMessageFor(this.hub, code, reason);
   }
 
+  opened(session: Session, sink: SessionSink): SessionSink {
+    const options = this.options.stateful;
+    if (!options) return sink;
+    if (this.stateful) {
+      // The rest of a message that was cut off never comes.
+      this.splitter = this.newSplitter();
+      this.stateful.attach(sink);
+      return this.stateful.sink;
+    }
+    const stateful = new StatefulConnection(this.hub, sink, options.maxBytes, () =>
+      session.end(ABNORMAL_CLOSURE),
+    );
+    this.stateful = stateful;
+    options.began(session);
+    session.onDisconnect(() => {
+      stateful.close();
+      options.ended(session);
+    });
+    return stateful.sink;
+  }
+
+  lost(): void {
+    this.stateful?.detach();
+  }
+
   /** Sends a ping. Clients do not answer it, but they close the connection if they receive nothing for a while. */
   ping({ sink }: Session): void {
-    sink.write(this.hub.ping(), false);
+    if (this.stateful) this.stateful.sink.writeUnnumbered(this.hub.ping());
+    else sink.write(this.hub.ping(), false);
   }
 
   receive(session: Session, data: RawData): void {
@@ -81,6 +126,7 @@ export class HubClient implements ClientDialect<Session> {
   }
 
   private handle(session: Session, message: HubMessage): void {
+    if (this.stateful && isNumbered(message) && !this.stateful.takeNumber()) return;
     switch (message.kind) {
       case 'invocation':
         return this.invoke(session, message);
@@ -91,7 +137,11 @@ export class HubClient implements ClientDialect<Session> {
       case 'cancel':
         return this.callsById.get(message.id)?.cancel();
       case 'close':
-        return session.sink.close(1000, '');
+        return session.sink.close(NORMAL_CLOSURE, '');
+      case 'acknowledgment':
+        return this.stateful?.sink.acknowledged(message.number);
+      case 'sequence':
+        return this.stateful?.sequence(message.number);
       case 'ping':
       case 'unknown':
     }
@@ -144,6 +194,10 @@ export class HubClient implements ClientDialect<Session> {
     for (const streamId of streamIds) this.uploads.delete(streamId);
   }
 
+  private newSplitter(): MessageSplitter {
+    return new MessageSplitter(this.hub.find, this.options.maxMessageBytes);
+  }
+
   /** Does not read from the socket while an upload is full. */
   private hold({ socket }: Session, isFull: boolean): void {
     this.full += isFull ? 1 : -1;
@@ -175,6 +229,11 @@ export class HubClient implements ClientDialect<Session> {
         ),
     };
   }
+}
+
+/** With stateful reconnect, both sides number these messages. */
+function isNumbered({ kind }: HubMessage): boolean {
+  return kind === 'invocation' || kind === 'item' || kind === 'completion' || kind === 'cancel';
 }
 
 /** Why an upload has no more items. Nest's filters send its message to the client. */

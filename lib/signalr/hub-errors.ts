@@ -15,6 +15,7 @@ export const HubErrors = {
   missingUploads: (sent: number, expected: number): string =>
     `Client sent ${sent} stream(s), Hub method expects ${expected}.`,
   closed: 'Connection closed with an error.',
+  sequence: "Sequence ID greater than amount of messages we've received.",
 } as const;
 
 /** What failed: the call of a handler, or the stream that it returned. */

@@ -11,6 +11,8 @@ export type HubMessage =
   | { readonly kind: 'cancel'; readonly id: string }
   | { readonly kind: 'ping' }
   | { readonly kind: 'close' }
+  | { readonly kind: 'acknowledgment'; readonly number: number }
+  | { readonly kind: 'sequence'; readonly number: number }
   /** Of a type that this release does not know. */
   | { readonly kind: 'unknown' };
 
@@ -36,6 +38,8 @@ export const HubType = {
   Cancel: 5,
   Ping: 6,
   Close: 7,
+  Acknowledgment: 8,
+  Sequence: 9,
 } as const;
 
 /** The bytes of a client violate the protocol. The connection cannot go on. */
@@ -54,6 +58,7 @@ export interface RawHubMessage {
   /** For a completion. */
   readonly result?: { readonly value: unknown } | undefined;
   readonly error?: unknown;
+  readonly number?: unknown;
 }
 
 /** @throws HubProtocolError */
@@ -73,6 +78,10 @@ export function readHubMessage(raw: RawHubMessage): HubMessage {
       return { kind: 'ping' };
     case HubType.Close:
       return { kind: 'close' };
+    case HubType.Acknowledgment:
+      return { kind: 'acknowledgment', number: numberOf(raw) };
+    case HubType.Sequence:
+      return { kind: 'sequence', number: numberOf(raw) };
     default:
       if (typeof raw.type !== 'number') throw new HubProtocolError('A message must have a type.');
       return { kind: 'unknown' };
@@ -102,6 +111,12 @@ function idOf({ id }: RawHubMessage): string {
   if (typeof id !== 'string' || id === '')
     throw new HubProtocolError('The message must have an invocation id.');
   return id;
+}
+
+function numberOf({ number }: RawHubMessage): number {
+  if (typeof number !== 'number' || !Number.isSafeInteger(number) || number < 0)
+    throw new HubProtocolError('A sequence id must be an integer.');
+  return number;
 }
 
 function isOptionalId(id: unknown): id is string | null | undefined {

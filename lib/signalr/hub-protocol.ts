@@ -19,5 +19,7 @@ export interface HubProtocol extends Dialect {
   end(id: string): ClientFrame;
   error(id: string, text: string): ClientFrame;
   ping(): ClientFrame;
+  acknowledgment(number: number): ClientFrame;
+  sequence(number: number): ClientFrame;
   close(error: string | undefined, allowReconnect: boolean): ClientFrame;
 }

@@ -4,7 +4,7 @@ import { EarlyMessages } from '../adapter/early-messages.js';
 import { toBuffer } from '../adapter/raw-data.js';
 import type { WatchedSocket } from '../adapter/watched-socket.js';
 import { findSeparated } from './framing.js';
-import { ACCEPTED, readHandshake, refusal } from './handshake.js';
+import { ACCEPTED, mayBeHandshake, readHandshake, refusal } from './handshake.js';
 import type { HubProtocol } from './hub-protocol.js';
 import { MessageSplitter } from './message-splitter.js';
 
@@ -13,44 +13,75 @@ const NORMAL = 1000;
 const MAX_HANDSHAKE_BYTES = 4096;
 const CANCELED = 'Handshake was canceled.';
 
+export interface IntroductionOptions {
+  readonly timeoutMs: number;
+  readonly hubs: readonly HubProtocol[];
+  readonly dialectOf: (hub: HubProtocol, version: number) => Introduction['dialect'];
+}
+
 /** Reads the handshake of a SignalR client and answers it. Resolves with `undefined` if it fails. Never rejects. */
 export function introduce(
   socket: WatchedSocket,
-  timeoutMs: number,
-  hubs: readonly HubProtocol[],
-  dialectOf: (hub: HubProtocol) => Introduction['dialect'],
+  options: IntroductionOptions,
 ): Promise<Introduction | undefined> {
-  return new Promise((resolve) => {
-    const splitter = new MessageSplitter(findSeparated, MAX_HANDSHAKE_BYTES);
-    const finish = (introduction: Introduction | undefined): void => {
-      clearTimeout(timeout);
-      socket.off('close', onClose);
-      resolve(introduction);
-    };
-    const refuse = (error: string): void => {
-      early.keep();
-      socket.send(refusal(error));
-      socket.close(NORMAL);
-      finish(undefined);
-    };
-    const onClose = (): void => finish(undefined);
-    const onMessage = (data: RawData, isBinary: boolean): void => {
-      const message = firstOf(splitter, toBuffer(data));
-      if (message === 'too large') return refuse(CANCELED);
-      if (!message) return;
-      const { hub, error } = readHandshake(message, hubs);
-      if (!hub) return refuse(error);
-      // Sent before the session exists, so that nothing can overtake it.
-      socket.send(ACCEPTED, { binary: hub.binary });
-      const { rest } = splitter;
-      if (rest.length > 0) early.keep([rest, isBinary]);
-      else early.keep();
-      finish({ dialect: dialectOf(hub), early });
-    };
-    const early = new EarlyMessages(socket, onMessage);
-    const timeout = setTimeout(() => refuse(CANCELED), timeoutMs);
-    socket.once('close', onClose);
-  });
+  return new Promise((resolve) => new IntroductionUnderWay(socket, options, resolve));
+}
+
+class IntroductionUnderWay {
+  private readonly splitter = new MessageSplitter(findSeparated, MAX_HANDSHAKE_BYTES);
+  private readonly early: EarlyMessages;
+  private readonly timeout: NodeJS.Timeout;
+
+  constructor(
+    private readonly socket: WatchedSocket,
+    private readonly options: IntroductionOptions,
+    private readonly resolve: (introduction: Introduction | undefined) => void,
+  ) {
+    this.early = new EarlyMessages(socket, (data, isBinary) => this.receive(toBuffer(data), isBinary));
+    this.timeout = setTimeout(() => this.refuse(CANCELED), options.timeoutMs);
+    socket.once('close', this.fail);
+  }
+
+  private receive(bytes: Buffer, isBinary: boolean): void {
+    if (this.splitter.rest.length === 0 && !mayBeHandshake(bytes)) return this.abandon();
+    const message = firstOf(this.splitter, bytes);
+    if (message === 'too large') return this.refuse(CANCELED);
+    if (!message) return;
+    const handshake = readHandshake(message, this.options.hubs);
+    if (handshake === 'hub message') return this.abandon();
+    if (handshake.hub) this.accept(handshake.hub, handshake.version, [this.splitter.rest, isBinary]);
+    else this.refuse(handshake.error);
+  }
+
+  private accept(hub: HubProtocol, version: number, rest: [data: RawData, isBinary: boolean]): void {
+    // Sent before the session exists, so that nothing can overtake it.
+    this.socket.send(ACCEPTED, { binary: hub.binary });
+    this.early.keep(rest);
+    this.finish({ dialect: this.options.dialectOf(hub, version), early: this.early });
+  }
+
+  private refuse(error: string): void {
+    this.socket.send(refusal(error));
+    this.abandon();
+  }
+
+  /**
+   * Closes without an answer. A client that resumes its connection sends no handshake. If it reaches a server that does not
+   * hold its session, it would not understand an answer. It connects anew when its token is refused the next time.
+   */
+  private abandon(): void {
+    this.early.keep();
+    this.socket.close(NORMAL);
+    this.fail();
+  }
+
+  private readonly fail = (): void => this.finish(undefined);
+
+  private finish(introduction: Introduction | undefined): void {
+    clearTimeout(this.timeout);
+    this.socket.off('close', this.fail);
+    this.resolve(introduction);
+  }
 }
 
 function firstOf(splitter: MessageSplitter, bytes: Buffer): Buffer | 'too large' | undefined {

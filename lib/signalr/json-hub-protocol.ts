@@ -35,6 +35,8 @@ export const jsonHubProtocol: HubProtocol = {
   end: (id) => encode({ type: HubType.Completion, invocationId: id }),
   error: (id, text) => encode({ type: HubType.Completion, invocationId: id, error: text }),
   ping: () => PING,
+  acknowledgment: (number) => encode({ type: HubType.Acknowledgment, sequenceId: number }),
+  sequence: (number) => encode({ type: HubType.Sequence, sequenceId: number }),
   close: (error, allowReconnect) =>
     encode({
       type: HubType.Close,
@@ -61,6 +63,7 @@ function decode(bytes: Buffer, limits: PayloadLimits): HubMessage {
     item,
     result,
     error,
+    sequenceId,
   } = message as Partial<Record<string, unknown>>;
   return readHubMessage({
     type,
@@ -71,6 +74,7 @@ function decode(bytes: Buffer, limits: PayloadLimits): HubMessage {
     item,
     result: 'result' in message ? { value: result } : undefined,
     error,
+    number: sequenceId,
   });
 }
 

@@ -51,6 +51,8 @@ export const msgpackHubProtocol: HubProtocol = {
   end: (id) => encode([HubType.Completion, NO_HEADERS, id, VOID]),
   error: (id, text) => encode([HubType.Completion, NO_HEADERS, id, ERROR, text]),
   ping: () => PING,
+  acknowledgment: (number) => encode([HubType.Acknowledgment, number]),
+  sequence: (number) => encode([HubType.Sequence, number]),
   close: (error, allowReconnect) => encode([HubType.Close, error ?? null, allowReconnect]),
 };
 
@@ -75,8 +77,11 @@ function parse(bytes: Buffer): unknown {
   }
 }
 
-function rawOf([type, , id, ...rest]: readonly unknown[]): RawHubMessage {
+function rawOf([type, second, id, ...rest]: readonly unknown[]): RawHubMessage {
   switch (type) {
+    case HubType.Acknowledgment:
+    case HubType.Sequence:
+      return { type, number: second };
     case HubType.Invocation:
     case HubType.StreamInvocation: {
       const [target, args, streamIds] = rest;

@@ -22,6 +22,7 @@ export async function answerNegotiation(
   request: IncomingMessage,
   tokens: ConnectionTokens,
   limits: TimeLimits,
+  hasStatefulReconnect: boolean,
 ): Promise<HttpAnswer> {
   const headers = corsHeaders(request.headers, context.edge);
   if (request.method === 'OPTIONS') return { status: NO_CONTENT, headers, body: undefined };
@@ -37,6 +38,6 @@ export async function answerNegotiation(
       );
     return { status: result.status, headers, body: undefined };
   }
-  const body = negotiate(request.url ?? '', tokens, key, result.admission.userId);
+  const body = negotiate(request.url ?? '', tokens, key, result.admission.userId, hasStatefulReconnect);
   return { status: 200, headers: { ...headers, 'cache-control': 'no-store' }, body };
 }

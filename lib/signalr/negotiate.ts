@@ -14,6 +14,7 @@ export function negotiate(
   tokens: ConnectionTokens,
   path: string,
   userId: string | undefined,
+  hasStatefulReconnect: boolean,
 ): object {
   const requested = queryValue(target, 'negotiateVersion') ?? '0';
   if (!/^-?\d{1,9}$/.test(requested))
@@ -26,7 +27,14 @@ export function negotiate(
   const { connectionId, token } = tokens.create(path, userId);
   // Before version 1, clients connect with the id.
   const ids = negotiateVersion === 0 ? { connectionId: token } : { connectionId, connectionToken: token };
-  return { negotiateVersion, ...ids, availableTransports: TRANSPORTS };
+  // Clients that did not ask for it must not be told.
+  const isAskedFor = queryValue(target, 'useStatefulReconnect') === 'true';
+  return {
+    negotiateVersion,
+    ...ids,
+    ...(hasStatefulReconnect && isAskedFor && { useStatefulReconnect: true }),
+    availableTransports: TRANSPORTS,
+  };
 }
 
 /** The first value of a query parameter, whose name clients may write in any letter case. */

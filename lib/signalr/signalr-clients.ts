@@ -8,7 +8,7 @@ import type { EdgeCounters } from '../broadcast/edge-counters.js';
 import { InvalidOptionsError } from '../options/invalid-options.error.js';
 import type { ResolvedSignalR } from '../options/signalr-options.js';
 import { ConnectionTokens } from './connection-tokens.js';
-import { HubClient } from './hub-client.js';
+import { HubClient, type StatefulOptions } from './hub-client.js';
 import type { HubProtocol } from './hub-protocol.js';
 import { introduce } from './introduction.js';
 import { queryValue } from './negotiate.js';
@@ -16,6 +16,8 @@ import { answerNegotiation, type HttpAnswer } from './negotiate-response.js';
 import { addRoute, sendAnswer } from './negotiate-route.js';
 
 const NOT_FOUND = 404;
+/** The version of the protocol in which clients that have negotiated it resume their connections. */
+const STATEFUL_VERSION = 2;
 
 /** Serves the clients of SignalR: negotiation, handshake, and the dialect of each client. */
 export class SignalRClients implements DialectProvider {
@@ -24,6 +26,8 @@ export class SignalRClients implements DialectProvider {
   private readonly limits = new TimeLimits();
   /** By key. */
   private readonly paths = new Map<string, ServedPath>();
+  /** The sessions whose clients may resume them on another socket, by the id of the connection. */
+  private readonly resumable = new Map<string, Session>();
 
   constructor(
     private readonly options: ResolvedSignalR,
@@ -86,7 +90,8 @@ export class SignalRClients implements DialectProvider {
   }
 
   private negotiate(path: ServedPath, request: IncomingMessage): Promise<HttpAnswer> {
-    return answerNegotiation(path, request, this.tokens, this.limits);
+    const hasStatefulReconnect = this.options.resumeTimeoutMs !== undefined;
+    return answerNegotiation(path, request, this.tokens, this.limits, hasStatefulReconnect);
   }
 
   private claimOf({ key, context }: ServedPath, token: string): Claim {
@@ -99,11 +104,33 @@ export class SignalRClients implements DialectProvider {
     };
     return {
       identify: ({ userId }) => {
-        const connectionId = this.tokens.use(token, key, userId);
-        return connectionId === undefined ? { status: NOT_FOUND } : { connectionId };
+        const read = this.tokens.read(token, key, userId);
+        if (!read) return { status: NOT_FOUND };
+        const { connectionId } = read;
+        const resumed = this.resumable.get(connectionId);
+        if (resumed?.open) return { resumed };
+        return this.tokens.use(read) ? { connectionId } : { status: NOT_FOUND };
       },
       introduce: (socket) =>
-        introduce(socket, options.handshakeTimeoutMs, this.hubs, (hub) => new HubClient(hub, client)),
+        introduce(socket, {
+          timeoutMs: options.handshakeTimeoutMs,
+          hubs: this.hubs,
+          dialectOf: (hub, version) => {
+            const stateful = version >= STATEFUL_VERSION ? this.statefulOptions(context) : undefined;
+            return new HubClient(hub, { ...client, stateful });
+          },
+        }),
+    };
+  }
+
+  private statefulOptions({ edge }: ServedPath['context']): StatefulOptions | undefined {
+    const { resumeTimeoutMs } = this.options;
+    if (resumeTimeoutMs === undefined) return undefined;
+    return {
+      resumeTimeoutMs,
+      maxBytes: edge.maxBufferedBytes,
+      began: (session) => void this.resumable.set(session.id, session),
+      ended: ({ id }) => void this.resumable.delete(id),
     };
   }
 }
