@@ -161,6 +161,12 @@ export class HubGateway implements OnGatewayConnection, OnGatewayDisconnect {
 
   stopIgnoring: () => void = () => undefined;
 
+  @SubscribeMessage('Note')
+  note(@Arg(0) text: string): string {
+    this.log.push(text);
+    return text;
+  }
+
   @SubscribeMessage('Wait')
   async wait(@CancelSignal() signal: AbortSignal): Promise<void> {
     this.log.push('waits');

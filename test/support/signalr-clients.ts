@@ -45,6 +45,7 @@ interface Builder {
   withHubProtocol(protocol: object): Builder;
   configureLogging(level: number): Builder;
   withAutomaticReconnect?(delays: number[]): Builder;
+  withStatefulReconnect?(): Builder;
   build(): HubConnection;
 }
 
@@ -84,6 +85,7 @@ export interface HubOptions {
   readonly path?: string;
   readonly isBinary?: boolean;
   readonly reconnectDelays?: number[];
+  readonly isStateful?: boolean;
   /** Options of `withUrl`. */
   readonly http?: object;
 }
@@ -105,13 +107,14 @@ export function hubConnection(
   farm: TestFarm,
   { client, msgpack, version }: Generation,
   port: number,
-  { path = '/hub', isBinary = false, reconnectDelays, http = {} }: HubOptions = {},
+  { path = '/hub', isBinary = false, reconnectDelays, isStateful = false, http = {} }: HubOptions = {},
 ): HubConnection {
   const builder = new client.HubConnectionBuilder() as Builder;
   builder.withUrl(`http://127.0.0.1:${port}${path}`, { ...httpClientOf(version), ...http });
   builder.configureLogging(NO_LOG);
   if (isBinary && msgpack) builder.withHubProtocol(new msgpack.MessagePackHubProtocol());
   if (reconnectDelays) builder.withAutomaticReconnect?.(reconnectDelays);
+  if (isStateful) builder.withStatefulReconnect?.();
   const connection = builder.build();
   farm.onEnd(() => connection.stop());
   return connection;
