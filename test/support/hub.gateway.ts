@@ -110,6 +110,21 @@ export class HubGateway implements OnGatewayConnection, OnGatewayDisconnect {
     }
   }
 
+  /** How far the last stream has counted. */
+  counted = 0;
+
+  @SubscribeMessage('Count to')
+  async *countTo(@Arg(0) count: number): AsyncGenerator<string> {
+    try {
+      for (this.counted = 0; this.counted < count; this.counted++) {
+        // Without a turn of the event loop for each item, as a source in memory.
+        yield await Promise.resolve(`${'.'.repeat(100)} ${this.counted}`);
+      }
+    } finally {
+      this.log.push('counting ended');
+    }
+  }
+
   @SubscribeMessage('Ticks')
   ticks(): Observable<number> {
     return interval(5).pipe(map((tick) => tick));

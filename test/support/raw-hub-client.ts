@@ -1,0 +1,73 @@
+import { once } from 'node:events';
+import { WebSocket } from 'ws';
+import { negotiated } from './negotiation.js';
+import type { TestFarm } from './test-farm.js';
+
+const SEPARATOR = '\u001e';
+
+export type HubFrame = Readonly<Record<string, unknown>>;
+
+/** A SignalR client in JSON that sends whatever the test wants. */
+export class RawHubClient {
+  readonly frames: HubFrame[] = [];
+  closeCode: number | undefined;
+  private readonly changed = new Set<() => void>();
+
+  private constructor(readonly socket: WebSocket) {
+    socket.on('message', (data: Buffer) => {
+      for (const text of data.toString().split(SEPARATOR).slice(0, -1))
+        this.frames.push(JSON.parse(text) as HubFrame);
+      this.notify();
+    });
+    socket.on('close', (code) => {
+      this.closeCode = code;
+      this.notify();
+    });
+    socket.on('error', () => undefined);
+  }
+
+  /** Connects, without a handshake. */
+  static async connect(farm: TestFarm, port: number): Promise<RawHubClient> {
+    const { connectionToken } = await negotiated(port);
+    const socket = new WebSocket(`ws://127.0.0.1:${port}/hub?id=${connectionToken}`);
+    farm.onEnd(() => socket.terminate());
+    const client = new RawHubClient(socket);
+    await once(socket, 'open');
+    return client;
+  }
+
+  /** Connects and performs the handshake. */
+  static async open(farm: TestFarm, port: number): Promise<RawHubClient> {
+    const client = await RawHubClient.connect(farm, port);
+    client.send({ protocol: 'json', version: 1 });
+    await client.until(({ frames }) => frames.length === 1);
+    client.frames.length = 0;
+    return client;
+  }
+
+  send(...messages: object[]): void {
+    this.sendText(messages.map((message) => JSON.stringify(message) + SEPARATOR).join(''));
+  }
+
+  sendText(text: string): void {
+    this.socket.send(text);
+  }
+
+  /** Resolves when the condition holds. */
+  async until(condition: (client: this) => boolean): Promise<void> {
+    while (!condition(this)) await new Promise<void>((resolve) => this.changed.add(resolve));
+  }
+
+  /** The completion of an invocation, once it has arrived. */
+  async completion(id: string): Promise<HubFrame> {
+    const find = (): HubFrame | undefined =>
+      this.frames.find(({ type, invocationId }) => type === 3 && invocationId === id);
+    await this.until(() => find() !== undefined);
+    return find() ?? {};
+  }
+
+  private notify(): void {
+    for (const resolve of this.changed) resolve();
+    this.changed.clear();
+  }
+}
