@@ -17,6 +17,8 @@ export interface ServedPath {
   /** The path of the URL, without a port. */
   readonly urlPath: string;
   readonly context: Gatekeeper & { readonly log: LimitedLog };
+  /** The dialect of plain clients that request no subprotocol. */
+  readonly plain: ClientDialect<Session>;
   /** The app's HTTP server; `undefined` if the path has a port of its own. */
   readonly http: AbstractHttpAdapter | undefined;
 }

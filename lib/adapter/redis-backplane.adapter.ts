@@ -110,6 +110,7 @@ export class RedisBackplaneAdapter extends WsAdapter {
       key,
       urlPath,
       context,
+      plain: dialects.ofSubprotocol(''),
       http: port === 0 ? this.httpAdapter() : undefined,
     });
     const server = new PathServer(urlPath, key, wsServer, context, options['autoPong'] !== false);

@@ -17,6 +17,8 @@ export interface IntroductionOptions {
   readonly timeoutMs: number;
   readonly hubs: readonly HubProtocol[];
   readonly dialectOf: (hub: HubProtocol, version: number) => Introduction['dialect'];
+  /** The dialect of a client whose first message is no handshake; `undefined` if such a client is refused. */
+  readonly plain: Introduction['dialect'] | undefined;
 }
 
 /** Reads the handshake of a SignalR client and answers it. Resolves with `undefined` if it fails. Never rejects. */
@@ -38,11 +40,13 @@ class IntroductionUnderWay {
     private readonly resolve: (introduction: Introduction | undefined) => void,
   ) {
     this.early = new EarlyMessages(socket, (data, isBinary) => this.receive(toBuffer(data), isBinary));
-    this.timeout = setTimeout(() => this.refuse(CANCELED), options.timeoutMs);
+    this.timeout = setTimeout(() => this.timeOut(), options.timeoutMs);
     socket.once('close', this.fail);
   }
 
   private receive(bytes: Buffer, isBinary: boolean): void {
+    const { plain } = this.options;
+    if (plain && !findSeparated(bytes)) return this.acceptPlain(plain, [bytes, isBinary]);
     if (this.splitter.rest.length === 0 && !mayBeHandshake(bytes)) return this.abandon();
     const message = firstOf(this.splitter, bytes);
     if (message === 'too large') return this.refuse(CANCELED);
@@ -58,6 +62,20 @@ class IntroductionUnderWay {
     this.socket.send(ACCEPTED, { binary: hub.binary });
     this.early.keep(rest);
     this.finish({ dialect: this.options.dialectOf(hub, version), early: this.early });
+  }
+
+  private acceptPlain(
+    dialect: Introduction['dialect'],
+    ...messages: [data: RawData, isBinary: boolean][]
+  ): void {
+    this.early.keep(...messages);
+    this.finish({ dialect, early: this.early });
+  }
+
+  private timeOut(): void {
+    const { plain } = this.options;
+    if (plain) this.acceptPlain(plain);
+    else this.refuse(CANCELED);
   }
 
   private refuse(error: string): void {

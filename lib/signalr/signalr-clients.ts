@@ -10,7 +10,7 @@ import type { ResolvedSignalR } from '../options/signalr-options.js';
 import { ConnectionTokens } from './connection-tokens.js';
 import { HubClient, type StatefulOptions } from './hub-client.js';
 import type { HubProtocol } from './hub-protocol.js';
-import { introduce } from './introduction.js';
+import { introduce, type IntroductionOptions } from './introduction.js';
 import { queryValue } from './negotiate.js';
 import { answerNegotiation, type HttpAnswer } from './negotiate-response.js';
 import { addRoute, sendAnswer } from './negotiate-route.js';
@@ -65,7 +65,10 @@ export class SignalRClients implements DialectProvider {
     const path = this.paths.get(key);
     if (!path) return undefined;
     const token = queryValue(request.url ?? '', 'id');
-    return token === undefined ? undefined : this.claimOf(path, token);
+    if (token !== undefined) return this.negotiated(path, token);
+    // Only plain clients request a subprotocol.
+    const isPlain = request.headers['sec-websocket-protocol'] !== undefined;
+    return this.options.skipNegotiation && !isPlain ? this.undecided(path) : undefined;
   }
 
   answer(request: IncomingMessage, response: ServerResponse): boolean {
@@ -94,32 +97,48 @@ export class SignalRClients implements DialectProvider {
     return answerNegotiation(path, request, this.tokens, this.limits, hasStatefulReconnect);
   }
 
-  private claimOf({ key, context }: ServedPath, token: string): Claim {
-    const { options } = this;
-    const client = {
-      bareErrors: options.bareErrors,
-      exceptionEvents: options.exceptionEvents,
-      maxMessageBytes: context.edge.maxPayloadBytes,
-      keepAlive: this.keepAlive,
-    };
+  /** A client that has negotiated. */
+  private negotiated(path: ServedPath, token: string): Claim {
     return {
       identify: ({ userId }) => {
-        const read = this.tokens.read(token, key, userId);
+        const read = this.tokens.read(token, path.key, userId);
         if (!read) return { status: NOT_FOUND };
         const { connectionId } = read;
         const resumed = this.resumable.get(connectionId);
         if (resumed?.open) return { resumed };
         return this.tokens.use(read) ? { connectionId } : { status: NOT_FOUND };
       },
-      introduce: (socket) =>
-        introduce(socket, {
-          timeoutMs: options.handshakeTimeoutMs,
-          hubs: this.hubs,
-          dialectOf: (hub, version) => {
-            const stateful = version >= STATEFUL_VERSION ? this.statefulOptions(context) : undefined;
-            return new HubClient(hub, { ...client, stateful });
-          },
-        }),
+      introduce: (socket) => introduce(socket, this.introductionTo(path, undefined)),
+    };
+  }
+
+  /** A client of SignalR that has skipped the negotiation, or a plain one. */
+  private undecided(path: ServedPath): Claim {
+    return {
+      identify: () => ({ connectionId: undefined }),
+      introduce: (socket) => introduce(socket, this.introductionTo(path, path.plain)),
+    };
+  }
+
+  private introductionTo(
+    { context }: ServedPath,
+    plain: ServedPath['plain'] | undefined,
+  ): IntroductionOptions {
+    const { bareErrors, exceptionEvents, handshakeTimeoutMs } = this.options;
+    const { keepAlive, hubs } = this;
+    const client = { bareErrors, exceptionEvents, maxMessageBytes: context.edge.maxPayloadBytes, keepAlive };
+    return {
+      timeoutMs: handshakeTimeoutMs,
+      hubs,
+      plain,
+      dialectOf: (hub, version) => {
+        // A client without a token cannot say later which session it resumes.
+        const isStateful = version >= STATEFUL_VERSION && !plain;
+        return new HubClient(hub, {
+          ...client,
+          stateful: isStateful ? this.statefulOptions(context) : undefined,
+        });
+      },
     };
   }
 
