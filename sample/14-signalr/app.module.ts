@@ -10,6 +10,8 @@ import { PageController } from './page.controller.js';
       channelPrefix: 'signalr',
       protocols: ['json', 'msgpack'],
       signalr: true,
+      // A client that reconnects while Redis is down can join its group.
+      outage: 'local',
     }),
   ],
   controllers: [PageController],
