@@ -16,6 +16,10 @@ const CHECKS: Readonly<Record<string, Check>> = {
   json: (block) => thrown(block, () => JSON.parse(block.code)),
   yaml: (block) => thrown(block, () => format(block.code, { parser: 'yaml' })),
   xml: () => [],
+  // Nothing here can compile these.
+  csharp: () => [],
+  java: () => [],
+  swift: () => [],
   text: () => [],
 };
 

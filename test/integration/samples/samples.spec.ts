@@ -5,6 +5,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { useRedis } from '../../support/acceptance.js';
 import { BRING_DEADLINE_MS, bringBalancers } from '../../support/balancer.js';
 import { SampleProcess } from '../../support/sample-process.js';
+import { hubConnection, itemsOf, LATEST, uploader } from '../../support/signalr-clients.js';
 import { useTestFarm } from '../../support/test-farm.js';
 import type { WsClient } from '../../support/ws-client.js';
 
@@ -151,6 +152,39 @@ describe('The samples', { timeout: 60_000 }, () => {
     expect(secured).toContain('Redis asks for a password.');
     expect(absent).toContain('ECONNREFUSED');
     for (const bad of [secured, absent]) expect(bad).toContain('Messages do not get through');
+  });
+
+  it('14: SignalR clients and a plain client on two servers share a group, streams, and calls from the server', async () => {
+    const sample = start('14');
+    const page = new URL(await sample.says(/(http:\S+)/));
+    await sample.says(/(plain WebSocket)/);
+    const other = new URL(/MessagePack +(\S+)/.exec(sample.output)?.[1] ?? '');
+    for (const file of ['', 'signalr.min.js', 'signalr-protocol-msgpack.min.js'])
+      expect((await fetch(new URL(file, page))).status).toBe(200);
+
+    const json = hubConnection(farm, LATEST, Number(page.port), { path: '/lobby' });
+    const msgpack = hubConnection(farm, LATEST, Number(other.port), { path: '/lobby', isBinary: true });
+    const plain = await farm.client({ port: Number(other.port) }, '/lobby');
+    const heard = [json, msgpack].map(
+      (connection) => new Promise((resolve) => connection.on('Said', (...args: string[]) => resolve(args))),
+    );
+    msgpack.on('Confirm', (question: string) => question === 'Tea?');
+    await Promise.all([json.start(), msgpack.start()]);
+    expect(await Promise.all([json.invoke('Where'), msgpack.invoke('Where')])).toEqual(['Lima', 'Perth']);
+
+    plain.send('Say', ['Ada', 'Hello'], 1);
+    const said = [expect.stringContaining('.'), 'Ada', 'Hello'];
+    expect(await Promise.all(heard)).toEqual([said, said]);
+    expect(await plain.next('Said')).toMatchObject({ data: said });
+
+    expect(await itemsOf(json.stream('Count', 3))).toEqual([1, 2, 3]);
+    const lines = uploader<string>(LATEST);
+    const words = msgpack.invoke('CountWords', lines);
+    for (const line of ['one two', '', 'three']) lines.next(line);
+    lines.complete();
+    expect(await words).toBe(3);
+    expect(await json.invoke('Ask', msgpack.connectionId, 'Tea?')).toBe(true);
+    expect(await sample.stop()).toBe(0);
   });
 
   it('an unknown number prints the list of samples', async () => {
