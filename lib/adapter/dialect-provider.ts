@@ -36,6 +36,8 @@ export interface DialectProvider {
   answer(...args: Parameters<RequestListener>): boolean;
   /** Called when all paths are known. Throws InvalidOptionsError if an option does not fit them. */
   checkPaths(): void;
+  /** The app shuts down: connected clients are still served, but no new ones. */
+  drain(): void;
   close(): void;
 }
 

@@ -1,4 +1,5 @@
 import type { ModulesContainer } from '@nestjs/core';
+import { BackplaneError } from '../protocol/backplane.error.js';
 import { ClientConnection } from '../broadcast/client-connection.js';
 import { isGateway } from '../broadcast/gateway-metadata.js';
 import { loggerFor } from '../broadcast/library-logger.js';
@@ -9,6 +10,7 @@ type HookName = 'handleConnection' | 'handleDisconnect';
 type HookHost = { [name in HookName]?: Hook };
 
 const INTERNAL_ERROR = 1011;
+const TRY_AGAIN_LATER = 1013;
 /** For clients of another app in this process that uses the same gateway class with another adapter. */
 const foreignLog = new LimitedLog(loggerFor('RedisBackplaneAdapter', undefined));
 const guardedHooks = new WeakSet<Hook>();
@@ -100,6 +102,11 @@ async function callHook(call: () => unknown, client: unknown, name: HookName): P
     const isOurs = client instanceof ClientConnection;
     const log = isOurs ? client.log : foreignLog;
     log.error(name, `${name} failed`, error);
-    if (name === 'handleConnection' && isOurs) client.close(INTERNAL_ERROR, 'handleConnection failed');
+    if (name === 'handleConnection' && isOurs) client.close(codeFor(error), 'handleConnection failed');
   }
+}
+
+/** A client that is told to try again later does so: with other codes, clients of SignalR stay away. */
+function codeFor(error: unknown): number {
+  return error instanceof BackplaneError && error.retryable ? TRY_AGAIN_LATER : INTERNAL_ERROR;
 }

@@ -5,6 +5,7 @@ import type { ClientMessage } from '../protocol/client-message.js';
 import { MessageFrames } from '../protocol/message-frames.js';
 import { readClientFrame } from '../protocol/read-client-frame.js';
 import { PlainReply } from './plain-reply.js';
+import { eachItem, exceptionOf, isAsyncIterable } from './async-items.js';
 import { messageOf } from './handler-result.js';
 import { failingWithin } from './nest-stream.js';
 import { toBuffer } from './raw-data.js';
@@ -55,6 +56,8 @@ async function handle(
   } catch (error) {
     return filterFailed(session, message, error);
   }
+  if (isAsyncIterable(result))
+    return deliverItems(session, message, answer, handler.isAckHandledManually, result);
   if (!isObservable(result)) return deliver(session, message, answer, handler.isAckHandledManually, result);
   if (!answer) return sendEach(session, message, result);
   return answerWithLast(session, message, answer, handler.isAckHandledManually, result);
@@ -103,6 +106,32 @@ function answerWithLast(
     error: (error) => filterFailed(session, message, error),
     complete: () => deliver(session, message, answer, isAckHandledManually, last),
   });
+}
+
+/** Without an id, each item of an async iterable is sent as a message. With one, the last item is the reply. */
+async function deliverItems(
+  session: Session,
+  message: EventMessage,
+  answer: PlainReply | undefined,
+  isAckHandledManually: boolean,
+  items: AsyncIterable<unknown>,
+): Promise<void> {
+  let last: unknown;
+  const hasEnded = await eachItem(items, session, session.closedSignal, {
+    next: (item) => {
+      if (answer) last = item;
+      else send(session, message, item);
+    },
+    failed: (error) => iterableFailed(session, message, error),
+    isDone: () => !session.open,
+  });
+  if (answer && hasEnded) deliver(session, message, answer, isAckHandledManually, last);
+}
+
+function iterableFailed({ client, context }: Session, { event }: EventMessage, error: unknown): void {
+  const exception = exceptionOf(error);
+  if (exception === undefined) context.log.error('handler', `The handler of '${shown(event)}' failed`, error);
+  void client.emit('exception', exception ?? INTERNAL_ERROR);
 }
 
 /** Sends a result unchanged, as `@nestjs/platform-ws` does. If there is no result, it sends nothing. */

@@ -137,6 +137,7 @@ export class RedisBackplaneAdapter extends WsAdapter {
 
   /** @internal The first step of the shutdown. Stops accepting clients; connected ones are still served. */
   drain(): void {
+    this.provider?.drain();
     for (const server of this.servers.values()) server.drain();
   }
 

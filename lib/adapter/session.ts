@@ -49,6 +49,8 @@ export class Session extends LocalConnection implements ConnectionSession, Socke
   heartbeatSlot: Set<Session> | undefined;
   private closeCode: number | undefined;
   private isClosing = false;
+  /** Created on first use, to save memory. */
+  private disconnection: AbortController | undefined;
   private resumeTimer: NodeJS.Timeout | undefined;
 
   constructor(
@@ -82,6 +84,15 @@ export class Session extends LocalConnection implements ConnectionSession, Socke
   /** How many bytes the client has sent so far, including control frames. */
   get bytesRead(): number {
     return bytesRead(this.socket);
+  }
+
+  get closedSignal(): AbortSignal {
+    if (!this.disconnection) {
+      const disconnection = new AbortController();
+      this.disconnection = disconnection;
+      this.onDisconnect(() => disconnection.abort());
+    }
+    return this.disconnection.signal;
   }
 
   override presenceData(): unknown {

@@ -28,8 +28,8 @@ export interface ConnectionSession extends LocalConnection {
    * @returns false if no such frame is being handled, or if it already has a reply
    */
   failFrame(error: unknown): boolean;
-  /** Calls the listener when the client has disconnected; immediately if it already has. */
-  onDisconnect(listener: () => void): void;
+  /** Aborted when the client disconnects. */
+  readonly closedSignal: AbortSignal;
 }
 
 /** A connection to this server: the implementation behind {@link BackplaneConnection}. */
@@ -38,7 +38,6 @@ export class ClientConnection<Data = unknown, Events extends object = AnyEvents>
   Events
 > {
   private expiry: NodeJS.Timeout | undefined;
-  private closed: AbortController | undefined;
 
   constructor(
     private readonly session: ConnectionSession,
@@ -56,14 +55,9 @@ export class ClientConnection<Data = unknown, Events extends object = AnyEvents>
     return this.session.id;
   }
 
-  /** Aborted when the client disconnects. Created on first use, to save memory. */
+  /** Aborted when the client disconnects. */
   get closedSignal(): AbortSignal {
-    if (!this.closed) {
-      const closed = new AbortController();
-      this.closed = closed;
-      this.session.onDisconnect(() => closed.abort());
-    }
-    return this.closed.signal;
+    return this.session.closedSignal;
   }
 
   /** For failures of gateway hooks, which only get the client. */

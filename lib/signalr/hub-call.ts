@@ -1,12 +1,13 @@
 import { WsException, type MessageMappingProperties } from '@nestjs/websockets';
 import { isObservable } from 'rxjs';
+import { exceptionOf, isAsyncIterable } from '../adapter/async-items.js';
 import { MessageContext } from '../adapter/message-context.js';
 import { failingWithin } from '../adapter/nest-stream.js';
 import type { Session } from '../adapter/session.js';
 import { HubErrors } from './hub-errors.js';
 import type { HubInvocation } from './hub-message.js';
 import { HubReply } from './hub-reply.js';
-import { isAsyncIterable, sendItems, sendValues } from './hub-streams.js';
+import { sendItems, sendValues } from './hub-streams.js';
 import type { Upload } from './upload.js';
 
 /** A client's call of a handler, until its result was sent or its stream has ended. */
@@ -91,13 +92,15 @@ export class HubCall extends MessageContext {
         complete: () => undefined,
       });
     }
+    if (isAsyncIterable(last)) return reply.error(HubErrors.streaming(this.invocation.target));
     if (!isAckHandledManually) reply.result(last);
   }
 
   /** An error that no filter of Nest has handled: a filter failed, or an async iterable. */
   private fail(error: unknown): void {
-    if (error instanceof WsException) this.reply.fail(error.getError());
-    else this.failed(this.invocation, error);
+    const exception = exceptionOf(error);
+    if (exception === undefined) this.failed(this.invocation, error);
+    else this.reply.fail(exception);
   }
 
   private end(): void {

@@ -54,6 +54,8 @@ export class HubClient implements ClientDialect<Session> {
   private readonly calls = new Set<HubCall>();
   private readonly callsById = new Map<string, HubCall>();
   private readonly uploads = new Map<string, Upload>();
+  /** How many of the calls have requested a stream. */
+  private streams = 0;
   /** How many uploads are full. The socket is read when none is. */
   private full = 0;
   private isWatching = false;
@@ -152,8 +154,11 @@ export class HubClient implements ClientDialect<Session> {
     const { id, streamIds } = invocation;
     if (id !== undefined && this.callsById.has(id)) return reply.error(HubErrors.idInUse(id));
     const { maxPendingMessages } = session.context.edge;
-    if (this.calls.size + this.uploads.size + streamIds.length >= maxPendingMessages)
+    // Other calls are limited by the queue of messages, which does not know of streams.
+    const streams = streamIds.length + (invocation.isStream ? 1 : 0);
+    if (streams > 0 && this.streams + this.uploads.size + streams > maxPendingMessages)
       return reply.error(HubErrors.tooManyStreams(maxPendingMessages));
+    if (invocation.isStream) this.streams++;
     this.watch(session);
     const uploads = streamIds.map((streamId) => this.open(session, streamId));
     const call: HubCall = new HubCall(
@@ -188,8 +193,9 @@ export class HubClient implements ClientDialect<Session> {
     return upload;
   }
 
-  private ended(call: HubCall, { id, streamIds }: HubInvocation): void {
+  private ended(call: HubCall, { id, streamIds, isStream }: HubInvocation): void {
     this.calls.delete(call);
+    if (isStream) this.streams--;
     if (id !== undefined && this.callsById.get(id) === call) this.callsById.delete(id);
     for (const streamId of streamIds) this.uploads.delete(streamId);
   }

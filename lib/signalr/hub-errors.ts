@@ -7,7 +7,7 @@ const FORBIDDEN = 'Forbidden resource';
 export const HubErrors = {
   unknownMethod: (target: string): string => `Unknown hub method '${target}'`,
   idInUse: (id: string): string => `Invocation ID '${id}' is already in use.`,
-  tooManyStreams: (limit: number): string => `A connection may have ${limit} streams and calls at once.`,
+  tooManyStreams: (limit: number): string => `A connection may have ${limit} streams at once.`,
   notStreaming: (target: string): string =>
     `The client attempted to invoke the non-streaming '${target}' method with a streaming invocation.`,
   streaming: (target: string): string =>

@@ -1,4 +1,5 @@
 import { type Observable, Subject, takeUntil } from 'rxjs';
+import { eachItem, isAsyncIterable } from '../adapter/async-items.js';
 import { failingWithin } from '../adapter/nest-stream.js';
 import type { Session } from '../adapter/session.js';
 import type { HubReply } from './hub-reply.js';
@@ -10,10 +11,6 @@ export interface StreamCall {
   readonly signal: AbortSignal;
   /** Handles an error that no filter of Nest has seen. */
   readonly failed: (error: unknown) => void;
-}
-
-export function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
-  return typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
 }
 
 /**
@@ -37,35 +34,13 @@ export async function sendValues(stream$: Observable<unknown>, call: StreamCall)
   reply.end();
 }
 
-/** Sends the items of an async iterable, and lets it wait for a client that reads slowly. Never rejects. */
+/** Sends the items of an async iterable. Never rejects. */
 export async function sendItems(items: AsyncIterable<unknown>, call: StreamCall): Promise<void> {
   const { session, reply, signal, failed } = call;
-  const iterator = items[Symbol.asyncIterator]();
-  // An iterator may wait for something that never happens, and must not keep the call open.
-  const canceled = new Promise<void>((resolve) => {
-    const cancel = (): void => {
-      void Promise.resolve(iterator.return?.()).catch(failed);
-      resolve();
-    };
-    if (signal.aborted) cancel();
-    else signal.addEventListener('abort', cancel, { once: true });
+  await eachItem(items, session, signal, {
+    next: (item) => reply.item(item),
+    failed,
+    isDone: () => !reply.isOpen,
   });
-  const sent = sendAll(iterator, { session, reply, signal, failed });
-  await Promise.race([sent, canceled]);
   reply.end();
-}
-
-async function sendAll(
-  iterator: AsyncIterator<unknown>,
-  { session, reply, signal, failed }: StreamCall,
-): Promise<void> {
-  try {
-    for (let step = await iterator.next(); !step.done; step = await iterator.next()) {
-      if (signal.aborted || !reply.isOpen) return;
-      reply.item(step.value);
-      if (session.sink.isBehind) await session.sink.drained();
-    }
-  } catch (error) {
-    if (!signal.aborted) failed(error);
-  }
 }

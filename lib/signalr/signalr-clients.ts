@@ -16,6 +16,7 @@ import { answerNegotiation, type HttpAnswer } from './negotiate-response.js';
 import { addRoute, sendAnswer } from './negotiate-route.js';
 
 const NOT_FOUND = 404;
+const UNAVAILABLE = 503;
 /** The version of the protocol in which clients that have negotiated it resume their connections. */
 const STATEFUL_VERSION = 2;
 
@@ -24,6 +25,7 @@ export class SignalRClients implements DialectProvider {
   private readonly tokens: ConnectionTokens;
   private readonly keepAlive: ConnectionHeartbeat;
   private readonly limits = new TimeLimits();
+  private isDraining = false;
   /** By key. */
   private readonly paths = new Map<string, ServedPath>();
   /** The sessions whose clients may resume them on another socket, by the id of the connection. */
@@ -82,9 +84,13 @@ export class SignalRClients implements DialectProvider {
     return false;
   }
 
+  drain(): void {
+    this.isDraining = true;
+    this.limits.giveUp(new Error('the server is shutting down'));
+  }
+
   close(): void {
     this.keepAlive.close();
-    this.limits.giveUp(new Error('the server is shutting down'));
   }
 
   private isEnabled({ urlPath }: ServedPath): boolean {
@@ -93,6 +99,8 @@ export class SignalRClients implements DialectProvider {
   }
 
   private negotiate(path: ServedPath, request: IncomingMessage): Promise<HttpAnswer> {
+    // A load balancer tries another server.
+    if (this.isDraining) return Promise.resolve({ status: UNAVAILABLE, headers: {}, body: undefined });
     const hasStatefulReconnect = this.options.resumeTimeoutMs !== undefined;
     return answerNegotiation(path, request, this.tokens, this.limits, hasStatefulReconnect);
   }

@@ -176,7 +176,7 @@ describe('a client that opens streams', () => {
     for (let id = 0; id <= limit; id++) client.send(stream(String(id), 'Forever'));
     // One more than may be open.
     expect(await client.completion(String(limit))).toMatchObject({
-      error: 'A connection may have 1000 streams and calls at once.',
+      error: 'A connection may have 1000 streams at once.',
     });
     client.socket.terminate();
     await expect.poll(() => gateway.log.filter((line) => line === 'forever ended').length).toBe(limit);
