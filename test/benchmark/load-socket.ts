@@ -4,6 +4,10 @@ import { groupAt, MARK, microseconds, numberAt, timeAt } from './message.js';
 const HANDSHAKE_END = Buffer.from('\r\n\r\n');
 /** Shorter texts are Socket.IO's own packets, not messages of the bench. */
 const SHORTEST_MESSAGE = 40;
+/** The query of a client that sends the handshake of SignalR. */
+export const SIGNALR_QUERY = 'dialect=signalr';
+const SIGNALR_HANDSHAKE = '{"protocol":"json","version":1}\u001e';
+const SIGNALR_ACCEPTED = '{}\u001e';
 const TEXT = 1;
 const PING = 9;
 const READ_BYTES = 256 * 1024;
@@ -71,9 +75,11 @@ export class LoadSocket {
     });
     this.opened.catch(() => undefined);
     this.isSocketIo = urlPath.includes('EIO=');
+    this.isSignalR = urlPath.includes(SIGNALR_QUERY);
   }
 
   private readonly isSocketIo: boolean;
+  private readonly isSignalR: boolean;
 
   /** Closes with a TCP reset, so that the port is free at once. */
   end(): void {
@@ -99,7 +105,8 @@ export class LoadSocket {
     if (!bytes.toString('latin1', 0, end).includes(' 101 '))
       throw new Error(bytes.toString('latin1', 0, end));
     this.upgraded = true;
-    if (!this.isSocketIo) this.onOpened();
+    if (this.isSignalR) this.send(TEXT, Buffer.from(SIGNALR_HANDSHAKE));
+    else if (!this.isSocketIo) this.onOpened();
     return end + HANDSHAKE_END.length;
   }
 
@@ -121,7 +128,7 @@ export class LoadSocket {
 
   private frame(bytes: Buffer, opcode: number, start: number, length: number): void {
     if (opcode === TEXT && length >= SHORTEST_MESSAGE) this.message(bytes, start, length);
-    else if (opcode === TEXT) this.socketIo(bytes.toString('latin1', start, start + length));
+    else if (opcode === TEXT) this.handshakePacket(bytes.toString('latin1', start, start + length));
     else if (opcode === PING) this.send(0x0a, bytes.subarray(start, start + length));
   }
 
@@ -129,7 +136,7 @@ export class LoadSocket {
     if (this.markAt < 0) {
       const found = bytes.subarray(start, start + length).indexOf(MARK);
       // A long packet of Socket.IO's own, which can only come before the first message.
-      if (found < 0) return this.socketIo(bytes.toString('latin1', start, start + length));
+      if (found < 0) return this.handshakePacket(bytes.toString('latin1', start, start + length));
       this.markAt = found + MARK.length;
     }
     const at = start + this.markAt;
@@ -140,6 +147,11 @@ export class LoadSocket {
     this.numbers.set(group, number);
     if (++this.counts.messages % SAMPLE_EVERY === 0)
       this.counts.latencies.push(microseconds() - timeAt(bytes, at));
+  }
+
+  private handshakePacket(packet: string): void {
+    if (this.isSocketIo) this.socketIo(packet);
+    else if (packet === SIGNALR_ACCEPTED) this.onOpened();
   }
 
   /** Replies to packets of Engine.IO and Socket.IO: https://socket.io/docs/v4/engine-io-protocol/ */

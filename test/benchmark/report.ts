@@ -1,7 +1,8 @@
 import { CONTESTANTS } from './contestants/contestant.js';
 import type { Ratio, Row } from './results.js';
 
-const HEADER = ['scenario', 'measure', 'unit', ...CONTESTANTS, 'to socket.io', 'goal', 'to floor', 'goal'];
+const RATIOS = ['to socket.io', 'goal', 'to floor', 'goal', 'signalr to plain', 'goal'];
+const HEADER = ['scenario', 'measure', 'unit', ...CONTESTANTS, ...RATIOS];
 
 /** A Markdown table with aligned columns. */
 export function table(rows: readonly Row[]): string {
@@ -14,9 +15,10 @@ export function table(rows: readonly Row[]): string {
   return [text[0], rule, ...text.slice(1)].join('\n');
 }
 
-function cells({ scenario, measure, unit, medians, toSocketIo, toFloor }: Row): string[] {
+function cells({ scenario, measure, unit, medians, ...ratios }: Row): string[] {
   const values = CONTESTANTS.map((name) => shown(medians[name]));
-  return [scenario, measure, unit, ...values, ...ratioCells(toSocketIo), ...ratioCells(toFloor)];
+  const { toSocketIo, toFloor, signalrToPlain } = ratios;
+  return [scenario, measure, unit, ...values, ...[toSocketIo, toFloor, signalrToPlain].flatMap(ratioCells)];
 }
 
 function ratioCells({ value, goal, missed }: Ratio): [string, string] {

@@ -10,6 +10,7 @@ export interface Row {
   readonly medians: Readonly<Partial<Record<ContestantName, number>>>;
   readonly toSocketIo: Ratio;
   readonly toFloor: Ratio;
+  readonly signalrToPlain: Ratio;
 }
 
 export interface Ratio {
@@ -63,6 +64,7 @@ function rowOf(goal: Goal, values: ReadonlyMap<ContestantName, readonly number[]
     medians,
     toSocketIo: ratio(goal, medians.ours, medians['socket.io'], goal.toSocketIo),
     toFloor: ratio(goal, medians.ours, medians.floor, goal.toFloor),
+    signalrToPlain: ratio(goal, medians.signalr, medians.ours, goal.signalrToPlain),
   };
 }
 

@@ -2,7 +2,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { Audience, ContestantName, ContestantServer, ServerPlan } from './contestants/contestant.js';
 import * as tools from './contestants/contestant.js';
 import { startFloor } from './contestants/floor.js';
-import { startOurs } from './contestants/ours.js';
+import { startOurs, startSignalR } from './contestants/ours.js';
 import { EVENT, Messages } from './message.js';
 import { Flood, type Pace, paced } from './pacer.js';
 import { serve } from './rpc.js';
@@ -41,6 +41,7 @@ const loopDelay = monitorEventLoopDelay({ resolution: 1 });
 
 async function startContestant(name: ContestantName, plan: ServerPlan): Promise<ContestantServer> {
   if (name === 'ours') return startOurs(plan);
+  if (name === 'signalr') return startSignalR(plan);
   if (name === 'floor') return startFloor(plan);
   const { startSocketIo } = (await import(SOCKET_IO)) as {
     readonly startSocketIo: (plan: ServerPlan, options: object) => Promise<ContestantServer>;

@@ -1,6 +1,7 @@
 import type { MessageData } from '../message.js';
 
-export const CONTESTANTS = ['ours', 'socket.io', 'socket.io sharded', 'floor'] as const;
+/** `signalr` is ours with clients of SignalR. */
+export const CONTESTANTS = ['ours', 'signalr', 'socket.io', 'socket.io sharded', 'floor'] as const;
 export type ContestantName = (typeof CONTESTANTS)[number];
 
 /** Who receives an emit: everybody, the members of a group, or one connection of the receiving server. */

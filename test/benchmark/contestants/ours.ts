@@ -10,6 +10,7 @@ import {
   WebSocketServer,
 } from '@nestjs/websockets';
 import { type BackplaneConnection, Broadcaster, RedisBackplaneModule } from 'nestjs-redis-backplane';
+import { SIGNALR_QUERY } from '../load-socket.js';
 import { EVENT } from '../message.js';
 import { Connected, type ContestantServer, groupsOf, indexOf, type ServerPlan } from './contestant.js';
 
@@ -38,12 +39,27 @@ function greetingGateway(plan: ServerPlan, connected: Connected): Type<Listening
 }
 
 /** A normal Nest app with the module and a gateway. */
-export async function startOurs(plan: ServerPlan): Promise<ContestantServer> {
+export function startOurs(plan: ServerPlan): Promise<ContestantServer> {
+  return start(plan, URL_PATH, false);
+}
+
+/** The same, for clients that send the handshake of SignalR. */
+export function startSignalR(plan: ServerPlan): Promise<ContestantServer> {
+  return start(plan, `${URL_PATH}?${SIGNALR_QUERY}`, true);
+}
+
+async function start(plan: ServerPlan, urlPath: string, isSignalR: boolean): Promise<ContestantServer> {
   const connected = new Connected();
   const Gateway = plan.greets ? greetingGateway(plan, connected) : ListeningGateway;
 
   @Module({
-    imports: [RedisBackplaneModule.forRoot({ connection: plan.redisUrl, abortConnect: true })],
+    imports: [
+      RedisBackplaneModule.forRoot({
+        connection: plan.redisUrl,
+        abortConnect: true,
+        ...(isSignalR && { channelPrefix: 'signalr', signalr: { skipNegotiation: true } }),
+      }),
+    ],
     providers: [Gateway],
   })
   class BenchModule {}
@@ -54,7 +70,7 @@ export async function startOurs(plan: ServerPlan): Promise<ContestantServer> {
   const { server } = app.get(Gateway);
   return {
     port,
-    urlPath: URL_PATH,
+    urlPath,
     emit: {
       all: (_target, data) => server.emit(EVENT, data),
       group: (name, data) => server.group(name).emit(EVENT, data),
