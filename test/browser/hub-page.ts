@@ -10,7 +10,11 @@ export interface PageConnection {
   /** What `accessTokenFactory` returns. */
   readonly accessToken?: string;
   /** More options of `withUrl`. */
-  readonly http?: { readonly skipNegotiation?: boolean; readonly transport?: number; readonly withCredentials?: boolean };
+  readonly http?: {
+    readonly skipNegotiation?: boolean;
+    readonly transport?: number;
+    readonly withCredentials?: boolean;
+  };
 }
 
 /** A page of a `HubSite` in a browser profile of its own. */

@@ -7,14 +7,17 @@ import { authenticate } from '../support/negotiation.js';
 import { Demo } from './demo.js';
 import { HubPage } from './hub-page.js';
 import { HubSite } from './hub-site.js';
-import { type HubSetup, startWatchedHub, type WatchedHub } from './watched-hub.js';
+import { type HubSetup, hubUrl, startWatchedHub, type WatchedHub } from './watched-hub.js';
 
 const demo = Demo.use();
 const { farm } = demo;
 
-/** The servers are on 127.0.0.1, so pages of these hosts are on another host, and of another site for cookies. */
-const ALLOWED = 'localhost';
-const FOREIGN = 'evil.localhost';
+/**
+ * The hosts of pages. To the browser they are of the same site as the server, `example.localhost`, so it would send the
+ * server's cookies for either of them.
+ */
+const ALLOWED = 'app.example.localhost';
+const FOREIGN = 'evil.example.localhost';
 /** `HttpTransportType.WebSockets` of Microsoft's client. */
 const WEB_SOCKETS = 1;
 /** The page tries again at once, and then often enough to meet a server that has just started. */
@@ -155,9 +158,9 @@ describe.each(SETUPS)('a page of another origin, with $platform and $cors', ({ p
     async ({ isBinary }) => {
       const site = await HubSite.start(farm);
       const [one, other] = [await startHub(site), await startHub(site)];
-      const { url } = await startBalancerOf(one, other);
+      const url = hubUrl(await balancerOf(one, other));
       const page = await open(site);
-      expect(await page.start({ url: `${url}/hub`, isBinary, delays: DELAYS })).toBe('connected');
+      expect(await page.start({ url, isBinary, delays: DELAYS })).toBe('connected');
       const before = await page.invoke<{ id: string }>('Id');
       const [own, left] = one.gateway.connected.length > 0 ? [one, other] : [other, one];
 
@@ -179,7 +182,7 @@ describe.each(SETUPS)('a page of another origin, with $platform and $cors', ({ p
       const proxy = await Proxy.open(near.port);
       farm.onEnd(() => proxy.close());
       const page = await open(site);
-      const url = `http://127.0.0.1:${proxy.port}/hub`;
+      const url = hubUrl(proxy.port);
       expect(await page.start({ url, isBinary, isStateful: true, delays: DELAYS })).toBe('connected');
       await page.invoke('Join', 'room');
 
@@ -211,21 +214,24 @@ describe.each(SETUPS)('a page of another origin, with $platform and $cors', ({ p
   );
 });
 
-describe.each(['Express', 'Fastify'] as const)('an app on %s whose own CORS allows every origin', (platform) => {
-  it('does not let a page connect that allowedOrigins does not allow, and the page sees the status', async () => {
-    const site = await HubSite.start(farm);
-    const options = { allowedOrigins: [site.origin(ALLOWED)], authenticate: byCookie };
-    const hub = await startWatchedHub(farm, options, { platform, corsOrigin: true });
-    const page = await HubPage.open(farm, demo.browser, site.origin(FOREIGN));
-    await logIn(page, hub);
-    expect(await page.start({ url: hub.url })).toContain("Status code '403'");
-    expect(hub.requests.map(({ kind }) => kind)).toEqual(['OPTIONS', 'POST']);
-  });
-});
+describe.each(['Express', 'Fastify'] as const)(
+  'an app on %s whose own CORS allows every origin',
+  (platform) => {
+    it('does not let a page connect that allowedOrigins does not allow, and the page sees the status', async () => {
+      const site = await HubSite.start(farm);
+      const options = { allowedOrigins: [site.origin(ALLOWED)], authenticate: byCookie };
+      const hub = await startWatchedHub(farm, options, { platform, corsOrigin: true });
+      const page = await HubPage.open(farm, demo.browser, site.origin(FOREIGN));
+      await logIn(page, hub);
+      expect(await page.start({ url: hub.url })).toContain("Status code '403'");
+      expect(hub.requests.map(({ kind }) => kind)).toEqual(['OPTIONS', 'POST']);
+    });
+  },
+);
 
-/** Gives the browser the server's cookie, for pages of every site. */
+/** Gives the browser a cookie of the server. */
 function logIn({ context }: HubPage, { url }: WatchedHub): Promise<void> {
-  return context.addCookies([{ name: 'session', value: 'ada', url, sameSite: 'None', secure: true }]);
+  return context.addCookies([{ name: 'session', value: 'ada', url, sameSite: 'Lax' }]);
 }
 
 function byCookie({ headers }: IncomingMessage): { userId: string } | null {
@@ -233,9 +239,10 @@ function byCookie({ headers }: IncomingMessage): { userId: string } | null {
   return userId === undefined ? null : { userId };
 }
 
-async function startBalancerOf(one: WatchedHub, other: WatchedHub): Promise<{ url: string }> {
+/** Starts a load balancer for two servers. @returns its port */
+async function balancerOf(one: WatchedHub, other: WatchedHub): Promise<number> {
   // The sample's nginx has three servers.
   const balancer = await startBalancer('nginx', { servers: [one.port, other.port, other.port] });
   farm.onEnd(() => balancer.stop());
-  return balancer;
+  return balancer.port;
 }

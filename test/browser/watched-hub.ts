@@ -1,4 +1,4 @@
-import type { IncomingMessage, Server } from 'node:http';
+import { IncomingMessage, type Server } from 'node:http';
 import type { INestApplication } from '@nestjs/common';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
@@ -32,6 +32,11 @@ export interface HubSetup {
   readonly corsOrigin?: string | true;
 }
 
+/** The address of a hub for pages. Browsers take every name below `localhost` to this machine. */
+export function hubUrl(port: number): string {
+  return `http://api.example.localhost:${port}/hub`;
+}
+
 /** Starts a server with a hub in JSON and MessagePack that notes what browsers request. */
 export async function startWatchedHub(
   farm: TestFarm,
@@ -47,19 +52,30 @@ export async function startWatchedHub(
     (app) => {
       apps.push(app);
       if (corsOrigin !== undefined) app.enableCors({ origin: corsOrigin, credentials: true });
-      watch(app.getHttpServer() as Server, requests);
     },
   );
   const [app] = apps;
   if (!app) throw new Error('The app was not prepared.');
-  return { app, port, url: `http://127.0.0.1:${port}/hub`, gateway: app.get(HubGateway), requests };
+  watch(app.getHttpServer() as Server, requests);
+  return { app, port, url: hubUrl(port), gateway: app.get(HubGateway), requests };
 }
 
+type Emit = (event: string, ...args: unknown[]) => boolean;
+
+/** Notes what the HTTP server emits, because the library keeps the upgrades of its paths from other listeners. */
 function watch(server: Server, requests: SeenRequest[]): void {
-  for (const event of ['request', 'upgrade'] as const)
-    server.on(event, ({ method = '', url = '', headers }: IncomingMessage) => {
-      const { origin, authorization, cookie } = headers;
-      const accessToken = new URL(url, 'http://localhost').searchParams.get('access_token');
-      requests.push({ kind: event === 'upgrade' ? event : method, origin, authorization, accessToken, cookie });
-    });
+  const emit = server.emit.bind(server) as Emit;
+  const emitNoted: Emit = (event, ...args) => {
+    const [request] = args;
+    if ((event === 'request' || event === 'upgrade') && request instanceof IncomingMessage)
+      requests.push(seen(event === 'upgrade' ? event : (request.method ?? ''), request));
+    return emit(event, ...args);
+  };
+  server.emit = emitNoted;
+}
+
+function seen(kind: string, { url = '', headers }: IncomingMessage): SeenRequest {
+  const { origin, authorization, cookie } = headers;
+  const accessToken = new URL(url, 'http://localhost').searchParams.get('access_token');
+  return { kind, origin, authorization, accessToken, cookie };
 }
