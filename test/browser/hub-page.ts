@@ -5,8 +5,8 @@ export interface PageConnection {
   readonly url: string;
   readonly isBinary?: boolean;
   readonly isStateful?: boolean;
-  /** The delays of the automatic reconnect, which is off without them. */
-  readonly delays?: readonly number[];
+  /** Turns on the automatic reconnect, with the client's own delays. */
+  readonly reconnects?: boolean;
   /** What `accessTokenFactory` returns. */
   readonly accessToken?: string;
   /** More options of `withUrl`. */
@@ -19,7 +19,7 @@ export interface PageConnection {
 
 /** A page of a `HubSite` in a browser profile of its own. */
 export class HubPage {
-  /** How the browser ended WebSockets that it could not open. */
+  /** The browser's errors for WebSockets that did not open. */
   readonly socketErrors: string[] = [];
 
   private constructor(
@@ -29,7 +29,7 @@ export class HubPage {
     page.on('websocket', (socket) => socket.on('socketerror', (error) => this.socketErrors.push(error)));
   }
 
-  /** Opens a page that ends with the test, which fails if the page has thrown an error that nobody caught. */
+  /** Opens a page that ends with the test, and fails the test if the page has an uncaught error. */
   static async open(farm: TestFarm, browser: Browser, origin: string): Promise<HubPage> {
     const context = await browser.newContext();
     const page = await context.newPage();
@@ -37,7 +37,7 @@ export class HubPage {
     page.on('pageerror', (error) => errors.push(error));
     farm.onEnd(async () => {
       await context.close();
-      if (errors.length > 0) throw new AggregateError(errors, 'The page did not catch its errors.');
+      if (errors.length > 0) throw new AggregateError(errors, 'The page has uncaught errors.');
     });
     await page.goto(origin);
     return new HubPage(context, page);

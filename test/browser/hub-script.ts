@@ -1,17 +1,14 @@
-/**
- * The script of the page: a connection of Microsoft's client, and what happened to it. Its functions are the methods of
- * `HubPage`, which calls them by name.
- */
+/** The page's script: a connection of Microsoft's client, and what happened to it. `HubPage` calls its functions by name. */
 export const HUB_SCRIPT = `
   let connection, calls = [], received = [], events = [];
 
-  async function start({ url, isBinary, isStateful, delays, http, accessToken }) {
+  async function start({ url, isBinary, isStateful, reconnects, http, accessToken }) {
     const builder = new signalR.HubConnectionBuilder()
       .withUrl(url, { ...http, ...(accessToken && { accessTokenFactory: () => accessToken }) })
       .configureLogging(signalR.LogLevel.None);
     if (isBinary) builder.withHubProtocol(new signalR.protocols.msgpack.MessagePackHubProtocol());
     if (isStateful) builder.withStatefulReconnect();
-    if (delays) builder.withAutomaticReconnect(delays);
+    if (reconnects) builder.withAutomaticReconnect();
     connection = builder.build();
     connection.on('Said', (text) => received.push(text));
     connection.onreconnecting(() => events.push('reconnecting'));

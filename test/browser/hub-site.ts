@@ -16,8 +16,8 @@ const HTML = `<!doctype html><title>A page with SignalR</title><link rel="icon" 
 <script src="/signalr.js"></script><script src="/msgpack.js"></script><script>${HUB_SCRIPT}</script>`;
 
 /**
- * A web server with a page that uses Microsoft's client, on a port of its own. It is a real server because Playwright answers
- * preflights itself as soon as it intercepts a page's requests.
+ * A web server with a page that uses Microsoft's client. Pages are not served by Playwright's `route()`, because Playwright
+ * then answers the preflights itself.
  */
 export class HubSite {
   private constructor(private readonly server: Server) {}

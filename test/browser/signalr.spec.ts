@@ -20,8 +20,6 @@ const ALLOWED = 'app.example.localhost';
 const FOREIGN = 'evil.example.localhost';
 /** `HttpTransportType.WebSockets` of Microsoft's client. */
 const WEB_SOCKETS = 1;
-/** The page tries again at once, and then often enough to meet a server that has just started. */
-const DELAYS = [0, ...Array<number>(200).fill(50)];
 
 const SETUPS = (['Express', 'Fastify'] as const).flatMap((platform) => [
   { platform, cors: 'the library’s CORS', hasOwnCors: false },
@@ -160,7 +158,7 @@ describe.each(SETUPS)('a page of another origin, with $platform and $cors', ({ p
       const [one, other] = [await startHub(site), await startHub(site)];
       const url = hubUrl(await balancerOf(one, other));
       const page = await open(site);
-      expect(await page.start({ url, isBinary, delays: DELAYS })).toBe('connected');
+      expect(await page.start({ url, isBinary, reconnects: true })).toBe('connected');
       const before = await page.invoke<{ id: string }>('Id');
       const [own, left] = one.gateway.connected.length > 0 ? [one, other] : [other, one];
 
@@ -178,12 +176,13 @@ describe.each(SETUPS)('a page of another origin, with $platform and $cors', ({ p
     'with stateful reconnect and $encoding loses nothing when its connection is cut, and does not notice',
     async ({ isBinary }) => {
       const site = await HubSite.start(farm);
-      const [near, far] = [await startHub(site), await startHub(site)];
+      const [near, far] = [await startHub(site, { authenticate }), await startHub(site)];
       const proxy = await Proxy.open(near.port);
       farm.onEnd(() => proxy.close());
       const page = await open(site);
       const url = hubUrl(proxy.port);
-      expect(await page.start({ url, isBinary, isStateful: true, delays: DELAYS })).toBe('connected');
+      const connection = { url, isBinary, isStateful: true, reconnects: true, accessToken: 'ada' };
+      expect(await page.start(connection)).toBe('connected');
       await page.invoke('Join', 'room');
 
       const texts: string[] = [];
@@ -209,7 +208,8 @@ describe.each(SETUPS)('a page of another origin, with $platform and $cors', ({ p
       expect(near.gateway.log).toEqual(texts);
       expect([await page.events(), await page.state()]).toEqual([[], 'Connected']);
       expect([near.gateway.connected.length, near.gateway.disconnected]).toEqual([1, []]);
-      expect(near.requests.filter(({ kind }) => kind === 'upgrade')).toHaveLength(4);
+      const upgrades = near.requests.filter(({ kind }) => kind === 'upgrade');
+      expect(upgrades.map(({ accessToken }) => accessToken)).toEqual(['ada', 'ada', 'ada', 'ada']);
     },
   );
 });

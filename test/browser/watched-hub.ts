@@ -32,12 +32,12 @@ export interface HubSetup {
   readonly corsOrigin?: string | true;
 }
 
-/** The address of a hub for pages. Browsers take every name below `localhost` to this machine. */
+/** The hub's address for pages. Browsers resolve every name under `localhost` to this machine. */
 export function hubUrl(port: number): string {
   return `http://api.example.localhost:${port}/hub`;
 }
 
-/** Starts a server with a hub in JSON and MessagePack that notes what browsers request. */
+/** Starts a server with a hub in JSON and MessagePack, and records its requests. */
 export async function startWatchedHub(
   farm: TestFarm,
   options: RedisBackplaneOptions,
@@ -62,16 +62,16 @@ export async function startWatchedHub(
 
 type Emit = (event: string, ...args: unknown[]) => boolean;
 
-/** Notes what the HTTP server emits, because the library keeps the upgrades of its paths from other listeners. */
+/** Wraps `emit`, because the library does not pass the upgrades of its paths on to other listeners. */
 function watch(server: Server, requests: SeenRequest[]): void {
   const emit = server.emit.bind(server) as Emit;
-  const emitNoted: Emit = (event, ...args) => {
+  const emitRecorded: Emit = (event, ...args) => {
     const [request] = args;
     if ((event === 'request' || event === 'upgrade') && request instanceof IncomingMessage)
       requests.push(seen(event === 'upgrade' ? event : (request.method ?? ''), request));
     return emit(event, ...args);
   };
-  server.emit = emitNoted;
+  server.emit = emitRecorded;
 }
 
 function seen(kind: string, { url = '', headers }: IncomingMessage): SeenRequest {
