@@ -1,3 +1,4 @@
+import type { LimitedLog } from '../broadcast/limited-log.js';
 import type { Admission } from '../options/authenticate.js';
 
 /** Whether a client is admitted, and as which user. */
@@ -16,4 +17,10 @@ export interface Refusal {
   readonly reason: string | undefined;
   /** Set if `authenticate` failed: the server is at fault, not this client. */
   readonly failure: { readonly cause: unknown } | undefined;
+}
+
+/** Says in the log why a client of a path was refused, if that is of interest there. */
+export function logRefusal(log: LimitedLog, path: string, { status, reason, failure }: Refusal): void {
+  if (failure) log.error('failed', `authenticate failed for a client of ${path}`, failure.cause);
+  else if (reason !== undefined) log.warn(`refused ${status}`, `A client of ${path} was refused: ${reason}`);
 }

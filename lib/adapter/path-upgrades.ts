@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { WebSocket, WebSocketServer } from 'ws';
 import { admit } from './admission.js';
-import type { Admitted, AdmissionResult, Refusal } from './admission-result.js';
+import { type Admitted, type AdmissionResult, logRefusal, type Refusal } from './admission-result.js';
 import type { Claim } from './dialect-provider.js';
 import type { PathContext } from './path-context.js';
 import type { AdmittedClient, PathSessions } from './path-sessions.js';
@@ -107,7 +107,7 @@ export class PathUpgrades {
     const { counters, edge } = this.context;
     if (!result.admitted) {
       counters.refused++;
-      this.logRefusal(result);
+      logRefusal(this.context.log, this.key, result);
       // Clients that introduce themselves expect a status.
       if (edge.refusal === 'status' || claim) return refuseUpgrade(socket, result.status);
       return this.complete(request, socket, (webSocket) => this.refuse(webSocket, result));
@@ -127,13 +127,6 @@ export class PathUpgrades {
       socket,
       (webSocket) => void this.introduce(webSocket, request, claim, { admission, connectionId }),
     );
-  }
-
-  private logRefusal({ status, reason, failure }: Refusal): void {
-    const { log } = this.context;
-    if (failure) log.error('failed', `authenticate failed for a client of ${this.key}`, failure.cause);
-    else if (reason !== undefined)
-      log.warn(`refused ${status}`, `A client of ${this.key} was refused: ${reason}`);
   }
 
   private complete(

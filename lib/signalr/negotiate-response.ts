@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { admit } from '../adapter/admission.js';
+import { logRefusal } from '../adapter/admission-result.js';
 import type { ServedPath } from '../adapter/dialect-provider.js';
 import type { TimeLimits } from '../adapter/time-limits.js';
 import type { ConnectionTokens } from './connection-tokens.js';
@@ -30,12 +31,7 @@ export async function answerNegotiation(
   // The number of the user's connections is checked when the client connects.
   const result = await admit({ ...context, userLimits: undefined }, request, key, limits);
   if (!result.admitted) {
-    if (result.failure)
-      context.log.error(
-        'failed',
-        `authenticate failed for a client that negotiates for ${key}`,
-        result.failure.cause,
-      );
+    logRefusal(context.log, key, result);
     return { status: result.status, headers, body: undefined };
   }
   const body = negotiate(request.url ?? '', tokens, key, result.admission.userId, hasStatefulReconnect);

@@ -3,11 +3,13 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { describe, expect, it } from 'vitest';
 import type { INestApplication } from '@nestjs/common';
 import type { RedisBackplaneOptions } from '../../lib/options/redis-backplane-options.js';
+import { useLog } from '../support/logged.js';
 import { authenticate, negotiated, post, startHubApp } from '../support/negotiation.js';
 import { LATEST, startHub } from '../support/signalr-clients.js';
 import { useTestFarm } from '../support/test-farm.js';
 
 const farm = useTestFarm();
+const log = useLog();
 const TRANSPORTS = [{ transport: 'WebSockets', transferFormats: ['Text', 'Binary'] }];
 
 describe.each(['Express', 'Fastify'])('with %s, a client negotiates', (name) => {
@@ -90,6 +92,13 @@ describe.each(['Express', 'Fastify'])('with %s, a client negotiates', (name) => 
 
     const refused = await post(port, undefined, { headers: { origin: 'https://evil.example' } });
     expect([refused.status, refused.headers.get('access-control-allow-origin')]).toEqual([403, null]);
+  });
+
+  it('from another host with a token, which is refused, and the log says what to do', async () => {
+    const port = await start();
+    const headers = { origin: 'https://other.example', authorization: 'Bearer x' };
+    expect((await post(port, undefined, { headers })).status).toBe(403);
+    expect(String(log.warnings)).toContain('allowedOrigins');
   });
 
   it('from another origin that the app itself allows', async () => {
