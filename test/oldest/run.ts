@@ -29,7 +29,11 @@ async function makeCopy(): Promise<void> {
   for (const path of COPIED)
     await cp(join(PROJECT, path), join(HOME, path), { recursive: true, filter: isSource });
   const manifest = JSON.parse(await readFile(join(PROJECT, 'package.json'), 'utf8')) as Manifest;
-  const needed = NEEDED.map((name) => [name, manifest.devDependencies[name] ?? '*'] as const);
+  // Microsoft's clients of SignalR are the same on all releases of Nest.
+  const clients = Object.keys(manifest.devDependencies).filter((name) => name.includes('signalr'));
+  const needed = [...NEEDED, ...clients].map(
+    (name) => [name, manifest.devDependencies[name] ?? '*'] as const,
+  );
   const copy = {
     ...manifest,
     devDependencies: { ...Object.fromEntries(needed), ...OLDEST, ...OLDEST_OF_TESTS },

@@ -1,6 +1,5 @@
 import { ParseIntPipe, UseGuards, type CanActivate } from '@nestjs/common';
 import {
-  Ack,
   ConnectedSocket,
   MessageBody,
   type OnGatewayConnection,
@@ -14,6 +13,7 @@ import { concat, interval, map, NEVER, type Observable, of, range, throwError } 
 import { Arg, Args, CancelSignal, UploadStream } from '../../lib/adapter/handler-parameters.js';
 import { BackplaneConnection } from '../../lib/broadcast/backplane-connection.js';
 import { Broadcaster } from '../../lib/broadcast/broadcaster.js';
+import { Ack } from './nest-release.js';
 
 class Nobody implements CanActivate {
   canActivate(): boolean {
