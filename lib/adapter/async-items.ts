@@ -1,4 +1,5 @@
 import { WsException } from '@nestjs/websockets';
+import { isServerFault, readHttpFailure } from './http-failure.js';
 import type { Session } from './session.js';
 
 /** Handles the items of an async iterable. The methods must not throw. */
@@ -14,8 +15,10 @@ export function isAsyncIterable(value: unknown): value is AsyncIterable<unknown>
   return typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
 }
 
-/** What Nest's filters send for a `WsException`; `undefined` for any other error. */
+/** What a client gets for an error that Nest's filters have not seen; `undefined` for an internal error. */
 export function exceptionOf(error: unknown): unknown {
+  const failure = readHttpFailure(error);
+  if (failure && !isServerFault(failure)) return { status: 'error', ...failure };
   if (!(error instanceof WsException)) return undefined;
   const content = error.getError();
   return typeof content === 'string' ? { status: 'error', message: content } : content;
@@ -34,7 +37,8 @@ export async function eachItem(
   signal: AbortSignal,
   observer: ItemObserver,
 ): Promise<boolean> {
-  const iterator = items[Symbol.asyncIterator]();
+  const iterator = iteratorOf(items, observer);
+  if (!iterator) return false;
   let cancel: () => void = () => undefined;
   const canceled = new Promise<false>((resolve) => {
     cancel = () => {
@@ -47,6 +51,19 @@ export async function eachItem(
   const hasEnded = await Promise.race([passOn(iterator, session, signal, observer), canceled]);
   signal.removeEventListener('abort', cancel);
   return hasEnded;
+}
+
+/** `undefined` if the iterable cannot be read, for example because it is a stream that somebody else reads. */
+function iteratorOf(
+  items: AsyncIterable<unknown>,
+  observer: ItemObserver,
+): AsyncIterator<unknown> | undefined {
+  try {
+    return items[Symbol.asyncIterator]();
+  } catch (error) {
+    observer.failed(error);
+    return undefined;
+  }
 }
 
 async function passOn(

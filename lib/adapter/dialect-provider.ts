@@ -43,6 +43,8 @@ export interface DialectProvider {
 
 /** A client that introduces itself. */
 export interface Claim {
+  /** Whether the client resumes its session, if it turns out to be the client that it says it is. */
+  isResumption(): boolean;
   /** Called when the client is admitted. Returns the HTTP status with which to refuse it after all, its id if it has one already, or the session that it resumes. */
   identify(
     admission: Admission,

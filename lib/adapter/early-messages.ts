@@ -17,6 +17,10 @@ export class EarlyMessages {
     socket.on('message', this.onMessage);
   }
 
+  isOf(socket: WebSocket): boolean {
+    return socket === this.socket;
+  }
+
   /** From now on, messages are kept. */
   keep(...messages: [data: RawData, isBinary: boolean][]): void {
     this.first = undefined;

@@ -67,12 +67,13 @@ export class PathSessions implements SessionHost {
   }
 
   /** The client of a session resumes it on another socket. */
-  resume(session: Session, socket: WatchedSocket): void {
+  resume(session: Session, socket: WatchedSocket, { expiresAt }: Admission): void {
     if (!session.open) return socket.terminate();
     this.watch(socket, session);
     session.resume(socket, this.sinkOf(socket, session.dialect));
-    socket.resume();
-    socket.on('message', onSocketMessage);
+    session.client.renew(expiresAt ?? null);
+    if (session.isListening) this.read(session);
+    else socket.pause();
   }
 
   /**
@@ -99,7 +100,7 @@ export class PathSessions implements SessionHost {
 
   /** Calls the connect listeners, through which Nest runs `handleConnection`, and then starts to read messages. */
   private callGateways(session: Session, request: IncomingMessage, early: EarlyMessages | undefined): void {
-    if (!session.isSocketOpen) return this.listen(session, early);
+    if (!session.isSocketOpen && !session.canResume) return this.listen(session, early);
     for (const listener of this.connectListeners) listener(session.client, request);
     const hooks = hooksEnded(session.client);
     if (hooks) this.pauseUntil(hooks, session.socket, () => this.listen(session, early));
@@ -109,10 +110,18 @@ export class PathSessions implements SessionHost {
   /** Starts to handle messages, unless `handleConnection` has closed the connection: then what the client sent is ignored. */
   private listen(session: Session, early: EarlyMessages | undefined): void {
     const { socket, isSocketOpen } = session;
-    // Takes effect in a later turn, and the first message may pause the socket again.
-    socket.resume();
-    if (isSocketOpen && early) early.handOver(onSocketMessage);
-    else if (isSocketOpen) socket.on('message', onSocketMessage);
+    session.isListening = true;
+    // What arrived on a socket that the client has replaced meanwhile is repeated by it.
+    if (!isSocketOpen) socket.resume();
+    else if (early?.isOf(socket)) this.read(session, early);
+    else this.read(session);
+  }
+
+  private read(session: Session, early?: EarlyMessages): void {
+    // Takes effect in a later turn, and the first message may hold it again.
+    session.startReading();
+    if (early) early.handOver(onSocketMessage);
+    else session.socket.on('message', onSocketMessage);
   }
 
   /** Pauses the socket while its user's channel is being subscribed, or while hooks are running. `listen` resumes it. */

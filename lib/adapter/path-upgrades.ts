@@ -48,15 +48,19 @@ export class PathUpgrades {
   /** Handles an upgrade request. Admission comes first, so a refused client never reaches a gateway. */
   take(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const { counters, edge } = this.context;
-    if (this.isDraining || counters.connections >= edge.maxConnections) {
+    const claim = this.context.provider?.claim(this.key, request);
+    // A session that is resumed has its place already.
+    const isResumption = claim?.isResumption() ?? false;
+    const isFull = counters.connections >= edge.maxConnections && !isResumption;
+    if (this.isDraining || isFull) {
       counters.refused++;
       return refuseUpgrade(socket, UNAVAILABLE);
     }
     counters.connections++;
     // Fires in every case: the client disconnects while it waits, this server or `ws` refuses it, or the connection closes later.
     socket.on('close', this.onSocketClosed);
-    const claim = this.context.provider?.claim(this.key, request);
-    const admission = admit(this.context, request, this.key, this.admissionLimits);
+    const gatekeeper = isResumption ? { ...this.context, userLimits: undefined } : this.context;
+    const admission = admit(gatekeeper, request, this.key, this.admissionLimits);
     const { roster } = this.context.router;
     if ('admitted' in admission && (!admission.admitted || roster.hears(this.key))) {
       // Puts the early bytes back, as a WaitingSocket does, because `verifyClient` of the gateway may be asynchronous.
@@ -119,7 +123,9 @@ export class PathUpgrades {
       return refuseUpgrade(socket, identity.status);
     }
     if ('resumed' in identity)
-      return this.complete(request, socket, (webSocket) => this.sessions.resume(identity.resumed, webSocket));
+      return this.complete(request, socket, (webSocket) =>
+        this.sessions.resume(identity.resumed, webSocket, result.admission),
+      );
     const { admission } = result;
     const { connectionId } = identity;
     this.complete(

@@ -144,10 +144,24 @@ export class Session extends LocalConnection implements ConnectionSession, Socke
     else listener(this.closeCode);
   }
 
+  /** Whether the client's messages are read: its gateways' hooks have ended. */
+  isListening = false;
+  private isHeld = false;
+
+  /** Whether nothing is read from the socket for now, because what the client has sent cannot be handled yet. */
+  holdReading(isHeld: boolean): void {
+    this.isHeld = isHeld;
+    if (this.isListening) this.startReading();
+  }
+
+  startReading(): void {
+    if (this.isHeld) this.socket.pause();
+    else this.socket.resume();
+  }
+
   /** The client resumes the session on another socket. The former one may still look open. */
   resume(socket: WatchedSocket, sink: SessionSink): void {
-    clearTimeout(this.resumeTimer);
-    this.resumeTimer = undefined;
+    this.stopWaiting();
     const former = this.socket;
     former.session = undefined;
     this.socket = socket;
@@ -189,7 +203,7 @@ export class Session extends LocalConnection implements ConnectionSession, Socke
 
   /** Ends the session. Its socket has closed. */
   end(closeCode: number): void {
-    clearTimeout(this.resumeTimer);
+    this.stopWaiting();
     this.dismiss();
     if (this.closeCode === undefined) this.host.ended(this, closeCode);
   }
@@ -201,7 +215,7 @@ export class Session extends LocalConnection implements ConnectionSession, Socke
   }
 
   /** Whether the session goes on if its socket is lost. */
-  private get canResume(): boolean {
+  get canResume(): boolean {
     return this.dialect.resumeTimeoutMs !== undefined && !this.isClosing && this.open;
   }
 
@@ -209,7 +223,16 @@ export class Session extends LocalConnection implements ConnectionSession, Socke
   private awaitClient(): void {
     if (this.resumeTimer) return;
     this.resumeTimer = setTimeout(() => this.end(ABNORMAL_CLOSURE), this.dialect.resumeTimeoutMs);
+    // It takes the place of a connection until then.
+    this.context.counters.connections++;
     this.dialect.lost();
+  }
+
+  private stopWaiting(): void {
+    if (!this.resumeTimer) return;
+    clearTimeout(this.resumeTimer);
+    this.resumeTimer = undefined;
+    this.context.counters.connections--;
   }
 
   private tooMany(reason: string): void {

@@ -69,6 +69,16 @@ export class Addressing {
   }
 }
 
+/** Whether the address names one connection and nothing else. */
+export function isOfOneConnection({ targets }: Address): boolean {
+  return targets.length === 1 && targets[0]?.kind === 'connection';
+}
+
+/** Whether the address names connections and nothing else, so that nothing is left to do once all of them are found. */
+export function namesConnectionsOnly({ targets }: Address): boolean {
+  return targets.every(({ kind }) => kind === 'connection');
+}
+
 /** The channels that reach all of these servers. */
 export function channelsOfServers(servers: readonly string[], channels: ChannelNames): readonly string[] {
   return servers.length > MAX_CHANNELS

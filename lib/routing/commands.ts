@@ -12,7 +12,7 @@ import { isRoaming, serverOf } from '../protocol/connection-id.js';
 import { RecordKind } from '../protocol/record-kind.js';
 import type { Address } from '../protocol/target.js';
 import { messageOf } from '../protocol/thrown.js';
-import { type Addressing, namedConnections } from './addressing.js';
+import { type Addressing, namedConnections, namesConnectionsOnly } from './addressing.js';
 import { recipients } from './deliver.js';
 import type { LocalConnection } from './local-connection.js';
 import type { RecordDispatcher } from './record-dispatcher.js';
@@ -37,10 +37,17 @@ interface Done {
   readonly reply: Promise<CommandReplyRecord>;
 }
 
+/** A command that waits for replies. */
+interface PendingCommand {
+  readonly replies: ServerReplies<CommandReplyRecord>;
+  /** The connections that any server may hold, if the command concerns no others that are not named. */
+  readonly sought: readonly string[];
+}
+
 /** Runs commands (join, leave, disconnect) for connections on any server and waits until they are done. */
 export class Commands {
   private number = 0;
-  private readonly pending = new Map<number, ServerReplies<CommandReplyRecord>>();
+  private readonly pending = new Map<number, PendingCommand>();
   /** Commands from other servers by origin and number, in the order of their last arrival. A repetition gets the same reply. */
   private readonly done = new Map<string, Done>();
 
@@ -93,7 +100,9 @@ export class Commands {
   private async runElsewhere(number: number, address: Address, request: Request): Promise<string[]> {
     const replies = new ServerReplies<CommandReplyRecord>(this.bus.peers, this.addressing.serversOf(address));
     const { timeoutMs } = this;
-    this.pending.set(number, replies);
+    const notHere = new Set(this.notHere(address));
+    const sought = namedConnections(address).filter((id) => isRoaming(id) && notHere.has(id));
+    this.pending.set(number, { replies, sought: namesConnectionsOnly(address) ? sought : [] });
     try {
       await this.requests.send(request, replies, { what: 'command', timeoutMs, isRepeatable: true });
     } finally {
@@ -131,7 +140,12 @@ export class Commands {
 
   private receiveReply(body: Buffer, origin: string): void {
     const reply = decodeCommandReply(body);
-    this.pending.get(reply.number)?.reply(origin, reply);
+    const pending = this.pending.get(reply.number);
+    if (!pending) return;
+    const { replies, sought } = pending;
+    replies.reply(origin, reply);
+    // Roaming connections are sought on every server. The others have nothing to do once all are found.
+    if (sought.length > 0 && sought.every((id) => isFound(id, replies))) replies.end();
   }
 
   private async execute(address: Address, action: CommandAction): Promise<void> {
@@ -168,6 +182,11 @@ function unlessClosed(error: unknown): void {
   if (!(error instanceof ConnectionClosedError)) throw error;
 }
 
+/** Whether a server has replied that holds the connection. */
+function isFound(id: string, { replies }: ServerReplies<CommandReplyRecord>): boolean {
+  return [...replies.values()].some(({ missing }) => !missing.includes(id));
+}
+
 /** The ids of connections that no other server holds, according to the replies. Throws if a server failed, died or timed out. */
 function missingOf(
   address: Address,
@@ -181,7 +200,8 @@ function missingOf(
   const holders = new Set(named.map(serverOf));
   const dead = lost.find((server) => holders.has(server));
   if (dead !== undefined) throw new ServerLostError(dead);
-  if (outstanding.length > 0) throw new CommandTimeoutError(outstanding, timeoutMs);
+  const isFoundAlready = named.length > 0 && named.every((id) => isRoaming(id) && isFound(id, replies));
+  if (outstanding.length > 0 && !isFoundAlready) throw new CommandTimeoutError(outstanding, timeoutMs);
   const nowhere = new Set(absent);
   const gone = named.filter((id) => nowhere.has(serverOf(id) ?? ''));
   const answers = [...replies.replies.values()].map(({ missing }) => missing);

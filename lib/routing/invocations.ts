@@ -16,7 +16,7 @@ import { REQUEST, REQUEST_WITH_ARGUMENTS } from '../protocol/dialect.js';
 import { MessageFrames } from '../protocol/message-frames.js';
 import { RecordKind } from '../protocol/record-kind.js';
 import type { Address } from '../protocol/target.js';
-import type { Addressing } from './addressing.js';
+import { type Addressing, isOfOneConnection } from './addressing.js';
 import { recipients } from './deliver.js';
 import { type ClientResponse, HeldInvocations, type ResponseSender } from './held-invocations.js';
 import type { LocalConnection } from './local-connection.js';
@@ -88,7 +88,11 @@ export class Invocations {
     // Reject what cannot be sent before any client is invoked.
     const request = local ? undefined : this.requests.prepare(address, () => this.encode(invocation));
     if (request) this.requests.checkOpen();
-    const pending = new PendingInvocation(this.bus.peers, this.addressing.serversOf(address));
+    const pending = new PendingInvocation(
+      this.bus.peers,
+      this.addressing.serversOf(address),
+      isOfOneConnection(address),
+    );
     const options = { what: 'invoke', timeoutMs, isRepeatable: false, signal } as const;
     this.pending.set(id, pending);
     try {

@@ -12,8 +12,15 @@ export class PendingInvocation {
   /** By server: the connections that were invoked and have not responded. */
   private readonly outstanding = new Map<string, Set<string>>();
 
-  /** @param only the servers concerned, if the invocation names connections; otherwise the whole farm */
-  constructor(peers: PeerView, only?: ReadonlySet<string>) {
+  /**
+   * @param only the servers concerned, if the ids of the connections name them; otherwise the whole farm
+   * @param isOfOne whether a single connection is invoked, so that nothing is waited for after its response
+   */
+  constructor(
+    peers: PeerView,
+    only?: ReadonlySet<string>,
+    private readonly isOfOne = false,
+  ) {
     this.servers = new ServerReplies(peers, only);
   }
 
@@ -41,6 +48,7 @@ export class PendingInvocation {
     if (!this.outstanding.get(server)?.delete(connectionId)) return;
     this.responses.set(connectionId, response);
     this.replyWhenAll(server);
+    if (this.isOfOne) this.servers.end();
   }
 
   private replyWhenAll(server: string): void {

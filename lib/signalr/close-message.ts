@@ -20,11 +20,18 @@ const COME_BACK: ReadonlySet<number> = new Set([
 
 /**
  * The message before the close frame. It decides whether a client with automatic reconnect comes back: after a kick it must
- * not, but after a shutdown it should.
+ * not, but after a shutdown it should. A client with stateful reconnect that gets the message to come back opens a
+ * connection with its old token, forgets it, and is confused by its end. So it gets none, and tries the old token first.
  */
-export function closeMessageFor(hub: HubProtocol, code: number, reason: string): ClientFrame {
+export function closeMessageFor(
+  hub: HubProtocol,
+  code: number,
+  reason: string,
+  isStateful: boolean,
+): ClientFrame | undefined {
   const isExpired = code === POLICY_VIOLATION && reason === EXPIRED;
-  return hub.close(errorOf(code, reason), isExpired || COME_BACK.has(code));
+  const allowReconnect = isExpired || COME_BACK.has(code);
+  return allowReconnect && isStateful ? undefined : hub.close(errorOf(code, reason), allowReconnect);
 }
 
 function errorOf(code: number, reason: string): string | undefined {

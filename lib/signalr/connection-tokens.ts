@@ -57,8 +57,8 @@ export class ConnectionTokens {
 
   /** What a token says; `undefined` if it is forged, or belongs to another path or user. */
   read(token: string, path: string, userId: string | undefined): ReadToken | undefined {
-    const bytes = Buffer.from(token, 'base64url');
-    if (bytes.length !== SIGNED_BYTES + MAC_BYTES || bytes.toString('base64url') !== token) return undefined;
+    const bytes = bytesOf(token);
+    if (!bytes) return undefined;
     const signed = bytes.subarray(0, SIGNED_BYTES);
     if (!timingSafeEqual(bytes.subarray(SIGNED_BYTES), this.macOf(signed, path, userId))) return undefined;
     return { connectionId: idOf(signed), expiresAt: signed.readUIntBE(RANDOM_BYTES, 6) };
@@ -91,6 +91,18 @@ export class ConnectionTokens {
       this.used.delete(id);
     }
   }
+}
+
+/** The id that a token stands for, genuine or not; `undefined` if it is no token. */
+export function connectionIdOf(token: string): string | undefined {
+  const bytes = bytesOf(token);
+  return bytes && idOf(bytes);
+}
+
+function bytesOf(token: string): Buffer | undefined {
+  const bytes = Buffer.from(token, 'base64url');
+  const isToken = bytes.length === SIGNED_BYTES + MAC_BYTES && bytes.toString('base64url') === token;
+  return isToken ? bytes : undefined;
 }
 
 function idOf(signed: Buffer): string {

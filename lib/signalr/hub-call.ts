@@ -7,7 +7,7 @@ import type { Session } from '../adapter/session.js';
 import { HubErrors } from './hub-errors.js';
 import type { HubInvocation } from './hub-message.js';
 import { HubReply } from './hub-reply.js';
-import { sendItems, sendValues } from './hub-streams.js';
+import { sendItems, sendValues, untilCanceled } from './hub-streams.js';
 import type { Upload } from './upload.js';
 
 /** A client's call of a handler, until its result was sent or its stream has ended. */
@@ -53,7 +53,7 @@ export class HubCall extends MessageContext {
       const result = await this.reply.run(() => this.call(handler));
       const stream = this.streamOf(result);
       // The client's next messages need not wait until a stream has ended.
-      if (stream) return void this.reply.run(stream).then(() => this.end());
+      if (stream) return void this.reply.run(stream).finally(() => this.end());
       await this.reply.run(() => this.answer(handler, result));
     } catch (error) {
       this.fail(error);
@@ -86,8 +86,10 @@ export class HubCall extends MessageContext {
     let last = result;
     if (isObservable(result)) {
       last = undefined;
-      await session.follow(failingWithin(reply, result), {
-        next: (value) => (last = value),
+      // Without an id, each value is a message of its own, as for plain clients.
+      const isEach = this.invocation.id === undefined;
+      await session.follow(untilCanceled(failingWithin(reply, result), this.signal), {
+        next: (value) => (isEach ? reply.result(value) : (last = value)),
         error: (error) => this.fail(error),
         complete: () => undefined,
       });

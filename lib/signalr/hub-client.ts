@@ -79,8 +79,8 @@ export class HubClient implements ClientDialect<Session> {
     return this.hub.derive(frame, shape);
   }
 
-  closeMessage(code: number, reason: string): ClientFrame {
-    return closeMessageFor(this.hub, code, reason);
+  closeMessage(code: number, reason: string): ClientFrame | undefined {
+    return closeMessageFor(this.hub, code, reason, this.stateful !== undefined);
   }
 
   opened(session: Session, sink: SessionSink): SessionSink {
@@ -153,6 +153,10 @@ export class HubClient implements ClientDialect<Session> {
     const reply = new HubReply(session, invocation, this.hub, this.replyOptions(session));
     const { id, streamIds } = invocation;
     if (id !== undefined && this.callsById.has(id)) return reply.error(HubErrors.idInUse(id));
+    const taken = streamIds.find(
+      (streamId, index) => this.uploads.has(streamId) || streamIds.indexOf(streamId) !== index,
+    );
+    if (taken !== undefined) return reply.error(HubErrors.idInUse(taken));
     const { maxPendingMessages } = session.context.edge;
     // Other calls are limited by the queue of messages, which does not know of streams.
     const streams = streamIds.length + (invocation.isStream ? 1 : 0);
@@ -205,10 +209,9 @@ export class HubClient implements ClientDialect<Session> {
   }
 
   /** Does not read from the socket while an upload is full. */
-  private hold({ socket }: Session, isFull: boolean): void {
+  private hold(session: Session, isFull: boolean): void {
     this.full += isFull ? 1 : -1;
-    if (this.full === 1 && isFull) socket.pause();
-    if (this.full === 0) socket.resume();
+    session.holdReading(this.full > 0);
   }
 
   /** Ends what is under way when the client has disconnected. Once, because most clients call no handler. */

@@ -40,14 +40,14 @@ function textOf(exception: unknown): string | undefined {
   const { message } = exception as { readonly message?: unknown };
   if (message === INTERNAL_ERROR.message) return undefined;
   if (typeof message === 'string') return message;
-  // A ValidationPipe lists its messages.
-  if (Array.isArray(message)) return message.join(', ');
-  return jsonOf(exception);
+  return shown(message, exception);
 }
 
-function jsonOf(exception: object): string | undefined {
+/** `undefined` if the exception cannot be shown. */
+function shown(message: unknown, exception: object): string | undefined {
   try {
-    return JSON.stringify(exception);
+    // A ValidationPipe lists its messages.
+    return Array.isArray(message) ? message.join(', ') : JSON.stringify(exception);
   } catch {
     return undefined;
   }

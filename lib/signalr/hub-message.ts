@@ -29,6 +29,9 @@ export interface HubInvocation {
   readonly isStream: boolean;
 }
 
+/** Every item of a stream repeats the id, so it must not inflate them. Clients use small numbers, or GUIDs. */
+const MAX_ID_LENGTH = 128;
+
 /** The numbers of the message types on the wire. */
 export const HubType = {
   Invocation: 1,
@@ -92,8 +95,8 @@ function invocationOf({ id, target, args, streamIds = [] }: RawHubMessage, isStr
   if (typeof target !== 'string' || target === '')
     throw new HubProtocolError('An invocation must have a target.');
   if (!Array.isArray(args)) throw new HubProtocolError('The arguments of an invocation must be an array.');
-  if (!isOptionalId(id)) throw new HubProtocolError('An invocation id must be a string.');
-  if (!isStringArray(streamIds)) throw new HubProtocolError('The stream ids must be strings.');
+  if (!isOptionalId(id)) throw new HubProtocolError('An invocation id must be a short string.');
+  if (!isIds(streamIds)) throw new HubProtocolError('The stream ids must be short strings.');
   if (isStream && !id) throw new HubProtocolError('A stream invocation must have an invocation id.');
   return { kind: 'invocation', target, args: args as unknown[], id: id || undefined, streamIds, isStream };
 }
@@ -108,8 +111,7 @@ function completionOf({ id, result, error, ...raw }: RawHubMessage): HubMessage 
 }
 
 function idOf({ id }: RawHubMessage): string {
-  if (typeof id !== 'string' || id === '')
-    throw new HubProtocolError('The message must have an invocation id.');
+  if (!isId(id) || id === '') throw new HubProtocolError('The message must have an invocation id.');
   return id;
 }
 
@@ -120,9 +122,13 @@ function numberOf({ number }: RawHubMessage): number {
 }
 
 function isOptionalId(id: unknown): id is string | null | undefined {
-  return id === undefined || id === null || typeof id === 'string';
+  return id === undefined || id === null || isId(id);
 }
 
-function isStringArray(value: unknown): value is readonly string[] {
-  return Array.isArray(value) && value.every((entry) => typeof entry === 'string');
+function isIds(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every(isId);
+}
+
+function isId(id: unknown): id is string {
+  return typeof id === 'string' && id.length <= MAX_ID_LENGTH;
 }

@@ -43,7 +43,7 @@ export class HubReply extends Reply {
   override fail(exception: unknown): boolean {
     const { invocation, options } = this;
     // Without an id, nothing tells the client which of its messages failed, unless it wants events.
-    if (invocation.id === undefined) return !options.exceptionEvents;
+    if (invocation.id === undefined || this.isSent) return !options.exceptionEvents;
     this.error(errorText(invocation.target, this.part, exception, options.bareErrors));
     return true;
   }

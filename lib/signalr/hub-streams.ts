@@ -1,4 +1,4 @@
-import { type Observable, Subject, takeUntil } from 'rxjs';
+import { EMPTY, fromEvent, type Observable, takeUntil, takeWhile } from 'rxjs';
 import { eachItem, isAsyncIterable } from '../adapter/async-items.js';
 import { failingWithin } from '../adapter/nest-stream.js';
 import type { Session } from '../adapter/session.js';
@@ -19,10 +19,9 @@ export interface StreamCall {
  */
 export async function sendValues(stream$: Observable<unknown>, call: StreamCall): Promise<void> {
   const { session, reply, signal, failed } = call;
-  const canceled = new Subject<void>();
-  signal.addEventListener('abort', () => canceled.next(), { once: true });
-  let iterables = Promise.resolve();
-  await session.follow(failingWithin(reply, stream$).pipe(takeUntil(canceled)), {
+  let iterables: Promise<unknown> = Promise.resolve();
+  const items$ = untilCanceled(failingWithin(reply, stream$), signal);
+  await session.follow(items$.pipe(takeWhile(() => reply.isOpen)), {
     next: (value) => {
       if (isAsyncIterable(value)) iterables = iterables.then(() => sendItems(value, call));
       else reply.item(value);
@@ -32,6 +31,12 @@ export async function sendValues(stream$: Observable<unknown>, call: StreamCall)
   });
   await iterables;
   reply.end();
+}
+
+/** Completes the stream when the signal is aborted. */
+export function untilCanceled<T>(stream$: Observable<T>, signal: AbortSignal): Observable<T> {
+  if (signal.aborted) return EMPTY;
+  return stream$.pipe(takeUntil(fromEvent(signal, 'abort')));
 }
 
 /** Sends the items of an async iterable. Never rejects. */

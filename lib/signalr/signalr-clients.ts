@@ -7,7 +7,7 @@ import { TimeLimits } from '../adapter/time-limits.js';
 import type { EdgeCounters } from '../broadcast/edge-counters.js';
 import { InvalidOptionsError } from '../options/invalid-options.error.js';
 import type { ResolvedSignalR } from '../options/signalr-options.js';
-import { ConnectionTokens } from './connection-tokens.js';
+import { connectionIdOf, ConnectionTokens } from './connection-tokens.js';
 import { HubClient, type StatefulOptions } from './hub-client.js';
 import type { HubProtocol } from './hub-protocol.js';
 import { introduce, type IntroductionOptions } from './introduction.js';
@@ -86,11 +86,11 @@ export class SignalRClients implements DialectProvider {
 
   drain(): void {
     this.isDraining = true;
-    this.limits.giveUp(new Error('the server is shutting down'));
   }
 
   close(): void {
     this.keepAlive.close();
+    this.limits.giveUp(new Error('the server is shutting down'));
   }
 
   private isEnabled({ urlPath }: ServedPath): boolean {
@@ -108,6 +108,7 @@ export class SignalRClients implements DialectProvider {
   /** A client that has negotiated. */
   private negotiated(path: ServedPath, token: string): Claim {
     return {
+      isResumption: () => this.resumable.get(connectionIdOf(token) ?? '')?.open ?? false,
       identify: ({ userId }) => {
         const read = this.tokens.read(token, path.key, userId);
         if (!read) return { status: NOT_FOUND };
@@ -123,6 +124,7 @@ export class SignalRClients implements DialectProvider {
   /** A client of SignalR that has skipped the negotiation, or a plain one. */
   private undecided(path: ServedPath): Claim {
     return {
+      isResumption: () => false,
       identify: () => ({ connectionId: undefined }),
       introduce: (socket) => introduce(socket, this.introductionTo(path, path.plain)),
     };

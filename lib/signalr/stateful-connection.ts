@@ -17,7 +17,6 @@ export class StatefulConnection {
   private next = 1;
   /** The highest number that has arrived. */
   private received = 0;
-  private acknowledged = 0;
   private timer: NodeJS.Timeout | undefined;
 
   constructor(
@@ -33,9 +32,10 @@ export class StatefulConnection {
   /** Whether a numbered message that arrives is new. The client repeats those that it does not know to have arrived. */
   takeNumber(): boolean {
     const number = this.next++;
+    // Also for a repetition: the client does not know that it had arrived.
+    this.timer ??= setTimeout(() => this.acknowledge(), ACKNOWLEDGE_MS);
     if (number <= this.received) return false;
     this.received = number;
-    this.timer ??= setTimeout(() => this.acknowledge(), ACKNOWLEDGE_MS);
     return true;
   }
 
@@ -52,9 +52,8 @@ export class StatefulConnection {
 
   attach(sink: SessionSink): void {
     this.sink.attach(sink);
-    // A client that is repeating its messages would take an early acknowledgment for one of these.
-    if (this.received > this.acknowledged)
-      this.timer ??= setTimeout(() => this.acknowledge(), ACKNOWLEDGE_MS);
+    // Not at once: a client that is repeating its messages would take it for an acknowledgment of these.
+    if (this.received > 0) this.timer ??= setTimeout(() => this.acknowledge(), ACKNOWLEDGE_MS);
   }
 
   close(): void {
@@ -64,7 +63,6 @@ export class StatefulConnection {
 
   private acknowledge(): void {
     this.timer = undefined;
-    this.acknowledged = this.received;
     this.sink.writeUnnumbered(this.hub.acknowledgment(this.received));
   }
 

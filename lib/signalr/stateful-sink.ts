@@ -7,7 +7,9 @@ import type { HubProtocol } from './hub-protocol.js';
  * client has acknowledged them. While the client is away, it only keeps them.
  */
 export class StatefulSink implements SessionSink {
-  private unacknowledged: ClientFrame[] = [];
+  /** What the client has not acknowledged. The first `forgotten` elements are not kept any more. */
+  private frames: (ClientFrame | undefined)[] = [];
+  private forgotten = 0;
   private bytes = 0;
   /** The number of the last message. */
   private last = 0;
@@ -36,7 +38,7 @@ export class StatefulSink implements SessionSink {
   write(frame: ClientFrame, volatile: boolean): void {
     if (volatile && this.isBehind) return;
     this.last++;
-    this.unacknowledged.push(frame);
+    this.frames.push(frame);
     this.bytes += frame.wire.length;
     if (!this.isAway) this.inner.write(frame, false);
     if (this.bytes <= this.maxBytes) return;
@@ -67,7 +69,7 @@ export class StatefulSink implements SessionSink {
     this.inner = inner;
     this.isAway = false;
     inner.write(this.hub.sequence(this.lastForgotten + 1), false);
-    for (const frame of this.unacknowledged) inner.write(frame, false);
+    for (const frame of this.frames) if (frame) inner.write(frame, false);
     this.release();
   }
 
@@ -96,22 +98,27 @@ export class StatefulSink implements SessionSink {
 
   /** The number of the last message that is not kept any more. */
   private get lastForgotten(): number {
-    return this.last - this.unacknowledged.length;
+    return this.last - this.frames.length + this.forgotten;
   }
 
   /**
    * A client acknowledges once a second, and may be sent more than the limit meanwhile. It cannot come back then, until it
-   * has acknowledged what was forgotten. Forgets a quarter at once, because moving the rest takes time.
+   * has acknowledged what was forgotten.
    */
   private forgetOldest(): void {
-    let count = 0;
-    for (let bytes = this.bytes; bytes > (this.maxBytes * 3) / 4; count++)
-      bytes -= this.unacknowledged[count]?.wire.length ?? bytes;
-    this.forget(count);
+    while (this.bytes > this.maxBytes && this.forgotten < this.frames.length) this.forget(1);
   }
 
   private forget(count: number): void {
-    if (count <= 0) return;
-    for (const { wire } of this.unacknowledged.splice(0, count)) this.bytes -= wire.length;
+    const end = Math.min(this.forgotten + count, this.frames.length);
+    for (; this.forgotten < end; this.forgotten++) {
+      this.bytes -= this.frames[this.forgotten]?.wire.length ?? 0;
+      this.frames[this.forgotten] = undefined;
+    }
+    // Moving the rest takes time, so it must be worth it.
+    if (this.forgotten * 2 > this.frames.length) {
+      this.frames = this.frames.slice(this.forgotten);
+      this.forgotten = 0;
+    }
   }
 }
