@@ -1,0 +1,308 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { RequestReport } from '../../servers/signalr-application-server.js';
+import { Proxy } from '../../faults/proxy.js';
+import {
+  type Balancer,
+  type BalancerName,
+  BRING_DEADLINE_MS,
+  bringBalancers,
+  startBalancer,
+} from '../../support/balancer.js';
+import { type AcquiredRedis, acquireRedis } from '../../support/redis-server.js';
+import { TestFarm, useTestFarm } from '../../support/test-farm.js';
+import { type BalancedServer, startBalancedServers } from './balanced-farm.js';
+import { type Protocol, RoomApplication } from './signalr-application.js';
+
+const ROUND_ROBIN = { nginx: { 'least_conn;': '' }, haproxy: { 'balance leastconn': 'balance roundrobin' } };
+const CASES: readonly [protocol: Protocol, balancer: BalancerName][] = [
+  ['JSON', 'haproxy'],
+  ['MessagePack', 'nginx'],
+];
+const RESTART_TIMEOUT_MS = 40_000;
+
+let redis: AcquiredRedis;
+beforeAll(async () => {
+  await bringBalancers();
+  redis = await acquireRedis();
+}, BRING_DEADLINE_MS);
+afterAll(() => redis.stop());
+
+describe.each(CASES)(
+  'An application for ASP.NET Core SignalR with %s, on three servers behind %s',
+  (protocol, name) => {
+    /** The servers and their balancer, for all tests. */
+    const deployment = new TestFarm();
+    const farm = useTestFarm();
+    let servers: BalancedServer<RequestReport>[];
+    let balancer: Balancer;
+    beforeAll(async () => {
+      servers = await startBalancedServers(
+        deployment,
+        deployment.options(redis.url),
+        'signalr-application-server',
+      );
+      balancer = await balancing(deployment, servers);
+    });
+    afterAll(() => deployment.end());
+
+    async function balancing(owner: TestFarm, targets: readonly { port: number }[]): Promise<Balancer> {
+      const ports = targets.map(({ port }) => port);
+      const started = await startBalancer(name, { servers: ports, changes: ROUND_ROBIN[name] });
+      owner.onEnd(() => started.stop());
+      return started;
+    }
+
+    async function proxyTo({ port }: { port: number }): Promise<Proxy> {
+      const proxy = await Proxy.open(port);
+      farm.onEnd(() => proxy.close());
+      return proxy;
+    }
+
+    async function open(user: string, { port }: { port: number } = balancer): Promise<RoomApplication> {
+      const application = new RoomApplication(`http://127.0.0.1:${port}/rooms`, user, protocol);
+      farm.onEnd(() => application.stop());
+      await application.start();
+      return application;
+    }
+
+    /** One after the other, so that the balancer puts three of them on three servers. */
+    async function openAll(users: readonly string[], target?: { port: number }): Promise<RoomApplication[]> {
+      const applications: RoomApplication[] = [];
+      for (const user of users) applications.push(await open(user, target));
+      return applications;
+    }
+
+    async function serverOf(application: RoomApplication): Promise<BalancedServer<RequestReport>> {
+      const where = await application.where();
+      const server = servers.find((candidate) => candidate.name === where);
+      if (!server) throw new Error(`The server ${where} is unknown.`);
+      return server;
+    }
+
+    function serverThatGot(userId: string, request: RequestReport['request']): string | undefined {
+      return servers.find(({ reports }) =>
+        reports.some((report) => report.userId === userId && report.request === request),
+      )?.name;
+    }
+
+    /** Sends a message to the room, which each of the applications receives. */
+    async function expectRoom(room: string, text: string, applications: RoomApplication[]): Promise<void> {
+      const [sender] = applications;
+      expect(await sender?.say(room, text, 1)).toBeUndefined();
+      const message = { room, from: sender?.user, text, priority: 1 };
+      for (const { roomMessages } of applications)
+        await expect.poll(() => roomMessages.at(-1)).toEqual(message);
+    }
+
+    /** Waits until the application works again after its connection was lost. */
+    async function expectBack(application: RoomApplication): Promise<void> {
+      const works = async (): Promise<unknown> => [await application.where(), application.status];
+      await expect.poll(works).toEqual([expect.any(String), 'connected']);
+    }
+
+    /** Opens applications until the balancer uses the server. */
+    async function untilUsed(server: { name: string }): Promise<void> {
+      const probe = async (): Promise<string> => {
+        const application = await open('probe');
+        const where = await application.where();
+        await application.stop();
+        return where;
+      };
+      await expect.poll(probe).toBe(server.name);
+    }
+
+    it('negotiates with one server and connects to another', async () => {
+      const users = ['noah', 'olga', 'paul'].map((user) => `${user}${protocol}`);
+      const applications = await openAll(users);
+
+      const connectedTo = await Promise.all(applications.map((application) => application.where()));
+      expect(new Set(connectedTo).size).toBe(3);
+      expect(users.map((user) => serverThatGot(user, 'websocket'))).toEqual(connectedTo);
+      const negotiatedWith = users.map((user) => serverThatGot(user, 'negotiation'));
+      expect(new Set(negotiatedWith).size).toBe(3);
+      for (const [index, server] of negotiatedWith.entries()) expect(server).not.toBe(connectedTo[index]);
+    });
+
+    it('needs a token', async () => {
+      await expect(open('')).rejects.toThrow("Status code '401'");
+    });
+
+    it('sends to the rooms that it has joined, until it leaves', async () => {
+      const [alice, bob, carol] = (await openAll(['alice', 'bob', 'carol'])) as Three;
+      await Promise.all([alice.join('tea'), bob.join('tea'), carol.join('coffee')]);
+
+      await expectRoom('tea', 'größe 🫖', [alice, bob]);
+      await expectRoom('tea', 'reply', [bob, alice]);
+      await bob.leave('tea');
+      expect(await bob.say('tea', 'still here?')).toBe('You are not in the room tea.');
+      expect(await alice.say('tea', 'bye')).toBeUndefined();
+      await bob.join('tea');
+      await expectRoom('tea', 'again', [alice, bob]);
+
+      expect(bob.roomMessages.map(({ text }) => text)).toEqual(['größe 🫖', 'reply', 'again']);
+      expect(carol.roomMessages).toEqual([]);
+    });
+
+    it('sends to all tabs of a user, and to all others', async () => {
+      const [alice, bob, sameBob, carol] = (await openAll(['alice', 'bob', 'bob', 'carol'])) as Four;
+
+      await alice.tell('bob', 'hello');
+      await bob.announce('I am away');
+
+      for (const tab of [bob, sameBob])
+        await expect.poll(() => tab.directMessages).toEqual([{ from: 'alice', text: 'hello' }]);
+      for (const other of [alice, sameBob, carol])
+        await expect.poll(() => other.notices).toEqual([{ from: 'bob', text: 'I am away' }]);
+      // Messages arrive in order, so by then bob would have received his own notice.
+      await carol.announce('see you');
+      await expect.poll(() => bob.notices).toEqual([{ from: 'carol', text: 'see you' }]);
+      expect([alice.directMessages, carol.directMessages]).toEqual([[], []]);
+    });
+
+    it('reads a stream to its end, and cancels one', async () => {
+      const applications = await openAll(['alice', 'bob', 'carol']);
+      await Promise.all(
+        applications.map(async (application) => {
+          const whole = application.count(5, 1);
+          const endless = application.count(1_000_000, 1);
+          await expect.poll(() => whole.isComplete).toBe(true);
+          expect(whole.numbers).toEqual([0, 1, 2, 3, 4]);
+          await expect.poll(() => endless.numbers.length).toBeGreaterThan(3);
+          expect(await application.runningCounters()).toBe(1);
+          endless.dispose();
+          await expect.poll(() => application.runningCounters()).toBe(0);
+          expect(application.statuses).toEqual(['connected']);
+        }),
+      );
+    });
+
+    it('uploads a stream', async () => {
+      const [alice, bob] = (await openAll(['alice', 'bob', 'carol'])) as Three;
+      const readings = Array.from({ length: 500 }, (_, index) => index / 2);
+
+      expect(await alice.upload(readings)).toBe(62_375);
+      const text = 'The readings add up to 62375.';
+      await expect.poll(() => bob.notices).toEqual([{ from: 'alice', text }]);
+    });
+
+    it('answers questions of others', async () => {
+      const all = (await openAll(['alice', 'bob', 'carol'])) as Three;
+      const [alice, bob, carol] = all;
+
+      const answers = [
+        alice.ask(idOf(bob), 'May I?'),
+        bob.ask(idOf(carol), 'No!'),
+        carol.ask(idOf(alice), 'So?'),
+      ];
+      expect(await Promise.all(answers)).toEqual([true, false, true]);
+      expect(all.map(({ questions }) => questions)).toEqual([['So?'], ['May I?'], ['No!']]);
+      bob.answer = () => Promise.reject(new Error('not now'));
+      await expect(alice.ask(idOf(bob), 'And now?')).rejects.toThrow(
+        "An unexpected error occurred invoking 'Ask' on the server.",
+      );
+    });
+
+    it('loses nothing when its connection to a server is cut in a burst', async () => {
+      const [server] = servers;
+      if (!server) throw new Error('The first server is missing.');
+      const proxy = await proxyTo(server);
+      const alice = await open('alice', proxy);
+      const bob = await open('bob');
+      await Promise.all([alice.join('news'), bob.join('news')]);
+      const [byAlice, byBob]: [string[], string[]] = [[], []];
+      const sent: Promise<unknown>[] = [];
+
+      for (let number = 0; number < 300; number++) {
+        sent.push(
+          bob.say('news', `b${byBob.push(String(number))}`),
+          alice.say('news', `a${byAlice.push('')}`),
+        );
+        if (number % 100 === 50) proxy.cut();
+        if (number % 10 === 0) await new Promise((resolve) => setImmediate(resolve));
+      }
+      expect(new Set(await Promise.all(sent))).toEqual(new Set([undefined]));
+
+      for (const { roomMessages } of [alice, bob]) {
+        await expect.poll(() => roomMessages.length).toBe(600);
+        const texts = roomMessages.map(({ text }) => text);
+        for (const sender of ['a', 'b'])
+          expect(texts.filter((text) => text.startsWith(sender))).toEqual(
+            Array.from({ length: 300 }, (_, index) => `${sender}${index + 1}`),
+          );
+      }
+      expect(alice.statuses).toEqual(['connected']);
+    });
+
+    it('resumes or connects anew when its connection to the balancer is cut', async () => {
+      const proxy = await proxyTo(balancer);
+      const applications = await openAll(['alice', 'bob', 'carol', 'dave'], proxy);
+      await Promise.all(applications.map((application) => application.join('tea')));
+
+      proxy.cut();
+
+      await Promise.all(applications.map(expectBack));
+      await expectRoom('tea', 'all here', applications);
+    });
+
+    it('connects anew when the balancer sends it to other servers', async () => {
+      const proxy = await proxyTo(balancer);
+      const [alice, bob] = [await open('alice', proxy), await open('bob')];
+      await Promise.all([alice.join('tea'), bob.join('tea')]);
+      const [before, own] = [alice.connectionId, await serverOf(alice)];
+      const [one, other] = servers.filter((server) => server !== own);
+      if (!one || !other) throw new Error('Two servers are missing.');
+      const elsewhere = await balancing(farm, [one, other, one]);
+
+      proxy.repoint(elsewhere.port);
+
+      await expect.poll(() => alice.statuses).toEqual(['connected', 'reconnecting', 'connected']);
+      expect(alice.connectionId).not.toBe(before);
+      expect(await serverOf(alice)).not.toBe(own);
+      await expectRoom('tea', 'all here', [bob, alice]);
+    });
+
+    it(
+      'comes back and rejoins its rooms after each server was restarted',
+      async () => {
+        const applications = await openAll(['alice', 'bob', 'carol', 'dave', 'erin', 'frank']);
+        await Promise.all(applications.map((application) => application.join('tea')));
+
+        for (const server of servers) {
+          await server.terminate();
+          await Promise.all(applications.map(expectBack));
+          await expectRoom('tea', `without ${server.name}`, applications);
+          await server.start();
+          await untilUsed(server);
+        }
+
+        await expectRoom('tea', 'all restarted', applications);
+        for (const { statuses } of applications)
+          expect(statuses.slice(0, 3)).toEqual(['connected', 'reconnecting', 'connected']);
+      },
+      RESTART_TIMEOUT_MS,
+    );
+
+    it('comes back and rejoins its rooms after its server was killed', async () => {
+      const applications = await openAll(['alice', 'bob', 'carol', 'dave', 'erin', 'frank']);
+      await Promise.all(applications.map((application) => application.join('tea')));
+      const [first] = applications;
+      if (!first) throw new Error('The first application is missing.');
+
+      await (await serverOf(first)).kill();
+
+      await expect.poll(() => first.statuses).toEqual(['connected', 'reconnecting', 'connected']);
+      await Promise.all(applications.map(expectBack));
+      await expectRoom('tea', 'all here', applications);
+      await Promise.all(applications.map((application) => application.stop()));
+      expect(applications.map(({ status }) => status)).toEqual(applications.map(() => 'closed'));
+    });
+  },
+);
+
+type Three = [RoomApplication, RoomApplication, RoomApplication];
+type Four = [...Three, RoomApplication];
+
+function idOf({ connectionId }: RoomApplication): string {
+  if (connectionId === null) throw new Error('The application is not connected.');
+  return connectionId;
+}
