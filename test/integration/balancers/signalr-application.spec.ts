@@ -96,8 +96,10 @@ describe.each(CASES)(
 
     /** Waits until the application works again after its connection was lost. */
     async function expectBack(application: RoomApplication): Promise<void> {
-      const works = async (): Promise<unknown> => [await application.where(), application.status];
-      await expect.poll(works).toEqual([expect.any(String), 'connected']);
+      // Microsoft's client never settles what is invoked while it reconnects, if it has stateful reconnect.
+      const works = async (): Promise<boolean> =>
+        application.status === 'connected' && (await application.where()) !== '';
+      await expect.poll(works).toBe(true);
     }
 
     /** Opens applications until the balancer uses the server. */
@@ -209,26 +211,27 @@ describe.each(CASES)(
       const alice = await open('alice', proxy);
       const bob = await open('bob');
       await Promise.all([alice.join('news'), bob.join('news')]);
-      const [byAlice, byBob]: [string[], string[]] = [[], []];
-      const sent: Promise<unknown>[] = [];
+      const texts: string[] = [];
 
-      for (let number = 0; number < 300; number++) {
-        sent.push(
-          bob.say('news', `b${byBob.push(String(number))}`),
-          alice.say('news', `a${byAlice.push('')}`),
-        );
-        if (number % 100 === 50) proxy.cut();
-        if (number % 10 === 0) await new Promise((resolve) => setImmediate(resolve));
+      for (let round = 1; round <= 3; round++) {
+        const sent: Promise<unknown>[] = [];
+        for (let number = 0; number < 100; number++) {
+          const text = `${round}.${number}`;
+          texts.push(text);
+          sent.push(bob.say('news', text), alice.say('news', text));
+          if (number === 50) proxy.cut();
+          if (number % 10 === 0) await new Promise((resolve) => setImmediate(resolve));
+        }
+        // A client connects anew if its connection is cut while it resumes.
+        expect(new Set(await Promise.all(sent))).toEqual(new Set([undefined]));
       }
-      expect(new Set(await Promise.all(sent))).toEqual(new Set([undefined]));
 
       for (const { roomMessages } of [alice, bob]) {
         await expect.poll(() => roomMessages.length).toBe(600);
-        const texts = roomMessages.map(({ text }) => text);
-        for (const sender of ['a', 'b'])
-          expect(texts.filter((text) => text.startsWith(sender))).toEqual(
-            Array.from({ length: 300 }, (_, index) => `${sender}${index + 1}`),
-          );
+        for (const sender of ['alice', 'bob']) {
+          const own = roomMessages.filter(({ from }) => from === sender);
+          expect(own.map(({ text }) => text)).toEqual(texts);
+        }
       }
       expect(alice.statuses).toEqual(['connected']);
     });
