@@ -13,7 +13,7 @@ import { serve } from './serve.js';
 
 export interface BalancedSettings extends Pick<
   RedisBackplaneOptions,
-  'connection' | 'channelPrefix' | 'heartbeat'
+  'connection' | 'channelPrefix' | 'heartbeat' | 'signalr'
 > {
   readonly name: string;
   readonly port: number;

@@ -20,7 +20,6 @@ const { name, port, ...options } = JSON.parse(process.env.BALANCED_SERVER ?? '')
     RedisBackplaneModule.forRoot({
       ...options,
       protocols: ['json', 'msgpack'],
-      signalr: true,
       authenticate: ({ headers, method }) => {
         const userId = /^Bearer token-of-(\w+)$/.exec(headers.authorization ?? '')?.[1];
         if (userId === undefined) return null;

@@ -58,7 +58,7 @@ export class BalancedServer<Report = LossReport> {
  */
 export async function startBalancedServers<Report = LossReport>(
   farm: TestFarm,
-  options: Pick<BalancedSettings, 'connection' | 'channelPrefix' | 'heartbeat'>,
+  options: Omit<BalancedSettings, 'name' | 'port'>,
   script = 'balanced-server',
 ): Promise<BalancedServer<Report>[]> {
   const ports = await freePorts(NAMES.map(() => undefined));

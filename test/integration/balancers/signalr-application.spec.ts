@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { SignalROptions } from '../../../lib/options/signalr-options.js';
 import type { RequestReport } from '../../servers/signalr-application-server.js';
 import { Proxy } from '../../faults/proxy.js';
 import {
@@ -18,6 +19,7 @@ const CASES: readonly [protocol: Protocol, balancer: BalancerName][] = [
   ['JSON', 'haproxy'],
   ['MessagePack', 'nginx'],
 ];
+const SIX = ['alice', 'bob', 'carol', 'dave', 'erin', 'frank'];
 const RESTART_TIMEOUT_MS = 40_000;
 
 let redis: AcquiredRedis;
@@ -30,20 +32,21 @@ afterAll(() => redis.stop());
 describe.each(CASES)(
   'An application for ASP.NET Core SignalR with %s, on three servers behind %s',
   (protocol, name) => {
-    /** The servers and their balancer, for all tests. */
-    const deployment = new TestFarm();
+    /** Ends after all tests. */
+    const shared = new TestFarm();
     const farm = useTestFarm();
-    let servers: BalancedServer<RequestReport>[];
+    let servers: readonly Server[];
     let balancer: Balancer;
     beforeAll(async () => {
-      servers = await startBalancedServers(
-        deployment,
-        deployment.options(redis.url),
-        'signalr-application-server',
-      );
-      balancer = await balancing(deployment, servers);
+      ({ servers, balancer } = await deploy(shared));
     });
-    afterAll(() => deployment.end());
+    afterAll(() => shared.end());
+
+    async function deploy(owner: TestFarm, signalr: SignalROptions | true = true): Promise<Deployment> {
+      const options = { ...owner.options(redis.url), signalr };
+      const started = await startBalancedServers<RequestReport>(owner, options, 'signalr-application-server');
+      return { servers: started, balancer: await balancing(owner, started) };
+    }
 
     async function balancing(owner: TestFarm, targets: readonly { port: number }[]): Promise<Balancer> {
       const ports = targets.map(({ port }) => port);
@@ -66,13 +69,16 @@ describe.each(CASES)(
     }
 
     /** One after the other, so that the balancer puts three of them on three servers. */
-    async function openAll(users: readonly string[], target?: { port: number }): Promise<RoomApplication[]> {
+    async function openAll(
+      users: readonly string[],
+      target = { port: balancer.port },
+    ): Promise<RoomApplication[]> {
       const applications: RoomApplication[] = [];
       for (const user of users) applications.push(await open(user, target));
       return applications;
     }
 
-    async function serverOf(application: RoomApplication): Promise<BalancedServer<RequestReport>> {
+    async function serverOf(application: RoomApplication): Promise<Server> {
       const where = await application.where();
       const server = servers.find((candidate) => candidate.name === where);
       if (!server) throw new Error(`The server ${where} is unknown.`);
@@ -103,9 +109,9 @@ describe.each(CASES)(
     }
 
     /** Opens applications until the balancer uses the server. */
-    async function untilUsed(server: { name: string }): Promise<void> {
+    async function untilUsed(server: Server, deployment: Deployment): Promise<void> {
       const probe = async (): Promise<string> => {
-        const application = await open('probe');
+        const application = await open('probe', deployment.balancer);
         const where = await application.where();
         await application.stop();
         return where;
@@ -264,29 +270,40 @@ describe.each(CASES)(
       await expectRoom('tea', 'all here', [bob, alice]);
     });
 
-    it(
-      'comes back and rejoins its rooms after each server was restarted',
-      async () => {
-        const applications = await openAll(['alice', 'bob', 'carol', 'dave', 'erin', 'frank']);
+    function restarts(signalr: SignalROptions | true) {
+      return async (): Promise<void> => {
+        const deployment = await deploy(farm, signalr);
+        const applications = await openAll(SIX, deployment.balancer);
         await Promise.all(applications.map((application) => application.join('tea')));
 
-        for (const server of servers) {
+        for (const server of deployment.servers) {
           await server.terminate();
           await Promise.all(applications.map(expectBack));
           await expectRoom('tea', `without ${server.name}`, applications);
           await server.start();
-          await untilUsed(server);
+          await untilUsed(server, deployment);
         }
 
         await expectRoom('tea', 'all restarted', applications);
         for (const { statuses } of applications)
           expect(statuses.slice(0, 3)).toEqual(['connected', 'reconnecting', 'connected']);
-      },
+      };
+    }
+
+    it(
+      'comes back and rejoins its rooms after each server was restarted',
+      restarts({ statefulReconnect: false }),
+      RESTART_TIMEOUT_MS,
+    );
+
+    it.skip(
+      'comes back and rejoins its rooms after each server was restarted, with stateful reconnect',
+      restarts({ handshakeTimeout: 2000 }),
       RESTART_TIMEOUT_MS,
     );
 
     it('comes back and rejoins its rooms after its server was killed', async () => {
-      const applications = await openAll(['alice', 'bob', 'carol', 'dave', 'erin', 'frank']);
+      const applications = await openAll(SIX);
       await Promise.all(applications.map((application) => application.join('tea')));
       const [first] = applications;
       if (!first) throw new Error('The first application is missing.');
@@ -301,6 +318,13 @@ describe.each(CASES)(
     });
   },
 );
+
+type Server = BalancedServer<RequestReport>;
+
+interface Deployment {
+  readonly servers: readonly Server[];
+  readonly balancer: Balancer;
+}
 
 type Three = [RoomApplication, RoomApplication, RoomApplication];
 type Four = [...Three, RoomApplication];
