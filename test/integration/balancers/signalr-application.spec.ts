@@ -51,7 +51,12 @@ describe.each(CASES)(
       return openAt(farm, protocol, user, target);
     }
 
-    /** One after the other, so that the balancer puts three of them on three servers. */
+    /** One after the other, so that the balancer puts them on three servers. */
+    async function openThree(): Promise<[RoomApplication, RoomApplication, RoomApplication]> {
+      return [await open('alice'), await open('bob'), await open('carol')];
+    }
+
+    /** One after the other, as {@link openThree}. */
     async function openAll(users: readonly string[], target?: { port: number }): Promise<RoomApplication[]> {
       const applications: RoomApplication[] = [];
       for (const user of users) applications.push(await open(user, target));
@@ -86,7 +91,7 @@ describe.each(CASES)(
     });
 
     it('sends to the rooms that it has joined, until it leaves', async () => {
-      const [alice, bob, carol] = (await openAll(['alice', 'bob', 'carol'])) as Three;
+      const [alice, bob, carol] = await openThree();
       await Promise.all([alice.join('tea'), bob.join('tea'), carol.join('coffee')]);
 
       await expectRoom('tea', 'größe 🫖', [alice, bob]);
@@ -102,7 +107,7 @@ describe.each(CASES)(
     });
 
     it('sends to all tabs of a user, and to all others', async () => {
-      const [alice, bob, sameBob, carol] = (await openAll(['alice', 'bob', 'bob', 'carol'])) as Four;
+      const [alice, bob, carol, sameBob] = [...(await openThree()), await open('bob')] as const;
 
       await alice.tell('bob', 'hello');
       await bob.announce('I am away');
@@ -118,7 +123,7 @@ describe.each(CASES)(
     });
 
     it('reads a stream to its end, and cancels one', async () => {
-      const applications = await openAll(['alice', 'bob', 'carol']);
+      const applications = await openThree();
       await Promise.all(
         applications.map(async (application) => {
           const whole = application.count(5, 1);
@@ -135,7 +140,7 @@ describe.each(CASES)(
     });
 
     it('uploads a stream', async () => {
-      const [alice, bob] = (await openAll(['alice', 'bob', 'carol'])) as Three;
+      const [alice, bob] = await openThree();
       const readings = Array.from({ length: 500 }, (_, index) => index / 2);
 
       expect(await alice.upload(readings)).toBe(62_375);
@@ -144,7 +149,7 @@ describe.each(CASES)(
     });
 
     it('answers questions of others', async () => {
-      const all = (await openAll(['alice', 'bob', 'carol'])) as Three;
+      const all = await openThree();
       const [alice, bob, carol] = all;
 
       const answers = [
@@ -270,6 +275,3 @@ describe.each(CASES)(
     });
   },
 );
-
-type Three = [RoomApplication, RoomApplication, RoomApplication];
-type Four = [...Three, RoomApplication];
