@@ -1,4 +1,4 @@
-import { Controller, Get, Module, ServiceUnavailableException } from '@nestjs/common';
+import { Module } from '@nestjs/common';
 import { ConnectedSocket, MessageBody, SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
 import {
   BackplaneConnection,
@@ -6,13 +6,14 @@ import {
   RedisBackplaneModule,
   type RedisBackplaneOptions,
 } from 'nestjs-redis-backplane';
+import { HealthController } from './health.controller.js';
 import { serve } from './serve.js';
 
 // A server behind a load balancer. It sends its port and its loss reports to the parent.
 
 export interface BalancedSettings extends Pick<
   RedisBackplaneOptions,
-  'connection' | 'channelPrefix' | 'heartbeat'
+  'connection' | 'channelPrefix' | 'heartbeat' | 'signalr'
 > {
   readonly name: string;
   readonly port: number;
@@ -46,18 +47,6 @@ class BalancedGateway {
   async join(@ConnectedSocket() client: BackplaneConnection<Who>, @MessageBody() group: string) {
     await client.join(group);
     return { event: 'joined', data: client.data };
-  }
-}
-
-@Controller('health')
-class HealthController {
-  constructor(private readonly backplane: RedisBackplane) {}
-
-  @Get('ready')
-  ready() {
-    const health = this.backplane.readiness();
-    if (!health.up) throw new ServiceUnavailableException(health.reason);
-    return health;
   }
 }
 

@@ -7,11 +7,19 @@ import { freePorts } from '../../support/free-ports.js';
 const NAMES = ['lima', 'perth', 'kyoto'];
 
 /** A server process that can be replaced by a new one on the same port. */
-export class BalancedServer {
-  readonly losses: LossReport[] = [];
+export class BalancedServer<Report = LossReport> {
+  /** What its processes have sent, after their port. */
+  readonly reports: Report[] = [];
   private server: ServerProcess | undefined;
 
-  constructor(private readonly settings: BalancedSettings) {}
+  constructor(
+    private readonly script: string,
+    private readonly settings: BalancedSettings,
+  ) {}
+
+  get name(): string {
+    return this.settings.name;
+  }
 
   get port(): number {
     return this.settings.port;
@@ -24,8 +32,8 @@ export class BalancedServer {
   /** Starts the process. Resolves once it listens. */
   async start(): Promise<void> {
     const env = { BALANCED_SERVER: JSON.stringify(this.settings) };
-    this.server = await startServerProcess(compiledServer('balanced-server'), { env });
-    this.server.child.on('message', (report: LossReport) => this.losses.push(report));
+    this.server = await startServerProcess(compiledServer(this.script), { env });
+    this.server.child.on('message', (report: Report) => this.reports.push(report));
   }
 
   /** Sends SIGTERM, as a deployment does. Resolves once the process has exited. */
@@ -43,14 +51,19 @@ export class BalancedServer {
   }
 }
 
-/** Starts three server processes on one backplane. They end with the test. */
-export async function startBalancedServers(
+/**
+ * Starts three server processes on one backplane. They end with the farm.
+ *
+ * @param script the name of the server in `test/servers`
+ */
+export async function startBalancedServers<Report = LossReport>(
   farm: TestFarm,
-  options: Pick<BalancedSettings, 'connection' | 'channelPrefix' | 'heartbeat'>,
-): Promise<BalancedServer[]> {
+  options: Omit<BalancedSettings, 'name' | 'port'>,
+  script = 'balanced-server',
+): Promise<BalancedServer<Report>[]> {
   const ports = await freePorts(NAMES.map(() => undefined));
   const servers = NAMES.map(
-    (name, index) => new BalancedServer({ ...options, name, port: ports[index] ?? 0 }),
+    (name, index) => new BalancedServer<Report>(script, { ...options, name, port: ports[index] ?? 0 }),
   );
   for (const server of servers) farm.onEnd(() => server.kill());
   await Promise.all(servers.map((server) => server.start()));

@@ -115,7 +115,7 @@ describe.each(BALANCERS)('A rolling restart of three servers behind %s under tra
       const replaced = serverOf.get(pid);
       const server = replaced?.server ?? servers.find((candidate) => candidate.pid === pid);
       const end = replaced && code !== undefined ? replaced.acceptedBeforeSignal - 1 : numbers.accepted;
-      expect(missedInSilence(life, end, numbers.sentAt, server?.losses ?? [])).toEqual([]);
+      expect(missedInSilence(life, end, numbers.sentAt, server?.reports ?? [])).toEqual([]);
     }
   }, 90_000);
 });
