@@ -106,6 +106,20 @@ describe('a connection whose id names no server', () => {
     expect((await invoked).responses).toEqual(new Map([[id, { outcome: 'data', value: 42 }]]));
   });
 
+  it('is reached although a server that does not hold it has hung', async () => {
+    await others[1].kill();
+    const options = { timeoutMs: 3000, signal: undefined, local: false };
+    const invoked = others[0].router.invocations.invoke(to(id), 'ask', 1, options);
+    const joined = others[0].router.commands.run(to(id), { name: 'join', group: 'g' }, false);
+    await farm.pass(50);
+    const [request] = received as [{ id: string }];
+    holder.router.invocations.respond(connection, request.id, { outcome: 'data', value: 42 });
+    await farm.pass(1200);
+    expect((await invoked).responses.get(id)).toEqual({ outcome: 'data', value: 42 });
+    await joined;
+    expect([...connection.memberships.keys()]).toEqual(['g']);
+  });
+
   it('is listed and watched under its own id', async () => {
     void holder.router.roster.join(connection, 'g');
     await farm.pass(100);

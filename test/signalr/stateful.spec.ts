@@ -143,6 +143,18 @@ describe('a session without its connection', () => {
     await expect.poll(() => gateway.disconnected.length).toBe(1);
   });
 
+  it('takes the place of a connection, which its client gets back', async () => {
+    const server = await hubServer({ limits: { connections: 1 } });
+    const proxy = await proxyTo(server);
+    const { connection } = await stateful(proxy.port);
+    proxy.cut();
+    await expect.poll(() => connection.invoke('Echo', 1)).toBe(1);
+    proxy.repoint(NOBODY);
+    await socketLost(server);
+    const { connectionToken } = await negotiated(server.port);
+    expect(await upgrade(farm, server.port, `?id=${connectionToken}`)).toBe(503);
+  });
+
   it('keeps its groups, and its place in lists', async () => {
     const server = await hubServer();
     const proxy = await proxyTo(server);

@@ -253,7 +253,7 @@ describe.each(CASES)(
 
     // The close message of a shutdown makes a client with stateful reconnect open a WebSocket to another server before it
     // connects anew. It never uses that WebSocket, and loses its new connection when the other server closes it.
-    it.skip(
+    it(
       'comes back and rejoins its rooms after each server was restarted, with stateful reconnect',
       restarts({ handshakeTimeout: 2000 }),
       RESTART_TIMEOUT_MS,

@@ -1,0 +1,74 @@
+import { describe, expect, it } from 'vitest';
+import type { SessionSink } from '../../lib/adapter/session-sink.js';
+import { ClientFrame } from '../../lib/protocol/client-frame.js';
+import { jsonHubProtocol } from '../../lib/signalr/json-hub-protocol.js';
+import { StatefulSink } from '../../lib/signalr/stateful-sink.js';
+
+const FRAMES = 80_000;
+
+class Recorder implements SessionSink {
+  readonly written: string[] = [];
+  isFull = false;
+  isBehind = false;
+  write({ payload }: ClientFrame): void {
+    this.written.push(payload.toString());
+  }
+  flush(): void {}
+  close(): void {}
+  pong(): void {}
+  drained(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+function filled(count: number, maxBytes = Infinity): { sink: StatefulSink; lost: () => number } {
+  let lost = 0;
+  const sink = new StatefulSink(jsonHubProtocol, new Recorder(), maxBytes, () => lost++);
+  for (let number = 1; number <= count; number++) sink.write(ClientFrame.text(String(number)), false);
+  return { sink, lost: () => lost };
+}
+
+function resumed(sink: StatefulSink): string[] {
+  const recorder = new Recorder();
+  sink.detach();
+  sink.attach(recorder);
+  return recorder.written;
+}
+
+const sequence = (sequenceId: number): string => `${JSON.stringify({ type: 9, sequenceId })}\u001e`;
+
+describe('a client that resumes its connection', () => {
+  it('gets what it has not acknowledged, after the number of the first of it', () => {
+    const { sink } = filled(5);
+    sink.acknowledged(3);
+    expect(resumed(sink)).toEqual([sequence(4), '4', '5']);
+    sink.acknowledged(5);
+    expect(resumed(sink)).toEqual([sequence(6)]);
+  });
+
+  it('may acknowledge what was never sent, or what it has acknowledged before', () => {
+    const { sink } = filled(3);
+    for (const number of [0, 2, 1, 2, 1e15]) sink.acknowledged(number);
+    expect(resumed(sink)).toEqual([sequence(4)]);
+  });
+
+  it('cannot, if what it has not acknowledged was too much to keep, until it has acknowledged that', () => {
+    const { sink, lost } = filled(100, 50);
+    sink.acknowledged(10);
+    sink.detach();
+    expect(lost()).toBe(1);
+    const other = filled(100, 50);
+    other.sink.acknowledged(99);
+    expect(resumed(other.sink)).toEqual([sequence(100), '100']);
+    expect(other.lost()).toBe(0);
+  });
+
+  it(`acknowledges ${FRAMES} messages one by one in linear time`, () => {
+    const { sink } = filled(FRAMES);
+    const started = performance.now();
+    for (let number = 1; number <= FRAMES; number++) sink.acknowledged(number);
+    // Moving the rest for each of them would take seconds.
+    expect(performance.now() - started).toBeLessThan(500);
+    expect(resumed(sink)).toEqual([sequence(FRAMES + 1)]);
+  });
+});
