@@ -1,7 +1,8 @@
-import { describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ChatServer } from '../support/chat-app.js';
 import { HubGateway } from '../support/hub.gateway.js';
 import { HAS_ACK } from '../support/nest-release.js';
+import { type AcquiredRedis, acquireRedis } from '../support/redis-server.js';
 import {
   GENERATIONS,
   type Generation,
@@ -14,6 +15,9 @@ import {
 import { useTestFarm } from '../support/test-farm.js';
 
 const farm = useTestFarm();
+let redis: AcquiredRedis;
+beforeAll(async () => void (redis = await acquireRedis()));
+afterAll(() => redis.stop());
 
 type Encoded = Generation & { readonly encoding: 'JSON' | 'MessagePack' };
 
@@ -24,7 +28,7 @@ const CLIENTS: readonly Encoded[] = GENERATIONS.flatMap((generation): Encoded[] 
 
 function hubServer(options: object = {}): Promise<ChatServer> {
   return farm.server(
-    { ...farm.options(), protocols: ['json', 'msgpack'], signalr: true, ...options },
+    { ...farm.options(redis.url), protocols: ['json', 'msgpack'], signalr: true, ...options },
     {},
     HubGateway,
   );

@@ -4,7 +4,8 @@ import { WebSocket } from 'ws';
 import type { RedisBackplaneOptions } from '../../lib/options/redis-backplane-options.js';
 import type { ChatServer } from '../support/chat-app.js';
 import { HubGateway } from '../support/hub.gateway.js';
-import { negotiated, upgrade } from '../support/negotiation.js';
+import { authenticate, negotiated, upgrade } from '../support/negotiation.js';
+import { RawHubClient } from '../support/raw-hub-client.js';
 import {
   GENERATIONS,
   type HubConnection,
@@ -178,21 +179,19 @@ describe('a session without its connection', () => {
     expect(performance.now() - started).toBeLessThan(4000);
   });
 
-  it('is not resumed by another user, or after it was closed', async () => {
+  it('is not resumed after it was closed', async () => {
     const server = await hubServer();
-    const { connectionToken } = await negotiated(
-      server.port,
-      '?negotiateVersion=1&useStatefulReconnect=true',
-    );
-    const proxy = await proxyTo(server);
-    const client = await stateful(proxy.port);
-    await server.broadcaster
-      .gateway(HubGateway)
-      .connection(client.connection.connectionId ?? '')
-      .disconnect();
-    await expect.poll(() => client.events).toEqual(['closed']);
-    expect(await upgrade(farm, server.port, `?id=${connectionToken}`)).toBe(101);
-    expect(await upgrade(farm, server.port, `?id=${connectionToken}`)).toBe(404);
+    const client = await RawHubClient.open(farm, server.port, { isStateful: true });
+    expect(await upgrade(farm, server.port, `?id=${client.token}`)).toBe(101);
+    await server.broadcaster.gateway(HubGateway).disconnect(4000, 'Banned');
+    expect(await upgrade(farm, server.port, `?id=${client.token}`)).toBe(404);
+  });
+
+  it('is not resumed by another user', async () => {
+    const server = await hubServer({ authenticate });
+    const client = await RawHubClient.open(farm, server.port, { isStateful: true, userId: 'ada' });
+    expect(await upgrade(farm, server.port, `?id=${client.token}&access_token=bob`)).toBe(404);
+    expect(await upgrade(farm, server.port, `?id=${client.token}&access_token=ada`)).toBe(101);
   });
 });
 

@@ -7,13 +7,22 @@ const SEPARATOR = '\u001e';
 
 export type HubFrame = Readonly<Record<string, unknown>>;
 
+export interface RawHubOptions {
+  readonly isStateful?: boolean;
+  readonly userId?: string;
+}
+
 /** A SignalR client in JSON that sends whatever the test wants. */
 export class RawHubClient {
   readonly frames: HubFrame[] = [];
   closeCode: number | undefined;
   private readonly changed = new Set<() => void>();
 
-  private constructor(readonly socket: WebSocket) {
+  private constructor(
+    readonly socket: WebSocket,
+    /** With which it has connected. */
+    readonly token: string,
+  ) {
     socket.on('message', (data: Buffer) => {
       for (const text of data.toString().split(SEPARATOR).slice(0, -1))
         this.frames.push(JSON.parse(text) as HubFrame);
@@ -27,19 +36,25 @@ export class RawHubClient {
   }
 
   /** Connects, without a handshake. */
-  static async connect(farm: TestFarm, port: number): Promise<RawHubClient> {
-    const { connectionToken } = await negotiated(port);
-    const socket = new WebSocket(`ws://127.0.0.1:${port}/hub?id=${connectionToken}`);
+  static async connect(
+    farm: TestFarm,
+    port: number,
+    { isStateful = false, userId = '' }: RawHubOptions = {},
+  ): Promise<RawHubClient> {
+    const user = `&access_token=${userId}`;
+    const query = `?negotiateVersion=1${isStateful ? '&useStatefulReconnect=true' : ''}${user}`;
+    const { connectionToken = '' } = await negotiated(port, query);
+    const socket = new WebSocket(`ws://127.0.0.1:${port}/hub?id=${connectionToken}${user}`);
     farm.onEnd(() => socket.terminate());
-    const client = new RawHubClient(socket);
+    const client = new RawHubClient(socket, connectionToken);
     await once(socket, 'open');
     return client;
   }
 
   /** Connects and performs the handshake. */
-  static async open(farm: TestFarm, port: number): Promise<RawHubClient> {
-    const client = await RawHubClient.connect(farm, port);
-    client.send({ protocol: 'json', version: 1 });
+  static async open(farm: TestFarm, port: number, options: RawHubOptions = {}): Promise<RawHubClient> {
+    const client = await RawHubClient.connect(farm, port, options);
+    client.send({ protocol: 'json', version: options.isStateful ? 2 : 1 });
     await client.until(({ frames }) => frames.length === 1);
     client.frames.length = 0;
     return client;
