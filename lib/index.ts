@@ -17,7 +17,7 @@ export type {
 export type { BackplaneLogger } from './options/backplane-logger.js';
 export type { EdgeOptions } from './options/edge-options.js';
 export type { PresenceClient, PresenceOptions } from './options/presence-options.js';
-export type { SignalROptions } from './options/signalr-options.js';
+export type { SignalROptions, SignalRRedirect } from './options/signalr-options.js';
 export { InvalidOptionsError } from './options/invalid-options.error.js';
 
 export { Broadcaster } from './broadcast/broadcaster.js';

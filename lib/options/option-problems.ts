@@ -103,6 +103,10 @@ const OPTIONS: Readonly<Record<string, Option>> = {
   },
   'signalr.bareErrors': yesOrNo,
   'signalr.exceptionEvents': yesOrNo,
+  'signalr.redirect': {
+    expected: 'a function',
+    example: "(request) => ({ url: 'https://eu.example.com/chat' })",
+  },
   parallelInvocations: count(1, 'handlers at the same time'),
   publishTimeout: milliseconds(5000),
   unsubscribeDelay: milliseconds(1000),

@@ -1,5 +1,14 @@
+import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
 import { MAX_TIMER_MS } from '../protocol/timer-limit.js';
+
+/** Where a client of SignalR negotiates instead. */
+export interface SignalRRedirect {
+  /** The absolute URL of a gateway. */
+  readonly url: string;
+  /** The token that the client uses there, in place of its own. */
+  readonly accessToken?: string;
+}
 
 /** How SignalR clients are served. */
 export interface SignalROptions {
@@ -67,6 +76,18 @@ export interface SignalROptions {
   statefulReconnect?: false | number;
 
   /**
+   * Sends a client to another URL when it negotiates, for example to servers in its region. The client then negotiates
+   * there. Called after `authenticate`. If it throws, the client gets 503, and the stack is logged.
+   *
+   * @returns `undefined` to serve the client here
+   * @default every client is served here
+   */
+  redirect?(
+    request: IncomingMessage,
+    path: string,
+  ): SignalRRedirect | undefined | Promise<SignalRRedirect | undefined>;
+
+  /**
    * Whether a client gets the text of a `WsException` as it is. Otherwise it gets what ASP.NET Core sends for a
    * `HubException`: `An unexpected error occurred invoking 'X' on the server. HubException: text`.
    *
@@ -96,6 +117,7 @@ export interface ResolvedSignalR {
   readonly resumeTimeoutMs: number | undefined;
   readonly bareErrors: boolean;
   readonly exceptionEvents: boolean;
+  readonly redirect: SignalROptions['redirect'];
 }
 
 const milliseconds = z.int().min(1).max(MAX_TIMER_MS);
@@ -113,6 +135,9 @@ export const signalrSchema = z.union([
     statefulReconnect: z.union([z.literal(false), milliseconds]).optional(),
     bareErrors: z.boolean().optional(),
     exceptionEvents: z.boolean().optional(),
+    redirect: z
+      .custom<SignalROptions['redirect']>((value) => typeof value === 'function', 'must be a function')
+      .optional(),
   }),
 ]);
 
@@ -134,5 +159,6 @@ export function resolveSignalR(
     resumeTimeoutMs: options.statefulReconnect === false ? undefined : (options.statefulReconnect ?? 15_000),
     bareErrors: options.bareErrors ?? false,
     exceptionEvents: options.exceptionEvents ?? false,
+    redirect: options.redirect && ((request, path) => options.redirect?.(request, path)),
   };
 }

@@ -3,6 +3,7 @@ import { admit } from '../adapter/admission.js';
 import { logRefusal } from '../adapter/admission-result.js';
 import type { ServedPath } from '../adapter/dialect-provider.js';
 import type { TimeLimits } from '../adapter/time-limits.js';
+import type { ResolvedSignalR } from '../options/signalr-options.js';
 import type { ConnectionTokens } from './connection-tokens.js';
 import { corsHeaders } from './cors.js';
 import { negotiate } from './negotiate.js';
@@ -14,26 +15,44 @@ export interface HttpAnswer {
   readonly body: object | undefined;
 }
 
+const OK = 200;
 const NO_CONTENT = 204;
 const METHOD_NOT_ALLOWED = 405;
+const UNAVAILABLE = 503;
+
+export interface NegotiationOptions {
+  readonly tokens: ConnectionTokens;
+  readonly limits: TimeLimits;
+  readonly hasStatefulReconnect: boolean;
+  readonly redirect: ResolvedSignalR['redirect'];
+}
 
 /** Answers a request to the negotiation of a path. Never rejects. */
 export async function answerNegotiation(
   { key, context }: ServedPath,
   request: IncomingMessage,
-  tokens: ConnectionTokens,
-  limits: TimeLimits,
-  hasStatefulReconnect: boolean,
+  { tokens, limits, hasStatefulReconnect, redirect }: NegotiationOptions,
 ): Promise<HttpAnswer> {
   const headers = corsHeaders(request.headers, context.edge);
-  if (request.method === 'OPTIONS') return { status: NO_CONTENT, headers, body: undefined };
-  if (request.method !== 'POST') return { status: METHOD_NOT_ALLOWED, headers, body: undefined };
+  const answer = (status: number, body?: object): HttpAnswer => ({ status, headers, body });
+  if (request.method === 'OPTIONS') return answer(NO_CONTENT);
+  if (request.method !== 'POST') return answer(METHOD_NOT_ALLOWED);
   // The number of the user's connections is checked when the client connects.
   const result = await admit({ ...context, userLimits: undefined }, request, key, limits);
   if (!result.admitted) {
     logRefusal(context.log, key, result);
-    return { status: result.status, headers, body: undefined };
+    return answer(result.status);
   }
-  const body = negotiate(request.url ?? '', tokens, key, result.admission.userId, hasStatefulReconnect);
-  return { status: 200, headers: { ...headers, 'cache-control': 'no-store' }, body };
+  try {
+    const elsewhere = await redirect?.(request, key);
+    if (elsewhere) return answer(OK, elsewhere);
+  } catch (error) {
+    context.log.error('redirect', `The option signalr.redirect failed for a client of ${key}`, error);
+    return answer(UNAVAILABLE);
+  }
+  const { userId } = result.admission;
+  return {
+    ...answer(OK, negotiate(request.url ?? '', tokens, key, userId, hasStatefulReconnect)),
+    headers: { ...headers, 'cache-control': 'no-store' },
+  };
 }

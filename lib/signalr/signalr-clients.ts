@@ -101,8 +101,10 @@ export class SignalRClients implements DialectProvider {
   private negotiate(path: ServedPath, request: IncomingMessage): Promise<HttpAnswer> {
     // A load balancer tries another server.
     if (this.isDraining) return Promise.resolve({ status: UNAVAILABLE, headers: {}, body: undefined });
-    const hasStatefulReconnect = this.options.resumeTimeoutMs !== undefined;
-    return answerNegotiation(path, request, this.tokens, this.limits, hasStatefulReconnect);
+    const { tokens, limits } = this;
+    const { redirect, resumeTimeoutMs } = this.options;
+    const hasStatefulReconnect = resumeTimeoutMs !== undefined;
+    return answerNegotiation(path, request, { tokens, limits, redirect, hasStatefulReconnect });
   }
 
   /** A client that has negotiated. */

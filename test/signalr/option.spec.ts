@@ -6,11 +6,13 @@ import type { RedisBackplaneOptions } from '../../lib/options/redis-backplane-op
 import { RedisBackplaneModule } from '../../lib/redis-backplane.module.js';
 import { portOfNobody } from '../support/free-ports.js';
 import { HubGateway } from '../support/hub.gateway.js';
-import { post } from '../support/negotiation.js';
+import { useLog } from '../support/logged.js';
+import { authenticate, post, startHubApp } from '../support/negotiation.js';
 import { LATEST, startHub } from '../support/signalr-clients.js';
 import { listen, useTestFarm } from '../support/test-farm.js';
 
 const farm = useTestFarm();
+const log = useLog();
 
 describe('the option signalr', () => {
   @WebSocketGateway(0, { path: '/other' })
@@ -62,5 +64,25 @@ describe('the option signalr', () => {
     const connection = await startHub(farm, LATEST, ownPort);
     expect(await connection.invoke('Echo', 1)).toBe(1);
     expect((await fetch(`http://127.0.0.1:${ownPort}/hub`)).status).toBe(426);
+  });
+
+  it('may send clients to another server, with a token for it', async () => {
+    const there = await startHubApp(farm, { authenticate });
+    const url = `http://127.0.0.1:${there}/hub`;
+    const here = await startHubApp(farm, { signalr: { redirect: () => ({ url, accessToken: 'ada' }) } });
+    const connection = await startHub(farm, LATEST, here);
+    expect(await connection.invoke('Id')).toMatchObject({ userId: 'ada' });
+  });
+
+  it('refuses clients if the redirection fails', async () => {
+    const port = await startHubApp(farm, {
+      signalr: {
+        redirect: () => {
+          throw new Error('no region');
+        },
+      },
+    });
+    expect((await post(port)).status).toBe(503);
+    expect(String(log.errors)).toContain('signalr.redirect failed');
   });
 });
