@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { argumentList } from '../../lib/protocol/argument-list.js';
 import type { ChatServer } from '../support/chat-app.js';
 import { HubGateway } from '../support/hub.gateway.js';
 import { HAS_ACK } from '../support/nest-release.js';
@@ -104,6 +105,20 @@ describe.each(CLIENTS)('Microsoft’s client $version with $encoding', (client) 
     await sender.invoke('SendToGroup', 'room', 'hello');
     expect(await received).toEqual(['hello']);
     expect(await plain.next('Said')).toMatchObject({ event: 'Said', data: 'hello' });
+  });
+
+  it('gets several arguments from another server, which a plain client gets as an array', async () => {
+    const [near, far] = [await hubServer(), await hubServer()];
+    const connection = await start(client, near);
+    const plain = await farm.client(near, '/hub');
+    const received = next(connection, 'Moved');
+    await far.broadcaster.gateway(HubGateway).send('Moved', 'knight', { to: [7, 3] }, null);
+    expect(await received).toEqual(['knight', { to: [7, 3] }, null]);
+    expect(await plain.next('Moved')).toEqual({ event: 'Moved', data: ['knight', { to: [7, 3] }, null] });
+
+    const one = next(connection, 'List');
+    await far.broadcaster.gateway(HubGateway).emit('List', [1, 2]);
+    expect(await one).toEqual([[1, 2]]);
   });
 
   it('gets an event without data as a call without arguments', async () => {
@@ -232,6 +247,15 @@ describe.each(CLIENTS.filter(({ hasClientResults }) => hasClientResults))(
       const { id } = await asked.invoke<{ id: string }>('Id');
       expect(id).toBe(asked.connectionId);
       expect(await asker.invoke('Ask', id, 'Really')).toBe('Really? Yes.');
+    });
+
+    it('answers a call with several arguments', async () => {
+      const [near, far] = [await hubServer(), await hubServer()];
+      const connection = await start(client, near);
+      connection.on('Add', (a: number, b: number) => a + b);
+      const { id } = await connection.invoke<{ id: string }>('Id');
+      const target = far.broadcaster.gateway(HubGateway).connection(id);
+      expect(await target.invoke('Add', argumentList(40, 2))).toBe(42);
     });
 
     it('answers a call with an error, which stays on the server', async () => {

@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { authenticate, negotiated, startHubApp, upgrade } from '../support/negotiation.js';
+import { useLog } from '../support/logged.js';
+import { authenticate, negotiated, post, startHubApp, upgrade } from '../support/negotiation.js';
 import { LATEST, startHub } from '../support/signalr-clients.js';
 import { useTestFarm } from '../support/test-farm.js';
 
 const farm = useTestFarm();
+const log = useLog();
 
 describe('a token', () => {
   it('opens a connection once', async () => {
@@ -54,6 +56,18 @@ describe('a token', () => {
     expect(await upgrade(farm, port, `?id=${connectionToken}`)).toBe(401);
     expect(await upgrade(farm, port, `?id=${connectionToken}`, { authorization: 'Bearer bob' })).toBe(404);
     expect(await upgrade(farm, port, `?id=${connectionToken}&access_token=ada`)).toBe(101);
+  });
+
+  it('for authentication is never logged', async () => {
+    const port = await startHubApp(farm, {
+      authenticate: () => {
+        throw new Error('the user service is down');
+      },
+    });
+    expect((await post(port, '?negotiateVersion=1&access_token=s3cret')).status).toBe(503);
+    expect(await upgrade(farm, port, '?id=x&access_token=s3cret')).toBe(503);
+    expect(String(log.errors)).toContain('authenticate failed');
+    expect(String([...log.errors, ...log.warnings])).not.toContain('s3cret');
   });
 
   it('is not kept, however often clients negotiate', async () => {

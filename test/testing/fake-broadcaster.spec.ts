@@ -29,6 +29,9 @@ const EVERY_CALL: ((to: Broadcaster) => Promise<unknown>)[] = [
   (to) => to.group('a', 'b').user('u').connection('c').emit('e', 1),
   (to) => to.except('c').exceptGroup('g').volatile.local.emit('e', null),
   (to) => to.group(...[]).emit('e'),
+  (to) => to.group('a').send('e', 1, { two: 2 }),
+  (to) => to.send('e'),
+  (to) => to.local.send('e', [1, 2]),
   (to) => to.gateway('/other').group('a').emit('e'),
   (to) => to.local.group('a').join('b'),
   (to) => to.local.group('a').leave('b'),
@@ -40,6 +43,8 @@ const EVERY_CALL: ((to: Broadcaster) => Promise<unknown>)[] = [
 const EVERY_REFUSAL: ((to: Broadcaster) => unknown)[] = [
   (to) => to.emit(''),
   (to) => to.emit('e', () => 1),
+  (to) => to.send('e', 1, () => 1),
+  (to) => to.send('e', 1n, 2),
   (to) => to.emit('e', 1n),
   (to) => to.group(''),
   (to) => to.group('a').all,
