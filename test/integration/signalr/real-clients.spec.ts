@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { argumentList } from '../../lib/protocol/argument-list.js';
-import type { ChatServer } from '../support/chat-app.js';
-import { HubGateway } from '../support/hub.gateway.js';
-import { HAS_ACK } from '../support/nest-release.js';
-import { type AcquiredRedis, acquireRedis } from '../support/redis-server.js';
+import { argumentList } from '../../../lib/protocol/argument-list.js';
+import type { ChatServer } from '../../support/chat-app.js';
+import { HubGateway } from '../../support/hub.gateway.js';
+import { HAS_ACK } from '../../support/nest-release.js';
+import { type AcquiredRedis, acquireRedis } from '../../support/redis-server.js';
 import {
   GENERATIONS,
   type Generation,
@@ -12,8 +12,8 @@ import {
   itemsOf,
   startHub,
   uploader,
-} from '../support/signalr-clients.js';
-import { useTestFarm } from '../support/test-farm.js';
+} from '../../support/signalr-clients.js';
+import { useTestFarm } from '../../support/test-farm.js';
 
 const farm = useTestFarm();
 let redis: AcquiredRedis;
