@@ -50,8 +50,8 @@ export interface EdgeOptions {
      */
     messageBytes?: number;
     /**
-     * The maximum number of connections to this server, including those that wait for admission. Further clients are
-     * refused with 503.
+     * The maximum number of connections to this server, including those that wait for admission, and sessions of SignalR
+     * that wait for their client. Further clients are refused with 503.
      *
      * @default 50000: more than one process usually serves, so that only a flood of clients reaches it
      */
@@ -85,8 +85,8 @@ export interface EdgeOptions {
     admissionTime?: number;
     /**
      * The maximum number of messages of one connection that are being handled or waiting. One more closes the connection
-     * with 1008. A handler that returns an Observable runs until the Observable ends, so this also limits the number of
-     * endless streams per client.
+     * with 1008. A handler that returns an Observable or an async iterable runs until that ends, so this also limits the
+     * number of endless streams per client. A client of SignalR may have as many streams and uploads beside its messages.
      *
      * @default 1000
      */
@@ -137,9 +137,10 @@ export interface EdgeOptions {
    * The maximum number of messages of one connection that are handled concurrently. With 1, they are handled one after
    * the other, in order of arrival. Responses to `invoke` never wait.
    *
-   * A handler that returns an Observable runs until the Observable completes or fails, or the client disconnects. With 1,
-   * an endless stream therefore blocks all later messages of its client, until `limits.pendingMessages` closes the
-   * connection. Set a higher number if your clients request endless streams.
+   * A handler that returns an Observable or an async iterable runs until that completes or fails, or the client
+   * disconnects. With 1, an endless stream therefore blocks all later messages of its client, until
+   * `limits.pendingMessages` closes the connection. Set a higher number if your clients request endless streams. The
+   * streams of SignalR clients block nothing.
    *
    * @default no limit
    */
