@@ -30,9 +30,16 @@ export class InboundQueue {
     private readonly onTooMany: (reason: string) => void,
   ) {}
 
+  /** Counts a message, also one that is not queued. Returns false if the client sends too many, and its connection is closed. */
+  admits(): boolean {
+    if (!this.exceedsRate()) return true;
+    this.onTooMany('Too many messages per second');
+    return false;
+  }
+
   push(handle: MessageHandler): void {
     const { parallelInvocations, maxPendingMessages } = this.limits;
-    if (this.exceedsRate()) return this.onTooMany('Too many messages per second');
+    if (!this.admits()) return;
     this.waiting.push(handle);
     if (this.running < Math.min(parallelInvocations, maxPendingMessages)) void this.run();
     if (this.excess > 0) this.checkLater();

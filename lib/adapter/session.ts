@@ -101,12 +101,12 @@ export class Session extends LocalConnection implements ConnectionSession, Socke
 
   /** Calls `handle` once `parallelInvocations` allows it. Creates the queue on first use, because most clients send nothing. */
   enqueue(handle: MessageHandler): void {
-    this.inbound ??= new InboundQueue(
-      this.context.edge,
-      (next) => (this.acceptsMessages ? next() : DROPPED),
-      (reason) => this.tooMany(reason),
-    );
-    this.inbound.push(handle);
+    this.queue.push(handle);
+  }
+
+  /** Counts a message that is handled at once. Returns false if the client sends too many. */
+  admitsMessage(): boolean {
+    return this.context.edge.maxMessagesPerSecond === Infinity || this.queue.admits();
   }
 
   /** Subscribes to a handler's stream. Resolves when it has ended or the client has disconnected. Never rejects. */
@@ -233,6 +233,14 @@ export class Session extends LocalConnection implements ConnectionSession, Socke
     clearTimeout(this.resumeTimer);
     this.resumeTimer = undefined;
     this.context.counters.connections--;
+  }
+
+  private get queue(): InboundQueue {
+    return (this.inbound ??= new InboundQueue(
+      this.context.edge,
+      (next) => (this.acceptsMessages ? next() : DROPPED),
+      (reason) => this.tooMany(reason),
+    ));
   }
 
   private tooMany(reason: string): void {

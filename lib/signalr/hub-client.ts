@@ -128,6 +128,8 @@ export class HubClient implements ClientDialect<Session> {
   }
 
   private handle(session: Session, message: HubMessage): void {
+    // Calls are counted by the queue.
+    if (message.kind !== 'invocation' && !session.admitsMessage()) return;
     if (this.stateful && isNumbered(message) && !this.stateful.takeNumber()) return;
     switch (message.kind) {
       case 'invocation':

@@ -11,7 +11,7 @@ export function addRoute(
   url: string,
   answer: (request: IncomingMessage) => Promise<HttpAnswer>,
 ): void {
-  http.all(url, async (request: AdapterRequest, response: unknown): Promise<void> => {
+  http.all(literalRoute(http, url), async (request: AdapterRequest, response: unknown): Promise<void> => {
     const { status, headers, body } = await answer('raw' in request ? request.raw : request);
     for (const [name, value] of Object.entries(headers)) {
       // What the app has set for its own CORS stays.
@@ -19,6 +19,11 @@ export function addRoute(
     }
     http.reply(response, body, status);
   });
+}
+
+/** A route that matches the URL itself, although some of its characters have a meaning in routes. */
+function literalRoute(http: AbstractHttpAdapter, url: string): string {
+  return http.getType() === 'express' ? url.replace(/[{}()[\]+?!:*\\]/g, '\\$&') : url.replaceAll(':', '::');
 }
 
 /** Sends an answer from a server without an HTTP adapter. */

@@ -198,6 +198,15 @@ describe('a client that uploads', () => {
     expect(await client.completion('2')).toMatchObject({ result: 1 });
   });
 
+  it('faster than limits.messagesPerSecond is closed', async () => {
+    await start({ limits: { messagesPerSecond: 10 } });
+    const client = await RawHubClient.open(farm, server.port);
+    client.send({ ...invocation('1', 'Sum'), streamIds: ['s'] });
+    for (let item = 0; item < 20; item++) client.send({ type: 2, invocationId: 's', item });
+    await client.until(({ closeCode }) => closeCode !== undefined);
+    expect(client.frames.at(-1)).toEqual({ type: 7, error: 'Too many messages per second' });
+  });
+
   it('and disconnects ends the handler that waits for more', async () => {
     const client = await RawHubClient.open(farm, server.port);
     client.send({ ...invocation('1', 'Sum', 1), streamIds: ['s'] }, { type: 2, invocationId: 's', item: 1 });

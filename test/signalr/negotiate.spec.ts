@@ -1,12 +1,14 @@
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
+import { WebSocketGateway } from '@nestjs/websockets';
 import { describe, expect, it } from 'vitest';
 import type { INestApplication } from '@nestjs/common';
 import type { RedisBackplaneOptions } from '../../lib/options/redis-backplane-options.js';
+import { RedisBackplaneModule } from '../../lib/redis-backplane.module.js';
 import { useLog } from '../support/logged.js';
 import { authenticate, negotiated, post, startHubApp } from '../support/negotiation.js';
 import { LATEST, startHub } from '../support/signalr-clients.js';
-import { useTestFarm } from '../support/test-farm.js';
+import { listen, useTestFarm } from '../support/test-farm.js';
 
 const farm = useTestFarm();
 const log = useLog();
@@ -49,6 +51,21 @@ describe.each(['Express', 'Fastify'])('with %s, a client negotiates', (name) => 
     ],
   ])('with the query "%s", which is refused', async (query, error) => {
     expect(await negotiated(await start(), query)).toEqual({ error });
+  });
+
+  it.each(['/c++', '/chat(room)', '/a:b', '/what!'])('for a gateway at %s', async (path) => {
+    @WebSocketGateway({ path })
+    class OddGateway {}
+    const app = await farm.app(
+      {
+        imports: [RedisBackplaneModule.forRoot({ ...farm.options(), signalr: true })],
+        providers: [OddGateway],
+      },
+      name === 'Express' ? new ExpressAdapter() : new FastifyAdapter(),
+    );
+    const port = await listen(app);
+    expect((await fetch(`http://127.0.0.1:${port}${path}/negotiate`, { method: 'POST' })).status).toBe(200);
+    expect((await fetch(`http://127.0.0.1:${port}/cc/negotiate`, { method: 'POST' })).status).toBe(404);
   });
 
   it('only by POST', async () => {
