@@ -84,9 +84,9 @@ class IntroductionUnderWay {
   }
 
   /**
-   * Closes the socket without a handshake response. A client that tries to resume its session sends no handshake, and would
-   * not understand the response of a server that does not hold the session. When it tries again, its token is refused, and it
-   * starts a new connection.
+   * Closes the socket without another message. A client that tries to resume its session sends no handshake, and would not
+   * understand a handshake response if this server does not hold the session. When it tries again, its token is refused, and
+   * it starts a new connection.
    */
   private abandon(): void {
     this.early.keep();
