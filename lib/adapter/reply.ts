@@ -11,7 +11,7 @@ const underWay = new AsyncLocalStorage<Reply>();
 export abstract class Reply {
   constructor(protected readonly connection: LocalConnection) {}
 
-  /** The reply of the running handler; `undefined` outside of handlers, and if the message expects none. */
+  /** The reply of this connection's running handler; `undefined` outside of handlers, and if the message expects none. */
   static underWay(connection: LocalConnection): Reply | undefined {
     const reply = underWay.getStore();
     return reply?.connection === connection ? reply : undefined;

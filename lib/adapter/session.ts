@@ -215,7 +215,7 @@ export class Session extends LocalConnection implements ConnectionSession, Socke
     for (const listener of this.disconnectListeners) listener(closeCode);
   }
 
-  /** Whether the session continues if its socket is lost. */
+  /** Whether the session would survive the loss of its socket. */
   get canResume(): boolean {
     return this.dialect.resumeTimeoutMs !== undefined && !this.isClosing && this.open;
   }

@@ -74,7 +74,7 @@ export function isOfOneConnection({ targets }: Address): boolean {
   return targets.length === 1 && targets[0]?.kind === 'connection';
 }
 
-/** Whether the address names connections and nothing else. If so, a request is done once all of them are found. */
+/** Whether the address names connections and nothing else. If so, a request ends once all of them are found. */
 export function namesConnectionsOnly({ targets }: Address): boolean {
   return targets.every(({ kind }) => kind === 'connection');
 }
