@@ -112,7 +112,7 @@ export class PathUpgrades {
     if (!result.admitted) {
       counters.refused++;
       logRefusal(this.context.log, this.key, result);
-      // A client that introduces itself expects an HTTP status, because a close code comes before its handshake.
+      // A client that introduces itself expects an HTTP status instead of a close code.
       if (edge.refusal === 'status' || claim) return refuseUpgrade(socket, result.status);
       return this.complete(request, socket, (webSocket) => this.refuse(webSocket, result));
     }
