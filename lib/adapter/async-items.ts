@@ -5,9 +5,9 @@ import type { Session } from './session.js';
 /** Handles the items of an async iterable. The methods must not throw. */
 export interface ItemObserver {
   next(item: unknown): void;
-  /** The iterable has thrown. Nest's exception filters do not see that. */
+  /** Called when the iterable has thrown. Nest's exception filters do not see such an error. */
   failed(error: unknown): void;
-  /** Whether the client needs no more items. */
+  /** Whether the client needs no further items. */
   readonly isDone: () => boolean;
 }
 
@@ -15,7 +15,7 @@ export function isAsyncIterable(value: unknown): value is AsyncIterable<unknown>
   return typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
 }
 
-/** What a client gets for an error that Nest's filters have not seen; `undefined` for an internal error. */
+/** What a client gets for an error that did not pass Nest's exception filters; `undefined` for an internal error. */
 export function exceptionOf(error: unknown): unknown {
   const failure = readHttpFailure(error);
   if (failure && !isServerFault(failure)) return { status: 'error', ...failure };
@@ -25,11 +25,11 @@ export function exceptionOf(error: unknown): unknown {
 }
 
 /**
- * Passes on the items of an async iterable that a handler returned, and lets it wait for a client that reads slowly. Resolves
- * when it has ended, or when the signal is aborted: then an iterable that waits for something else is not waited for. Never
+ * Passes the items of an async iterable that a handler returned to the observer. The iterable waits while the client reads
+ * slowly. Resolves when the iterable has ended or the signal aborts, even if the iterable does not react to that. Never
  * rejects.
  *
- * @returns whether it has ended by itself, and without an error
+ * @returns whether the iterable ended by itself and without an error
  */
 export async function eachItem(
   items: AsyncIterable<unknown>,
@@ -53,7 +53,7 @@ export async function eachItem(
   return hasEnded;
 }
 
-/** `undefined` if the iterable cannot be read, for example because it is a stream that somebody else reads. */
+/** `undefined` if the iterable cannot be read, for example because it is a stream that already has a reader. */
 function iteratorOf(
   items: AsyncIterable<unknown>,
   observer: ItemObserver,
@@ -89,7 +89,7 @@ async function passOn(
   }
 }
 
-/** Tells the iterable that no more items are needed. */
+/** Tells the iterable that no further items are needed. */
 async function returned(iterator: AsyncIterator<unknown>, observer: ItemObserver): Promise<void> {
   try {
     await iterator.return?.();

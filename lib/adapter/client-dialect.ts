@@ -9,18 +9,18 @@ export interface KeepAlive<Session> {
   remove(session: Session): void;
 }
 
-/** How one kind of client speaks, as the edge needs it: what its messages mean, its keep-alive and its close sequence. */
+/** How to talk to one kind of client: how to read its messages, keep its connection alive and close it. */
 export interface ClientDialect<Session> extends Dialect {
-  /** `undefined` if it is turned off. */
+  /** `undefined` if keep-alive is turned off. */
   readonly keepAlive: KeepAlive<Session> | undefined;
-  /** Handles a WebSocket message of the client. Never throws. */
+  /** Handles a WebSocket message from the client. Never throws. */
   receive(session: Session, data: RawData, isBinary: boolean): void;
   /** The message that the client gets before a close frame with this code; `undefined` if there is none. */
   closeMessage(code: number, reason: string): ClientFrame | undefined;
-  /** How long a session waits for its client after the socket is lost, in milliseconds; `undefined` if it ends with the socket. */
+  /** How long a session waits for its client after its socket was lost, in milliseconds; `undefined` if it does not wait. */
   readonly resumeTimeoutMs: number | undefined;
-  /** Called when the session begins, and when its client resumes it on another socket. Returns the sink that the session uses. */
+  /** Called when the session begins and each time its client resumes it. Returns the sink for the session to use. */
   opened(session: Session, sink: SessionSink): SessionSink;
-  /** The socket was lost, and the session waits for its client. */
+  /** Called when the socket was lost and the session waits for its client. */
   lost(): void;
 }

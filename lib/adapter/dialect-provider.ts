@@ -10,49 +10,54 @@ import type { WatchedSocket } from './watched-socket.js';
 
 export const DIALECT_PROVIDER = Symbol('DIALECT_PROVIDER');
 
-/** A path whose clients a provider may serve. */
+/** A path on which a provider may serve clients. */
 export interface ServedPath {
-  /** The path, plus its port if it has its own, as routing uses it. */
+  /** The path as routing names it: with its port if it has its own. */
   readonly key: string;
   /** The path of the URL, without a port. */
   readonly urlPath: string;
   readonly context: Gatekeeper & { readonly log: LimitedLog };
   /** The dialect of plain clients that request no subprotocol. */
   readonly plain: ClientDialect<Session>;
-  /** The app's HTTP server; `undefined` if the path has a port of its own. */
+  /** The app's HTTP adapter; `undefined` if the path has a port of its own. */
   readonly http: AbstractHttpAdapter | undefined;
 }
 
 /**
- * Serves clients that do not speak a plain dialect, and introduce themselves with a handshake. Implemented by folders above
- * this one.
+ * Serves clients that do not speak a plain dialect. Such a client introduces itself: it performs a handshake before its
+ * session begins. Implemented in folders above this one, such as `signalr/`.
  */
 export interface DialectProvider {
-  /** Called once for each path, before the app's HTTP server listens. */
+  /** Called once per path, before the app's HTTP server listens. */
   serve(path: ServedPath): void;
-  /** Decides by the upgrade request whether the client introduces itself; `undefined` if it is a plain client. */
+  /** Decides from the upgrade request whether the client introduces itself. Returns `undefined` for a plain client. */
   claim(path: string, request: IncomingMessage): Claim | undefined;
-  /** Answers the HTTP requests of the gateways' own ports. Without it, or if it returns false, they are refused. */
+  /** Answers an HTTP request on a gateway's own port. Returns false for a request that must be refused. */
   answer(...args: Parameters<RequestListener>): boolean;
-  /** Called when all paths are known. Throws InvalidOptionsError if an option does not fit them. */
+  /** Called when all paths are known. Throws InvalidOptionsError if an option names a path that is not served. */
   checkPaths(): void;
-  /** The app shuts down: connected clients are still served, but no new ones. */
+  /** Called when the app begins to shut down. Connected clients are still served, but no new ones. */
   drain(): void;
   close(): void;
 }
 
-/** A client that introduces itself. */
+/** How a provider handles one client that introduces itself. */
 export interface Claim {
-  /** Whether the client resumes its session, if it turns out to be the client that it says it is. */
+  /** Whether the client asks to resume a session. Only `identify` verifies that it may. */
   isResumption(): boolean;
-  /** Called when the client is admitted. Returns the HTTP status with which to refuse it after all, its id if it has one already, or the session that it resumes. */
+  /**
+   * Called when the client is admitted.
+   *
+   * @returns the HTTP status with which to refuse the client after all, the id that it already has (`undefined` for a new
+   * one), or the session that it resumes
+   */
   identify(
     admission: Admission,
   ):
     | { readonly status: number }
     | { readonly connectionId: string | undefined }
     | { readonly resumed: Session };
-  /** Performs the handshake. Resolves with `undefined` if it fails: the socket is being closed then. Never rejects. */
+  /** Performs the handshake. Resolves with `undefined` if it fails; the socket is then closing. Never rejects. */
   introduce(socket: WatchedSocket): Promise<Introduction | undefined>;
 }
 

@@ -3,13 +3,13 @@ import type { RawData, WebSocket } from 'ws';
 type MessageListener = (this: WebSocket, data: RawData, isBinary: boolean) => void;
 
 /**
- * The messages of a client from its handshake until its session reads them. `ws` may emit all messages that arrived in one
- * packet at once, even after the socket was paused.
+ * Keeps the messages that a client sends between its handshake and the moment its session reads them. Pausing the socket is
+ * not enough, because `ws` may still emit the messages that arrived in the same packet.
  */
 export class EarlyMessages {
   private readonly messages: [data: RawData, isBinary: boolean][] = [];
 
-  /** @param first what is called with each message until {@link keep} */
+  /** @param first called with each message until {@link keep} is called */
   constructor(
     private readonly socket: WebSocket,
     private first: ((data: RawData, isBinary: boolean) => void) | undefined,
@@ -21,13 +21,13 @@ export class EarlyMessages {
     return socket === this.socket;
   }
 
-  /** From now on, messages are kept. */
+  /** Keeps these messages and all that arrive from now on. */
   keep(...messages: [data: RawData, isBinary: boolean][]): void {
     this.first = undefined;
     for (const message of messages) this.messages.push(message);
   }
 
-  /** Passes all messages on to a listener, now and later. */
+  /** Passes the kept messages, and all later ones, to a listener. */
   handOver(listener: MessageListener): void {
     this.socket.off('message', this.onMessage);
     this.socket.on('message', listener);

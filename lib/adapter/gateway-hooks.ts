@@ -11,7 +11,7 @@ type HookHost = { [name in HookName]?: Hook };
 
 const INTERNAL_ERROR = 1011;
 const TRY_AGAIN_LATER = 1013;
-/** For clients of another app in this process that uses the same gateway class with another adapter. */
+/** Logs for clients of another app in this process that uses the same gateway class with another adapter. */
 const foreignLog = new LimitedLog(loggerFor('RedisBackplaneAdapter', undefined));
 const guardedHooks = new WeakSet<Hook>();
 
@@ -57,8 +57,8 @@ export function runningHooks(client: object): string[] {
 }
 
 /**
- * Gives a request-scoped gateway empty hooks if it has none. Nest creates an instance at each connect and disconnect, even
- * without hooks. If that fails, Nest calls the filters only if there is a hook. Without one, the rejection would crash the
+ * Adds empty hooks to a request-scoped gateway that has none. Nest creates an instance on each connect and disconnect, even
+ * without hooks. If that fails and there is no hook, Nest does not call the filters, and the rejection would crash the
  * process.
  */
 function addHooksTo(host: HookHost): void {
@@ -106,7 +106,7 @@ async function callHook(call: () => unknown, client: unknown, name: HookName): P
   }
 }
 
-/** A client that is told to try again later does so: with other codes, clients of SignalR stay away. */
+/** 1013 for an error that a retry may fix: SignalR clients reconnect after it, but not after 1011. */
 function codeFor(error: unknown): number {
   return error instanceof BackplaneError && error.retryable ? TRY_AGAIN_LATER : INTERNAL_ERROR;
 }

@@ -4,8 +4,8 @@ import { ClientConnection } from '../broadcast/client-connection.js';
 import { MessageContext } from './message-context.js';
 
 /**
- * Injects one argument of a client's message by its position, whatever the number of arguments. SignalR clients send several
- * arguments; a plain client's `data` is the list of arguments if it is an array, and otherwise the only one.
+ * Injects the argument at this position of a client's message. SignalR clients send any number of arguments. From a plain
+ * client, `data` is the list of arguments if it is an array, and otherwise the only argument.
  *
  * ```ts
  * @SubscribeMessage('Move')
@@ -14,12 +14,12 @@ import { MessageContext } from './message-context.js';
  */
 export const Arg = createParamDecorator((index: number, context: ExecutionContext) => argsOf(context)[index]);
 
-/** Injects all arguments of a client's message, as an array: see {@link Arg}. */
+/** Injects all arguments of a client's message as an array. See {@link Arg}. */
 export const Args = createParamDecorator((_: undefined, context: ExecutionContext) => argsOf(context));
 
 /**
  * Injects a stream that a SignalR client uploads, as an `AsyncIterable`. It ends when the client completes it, and throws if
- * the client fails it or disconnects. While the handler does not read, at most ten items wait; then nothing more is read from
+ * the client ends it with an error or disconnects. When ten items are waiting for the handler, the server stops reading from
  * the connection.
  *
  * ```ts
@@ -29,8 +29,8 @@ export const Args = createParamDecorator((_: undefined, context: ExecutionContex
  * }
  * ```
  *
- * The parameter is its position among the streams of the message. Default: 0. Plain clients cannot upload streams, so their
- * messages are refused.
+ * The parameter is the position of the stream among the streams of the message. Default: 0. Plain clients cannot upload
+ * streams, so they get an error.
  */
 export const UploadStream = createParamDecorator((index: number | undefined, context: ExecutionContext) => {
   const message = messageOf(context);
@@ -39,8 +39,8 @@ export const UploadStream = createParamDecorator((index: number | undefined, con
 });
 
 /**
- * Injects an `AbortSignal` that is aborted when the client disconnects, or when a SignalR client cancels the call or the
- * stream that the handler returned.
+ * Injects an `AbortSignal` that aborts when the client disconnects, or when a SignalR client cancels the call or the stream
+ * that the handler returned.
  */
 export const CancelSignal = createParamDecorator((_: undefined, context: ExecutionContext) => {
   const client = context.switchToWs().getClient<unknown>();

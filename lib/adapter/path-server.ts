@@ -9,7 +9,7 @@ import { type ConnectListener, PathSessions } from './path-sessions.js';
 import { PathUpgrades } from './path-upgrades.js';
 import type { Session } from './session.js';
 
-/** The share of `shutdownTimeout` that clients have to complete the close handshake. The rest is for the gateways' hooks. */
+/** The share of `shutdownTimeout` in which clients must complete the close handshake. The rest is for the gateways' hooks. */
 const CLIENTS_SHARE = 0.8;
 const GOING_AWAY = 1001;
 
@@ -21,7 +21,7 @@ export class PathServer {
   constructor(
     /** The path of the URL, without a port. */
     readonly urlPath: string,
-    /** The path, plus its port if it has its own, as routing uses it. */
+    /** The path as routing names it: with its port if it has its own. */
     key: string,
     wsServer: WebSocketServer,
     context: PathContext,
@@ -71,7 +71,7 @@ export class PathServer {
   }
 }
 
-/** The socket of a session that waits for its client is closed. */
+/** False for the socket of a session that waits for its client: it emits no further `close`. */
 function isNotClosed(socket: WebSocket): boolean {
   return socket.readyState !== socket.CLOSED;
 }

@@ -13,19 +13,19 @@ import { Session, type SessionHost } from './session.js';
 import { SocketSink } from './socket-sink.js';
 import { onSocketClose, onSocketMessage, onSocketPing, type WatchedSocket } from './watched-socket.js';
 
-/** A client that is admitted, whose dialect is known. */
+/** An admitted client whose dialect is known. */
 export interface AdmittedClient {
   readonly admission: Admission;
   readonly dialect: ClientDialect<Session>;
-  /** The id that the client has already; `undefined` if it gets a new one. */
+  /** The id that the client already has; `undefined` if it gets a new one. */
   readonly connectionId?: string | undefined;
-  /** What it has sent since its handshake; `undefined` if it needed none. */
+  /** The messages since its handshake; `undefined` for a dialect without a handshake. */
   readonly early?: EarlyMessages | undefined;
 }
 
 export type ConnectListener = (client: BackplaneConnection, request: IncomingMessage) => void;
 
-/** The connected clients of one path: creates their sessions, calls the gateways for them, and forgets them. */
+/** The sessions of one path. Creates them, calls the gateways for their clients, and removes them when they end. */
 export class PathSessions implements SessionHost {
   private readonly sessions = new Map<BackplaneConnection, Session>();
   private readonly lateHooks = new LateHooks();
@@ -34,11 +34,11 @@ export class PathSessions implements SessionHost {
   constructor(
     readonly key: string,
     readonly context: PathContext,
-    /** False if the gateway sets `autoPong: false`, because it wants no pongs or sends its own. */
+    /** False if the gateway sets `autoPong: false`, and so sends its own pongs or none. */
     private readonly answersPings: boolean,
   ) {}
 
-  /** All of them, in the order in which they connected. */
+  /** All sessions, in the order in which their clients connected. */
   get all(): Session[] {
     return [...this.sessions.values()];
   }
@@ -66,7 +66,7 @@ export class PathSessions implements SessionHost {
     else this.callGateways(session, request, early);
   }
 
-  /** The client of a session resumes it on another socket. */
+  /** Moves a session to the socket on which its client resumes it. */
   resume(session: Session, socket: WatchedSocket, { expiresAt }: Admission): void {
     if (!session.open) return socket.terminate();
     this.watch(socket, session);
@@ -107,18 +107,18 @@ export class PathSessions implements SessionHost {
     else this.listen(session, early);
   }
 
-  /** Starts to handle messages, unless `handleConnection` has closed the connection: then what the client sent is ignored. */
+  /** Starts to handle messages. If `handleConnection` has closed the connection, the client's messages are ignored. */
   private listen(session: Session, early: EarlyMessages | undefined): void {
     const { socket, isSocketOpen } = session;
     session.isListening = true;
-    // What arrived on a socket that the client has replaced meanwhile is repeated by it.
+    // If the client has moved to another socket meanwhile, it repeats there what it had sent here.
     if (!isSocketOpen) socket.resume();
     else if (early?.isOf(socket)) this.read(session, early);
     else this.read(session);
   }
 
   private read(session: Session, early?: EarlyMessages): void {
-    // Takes effect in a later turn, and the first message may hold it again.
+    // Resuming takes effect in a later turn, so the first message can still pause the socket again.
     session.startReading();
     if (early) early.handOver(onSocketMessage);
     else session.socket.on('message', onSocketMessage);

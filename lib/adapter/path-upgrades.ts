@@ -22,12 +22,12 @@ const INTERNAL_SERVER_ERROR = 500;
 const UNAVAILABLE = 503;
 const NO_BYTES = Buffer.alloc(0);
 
-/** Handles the upgrade requests of one path: admits or refuses the clients, and hands the sockets of those that it admits over. */
+/** Handles the upgrade requests of one path. Refuses clients, or admits them and passes their sockets to `PathSessions`. */
 export class PathUpgrades {
   private readonly waiting = new Set<WaitingSocket>();
-  /** Raw sockets whose upgrade `ws` has not completed, because an asynchronous `verifyClient` of the gateway is running. */
+  /** Raw sockets whose upgrade `ws` has not completed, because the gateway's `verifyClient` is still running. */
   private readonly upgrading = new Set<Duplex>();
-  /** Open sockets without a session: of refused clients that get a close code, and of clients that introduce themselves. */
+  /** Open sockets without a session: of refused clients that get a close code, and of clients in their handshake. */
   readonly withoutSession = new Set<WebSocket>();
   private readonly admissionLimits = new TimeLimits();
   private isDraining = false;
@@ -49,7 +49,7 @@ export class PathUpgrades {
   take(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const { counters, edge } = this.context;
     const claim = this.context.provider?.claim(this.key, request);
-    // A session that is resumed has its place already.
+    // A session that is resumed already counts as a connection.
     const isResumption = claim?.isResumption() ?? false;
     const isFull = counters.connections >= edge.maxConnections && !isResumption;
     if (this.isDraining || isFull) {
@@ -57,13 +57,13 @@ export class PathUpgrades {
       return refuseUpgrade(socket, UNAVAILABLE);
     }
     counters.connections++;
-    // Fires in every case: the client disconnects while it waits, this server or `ws` refuses it, or the connection closes later.
+    // Always fires: if a waiting client disconnects, if this server or `ws` refuses it, or when the connection closes later.
     socket.on('close', this.onSocketClosed);
     const gatekeeper = isResumption ? { ...this.context, userLimits: undefined } : this.context;
     const admission = admit(gatekeeper, request, this.key, this.admissionLimits);
     const { roster } = this.context.router;
     if ('admitted' in admission && (!admission.admitted || roster.hears(this.key))) {
-      // Puts the early bytes back, as a WaitingSocket does, because `verifyClient` of the gateway may be asynchronous.
+      // Puts the early bytes back, as a WaitingSocket does, because the gateway's `verifyClient` may be asynchronous.
       if (head.length > 0) socket.unshift(head);
       this.finish(request, socket, admission, claim);
     } else void this.finishLater(request, socket, new WaitingSocket(socket, head), admission, claim);
@@ -112,7 +112,7 @@ export class PathUpgrades {
     if (!result.admitted) {
       counters.refused++;
       logRefusal(this.context.log, this.key, result);
-      // Clients that introduce themselves expect a status.
+      // A client that introduces itself expects an HTTP status instead of a close code.
       if (edge.refusal === 'status' || claim) return refuseUpgrade(socket, result.status);
       return this.complete(request, socket, (webSocket) => this.refuse(webSocket, result));
     }
@@ -153,7 +153,7 @@ export class PathUpgrades {
       });
       if (upgrading.has(socket)) socket.once('close', () => upgrading.delete(socket));
     } catch (error) {
-      // For example, `verifyClient` in the gateway's options has thrown.
+      // For example, the gateway's `verifyClient` has thrown.
       this.context.log.error('upgrade', `The upgrade of a client of ${this.key} failed`, error);
       upgrading.delete(socket);
       refuseUpgrade(socket, INTERNAL_SERVER_ERROR);
@@ -184,7 +184,7 @@ export class PathUpgrades {
   }
 
   private holdWithoutSession(socket: WatchedSocket): void {
-    // The raw socket may have been paused since it waited, and the client's messages and its close frame must be read.
+    // The raw socket may still be paused from waiting, but the client's messages and its close frame must be read.
     socket.resume();
     this.withoutSession.add(socket);
     socket.once('close', () => this.withoutSession.delete(socket));

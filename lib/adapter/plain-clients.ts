@@ -37,7 +37,7 @@ export class PlainClients implements ClientDialect<Session> {
 
   lost(): void {}
 
-  /** The close frame says everything. */
+  /** Plain clients need none, because the close frame has the code and the reason. */
   closeMessage(): undefined {
     return undefined;
   }

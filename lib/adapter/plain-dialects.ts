@@ -3,7 +3,7 @@ import type { AdapterContext } from './adapter-context.js';
 import { ConnectionHeartbeat } from './connection-heartbeat.js';
 import { PlainClients } from './plain-clients.js';
 
-/** The dialects of plain clients. All of them share one heartbeat, because `ws` answers the pings of every client. */
+/** The dialects of plain clients. They share one heartbeat, because WebSocket pings work for all of them. */
 export class PlainDialects {
   private readonly heartbeat: ConnectionHeartbeat | undefined;
   private readonly bySubprotocol = new Map<string, PlainClients>();
@@ -17,7 +17,7 @@ export class PlainDialects {
         this.bySubprotocol.set(protocol.subprotocol, new PlainClients(protocol, this.heartbeat));
   }
 
-  /** The dialect that the negotiated subprotocol selects: JSON if it is none of ours. */
+  /** The dialect for the negotiated subprotocol. JSON if there is none, or if it belongs to the gateway. */
   ofSubprotocol(name: string): PlainClients {
     return this.bySubprotocol.get(name) ?? this.json;
   }

@@ -19,7 +19,7 @@ export class PlainReply extends Reply {
     super(connection);
   }
 
-  /** @param result the handler's result. For `{ event, data }` the reply is the data, and for `undefined` it is null. */
+  /** @param result the handler's result. The reply to `{ event, data }` is the data; the reply to `undefined` is null. */
   override result(result: unknown): void {
     if (this.sent || !this.connection.isWritable) return;
     try {
@@ -32,7 +32,7 @@ export class PlainReply extends Reply {
 
   override fail(error: unknown): boolean {
     if (this.sent) return false;
-    // Encoding would be wasted, because the frame could not be written.
+    // Encoding would be wasted work, because the frame could not be written.
     if (!this.connection.isWritable) return true;
     try {
       this.send({ id: this.id, error: valueIn(this.protocol, error) ?? INTERNAL_ERROR });

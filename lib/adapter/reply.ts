@@ -2,22 +2,22 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import type { LocalConnection } from '../routing/local-connection.js';
 
 /**
- * The message whose handler is running. Nest's exception filters see only the client, so the `exception` that they emit
- * finds its message through this storage. Work that a handler leaves running keeps it, even after the reply was sent.
+ * The reply to the message whose handler is running. Nest's exception filters know only the client, so this storage assigns
+ * the `exception` that they emit to a message. Work that a handler leaves running keeps the storage after the reply was sent.
  */
 const underWay = new AsyncLocalStorage<Reply>();
 
-/** The reply to a client's message. Sends only the first result or error that it gets. */
+/** The reply to a client's message. Sends only the first result or error; later ones are dropped. */
 export abstract class Reply {
   constructor(protected readonly connection: LocalConnection) {}
 
-  /** The reply to the message of this connection whose handler is calling; `undefined` if it expects none, and outside of handlers. */
+  /** The reply of this connection's running handler; `undefined` outside of handlers, and if the message expects none. */
   static underWay(connection: LocalConnection): Reply | undefined {
     const reply = underWay.getStore();
     return reply?.connection === connection ? reply : undefined;
   }
 
-  /** Runs a part of the message's handling. {@link underWay} returns this reply in all code that it calls, now or later. */
+  /** Runs a function so that {@link underWay} returns this reply in all code that it calls, now or later. */
   run<Args extends unknown[], R>(handle: (...args: Args) => R, ...args: Args): R {
     return underWay.run(this, handle, ...args);
   }

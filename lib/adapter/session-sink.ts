@@ -1,10 +1,10 @@
 import type { ConnectionSink } from '../routing/local-connection.js';
 
-/** Writes to a session's client, whatever lies between the session and the socket. */
+/** Writes to a session's client, directly to the socket or through a buffer such as that of stateful reconnect. */
 export interface SessionSink extends ConnectionSink {
-  /** Whether so many bytes are waiting that a source which can pause should. */
+  /** Whether so many bytes are waiting that a source should pause if it can. */
   readonly isBehind: boolean;
-  /** Writes what is waiting. Resolves when the client has read most of it, or never will, but not in this turn. */
+  /** Flushes. Resolves when the client has read most of the waiting bytes or never will, but not before the next turn. */
   drained(): Promise<void>;
   /** Answers a ping of the client. */
   pong(payload: Buffer): void;

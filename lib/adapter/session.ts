@@ -24,18 +24,18 @@ const DROPPED = Promise.resolve();
 /** The owner of a path's sessions. */
 export interface SessionHost {
   readonly context: AdapterContext;
-  /** The path, plus its port if it has its own, as routing uses it. */
+  /** The path as routing names it: with its port if it has its own. */
   readonly key: string;
   /** Removes a connection that has begun to close from routing. Called once, before `ended`. */
   dismiss(session: Session): void;
-  /** Called when the socket has closed. */
+  /** Called when the session has ended. */
   ended(session: Session, closeCode: number): void;
 }
 
 /**
- * A client's connection, from admission until its socket has closed. Queues its messages, tracks the handlers' streams, and
- * handles the disconnect. Routing uses it as a `LocalConnection` and writes to the socket through its `sink`. Handlers get
- * the `client` that it creates.
+ * A client's connection, from admission until it ends. It ends with its socket, unless the client can resume it on another
+ * one. Queues the client's messages, tracks the handlers' streams, and handles the disconnect. Routing uses it as a
+ * `LocalConnection` and writes through its `sink`. Handlers get the `client` that it creates.
  */
 export class Session extends LocalConnection implements ConnectionSession, SocketOwner {
   declare readonly dialect: ClientDialect<Session>;
@@ -74,8 +74,9 @@ export class Session extends LocalConnection implements ConnectionSession, Socke
   }
 
   /**
-   * Whether the client's messages are handled. False once this server closes the connection, or will because too many bytes
-   * are waiting for the client. One packet may request thousands of large results, and encoding them would be wasted.
+   * Whether the client's messages are handled. False once this server closes the connection, or is about to because too many
+   * bytes are waiting for the client. One packet may request thousands of large results, and encoding them would be wasted
+   * work.
    */
   get acceptsMessages(): boolean {
     return !this.isClosing && !this.sink.isFull;
@@ -132,7 +133,7 @@ export class Session extends LocalConnection implements ConnectionSession, Socke
     return this.handlers.find(({ message }) => message === event);
   }
 
-  /** The handler of an event in any letter case, for clients that are used to that. */
+  /** Like `handler`, but ignores the letter case, as ASP.NET Core does for SignalR clients. */
   handlerIgnoringCase(event: string): MessageMappingProperties | undefined {
     const name = event.toLowerCase();
     return this.handlers.find(({ message }) => typeof message === 'string' && message.toLowerCase() === name);
@@ -144,11 +145,11 @@ export class Session extends LocalConnection implements ConnectionSession, Socke
     else listener(this.closeCode);
   }
 
-  /** Whether the client's messages are read: its gateways' hooks have ended. */
+  /** Whether the gateways' hooks have ended, so that the client's messages may be read. */
   isListening = false;
   private isHeld = false;
 
-  /** Whether nothing is read from the socket for now, because what the client has sent cannot be handled yet. */
+  /** Stops or continues reading from the socket, because an upload is full or has room again. */
   holdReading(isHeld: boolean): void {
     this.isHeld = isHeld;
     if (this.isListening) this.startReading();
@@ -159,7 +160,7 @@ export class Session extends LocalConnection implements ConnectionSession, Socke
     else this.socket.resume();
   }
 
-  /** The client resumes the session on another socket. The former one may still look open. */
+  /** Moves the session to another socket. The former one may still look open, so it is terminated. */
   resume(socket: WatchedSocket, sink: SessionSink): void {
     this.stopWaiting();
     const former = this.socket;
@@ -183,13 +184,13 @@ export class Session extends LocalConnection implements ConnectionSession, Socke
     else this.closing();
   }
 
-  /** This server closes the connection, so messages of the client that are still queued are dropped. */
+  /** Called when this server closes the connection. Drops the client's queued messages. */
   closing(): void {
     this.isClosing = true;
     this.dismiss();
   }
 
-  /** Either side has begun to close, so messages no longer reach the client. Those that it sent before are still handled. */
+  /** Called when either side begins to close: messages no longer reach the client. Its earlier messages are still handled. */
   dismiss(): void {
     if (!this.open) return;
     this.host.dismiss(this);
@@ -201,7 +202,7 @@ export class Session extends LocalConnection implements ConnectionSession, Socke
     else this.end(closeCode);
   }
 
-  /** Ends the session. Its socket has closed. */
+  /** Ends the session: its socket has closed, or its client can no longer resume it. */
   end(closeCode: number): void {
     this.stopWaiting();
     this.dismiss();
@@ -214,16 +215,16 @@ export class Session extends LocalConnection implements ConnectionSession, Socke
     for (const listener of this.disconnectListeners) listener(closeCode);
   }
 
-  /** Whether the session goes on if its socket is lost. */
+  /** Whether the session would survive the loss of its socket. */
   get canResume(): boolean {
     return this.dialect.resumeTimeoutMs !== undefined && !this.isClosing && this.open;
   }
 
-  /** The socket was lost. Ends the session, unless its client resumes it in time. */
+  /** Waits for the client after the socket was lost. Ends the session unless the client resumes it in time. */
   private awaitClient(): void {
     if (this.resumeTimer) return;
     this.resumeTimer = setTimeout(() => this.end(ABNORMAL_CLOSURE), this.dialect.resumeTimeoutMs);
-    // It takes the place of a connection until then.
+    // A waiting session still counts as a connection, but its socket no longer does.
     this.context.counters.connections++;
     this.dialect.lost();
   }

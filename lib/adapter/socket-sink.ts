@@ -8,7 +8,7 @@ import { PongWriter } from './pong-writer.js';
 import type { SessionSink } from './session-sink.js';
 import type { TurnWriter } from './turn-writer.js';
 
-/** With more unsent bytes than this, a socket gets no volatile messages. */
+/** Beyond this many unsent bytes, a socket gets no volatile messages and pausable sources pause. */
 const VOLATILE_LIMIT_BYTES = 64 * 1024;
 
 const TRY_AGAIN_LATER = 1013;
@@ -18,7 +18,7 @@ export class SocketSink implements SessionSink {
   private pending: PendingFrames | undefined;
   /** Created with the first ping, because browsers and most other clients send none. */
   private pongs: PongWriter | undefined;
-  /** Whether too many bytes are waiting. Then all further frames are dropped, and `flush` closes the socket. */
+  /** Whether too many bytes are waiting. If so, all further frames are dropped and `flush` closes the socket. */
   private full = false;
   private readonly sendsAsIs: boolean;
 
@@ -34,7 +34,7 @@ export class SocketSink implements SessionSink {
 
   write(frame: ClientFrame, volatile: boolean): void {
     if (this.full) return;
-    // Only volatile frames look at the socket before `flush`. In a fan-out, that costs as much as everything else together.
+    // Only volatile frames check the socket before `flush`, because in a fan-out that check would double the cost.
     if (volatile && this.isSlow) {
       this.counters.volatileDropped++;
       return;
@@ -48,7 +48,7 @@ export class SocketSink implements SessionSink {
     this.pending = this.writer.append(this, pending, frame);
   }
 
-  /** Whether too many bytes are waiting, so that the connection is closed at the end of the turn. */
+  /** Whether too many bytes are waiting. If so, the connection is closed at the end of the turn. */
   get isFull(): boolean {
     return this.full;
   }
@@ -58,17 +58,17 @@ export class SocketSink implements SessionSink {
     return unsent > VOLATILE_LIMIT_BYTES || unsent + (this.pending?.bytes ?? 0) > this.maxBufferedBytes;
   }
 
-  /** How many bytes are waiting for the client, without the frames that wait for the end of the turn. */
+  /** How many bytes are waiting for the client, not counting the frames that wait for the end of the turn. */
   private get unsent(): number {
     return this.socket.bufferedAmount + (this.pongs?.bytes ?? 0);
   }
 
-  /** Whether so many bytes are waiting that a source which can pause should. */
+  /** Whether so many bytes are waiting that a source should pause if it can. */
   get isBehind(): boolean {
     return this.unsent + (this.pending?.bytes ?? 0) > VOLATILE_LIMIT_BYTES;
   }
 
-  /** Writes what is waiting. Resolves when the client has read most of it, or the socket has closed, but not in this turn. */
+  /** Flushes. Resolves when the client has read most of the waiting bytes or the socket has closed, but not in this turn. */
   async drained(): Promise<void> {
     this.flush();
     do await new Promise<void>((resolve) => onceDrained(this.socket, resolve));
@@ -98,7 +98,7 @@ export class SocketSink implements SessionSink {
     this.pongs.answer(payload);
   }
 
-  /** If nothing is waiting, a single write may exceed the limit. */
+  /** Whether a write would exceed the limit. A single write may, if nothing else is waiting. */
   private exceedsWith(bytes: number): boolean {
     const { unsent } = this;
     return unsent > 0 && unsent + bytes > this.maxBufferedBytes;
@@ -106,7 +106,7 @@ export class SocketSink implements SessionSink {
 
   private tooSlow(): void {
     this.counters.tooSlow++;
-    // Drops what is waiting, because the client would not read it either.
+    // Drops the waiting frames, because the client would not read them either.
     this.pending = undefined;
     this.pongs = undefined;
     this.closeSocket(TRY_AGAIN_LATER, 'Too slow');

@@ -2,85 +2,85 @@ import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
 import { MAX_TIMER_MS } from '../protocol/timer-limit.js';
 
-/** Where a client of SignalR negotiates instead. */
+/** Where a SignalR client negotiates instead. */
 export interface SignalRRedirect {
   /** The absolute URL of a gateway. */
   readonly url: string;
-  /** The token that the client uses there, in place of its own. */
+  /** The access token that the client sends there instead of its own. */
   readonly accessToken?: string;
 }
 
-/** How SignalR clients are served. */
+/** Options for serving SignalR clients. */
 export interface SignalROptions {
   /**
-   * The gateway paths that serve SignalR clients, beside plain clients.
+   * The gateway paths that serve SignalR clients in addition to plain clients.
    *
    * @default all paths
    */
   paths?: readonly string[];
 
   /**
-   * Also serves clients that skip the negotiation. The first message of a client that did not negotiate then decides
-   * whether it is a SignalR client, so a plain client is admitted with its first message, or after `handshakeTimeout`. Plain
-   * clients that request a subprotocol do not wait.
+   * Also serves SignalR clients that skip the negotiation. The first message of a client that did not negotiate then shows
+   * whether it is a SignalR client. So the gateway sees a plain client only after its first message, or after
+   * `handshakeTimeout`. Plain clients that request a subprotocol do not wait.
    *
-   * @default false: whoever does not negotiate is a plain client
+   * @default false: a client that does not negotiate is a plain client
    */
   skipNegotiation?: boolean;
 
   /**
-   * How often a client gets a ping, in milliseconds. Clients close the connection if they receive nothing for their
-   * `serverTimeout`, which is 30 s by default, so it must be less than half of that.
+   * How often the server pings a client, in milliseconds: at most half of the clients' `serverTimeout`, which is 30 s by
+   * default. A client that receives nothing for that long closes the connection.
    *
    * @default 15000, as in ASP.NET Core
    */
   keepAliveInterval?: number;
 
   /**
-   * How long a client may stay silent after a ping, in milliseconds. After that, its connection is closed.
+   * How long a client may stay silent after a ping, in milliseconds. Then the server closes its connection.
    *
    * @default 30000, as in ASP.NET Core
    */
   clientTimeout?: number;
 
   /**
-   * How long a client may take to send its handshake after it has connected, in milliseconds.
+   * How long a client may take to send its handshake once its WebSocket is open, in milliseconds.
    *
    * @default 15000, as in ASP.NET Core
    */
   handshakeTimeout?: number;
 
   /**
-   * How long after the negotiation a client may connect, in milliseconds.
+   * How long after the negotiation a client may open its WebSocket, in milliseconds.
    *
    * @default 60000: enough for a phone on a slow network
    */
   tokenLifetime?: number;
 
   /**
-   * Signs the tokens with which clients connect. Set it to the same secret on all servers, or to none. A token grants
-   * nothing, because `authenticate` runs again when the client connects. Without a secret, a client can make tokens, and so
-   * choose when they expire.
+   * The secret that signs the tokens from the negotiation. Use the same one on all servers, or set it on none. A token grants
+   * no access, because `authenticate` runs again when the client connects. Without a secret, clients can forge tokens and
+   * choose their expiry time.
    *
-   * @default a value that servers with the same `channelPrefix` share
+   * @default a value derived from `channelPrefix`, and so the same on all servers
    */
   tokenSecret?: string;
 
   /**
-   * How long the session of a client that asked for stateful reconnect waits for it after its connection broke, in
-   * milliseconds. Meanwhile its messages are kept, up to `limits.bufferedBytes`. Only the server that holds the session can
-   * resume it; with another one, the client connects anew. `false` turns it off.
+   * How long a session with stateful reconnect waits for its client after the connection was lost, in milliseconds. Meanwhile
+   * the server keeps the client's messages, up to `limits.bufferedBytes`. Only this server can resume the session: a client
+   * that reaches another one starts a new connection. `false` turns stateful reconnect off.
    *
    * @default 15000, as in ASP.NET Core
    */
   statefulReconnect?: false | number;
 
   /**
-   * Sends a client to another URL when it negotiates, for example to servers in its region. The client then negotiates
-   * there. Called after `authenticate`. If it throws, the client gets 503, and the stack is logged.
+   * Redirects a client to another URL when it negotiates, for example to servers in its region. The client then negotiates
+   * there. Called after `authenticate`. If it throws, the client gets status 503 and the server logs the error.
    *
-   * @returns `undefined` to serve the client here
-   * @default every client is served here
+   * @returns `undefined` to serve the client on this server
+   * @default no client is redirected
    */
   redirect?(
     request: IncomingMessage,
@@ -88,7 +88,7 @@ export interface SignalROptions {
   ): SignalRRedirect | undefined | Promise<SignalRRedirect | undefined>;
 
   /**
-   * Whether a client gets the text of a `WsException` as it is. Otherwise it gets what ASP.NET Core sends for a
+   * Whether a client gets the text of a `WsException` unchanged. Otherwise it gets the text that ASP.NET Core sends for a
    * `HubException`: `An unexpected error occurred invoking 'X' on the server. HubException: text`.
    *
    * @default false
@@ -96,8 +96,8 @@ export interface SignalROptions {
   bareErrors?: boolean;
 
   /**
-   * Whether a client gets an `exception` event if a handler fails for a message that expects no reply (`send`). Nest's
-   * plain clients get one. SignalR's own servers send nothing.
+   * Whether a client gets an `exception` event when the handler of a message without a reply (`send`) fails. Plain clients
+   * get one; clients of ASP.NET Core do not.
    *
    * @default false
    */
@@ -105,7 +105,7 @@ export interface SignalROptions {
 }
 
 export interface ResolvedSignalR {
-  /** `undefined` for all. */
+  /** `undefined` for all paths. */
   readonly paths: readonly string[] | undefined;
   readonly skipNegotiation: boolean;
   readonly keepAliveIntervalMs: number;
@@ -113,7 +113,7 @@ export interface ResolvedSignalR {
   readonly handshakeTimeoutMs: number;
   readonly tokenLifetimeMs: number;
   readonly tokenSecret: string;
-  /** `undefined` if it is turned off. */
+  /** `undefined` if stateful reconnect is turned off. */
   readonly resumeTimeoutMs: number | undefined;
   readonly bareErrors: boolean;
   readonly exceptionEvents: boolean;

@@ -2,7 +2,7 @@ import { EVENT, EVENT_WITH_ARGUMENTS, type FrameShape, REQUEST, REQUEST_WITH_ARG
 import { MessageFrames } from './message-frames.js';
 
 /**
- * Several arguments in place of the data of an event: see {@link argumentList}. A plain client gets the only argument as it
+ * Several arguments instead of the data of an event: see {@link argumentList}. A plain client gets a single argument as it
  * is, and several as an array.
  */
 export class ArgumentList {
@@ -15,8 +15,8 @@ export class ArgumentList {
 }
 
 /**
- * Passes several arguments where `invoke` and `invokeAll` take data. SignalR clients get them as separate arguments, plain
- * clients as an array.
+ * Passes several arguments to `invoke` or `invokeAll`, in place of the data. SignalR clients get separate arguments, plain
+ * clients get an array.
  *
  * ```ts
  * await server.connection(id).invoke('Confirm', argumentList('Delete', 3));

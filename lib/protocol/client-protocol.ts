@@ -3,7 +3,7 @@ import type { PayloadLimits, PayloadProblem } from './payload-limits.js';
 
 export type ClientProtocolName = 'json' | 'msgpack';
 
-/** The encoding of messages on the sockets of plain clients and between servers. One stateless object per protocol. */
+/** The encoding of messages to plain clients and between servers. One stateless object per protocol. */
 export interface ClientProtocol {
   readonly name: ClientProtocolName;
   /** The number of the protocol in message records. A number is never reused for another protocol. */

@@ -5,7 +5,7 @@ import { SERVER_ID_LENGTH } from './envelope.js';
 const ROAMING = '~';
 /** 72 bits, which are 12 characters of base64url. */
 const RANDOM_BYTES = 9;
-/** Random bytes for 400 ids, because each request to the system costs 15 µs, whatever its size. */
+/** Random bytes for 400 ids, because each call to the system's random source costs 15 µs, whatever its size. */
 const pool = Buffer.alloc(RANDOM_BYTES * 400);
 let used = pool.length;
 
@@ -18,13 +18,13 @@ export function newServerId(): string {
   return pool.toString('base64url', used, (used += RANDOM_BYTES));
 }
 
-/** Creates the id of a connection of this server, `<serverId>.<12 random characters>`. It tells which server holds it. */
+/** Creates the id of a connection of this server: `<serverId>.<12 random characters>`. It names the server that holds it. */
 export function newConnectionId(serverId: string): string {
   return `${serverId}.${newServerId()}`;
 }
 
 /**
- * Creates the id of a connection whose server is not known yet, because the client gets its id before it connects.
+ * Creates a roaming id, for a connection that any server may hold: the client gets its id before it connects.
  *
  * @param unique at least 12 characters of base64url that are unique in the farm
  */
@@ -32,22 +32,22 @@ export function roamingConnectionId(unique: string): string {
   return ROAMING + unique;
 }
 
-/** Whether any server may hold the connection. */
+/** Whether the connection roams: its id does not name a server, so any server may hold it. */
 export function isRoaming(connectionId: string): boolean {
   return connectionId.startsWith(ROAMING);
 }
 
-/** The id of the server that the connection's id names; `undefined` if it roams, or is not one of our connection ids. */
+/** The server that a connection id names; `undefined` for a roaming or malformed id. */
 export function serverOf(connectionId: string): string | undefined {
   return connectionId[SERVER_ID_LENGTH] === '.' ? connectionId.slice(0, SERVER_ID_LENGTH) : undefined;
 }
 
-/** The id as a server sends it with others of its connections: without its own id. */
+/** The short form of an id, without the id of its server, for lists of connections that all belong to the sender. */
 export function shortConnectionId(connectionId: string): string {
   return isRoaming(connectionId) ? connectionId : connectionId.slice(SERVER_ID_LENGTH + 1);
 }
 
-/** The id of a connection that this server has sent as a short id. */
+/** Restores an id from its short form and the server that sent it. */
 export function fullConnectionId(serverId: string, short: string): string {
   return isRoaming(short) ? short : `${serverId}.${short}`;
 }

@@ -2,24 +2,24 @@ import type { ClientFrame } from './client-frame.js';
 import type { ClientProtocol } from './client-protocol.js';
 
 /**
- * How one kind of client speaks, as far as an event or a request to many clients is concerned. Servers send each other what
- * plain clients get, `{ event, data }`. A dialect makes its frames from that, without parsing the data.
+ * How one kind of client gets events and requests. Servers send each other the frames of plain clients, `{ event, data }`. A
+ * dialect converts such a frame for its own clients, without parsing the data.
  */
 export interface Dialect {
   readonly name: string;
-  /** Unique among the dialects. A plain dialect has the code of its protocol. */
+  /** A number that is unique among the dialects. A plain dialect has the code of its protocol. */
   readonly code: number;
-  /** The protocol of the plain clients whose frames this dialect converts. Their data is encoded in the same way. */
+  /** The client protocol whose frames this dialect converts. Both encode the data in the same way. */
   readonly protocol: ClientProtocol;
   /** Converts the frame of an event or a request. */
   derive(frame: ClientFrame, shape: FrameShape): ClientFrame;
 }
 
-/** What the frame of a plain client is, and how its data is meant. */
+/** How to interpret the frame of a plain client. */
 export interface FrameShape {
   /** Whether it has an `id` and expects a response. */
   readonly isRequest: boolean;
-  /** Whether its data is a list of several arguments, and not one argument. */
+  /** Whether its data is a list of several arguments instead of a single argument. */
   readonly hasArguments: boolean;
 }
 
@@ -28,7 +28,7 @@ export const EVENT_WITH_ARGUMENTS: FrameShape = { isRequest: false, hasArguments
 export const REQUEST: FrameShape = { isRequest: true, hasArguments: false };
 export const REQUEST_WITH_ARGUMENTS: FrameShape = { isRequest: true, hasArguments: true };
 
-/** The dialect of plain clients, which get the protocol's own frames. */
+/** The dialect of plain clients, which get the frames of the protocol unchanged. */
 export function plainDialect(protocol: ClientProtocol): Dialect {
   const { name, code } = protocol;
   return { name, code, protocol, derive: (frame) => frame };

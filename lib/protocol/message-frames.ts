@@ -6,13 +6,13 @@ import type { Payload } from './message-record.js';
 import { NO_PAYLOAD_LIMITS } from './payload-limits.js';
 import { UnsendableDataError } from './unsendable-data.error.js';
 
-/** One event or request as a frame for each dialect. Each frame is made once, on first use. */
+/** One event or request, as a frame for each dialect. Each frame is created once, on first use. */
 export abstract class MessageFrames {
-  /** By the dialect's code: the frame, or the error of a protocol that cannot represent the message. */
+  /** By the dialect's code: the frame, or the error if the dialect cannot represent the message. */
   private readonly frames: (ClientFrame | Error | undefined)[] = [];
 
   constructor(
-    /** How other dialects read the frames of plain clients. */
+    /** Tells other dialects how to interpret the frames of plain clients. */
     readonly shape: FrameShape,
   ) {}
 
@@ -26,7 +26,7 @@ export abstract class MessageFrames {
     return new ReceivedMessageFrames(payloads, shape);
   }
 
-  /** @throws UnsendableDataError for data that the protocol cannot represent */
+  /** The frame for this protocol. Throws UnsendableDataError for data that the protocol cannot represent. */
   for(protocol: ClientProtocol): ClientFrame {
     const frame = this.attempt(protocol);
     if (frame instanceof ClientFrame) return frame;
@@ -34,22 +34,22 @@ export abstract class MessageFrames {
   }
 
   /**
-   * The frame for this protocol, or the error why there is none. Never throws, so a message that one protocol cannot
+   * The frame for this protocol, or the error that prevented it. Never throws, so a message that one protocol cannot
    * represent still reaches the clients of the others.
    */
   attempt(protocol: ClientProtocol): ClientFrame | Error {
     return this.frames[protocol.code] ?? (this.frames[protocol.code] = this.tryMake(protocol));
   }
 
-  /** The frame for clients of this dialect, or the error why there is none. Never throws. */
+  /** The frame for clients of this dialect, or the error that prevented it. Never throws. */
   attemptFor(dialect: Dialect): ClientFrame | Error {
     return this.frames[dialect.code] ?? (this.frames[dialect.code] = this.tryDerive(dialect));
   }
 
   /**
-   * The payloads for those of the protocols that can represent the message.
+   * The payloads in those of the given protocols that can represent the message.
    *
-   * @throws UnsendableDataError when none of them can
+   * @throws UnsendableDataError if none of them can
    */
   payloads(protocols: readonly ClientProtocol[]): Payload[] {
     const payloads: Payload[] = [];
@@ -115,7 +115,7 @@ class ReceivedMessageFrames extends MessageFrames {
   protected make(protocol: ClientProtocol): ClientFrame {
     const same = this.received.find(({ protocol: code }) => code === protocol.code);
     if (same) return ClientFrame.of(same.bytes, protocol.binary);
-    // The sender is configured with fewer protocols. Converting the message here keeps it from being lost.
+    // The sender is configured with fewer protocols. Without a conversion, this server would drop the message.
     return protocol.encode(this.decode());
   }
 

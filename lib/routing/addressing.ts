@@ -11,7 +11,7 @@ import type { Roster } from './roster.js';
  */
 export const MAX_CHANNELS = 32;
 
-/** Which servers an address concerns, as this server sees it, and on which channels it reaches them. */
+/** Finds the servers that an address concerns, and the channels that reach them. */
 export class Addressing {
   constructor(
     private readonly serverId: string,
@@ -31,7 +31,7 @@ export class Addressing {
       } else {
         const server = this.holderOf(path, target.name);
         if (server !== undefined && server !== this.serverId) result.add(channels.server(server));
-        // Every server with connections of the path hears this channel.
+        // A roaming connection may be on any server, and every server with connections of the path hears this channel.
         if (server === undefined && isRoaming(target.name)) return all;
       }
       if (result.size > MAX_CHANNELS) return [channels.servers];
@@ -39,13 +39,13 @@ export class Addressing {
     return [...result];
   }
 
-  /** The server that holds the connection; `undefined` if any server may hold it, or if this is not one of our connection ids. */
+  /** The server that holds the connection; `undefined` if any server may hold it, or if the id is malformed. */
   holderOf(path: string, connectionId: string): string | undefined {
     if (isRoaming(connectionId) && this.roster.members(path)?.get(connectionId)) return this.serverId;
     return serverOf(connectionId);
   }
 
-  /** Whether any server may hold addressed connections. Otherwise their ids tell which servers are concerned. */
+  /** Whether any server may hold addressed connections. If not, their ids name the servers. */
   concernsFarm({ path, targets }: Address): boolean {
     return targets.some(
       ({ kind, name }) =>
@@ -53,7 +53,7 @@ export class Addressing {
     );
   }
 
-  /** The other servers that hold the connections that the address names by id. */
+  /** The other servers that hold connections which the address names by id, except for roaming ones. */
   serversNamed(address: Address): ReadonlySet<string> {
     const servers = new Set<string>();
     for (const id of namedConnections(address)) {
@@ -74,7 +74,7 @@ export function isOfOneConnection({ targets }: Address): boolean {
   return targets.length === 1 && targets[0]?.kind === 'connection';
 }
 
-/** Whether the address names connections and nothing else, so that nothing is left to do once all of them are found. */
+/** Whether the address names connections and nothing else. If so, a request ends once all of them are found. */
 export function namesConnectionsOnly({ targets }: Address): boolean {
   return targets.every(({ kind }) => kind === 'connection');
 }

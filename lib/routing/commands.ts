@@ -28,7 +28,7 @@ import type { Roster } from './roster.js';
 import type { SendListeners } from './send-listeners.js';
 import { ServerReplies } from './server-replies.js';
 
-/** How long a reply is kept after its command last arrived. Commands are repeated each second, so no repetition comes later. */
+/** How long a reply is kept after its command last arrived. Long enough, because commands are repeated every second. */
 const REMEMBER_MS = 60_000;
 
 interface Done {
@@ -40,7 +40,7 @@ interface Done {
 /** A command that waits for replies. */
 interface PendingCommand {
   readonly replies: ServerReplies<CommandReplyRecord>;
-  /** The connections that any server may hold, if the command concerns no others that are not named. */
+  /** The roaming connections to find on other servers. Empty if the command also addresses groups, users or everyone. */
   readonly sought: readonly string[];
 }
 
@@ -48,7 +48,7 @@ interface PendingCommand {
 export class Commands {
   private number = 0;
   private readonly pending = new Map<number, PendingCommand>();
-  /** Commands from other servers by origin and number, in the order of their last arrival. A repetition gets the same reply. */
+  /** Commands from other servers, by origin and number, in order of last arrival. A repetition gets the same reply. */
   private readonly done = new Map<string, Done>();
 
   constructor(
@@ -74,7 +74,7 @@ export class Commands {
    */
   async run(address: Address, action: CommandAction, local: boolean): Promise<void> {
     const number = ++this.number;
-    // Reject what cannot be sent before anything is done.
+    // Comes first, so that a command that cannot be sent is rejected before it has any effect.
     const request = local
       ? undefined
       : this.requests.prepare(address, () => encodeCommand({ number, address, action }));
@@ -96,7 +96,7 @@ export class Commands {
     if (missing.length > 0) throw new ConnectionNotFoundError(missing);
   }
 
-  /** @returns the ids of connections that the address names and no other server holds */
+  /** @returns the ids of named connections that no other server holds */
   private async runElsewhere(number: number, address: Address, request: Request): Promise<string[]> {
     const replies = new ServerReplies<CommandReplyRecord>(this.bus.peers, this.addressing.serversOf(address));
     const { timeoutMs } = this;
@@ -144,7 +144,7 @@ export class Commands {
     if (!pending) return;
     const { replies, sought } = pending;
     replies.reply(origin, reply);
-    // Roaming connections are sought on every server. The others have nothing to do once all are found.
+    // Every server was asked for the roaming connections. Once all are found, the other replies do not matter.
     if (sought.length > 0 && sought.every((id) => isFound(id, replies))) replies.end();
   }
 
@@ -160,7 +160,7 @@ export class Commands {
     else this.roster.leave(connection, action.group);
   }
 
-  /** The ids of connections that belong to this server but do not exist, and of roaming ones that it does not hold. */
+  /** The named connections that this server does not hold, although they roam or their ids name this server. */
   private notHere(address: Address): string[] {
     const members = this.roster.members(address.path);
     return namedConnections(address).filter(
@@ -182,12 +182,12 @@ function unlessClosed(error: unknown): void {
   if (!(error instanceof ConnectionClosedError)) throw error;
 }
 
-/** Whether a server has replied that holds the connection. */
+/** Whether a server that holds the connection has replied. */
 function isFound(id: string, { replies }: ServerReplies<CommandReplyRecord>): boolean {
   return [...replies.values()].some(({ missing }) => !missing.includes(id));
 }
 
-/** The ids of connections that no other server holds, according to the replies. Throws if a server failed, died or timed out. */
+/** The ids of connections that no other server holds, by the replies. Throws if a server failed, died or timed out. */
 function missingOf(
   address: Address,
   replies: ServerReplies<CommandReplyRecord>,

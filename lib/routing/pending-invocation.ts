@@ -3,7 +3,7 @@ import { serverOf } from '../protocol/connection-id.js';
 import type { ClientResponse } from './held-invocations.js';
 import { ServerReplies } from './server-replies.js';
 
-/** An invocation in progress: which connections each server invoked, and their responses. */
+/** An invocation in progress: the connections that each server invoked, and their responses. */
 export class PendingInvocation {
   /** By connection id. */
   readonly responses = new Map<string, ClientResponse>();
@@ -14,7 +14,7 @@ export class PendingInvocation {
 
   /**
    * @param only the servers concerned, if the ids of the connections name them; otherwise the whole farm
-   * @param isOfOne whether a single connection is invoked, so that nothing is waited for after its response
+   * @param isOfOne whether a single connection is invoked: its response then ends the invocation
    */
   constructor(
     peers: PeerView,
@@ -24,18 +24,18 @@ export class PendingInvocation {
     this.servers = new ServerReplies(peers, only);
   }
 
-  /** The connections that were invoked and did not respond. */
+  /** The connections that were invoked but have not responded. */
   get silentConnections(): string[] {
     return [...this.outstanding.values()].flatMap((ids) => [...ids]);
   }
 
-  /** The servers that did not report which connections they invoked, or died. */
+  /** The servers that died, or have not reported which connections they invoked. */
   get missingServers(): string[] {
     const silent = this.servers.outstanding.filter((server) => !this.outstanding.has(server));
     return [...silent, ...this.servers.lost, ...this.servers.absent];
   }
 
-  /** Ignores a server that reports connections of another server. */
+  /** Records the connections that a server has invoked. Ignores a server that reports connections of another one. */
   invoked(server: string, connectionIds: readonly string[]): void {
     if (!this.servers.concerns(server) || connectionIds.some((id) => (serverOf(id) ?? server) !== server))
       return;

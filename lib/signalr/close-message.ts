@@ -10,7 +10,7 @@ const INTERNAL_ERROR = 1011;
 const SERVICE_RESTART = 1012;
 const TRY_AGAIN_LATER = 1013;
 
-/** With these codes, another attempt may succeed. */
+/** The close codes after which a new connection may succeed. */
 const COME_BACK: ReadonlySet<number> = new Set([
   GOING_AWAY,
   PROTOCOL_ERROR,
@@ -19,9 +19,10 @@ const COME_BACK: ReadonlySet<number> = new Set([
 ]);
 
 /**
- * The message before the close frame. It decides whether a client with automatic reconnect comes back: after a kick it must
- * not, but after a shutdown it should. A client with stateful reconnect that gets the message to come back opens a
- * connection with its old token, forgets it, and is confused by its end. So it gets none, and tries the old token first.
+ * Creates the message that precedes the close frame. It decides whether a client with automatic reconnect comes back: it
+ * should after a shutdown, but not after `disconnect`. `undefined` for a client with stateful reconnect that should come
+ * back: with the message, such a client opens a socket with its old token, loses track of it, and mishandles its close.
+ * Without the message, it tries the old token first and then reconnects.
  */
 export function closeMessageFor(
   hub: HubProtocol,
@@ -36,6 +37,6 @@ export function closeMessageFor(
 
 function errorOf(code: number, reason: string): string | undefined {
   if (code === INTERNAL_ERROR) return HubErrors.closed;
-  // The server shuts down, about which the client need not complain.
+  // A shutdown is not an error that the client should report.
   return code === GOING_AWAY || reason === '' ? undefined : reason;
 }

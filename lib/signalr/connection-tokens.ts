@@ -5,37 +5,37 @@ import { roamingConnectionId } from '../protocol/connection-id.js';
  * A token, before base64url:
  *
  *   16 bytes  random
- *    6 bytes  when it expires, in milliseconds since 1970
- *   16 bytes  the start of an HMAC-SHA-256 over the bytes before, the path and the user
+ *    6 bytes  expiry time, in milliseconds since 1970
+ *   16 bytes  the first half of an HMAC-SHA-256 over the preceding bytes, the path and the user
  *
  * The connection's id is a hash of the random bytes, so it does not reveal the token.
  */
 const RANDOM_BYTES = 16;
 const SIGNED_BYTES = RANDOM_BYTES + 6;
 const MAC_BYTES = 16;
-/** 132 bits of the hash. */
+/** Each base64url character holds 6 bits, so an id has 132 bits of the hash. */
 const ID_CHARACTERS = 22;
 
-/** What a client gets when it negotiates. */
+/** The result of a negotiation. */
 export interface Negotiated {
   readonly connectionId: string;
   /** The secret with which the client connects. */
   readonly token: string;
 }
 
-/** What a genuine token says. */
+/** The content of a token whose signature is valid. */
 export interface ReadToken {
   readonly connectionId: string;
   readonly expiresAt: number;
 }
 
 /**
- * Makes and checks the tokens with which clients connect after they have negotiated. A token contains all that a server
- * needs, so the client may connect to another server than the one that it negotiated with, and negotiations use no memory.
+ * Creates and checks the tokens that clients connect with after the negotiation. A token contains everything that a server
+ * needs. So a client may negotiate with one server and connect to another, and a negotiation takes no memory.
  */
 export class ConnectionTokens {
   private readonly key: Buffer;
-  /** The ids whose tokens were used on this server, with the time at which they expire. In the order of their use. */
+  /** The expiry times of the tokens that were used on this server, by connection id, in order of use. */
   private readonly used = new Map<string, number>();
 
   constructor(
@@ -55,7 +55,7 @@ export class ConnectionTokens {
     return { connectionId: idOf(signed), token: token.toString('base64url') };
   }
 
-  /** What a token says; `undefined` if it is forged, or belongs to another path or user. */
+  /** Verifies a token. Returns `undefined` if it is forged, or belongs to another path or user. */
   read(token: string, path: string, userId: string | undefined): ReadToken | undefined {
     const bytes = bytesOf(token);
     if (!bytes) return undefined;
@@ -65,14 +65,14 @@ export class ConnectionTokens {
   }
 
   /**
-   * Uses a token up.
+   * Marks a token as used.
    *
-   * @returns false if it has expired, or was used on this server before
+   * @returns false if it has expired or has already been used on this server
    */
   use({ connectionId, expiresAt }: ReadToken): boolean {
     this.forgetExpired();
     if (expiresAt <= this.now() || this.used.has(connectionId)) return false;
-    // A token without a secret may say any time.
+    // Without a secret, clients can forge tokens that never expire, and those must not stay in memory.
     this.used.set(connectionId, Math.min(expiresAt, this.now() + this.lifetimeMs));
     return true;
   }
@@ -93,7 +93,7 @@ export class ConnectionTokens {
   }
 }
 
-/** The id that a token stands for, genuine or not; `undefined` if it is no token. */
+/** The connection id of a token, without checking its signature; `undefined` if the text is not a token. */
 export function connectionIdOf(token: string): string | undefined {
   const bytes = bytesOf(token);
   return bytes && idOf(bytes);

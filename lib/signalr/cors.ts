@@ -2,14 +2,15 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { originRefusal } from '../adapter/origin-check.js';
 import type { ResolvedEdge } from '../options/edge-options.js';
 
-/** What clients send, if a preflight does not say it. */
+/** The headers to allow if a preflight does not list any: those that SignalR clients send. */
 const HEADERS = 'authorization, x-requested-with, x-signalr-user-agent';
-/** How long a browser may remember the answer to a preflight, in seconds. More than two hours has no effect in Chromium. */
+/** How long a browser may cache the response to a preflight, in seconds. Chromium caps it at two hours. */
 const MAX_AGE = '7200';
 
 /**
- * The headers that let a page of another origin negotiate: its exact origin, because clients send credentials by default.
- * Without them the browser refuses, so a page whose origin is not allowed gets none.
+ * The CORS headers that let a page of another origin negotiate. They name its exact origin, because clients send
+ * credentials by default and browsers then reject `*`. A page whose origin is not allowed gets no headers, so its browser
+ * blocks the request.
  */
 export function corsHeaders(headers: IncomingHttpHeaders, edge: ResolvedEdge): Record<string, string> {
   const { origin } = headers;

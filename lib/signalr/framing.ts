@@ -1,19 +1,23 @@
 import { HubProtocolError } from './hub-message.js';
 import type { MessageBounds } from './message-splitter.js';
 
-/** Ends a message in JSON, and the handshake in every protocol. */
+/** Ends every JSON message, and the handshake in both protocols. */
 export const RECORD_SEPARATOR = 0x1e;
 const MAX_LENGTH_BYTES = 5;
-/** The fifth byte of a length has only the three highest bits of an integer of 31 bits. */
+/** A length has 31 bits, 7 per byte, so its fifth byte holds only the three highest. */
 const MAX_FIFTH_BYTE = 7;
 
-/** A message that ends with a record separator. */
+/** Finds a message that ends with a record separator. */
 export function findSeparated(bytes: Buffer, searched = 0): MessageBounds | undefined {
   const end = bytes.indexOf(RECORD_SEPARATOR, searched);
   return end < 0 ? undefined : { start: 0, end, next: end + 1 };
 }
 
-/** A message after its length: an integer of 7 bits per byte, the lowest first. Throws HubProtocolError. */
+/**
+ * Finds a message that follows its length: an integer with 7 bits per byte, the lowest first.
+ *
+ * @throws HubProtocolError if the length is malformed
+ */
 export function findLengthPrefixed(bytes: Buffer): MessageBounds | undefined {
   let length = 0;
   for (let index = 0; index < MAX_LENGTH_BYTES; index++) {

@@ -1,20 +1,20 @@
 import type { HubProtocol } from './hub-protocol.js';
 
-/** What a client's handshake asks for, or the error that it gets. */
+/** The protocol and version that a client's handshake requests, or the error that the client gets. */
 export type Handshake =
   | { readonly hub: HubProtocol; readonly version: number; readonly error?: undefined }
   | { readonly hub?: undefined; readonly error: string };
 
-/** The answer to a valid handshake: an empty object and a record separator. */
+/** The response to a valid handshake: an empty object and a record separator. */
 export const ACCEPTED = '{}\u001e';
 
 const OPEN_BRACE = 0x7b;
-/** Version 2 adds stateful reconnect, which a client may use only if the negotiation offered it. */
+/** Version 2 adds stateful reconnect. */
 const MAX_VERSION = 2;
 
 /**
- * Reads the first message of a client, without its record separator. `'hub message'` is a message that only follows a
- * handshake. Never throws.
+ * Reads the first message of a client, without its record separator. Returns `'hub message'` for a message that may only
+ * follow a handshake. Never throws.
  */
 export function readHandshake(bytes: Buffer, hubs: readonly HubProtocol[]): Handshake | 'hub message' {
   const message = parse(bytes);
@@ -29,12 +29,12 @@ export function readHandshake(bytes: Buffer, hubs: readonly HubProtocol[]): Hand
   return { hub, version };
 }
 
-/** The answer to an invalid handshake. */
+/** The response to an invalid handshake. */
 export function refusal(error: string): string {
   return `${JSON.stringify({ error })}\u001e`;
 }
 
-/** Whether a client's first bytes may be a handshake: a JSON object. */
+/** Whether a client's first bytes may be the start of a handshake, which is a JSON object. */
 export function mayBeHandshake(bytes: Buffer): boolean {
   return bytes.length === 0 || bytes[0] === OPEN_BRACE;
 }

@@ -10,7 +10,7 @@ import { HubReply } from './hub-reply.js';
 import { sendItems, sendValues, untilCanceled } from './hub-streams.js';
 import type { Upload } from './upload.js';
 
-/** A client's call of a handler, until its result was sent or its stream has ended. */
+/** A client's call to a handler. It ends when the result has been sent or the stream has ended. */
 export class HubCall extends MessageContext {
   private readonly controller = new AbortController();
   readonly signal: AbortSignal = this.controller.signal;
@@ -36,12 +36,12 @@ export class HubCall extends MessageContext {
     return upload;
   }
 
-  /** The client needs the result no more, or has disconnected. */
+  /** Called when the client no longer needs the result, or has disconnected. */
   cancel(): void {
     this.controller.abort();
   }
 
-  /** Calls the handler. Resolves when it has ended, or has returned a stream for the client. Never rejects. */
+  /** Runs the handler. Resolves when it has ended or its stream to the client has begun. Never rejects. */
   async run(): Promise<void> {
     const { invocation, session } = this;
     const handler = session.handler(invocation.target) ?? session.handlerIgnoringCase(invocation.target);
@@ -52,7 +52,7 @@ export class HubCall extends MessageContext {
     try {
       const result = await this.reply.run(() => this.call(handler));
       const stream = this.streamOf(result);
-      // The client's next messages need not wait until a stream has ended.
+      // Not awaited, so that the client's next messages do not wait for the stream to end.
       if (stream) return void this.reply.run(stream).finally(() => this.end());
       await this.reply.run(() => this.answer(handler, result));
     } catch (error) {
@@ -63,12 +63,12 @@ export class HubCall extends MessageContext {
 
   private call({ callback, isAckHandledManually, message }: MessageMappingProperties): Promise<unknown> {
     const acknowledge = (value: unknown): void => this.reply.result(value);
-    // Nest passes on what comes after the arguments that it knows.
+    // Nest passes extra arguments on to the handler.
     const call = callback as (...args: unknown[]) => Promise<unknown>;
     return call(dataOf(this.args), isAckHandledManually ? acknowledge : message, this);
   }
 
-  /** What sends the handler's stream, if the client has requested one and gets one. */
+  /** Returns a function that sends the handler's stream; `undefined` if the client wants none, or the result is not one. */
   private streamOf(result: unknown): (() => Promise<void>) | undefined {
     if (!this.invocation.isStream || !this.reply.isOpen) return undefined;
     const { session, reply, signal } = this;
@@ -86,7 +86,7 @@ export class HubCall extends MessageContext {
     let last = result;
     if (isObservable(result)) {
       last = undefined;
-      // Without an id, each value is a message of its own, as for plain clients.
+      // Without an id, each value is sent as its own message, as for plain clients.
       const isEach = this.invocation.id === undefined;
       await session.follow(untilCanceled(failingWithin(reply, result), this.signal), {
         next: (value) => (isEach ? reply.result(value) : (last = value)),
@@ -98,7 +98,7 @@ export class HubCall extends MessageContext {
     if (!isAckHandledManually) reply.result(last);
   }
 
-  /** An error that no filter of Nest has handled: a filter failed, or an async iterable. */
+  /** Handles an error that did not pass Nest's exception filters: thrown by a filter or an async iterable. */
   private fail(error: unknown): void {
     const exception = exceptionOf(error);
     if (exception === undefined) this.failed(this.invocation, error);
@@ -112,7 +112,7 @@ export class HubCall extends MessageContext {
   }
 }
 
-/** As Nest's adapters do: nothing, one argument as itself, several as an array. */
+/** The data for Nest: `undefined` without arguments, a single argument as it is, several as an array. */
 function dataOf(args: readonly unknown[]): unknown {
   return args.length > 1 ? args : args[0];
 }

@@ -23,12 +23,12 @@ const NORMAL_CLOSURE = 1000;
 const PROTOCOL_ERROR = 1002;
 const ABNORMAL_CLOSURE = 1006;
 
-/** What a client with stateful reconnect needs. */
+/** The options of a client with stateful reconnect. */
 export interface StatefulOptions {
   readonly resumeTimeoutMs: number;
-  /** The maximum size of what is kept for the client, in bytes. */
+  /** The maximum size of the messages that are kept for the client, in bytes. */
   readonly maxBytes: number;
-  /** Called when the session begins. Its connection can be resumed until it ends. */
+  /** Called when the session begins. The client can resume it until `ended` is called. */
   readonly began: (session: Session) => void;
   readonly ended: (session: Session) => void;
 }
@@ -38,11 +38,11 @@ export interface HubClientOptions {
   readonly exceptionEvents: boolean;
   readonly maxMessageBytes: number;
   readonly keepAlive: ConnectionHeartbeat;
-  /** `undefined` if the session ends with its socket. */
+  /** `undefined` without stateful reconnect: the session then ends with its socket. */
   readonly stateful: StatefulOptions | undefined;
 }
 
-/** The dialect of one SignalR client, with what is under way on its connection. */
+/** The dialect of one SignalR client, with the calls and uploads that are in progress on its connection. */
 export class HubClient implements ClientDialect<Session> {
   readonly name: string;
   readonly code: number;
@@ -50,13 +50,13 @@ export class HubClient implements ClientDialect<Session> {
   readonly resumeTimeoutMs: number | undefined;
   private splitter: MessageSplitter;
   private stateful: StatefulConnection | undefined;
-  /** The calls that are under way. Those with an id can be canceled. */
+  /** The calls in progress. The client can cancel those that have an id. */
   private readonly calls = new Set<HubCall>();
   private readonly callsById = new Map<string, HubCall>();
   private readonly uploads = new Map<string, Upload>();
   /** How many of the calls have requested a stream. */
   private streams = 0;
-  /** How many uploads are full. The socket is read when none is. */
+  /** How many uploads are full. While any is, nothing is read from the socket. */
   private full = 0;
   private isWatching = false;
 
@@ -87,7 +87,7 @@ export class HubClient implements ClientDialect<Session> {
     const options = this.options.stateful;
     if (!options) return sink;
     if (this.stateful) {
-      // The rest of a message that was cut off never comes.
+      // Discards a partial message: the client does not send the rest of it on the new socket.
       this.splitter = this.newSplitter();
       this.stateful.attach(sink);
       return this.stateful.sink;
@@ -160,7 +160,7 @@ export class HubClient implements ClientDialect<Session> {
     );
     if (taken !== undefined) return reply.error(HubErrors.idInUse(taken));
     const { maxPendingMessages } = session.context.edge;
-    // Other calls are limited by the queue of messages, which does not know of streams.
+    // The session's queue limits all other calls, but does not count streams.
     const streams = streamIds.length + (invocation.isStream ? 1 : 0);
     if (streams > 0 && this.streams + this.uploads.size + streams > maxPendingMessages)
       return reply.error(HubErrors.tooManyStreams(maxPendingMessages));
@@ -189,7 +189,7 @@ export class HubClient implements ClientDialect<Session> {
   ): void {
     const upload = this.uploads.get(id);
     if (upload) upload.close(outcome === 'error' ? new UploadError(String(value)) : undefined);
-    // The completion of an invocation of another connection is not accepted.
+    // `respond` ignores a completion for an invocation of another connection.
     else session.context.router.invocations.respond(session, id, { outcome, value });
   }
 
@@ -210,13 +210,13 @@ export class HubClient implements ClientDialect<Session> {
     return new MessageSplitter(this.hub.find, this.options.maxMessageBytes);
   }
 
-  /** Does not read from the socket while an upload is full. */
+  /** Stops reading from the socket while an upload is full. */
   private hold(session: Session, isFull: boolean): void {
     this.full += isFull ? 1 : -1;
     session.holdReading(this.full > 0);
   }
 
-  /** Ends what is under way when the client has disconnected. Once, because most clients call no handler. */
+  /** Ends calls and uploads on disconnect. Added with the first call, because most clients call no handler. */
   private watch(session: Session): void {
     if (this.isWatching) return;
     this.isWatching = true;
@@ -242,10 +242,10 @@ export class HubClient implements ClientDialect<Session> {
   }
 }
 
-/** With stateful reconnect, both sides number these messages. */
+/** Whether stateful reconnect numbers this message. */
 function isNumbered({ kind }: HubMessage): boolean {
   return kind === 'invocation' || kind === 'item' || kind === 'completion' || kind === 'cancel';
 }
 
-/** Why an upload has no more items. Nest's filters send its message to the client. */
+/** The error with which an upload ends. Nest's filters send its message to the client. */
 class UploadError extends WsException {}

@@ -1,9 +1,9 @@
 import { INTERNAL_ERROR } from '../broadcast/exception-payload.js';
 
-/** The message with which Nest's guards refuse. */
+/** The message of the exception that Nest throws if a guard refuses. */
 const FORBIDDEN = 'Forbidden resource';
 
-/** The texts that SignalR clients know from ASP.NET Core. Their users compare some of them. */
+/** The error texts of ASP.NET Core. They must match, because some apps compare them. */
 export const HubErrors = {
   unknownMethod: (target: string): string => `Unknown hub method '${target}'`,
   idInUse: (id: string): string => `Invocation ID '${id}' is already in use.`,
@@ -18,10 +18,10 @@ export const HubErrors = {
   sequence: "Sequence ID greater than amount of messages we've received.",
 } as const;
 
-/** What failed: the call of a handler, or the stream that it returned. */
+/** What failed: the call to a handler, or the stream that the handler returned. */
 export type FailedPart = 'call' | 'stream';
 
-/** The text for an exception that a filter emitted. */
+/** The text that a client gets for an exception that a filter emitted. */
 export function errorText(target: string, part: FailedPart, exception: unknown, isBare: boolean): string {
   const text = textOf(exception);
   if (text === FORBIDDEN) return `Failed to invoke '${target}' because user is unauthorized`;
@@ -33,7 +33,7 @@ export function errorText(target: string, part: FailedPart, exception: unknown, 
   return isBare ? text : `${sentence} HubException: ${text}`;
 }
 
-/** `undefined` for an internal error, about which the client learns nothing. */
+/** `undefined` for an internal error, whose details the client must not see. */
 function textOf(exception: unknown): string | undefined {
   if (typeof exception === 'string') return exception;
   if (typeof exception !== 'object' || exception === null) return String(exception);
@@ -43,10 +43,10 @@ function textOf(exception: unknown): string | undefined {
   return shown(message, exception);
 }
 
-/** `undefined` if the exception cannot be shown. */
+/** `undefined` if the exception cannot be written as JSON. */
 function shown(message: unknown, exception: object): string | undefined {
   try {
-    // A ValidationPipe lists its messages.
+    // ValidationPipe throws an exception with an array of messages.
     return Array.isArray(message) ? message.join(', ') : JSON.stringify(exception);
   } catch {
     return undefined;

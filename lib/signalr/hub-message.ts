@@ -1,4 +1,4 @@
-/** What a SignalR client sends, decoded. */
+/** A decoded message of a SignalR client. */
 export type HubMessage =
   | HubInvocation
   | { readonly kind: 'item'; readonly id: string; readonly item: unknown }
@@ -13,7 +13,7 @@ export type HubMessage =
   | { readonly kind: 'close' }
   | { readonly kind: 'acknowledgment'; readonly number: number }
   | { readonly kind: 'sequence'; readonly number: number }
-  /** Of a type that this release does not know. */
+  /** A message whose type this release does not know. */
   | { readonly kind: 'unknown' };
 
 /** A client calls a handler. */
@@ -29,7 +29,7 @@ export interface HubInvocation {
   readonly isStream: boolean;
 }
 
-/** Every item of a stream repeats the id, so it must not inflate them. Clients use small numbers, or GUIDs. */
+/** Limits the size of stream items, because each one repeats the id. Clients use small numbers or GUIDs as ids. */
 const MAX_ID_LENGTH = 128;
 
 /** The numbers of the message types on the wire. */
@@ -45,12 +45,12 @@ export const HubType = {
   Sequence: 9,
 } as const;
 
-/** The bytes of a client violate the protocol. The connection cannot go on. */
+/** A client violated the protocol. Its connection must be closed. */
 export class HubProtocolError extends Error {
   override readonly name = 'HubProtocolError';
 }
 
-/** The fields of a message before they are checked. JSON and MessagePack fill them in from their own layout. */
+/** The fields of a message before validation. The JSON and MessagePack decoders fill them in. */
 export interface RawHubMessage {
   readonly type: unknown;
   readonly id?: unknown;
@@ -58,13 +58,17 @@ export interface RawHubMessage {
   readonly args?: unknown;
   readonly streamIds?: unknown;
   readonly item?: unknown;
-  /** For a completion. */
+  /** Of a completion. */
   readonly result?: { readonly value: unknown } | undefined;
   readonly error?: unknown;
   readonly number?: unknown;
 }
 
-/** @throws HubProtocolError */
+/**
+ * Validates the fields of a message.
+ *
+ * @throws HubProtocolError if a field is missing or invalid
+ */
 export function readHubMessage(raw: RawHubMessage): HubMessage {
   switch (raw.type) {
     case HubType.Invocation:

@@ -4,9 +4,9 @@ import type { PayloadLimits } from '../protocol/payload-limits.js';
 import type { HubMessage } from './hub-message.js';
 import type { FindMessage } from './message-splitter.js';
 
-/** One of SignalR's encodings. Stateless. The methods that write throw if the encoding cannot represent the value. */
+/** One of SignalR's encodings. Stateless. The methods that encode throw if the encoding cannot represent the value. */
 export interface HubProtocol extends Dialect {
-  /** As the handshake names it. */
+  /** Its name in the handshake. */
   readonly hubName: 'json' | 'messagepack';
   readonly binary: boolean;
   readonly find: FindMessage;
@@ -15,7 +15,7 @@ export interface HubProtocol extends Dialect {
   event(target: string, args: readonly unknown[]): ClientFrame;
   item(id: string, item: unknown): ClientFrame;
   result(id: string, value: unknown): ClientFrame;
-  /** The end of a stream. */
+  /** Ends a stream. */
   end(id: string): ClientFrame;
   error(id: string, text: string): ClientFrame;
   ping(): ClientFrame;

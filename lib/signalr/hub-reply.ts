@@ -14,10 +14,10 @@ export interface ReplyOptions {
   readonly onUnsendable: (invocation: HubInvocation, reason: unknown) => void;
 }
 
-/** The reply to a call of a SignalR client: a result, or the items of a stream. */
+/** The reply to a call from a SignalR client: a result, or the items of a stream. */
 export class HubReply extends Reply {
   private isSent = false;
-  /** What an error concerns: the call, until the handler has returned its stream. */
+  /** What an error message refers to: the call, and later the stream that the handler returned. */
   part: FailedPart = 'call';
 
   constructor(
@@ -29,7 +29,7 @@ export class HubReply extends Reply {
     super(session);
   }
 
-  /** Whether the client still waits for something. */
+  /** Whether the client is still waiting for a result, or for more items. */
   get isOpen(): boolean {
     return !this.isSent && this.session.open;
   }
@@ -42,7 +42,7 @@ export class HubReply extends Reply {
 
   override fail(exception: unknown): boolean {
     const { invocation, options } = this;
-    // Without an id, nothing tells the client which of its messages failed, unless it wants events.
+    // A client whose message has no id expects no reply. By default, it gets no `exception` event either.
     if (invocation.id === undefined || this.isSent) return !options.exceptionEvents;
     this.error(errorText(invocation.target, this.part, exception, options.bareErrors));
     return true;
@@ -66,7 +66,7 @@ export class HubReply extends Reply {
     if (id !== undefined) this.send(() => this.hub.end(id), true);
   }
 
-  /** Sends a handler's `{ event, data }` to a client that expects no reply. Other results are not sent. */
+  /** Sends a handler's `{ event, data }` as an event to a client that expects no reply. Drops any other result. */
   private event(result: unknown): void {
     if (typeof result !== 'object' || result === null || !('event' in result) || !('data' in result)) return;
     const { event } = result;
@@ -78,7 +78,7 @@ export class HubReply extends Reply {
   }
 
   private send(encode: () => ClientFrame, isLast: boolean): void {
-    // Encoding would be wasted, because the frame could not be written.
+    // Encoding would be wasted work, because the frame could not be written.
     if (this.isSent || !this.session.isWritable) return;
     try {
       this.session.sink.write(encode(), false);

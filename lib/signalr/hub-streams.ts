@@ -4,18 +4,18 @@ import { failingWithin } from '../adapter/nest-stream.js';
 import type { Session } from '../adapter/session.js';
 import type { HubReply } from './hub-reply.js';
 
-/** What a stream needs to know of its call. */
+/** The call that a stream belongs to. */
 export interface StreamCall {
   readonly session: Session;
   readonly reply: HubReply;
   readonly signal: AbortSignal;
-  /** Handles an error that no filter of Nest has seen. */
+  /** Handles an error that did not pass Nest's exception filters. */
   readonly failed: (error: unknown) => void;
 }
 
 /**
- * Sends the values of an Observable as items. It cannot pause, so a client that reads too slowly is closed. With an
- * interceptor, Nest passes an async iterable on as a value of an Observable, and its items are sent. Never rejects.
+ * Sends the values of an Observable as items. An Observable cannot pause, so a client that reads too slowly is closed. If
+ * an interceptor runs, Nest wraps an async iterable in an Observable. Such a value is sent item by item. Never rejects.
  */
 export async function sendValues(stream$: Observable<unknown>, call: StreamCall): Promise<void> {
   const { session, reply, signal, failed } = call;
@@ -33,7 +33,7 @@ export async function sendValues(stream$: Observable<unknown>, call: StreamCall)
   reply.end();
 }
 
-/** Completes the stream when the signal is aborted. */
+/** Completes the stream when the signal aborts. */
 export function untilCanceled<T>(stream$: Observable<T>, signal: AbortSignal): Observable<T> {
   if (signal.aborted) return EMPTY;
   return stream$.pipe(takeUntil(fromEvent(signal, 'abort')));

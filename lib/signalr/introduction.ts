@@ -9,7 +9,7 @@ import type { HubProtocol } from './hub-protocol.js';
 import { MessageSplitter } from './message-splitter.js';
 
 const NORMAL = 1000;
-/** The longest valid handshake has 45 bytes. */
+/** A generous limit: the longest valid handshake has 45 bytes. */
 const MAX_HANDSHAKE_BYTES = 4096;
 const CANCELED = 'Handshake was canceled.';
 
@@ -17,11 +17,11 @@ export interface IntroductionOptions {
   readonly timeoutMs: number;
   readonly hubs: readonly HubProtocol[];
   readonly dialectOf: (hub: HubProtocol, version: number) => Introduction['dialect'];
-  /** The dialect of a client whose first message is no handshake; `undefined` if such a client is refused. */
+  /** The dialect of a client whose first message is not a handshake; `undefined` if such a client is refused. */
   readonly plain: Introduction['dialect'] | undefined;
 }
 
-/** Reads the handshake of a SignalR client and answers it. Resolves with `undefined` if it fails. Never rejects. */
+/** Performs the handshake of a SignalR client. Resolves with `undefined` if it fails. Never rejects. */
 export function introduce(
   socket: WatchedSocket,
   options: IntroductionOptions,
@@ -58,7 +58,7 @@ class IntroductionUnderWay {
   }
 
   private accept(hub: HubProtocol, version: number, rest: [data: RawData, isBinary: boolean]): void {
-    // Sent before the session exists, so that nothing can overtake it.
+    // Sent before the session exists, because the client must get it before anything else.
     this.socket.send(ACCEPTED, { binary: hub.binary });
     this.early.keep(rest);
     this.finish({ dialect: this.options.dialectOf(hub, version), early: this.early });
@@ -84,8 +84,9 @@ class IntroductionUnderWay {
   }
 
   /**
-   * Closes without an answer. A client that resumes its connection sends no handshake. If it reaches a server that does not
-   * hold its session, it would not understand an answer. It connects anew when its token is refused the next time.
+   * Closes the socket without another message. A client that tries to resume its session sends no handshake, and would not
+   * understand a handshake response if this server does not hold the session. When it tries again, its token is refused, and
+   * it starts a new connection.
    */
   private abandon(): void {
     this.early.keep();

@@ -11,7 +11,7 @@ const SEPARATOR = String.fromCharCode(RECORD_SEPARATOR);
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 
-/** How a plain client's event begins, up to its name, and what separates the name from the data. */
+/** The bytes of a plain client's event before its name, and between its name and its data. */
 const EVENT = Buffer.from('{"event":');
 const DATA = Buffer.from(',"data":');
 const TARGET = Buffer.from(`{"type":${HubType.Invocation},"target":`);
@@ -86,7 +86,7 @@ function parse(bytes: Buffer): unknown {
   }
 }
 
-/** Puts the bytes of an event's name and data into an invocation. Parses only what has another form, such as a request. */
+/** Copies the bytes of an event's name and data into an invocation. Only other frames, such as requests, are parsed. */
 function derive(frame: ClientFrame, shape: FrameShape): ClientFrame {
   const { payload } = frame;
   return (shape.isRequest ? undefined : splice(payload, shape.hasArguments)) ?? reencode(payload, shape);

@@ -1,8 +1,10 @@
 import { HubProtocolError } from './hub-message.js';
 
 /**
- * Finds where the first message in the bytes begins and ends; `undefined` if it is not complete. The first `searched` bytes
- * were searched before. Throws HubProtocolError.
+ * Finds the first message in the bytes. Returns `undefined` if it is not complete.
+ *
+ * @param searched how many bytes at the start an earlier call has already searched
+ * @throws HubProtocolError if the message is malformed
  */
 export type FindMessage = (bytes: Buffer, searched: number) => MessageBounds | undefined;
 
@@ -15,12 +17,12 @@ export interface MessageBounds {
 
 const NOTHING = Buffer.alloc(0);
 
-/** Splits what arrives into messages. A WebSocket message may carry several, and a message may span several of those. */
+/** Splits WebSocket messages into hub messages. One may contain several hub messages, or only a part of one. */
 export class MessageSplitter {
-  /** Its first `length` bytes have arrived and are not split yet. */
+  /** Its first `length` bytes have arrived but have not been split yet. */
   private buffer: Buffer = NOTHING;
   private length = 0;
-  /** Whether the rest of the buffer is free. A buffer that arrived is not, and neither is one with messages that were yielded. */
+  /** Whether the rest of the buffer is free. False for a buffer from the socket, and once messages of it were yielded. */
   private isGrowing = false;
 
   constructor(
@@ -29,7 +31,7 @@ export class MessageSplitter {
   ) {}
 
   /**
-   * Yields the messages that are complete now, as views that stay valid.
+   * Adds bytes and yields the messages that are now complete. They are views of buffers that are not reused.
    *
    * @throws HubProtocolError for a message that is too large or malformed
    */
@@ -46,7 +48,7 @@ export class MessageSplitter {
     this.check(this.length);
   }
 
-  /** What has arrived and was not yielded. */
+  /** The bytes that have arrived but have not been yielded. */
   get rest(): Buffer {
     return this.buffer.subarray(0, this.length);
   }
@@ -60,7 +62,7 @@ export class MessageSplitter {
     }
     const length = this.length + bytes.length;
     if (!this.isGrowing || length > this.buffer.length) {
-      // Twice as large as needed, so that a message in many small pieces is not copied for each of them.
+      // Twice as large as needed, so that a message in many small pieces is not copied again for each piece.
       const larger = Buffer.allocUnsafe(2 * length);
       this.rest.copy(larger);
       this.buffer = larger;

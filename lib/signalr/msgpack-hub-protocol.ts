@@ -14,21 +14,21 @@ import {
 } from './hub-message.js';
 import type { HubProtocol } from './hub-protocol.js';
 
-/** The kinds of a completion. */
+/** The result kinds of a completion. */
 const ERROR = 1;
 const VOID = 2;
 const RESULT = 3;
 
 const NO_HEADERS = {};
-/** As deep as plain MessagePack clients get it, inside a completion. */
+/** The maximum depth for plain MessagePack clients, plus the levels that a hub message adds. */
 const MAX_DEPTH = 103;
 
-/** How a plain client's event begins: a map of one or two entries, the first of which is `event`. */
+/** The keys of a plain client's event: a map of one or two entries, `event` first. */
 const EVENT = Buffer.from([0xa5, ...Buffer.from('event')]);
 const DATA = Buffer.from([0xa4, ...Buffer.from('data')]);
 const MAP_OF_1 = 0x81;
 const MAP_OF_2 = 0x82;
-/** An invocation without an id, up to its target: six items, its type, no headers, nil. */
+/** The bytes of an invocation before its target: an array of six items, the type, no headers, and nil for the id. */
 const INVOCATION = Buffer.from([0x96, HubType.Invocation, 0x80, 0xc0]);
 const NO_ARGUMENTS = Buffer.from([0x90]);
 const ONE_ARGUMENT = Buffer.from([0x91]);
@@ -105,7 +105,7 @@ function completionOf(type: unknown, id: unknown, [kind, value]: readonly unknow
   throw new HubProtocolError('A completion must have a kind.');
 }
 
-/** Puts the bytes of an event's name and data into an invocation. Parses only what has another form, such as a request. */
+/** Copies the bytes of an event's name and data into an invocation. Only other frames, such as requests, are parsed. */
 function derive(frame: ClientFrame, shape: FrameShape): ClientFrame {
   const { payload } = frame;
   return (shape.isRequest ? undefined : splice(payload, shape.hasArguments)) ?? reencode(payload, shape);
@@ -139,7 +139,7 @@ function startsWith(bytes: Buffer, prefix: Buffer, at: number): boolean {
   return bytes.subarray(at, at + prefix.length).equals(prefix);
 }
 
-/** The index after the string that begins at `start`; `undefined` if there is none. */
+/** The index after the string that begins at `start`; `undefined` if no string begins there. */
 function endOfString(bytes: Buffer, start: number): number | undefined {
   const format = bytes[start];
   if (format === undefined) return undefined;

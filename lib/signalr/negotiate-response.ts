@@ -11,7 +11,7 @@ import { negotiate } from './negotiate.js';
 export interface HttpAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
-  /** `undefined` for an empty body: clients show a body to their users, and only the status otherwise. */
+  /** `undefined` for an empty body. Clients put a body into their error message, and the status if there is none. */
   readonly body: object | undefined;
 }
 
@@ -27,7 +27,7 @@ export interface NegotiationOptions {
   readonly redirect: ResolvedSignalR['redirect'];
 }
 
-/** Answers a request to the negotiation of a path. Never rejects. */
+/** Answers a negotiation request for a path. Never rejects. */
 export async function answerNegotiation(
   { key, context }: ServedPath,
   request: IncomingMessage,
@@ -37,7 +37,7 @@ export async function answerNegotiation(
   const answer = (status: number, body?: object): HttpAnswer => ({ status, headers, body });
   if (request.method === 'OPTIONS') return answer(NO_CONTENT);
   if (request.method !== 'POST') return answer(METHOD_NOT_ALLOWED);
-  // The number of the user's connections is checked when the client connects.
+  // The limits per user are checked when the client opens its WebSocket.
   const result = await admit({ ...context, userLimits: undefined }, request, key, limits);
   if (!result.admitted) {
     logRefusal(context.log, key, result);

@@ -1,13 +1,13 @@
 import type { ConnectionTokens } from './connection-tokens.js';
 
-/** The only transport. The others need all requests of a client to reach the same server. */
+/** WebSockets only, because the other transports need sticky sessions. */
 const TRANSPORTS = [{ transport: 'WebSockets', transferFormats: ['Text', 'Binary'] }];
 const LATEST_VERSION = 1;
 
 /**
- * Answers a negotiation, as the body of a response with status 200.
+ * Creates the body of the response to a negotiation, which has status 200 even for an error.
  *
- * @param target the target of the HTTP request
+ * @param target the URL of the HTTP request, without the host
  */
 export function negotiate(
   target: string,
@@ -25,9 +25,9 @@ export function negotiate(
     };
   const negotiateVersion = Math.min(Number(requested), LATEST_VERSION);
   const { connectionId, token } = tokens.create(path, userId);
-  // Before version 1, clients connect with the id.
+  // Clients before version 1 use the id as the token.
   const ids = negotiateVersion === 0 ? { connectionId: token } : { connectionId, connectionToken: token };
-  // Clients that did not ask for it must not be told.
+  // Offered only to clients that asked for it.
   const isAskedFor = queryValue(target, 'useStatefulReconnect') === 'true';
   return {
     negotiateVersion,
@@ -37,7 +37,7 @@ export function negotiate(
   };
 }
 
-/** The first value of a query parameter, whose name clients may write in any letter case. */
+/** The first value of a query parameter. The name is not case-sensitive. */
 export function queryValue(target: string, name: string): string | undefined {
   const start = target.indexOf('?');
   if (start < 0) return undefined;

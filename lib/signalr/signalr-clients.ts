@@ -17,18 +17,18 @@ import { addRoute, sendAnswer } from './negotiate-route.js';
 
 const NOT_FOUND = 404;
 const UNAVAILABLE = 503;
-/** The version of the protocol in which clients that have negotiated it resume their connections. */
+/** From this version of the hub protocol on, a client may use stateful reconnect. */
 const STATEFUL_VERSION = 2;
 
-/** Serves the clients of SignalR: negotiation, handshake, and the dialect of each client. */
+/** Serves SignalR clients: their negotiation, their handshake, and a dialect for each. */
 export class SignalRClients implements DialectProvider {
   private readonly tokens: ConnectionTokens;
   private readonly keepAlive: ConnectionHeartbeat;
   private readonly limits = new TimeLimits();
   private isDraining = false;
-  /** By key. */
+  /** The paths that serve SignalR clients, by key. */
   private readonly paths = new Map<string, ServedPath>();
-  /** The sessions whose clients may resume them on another socket, by the id of the connection. */
+  /** The sessions that a client may resume on another socket, by connection id. */
   private readonly resumable = new Map<string, Session>();
 
   constructor(
@@ -56,7 +56,7 @@ export class SignalRClients implements DialectProvider {
     if (http) addRoute(http, negotiationPath(urlPath), (request) => this.negotiate(path, request));
   }
 
-  /** @throws InvalidOptionsError if no gateway serves one of the option's paths */
+  /** @throws InvalidOptionsError if `signalr.paths` names a path that no gateway serves */
   checkPaths(): void {
     const served = [...this.paths.values()].map(({ urlPath }) => comparablePath(urlPath));
     const unknown = this.options.paths?.find((path) => !served.includes(comparablePath(path)));
@@ -99,7 +99,7 @@ export class SignalRClients implements DialectProvider {
   }
 
   private negotiate(path: ServedPath, request: IncomingMessage): Promise<HttpAnswer> {
-    // A load balancer tries another server.
+    // With 503, a load balancer can try another server.
     if (this.isDraining) return Promise.resolve({ status: UNAVAILABLE, headers: {}, body: undefined });
     const { tokens, limits } = this;
     const { redirect, resumeTimeoutMs } = this.options;
@@ -107,7 +107,7 @@ export class SignalRClients implements DialectProvider {
     return answerNegotiation(path, request, { tokens, limits, redirect, hasStatefulReconnect });
   }
 
-  /** A client that has negotiated. */
+  /** The claim on a client that has negotiated. */
   private negotiated(path: ServedPath, token: string): Claim {
     return {
       isResumption: () => this.resumable.get(connectionIdOf(token) ?? '')?.open ?? false,
@@ -123,7 +123,7 @@ export class SignalRClients implements DialectProvider {
     };
   }
 
-  /** A client of SignalR that has skipped the negotiation, or a plain one. */
+  /** The claim on a client that has not negotiated: its first message shows whether it is a SignalR or a plain client. */
   private undecided(path: ServedPath): Claim {
     return {
       isResumption: () => false,
@@ -144,7 +144,7 @@ export class SignalRClients implements DialectProvider {
       hubs,
       plain,
       dialectOf: (hub, version) => {
-        // A client without a token cannot say later which session it resumes.
+        // Without a token, a client could not name the session that it resumes.
         const isStateful = version >= STATEFUL_VERSION && !plain;
         return new HubClient(hub, {
           ...client,
@@ -166,7 +166,10 @@ export class SignalRClients implements DialectProvider {
   }
 }
 
-/** Clients need a message to know that the server is alive, and their pong shows that they are. */
+/**
+ * Sends two pings: SignalR's own, so that the client does not time out, and a WebSocket ping, whose pong shows that the client
+ * is alive.
+ */
 function pingClient(session: Session): void {
   if (session.dialect instanceof HubClient) session.dialect.ping(session);
   session.socket.ping();
@@ -177,7 +180,7 @@ function negotiationPath(urlPath: string): string {
   return path === '/' ? '/negotiate' : `${path}/negotiate`;
 }
 
-/** The key of a path with a port of its own begins with the port. */
+/** Whether the path has this port of its own: its key then begins with the port. */
 function isOnPort({ key }: ServedPath, port: number | undefined): boolean {
   return key.startsWith(`${port}/`);
 }

@@ -4,18 +4,18 @@ import { HubProtocolError } from './hub-message.js';
 import type { HubProtocol } from './hub-protocol.js';
 import { StatefulSink } from './stateful-sink.js';
 
-/** How often received messages are acknowledged at most, in milliseconds. As in ASP.NET Core. */
+/** Received messages are acknowledged at most once in this time, in milliseconds, as in ASP.NET Core. */
 const ACKNOWLEDGE_MS = 1000;
 
 /**
- * What a connection with stateful reconnect needs beside its messages: both sides number them, acknowledge them, and repeat
- * on the next socket what the other side has not acknowledged.
+ * The state of a connection with stateful reconnect. Both sides number their messages and acknowledge those that they
+ * receive. After a reconnect, each side repeats the messages that the other has not acknowledged.
  */
 export class StatefulConnection {
   readonly sink: StatefulSink;
   /** The number of the next message that arrives. */
   private next = 1;
-  /** The highest number that has arrived. */
+  /** The highest number that has been received. */
   private received = 0;
   private timer: NodeJS.Timeout | undefined;
 
@@ -23,23 +23,23 @@ export class StatefulConnection {
     private readonly hub: HubProtocol,
     sink: SessionSink,
     maxBytes: number,
-    /** Called when the connection cannot be resumed any more. */
+    /** Called when the connection can no longer be resumed. */
     onLost: () => void,
   ) {
     this.sink = new StatefulSink(hub, sink, maxBytes, onLost);
   }
 
-  /** Whether a numbered message that arrives is new. The client repeats those that it does not know to have arrived. */
+  /** Counts a numbered message. Returns false if it is a repetition, which must be ignored. */
   takeNumber(): boolean {
     const number = this.next++;
-    // Also for a repetition: the client does not know that it had arrived.
+    // A repetition is acknowledged, too: the client has not received the acknowledgment of the first one.
     this.timer ??= setTimeout(() => this.acknowledge(), ACKNOWLEDGE_MS);
     if (number <= this.received) return false;
     this.received = number;
     return true;
   }
 
-  /** The client says which number its next message has. Throws HubProtocolError if it leaves some out. */
+  /** Sets the number of the client's next message. Throws HubProtocolError if that would skip messages. */
   sequence(number: number): void {
     if (number > this.received + 1) throw new HubProtocolError(HubErrors.sequence);
     this.next = number;
@@ -52,7 +52,7 @@ export class StatefulConnection {
 
   attach(sink: SessionSink): void {
     this.sink.attach(sink);
-    // Not at once: a client that is repeating its messages would take it for an acknowledgment of these.
+    // Not at once: a client that is still repeating messages would count this as an acknowledgment of them.
     if (this.received > 0) this.timer ??= setTimeout(() => this.acknowledge(), ACKNOWLEDGE_MS);
   }
 

@@ -3,11 +3,11 @@ import type { ClientFrame } from '../protocol/client-frame.js';
 import type { HubProtocol } from './hub-protocol.js';
 
 /**
- * Writes to a client that may resume its session on another socket. Numbers the messages, from 1, and keeps them until the
- * client has acknowledged them. While the client is away, it only keeps them.
+ * Writes to a client that may resume its session on another socket. It numbers the messages from 1 and keeps each one until
+ * the client has acknowledged it. While the client is disconnected, it only keeps them.
  */
 export class StatefulSink implements SessionSink {
-  /** What the client has not acknowledged. The first `forgotten` elements are not kept any more. */
+  /** The messages that the client has not acknowledged. The first `forgotten` elements are empty. */
   private frames: (ClientFrame | undefined)[] = [];
   private forgotten = 0;
   private bytes = 0;
@@ -23,7 +23,7 @@ export class StatefulSink implements SessionSink {
     /** Writes to the current socket. */
     private inner: SessionSink,
     private readonly maxBytes: number,
-    /** Called when the client cannot come back any more. */
+    /** Called when the client can no longer resume its session. */
     private readonly onLost: () => void,
   ) {}
 
@@ -51,20 +51,20 @@ export class StatefulSink implements SessionSink {
     if (!this.isAway) this.inner.write(frame, false);
   }
 
-  /** The client has received the messages up to this number. */
+  /** Called when the client has acknowledged all messages up to this number. */
   acknowledged(number: number): void {
     this.lastAcknowledged = Math.max(this.lastAcknowledged, Math.min(number, this.last));
     this.forget(number - this.lastForgotten);
   }
 
-  /** The socket was lost. */
+  /** Called when the socket was lost. */
   detach(): void {
     this.isAway = true;
-    // What was forgotten cannot be repeated.
+    // The client may need a message that is no longer kept, so it cannot resume.
     if (this.lastForgotten > this.lastAcknowledged) this.onLost();
   }
 
-  /** The client is back on another socket. Repeats what it has not acknowledged; it drops what it has received already. */
+  /** Continues on another socket. Repeats unacknowledged messages; the client ignores those that it already has. */
   attach(inner: SessionSink): void {
     this.inner = inner;
     this.isAway = false;
@@ -73,7 +73,7 @@ export class StatefulSink implements SessionSink {
     this.release();
   }
 
-  /** Lets those continue who wait until the client has read more: it never will. */
+  /** Resolves all pending `drained()` promises. */
   release(): void {
     for (const resolve of this.wakeUp.splice(0)) resolve();
   }
@@ -96,14 +96,14 @@ export class StatefulSink implements SessionSink {
     else this.inner.close(code, reason);
   }
 
-  /** The number of the last message that is not kept any more. */
+  /** The number of the last message that is no longer kept. */
   private get lastForgotten(): number {
     return this.last - this.frames.length + this.forgotten;
   }
 
   /**
-   * A client acknowledges once a second, and may be sent more than the limit meanwhile. It cannot come back then, until it
-   * has acknowledged what was forgotten.
+   * Drops the oldest messages beyond the limit. A client acknowledges only once a second, and the messages of a second may
+   * exceed the limit. Until it has acknowledged the dropped messages, it cannot resume its session.
    */
   private forgetOldest(): void {
     while (this.bytes > this.maxBytes && this.forgotten < this.frames.length) this.forget(1);
@@ -115,7 +115,7 @@ export class StatefulSink implements SessionSink {
       this.bytes -= this.frames[this.forgotten]?.wire.length ?? 0;
       this.frames[this.forgotten] = undefined;
     }
-    // Moving the rest takes time, so it must be worth it.
+    // Copying the array is expensive, so it is done only once half of it is empty.
     if (this.forgotten * 2 > this.frames.length) {
       this.frames = this.frames.slice(this.forgotten);
       this.forgotten = 0;

@@ -1,4 +1,4 @@
-/** How many items may wait before the connection is no longer read. As in ASP.NET Core. */
+/** With this many unread items, the server stops reading from the connection. As in ASP.NET Core. */
 const MAX_WAITING = 10;
 
 type Step = IteratorResult<unknown, undefined>;
@@ -8,7 +8,7 @@ interface Reader {
   readonly reject: (error: Error) => void;
 }
 
-/** A stream that a client uploads. One consumer reads it. */
+/** A stream that a client uploads, for a single consumer. */
 export class Upload implements AsyncIterableIterator<unknown, undefined> {
   private readonly items: unknown[] = [];
   private readonly readers: Reader[] = [];
@@ -28,7 +28,7 @@ export class Upload implements AsyncIterableIterator<unknown, undefined> {
     this.updateHold();
   }
 
-  /** Ends the stream, with an error if the client or the connection failed. Items that wait are still read. */
+  /** Ends the stream, with an error if the client or the connection failed. The consumer still gets the waiting items. */
   close(error?: Error): void {
     if (this.end) return;
     this.end = { error };
@@ -47,13 +47,13 @@ export class Upload implements AsyncIterableIterator<unknown, undefined> {
     });
   }
 
-  /** The consumer needs no more items. */
+  /** Called when the consumer stops reading. */
   return(): Promise<Step> {
     this.discard();
     return Promise.resolve({ done: true, value: undefined });
   }
 
-  /** Drops all items, now and later. */
+  /** Drops the waiting items and ignores all further ones. */
   discard(): void {
     this.items.length = 0;
     this.close();
