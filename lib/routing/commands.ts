@@ -40,7 +40,7 @@ interface Done {
 /** A command that waits for replies. */
 interface PendingCommand {
   readonly replies: ServerReplies<CommandReplyRecord>;
-  /** The roaming connections to find on other servers. Empty if the command also addresses groups, users or everyone. */
+  /** The roaming connections to find on other servers. Empty if the command concerns anything else there. */
   readonly sought: readonly string[];
 }
 
@@ -85,7 +85,7 @@ export class Commands {
     // The other servers get the command even if this server's own part fails.
     const [ownOutcome, others] = await Promise.allSettled([
       own,
-      request && this.runElsewhere(number, address, request),
+      request && this.runElsewhere(number, address, request, notHere),
     ]);
     if (ownOutcome.status === 'rejected') throw ownOutcome.reason;
     if (others.status === 'rejected') throw others.reason;
@@ -97,18 +97,22 @@ export class Commands {
   }
 
   /** @returns the ids of named connections that no other server holds */
-  private async runElsewhere(number: number, address: Address, request: Request): Promise<string[]> {
+  private async runElsewhere(
+    number: number,
+    address: Address,
+    request: Request,
+    notHere: readonly string[],
+  ): Promise<string[]> {
     const replies = new ServerReplies<CommandReplyRecord>(this.bus.peers, this.addressing.serversOf(address));
     const { timeoutMs } = this;
-    const notHere = new Set(this.notHere(address));
-    const sought = namedConnections(address).filter((id) => isRoaming(id) && notHere.has(id));
-    this.pending.set(number, { replies, sought: namesConnectionsOnly(address) ? sought : [] });
+    const sought = this.soughtBy(address, notHere);
+    this.pending.set(number, { replies, sought });
     try {
       await this.requests.send(request, replies, { what: 'command', timeoutMs, isRepeatable: true });
     } finally {
       this.pending.delete(number);
     }
-    return missingOf(address, replies, timeoutMs);
+    return missingOf(address, replies, sought, timeoutMs);
   }
 
   private receive(body: Buffer, origin: string): void {
@@ -145,7 +149,17 @@ export class Commands {
     const { replies, sought } = pending;
     replies.reply(origin, reply);
     // Every server was asked for the roaming connections. Once all are found, the other replies do not matter.
-    if (sought.length > 0 && sought.every((id) => isFound(id, replies))) replies.end();
+    if (areFound(sought, replies)) replies.end();
+  }
+
+  /** What a command seeks on other servers, if that is nothing but roaming connections. */
+  private soughtBy(address: Address, notHere: readonly string[]): readonly string[] {
+    if (!namesConnectionsOnly(address)) return [];
+    const { serverId } = this.bus;
+    const elsewhere = namedConnections(address).filter((id) =>
+      isRoaming(id) ? notHere.includes(id) : serverOf(id) !== serverId,
+    );
+    return elsewhere.every(isRoaming) ? elsewhere : [];
   }
 
   private async execute(address: Address, action: CommandAction): Promise<void> {
@@ -182,15 +196,17 @@ function unlessClosed(error: unknown): void {
   if (!(error instanceof ConnectionClosedError)) throw error;
 }
 
-/** Whether a server that holds the connection has replied. */
-function isFound(id: string, { replies }: ServerReplies<CommandReplyRecord>): boolean {
-  return [...replies.values()].some(({ missing }) => !missing.includes(id));
+/** Whether each of the connections is held by a server that has replied. False if there are none. */
+function areFound(ids: readonly string[], { replies }: ServerReplies<CommandReplyRecord>): boolean {
+  const answers = [...replies.values()];
+  return ids.length > 0 && ids.every((id) => answers.some(({ missing }) => !missing.includes(id)));
 }
 
 /** The ids of connections that no other server holds, by the replies. Throws if a server failed, died or timed out. */
 function missingOf(
   address: Address,
   replies: ServerReplies<CommandReplyRecord>,
+  sought: readonly string[],
   timeoutMs: number,
 ): string[] {
   const { outstanding, lost, absent } = replies;
@@ -200,8 +216,8 @@ function missingOf(
   const holders = new Set(named.map(serverOf));
   const dead = lost.find((server) => holders.has(server));
   if (dead !== undefined) throw new ServerLostError(dead);
-  const isFoundAlready = named.length > 0 && named.every((id) => isRoaming(id) && isFound(id, replies));
-  if (outstanding.length > 0 && !isFoundAlready) throw new CommandTimeoutError(outstanding, timeoutMs);
+  if (outstanding.length > 0 && !areFound(sought, replies))
+    throw new CommandTimeoutError(outstanding, timeoutMs);
   const nowhere = new Set(absent);
   const gone = named.filter((id) => nowhere.has(serverOf(id) ?? ''));
   const answers = [...replies.replies.values()].map(({ missing }) => missing);

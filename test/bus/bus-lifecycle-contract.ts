@@ -113,8 +113,9 @@ export function describeBusLifecycle(makeFarm: () => BusFarm, lanes: () => numbe
       }
       const published = servers.reduce((sum, { bus }) => sum + bus.counters.published, 0);
       const seconds = (performance.now() - start) / 1000;
-      // Per pipe: one heartbeat per server at the start, a few for roll calls, and then one per second.
-      expect(published).toBeLessThanOrEqual((5 + seconds) * servers.length * lanes());
+      // Per pipe: one heartbeat per server at the start, a few for roll calls (more of them if the starts are spread out by a
+      // busy machine, but not one for each other server), and then one per second.
+      expect(published).toBeLessThanOrEqual((8 + seconds) * servers.length * lanes());
     });
 
     it('that close are lost at once, and reported once', async () => {

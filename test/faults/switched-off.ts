@@ -41,10 +41,9 @@ const FILES = {
 
 /** The private members of an Emitter. */
 interface EmitterInside {
-  readonly bus: ServerBus;
   readonly addressing: Addressing;
   readonly protocols: readonly ClientProtocol[];
-  readonly policy: OutagePolicy;
+  readonly policy: OutagePolicy & { readonly bus: ServerBus };
   deliver(address: Address, frames: MessageFrames, volatile: boolean): number;
 }
 
@@ -95,7 +94,7 @@ const OFF = {
   'local delivery': ({ Emitter }) => {
     const deliver = methodsOf(Emitter).deliver as (...args: unknown[]) => number;
     replace(Emitter, 'deliver', function (this: EmitterInside, ...args: unknown[]) {
-      return this.bus.status.state === 'ready' ? deliver.apply(this, args) : 0;
+      return this.policy.bus.status.state === 'ready' ? deliver.apply(this, args) : 0;
     });
   },
   /** The message size is not limited. */

@@ -120,6 +120,20 @@ describe('a connection whose id names no server', () => {
     expect([...connection.memberships.keys()]).toEqual(['g']);
   });
 
+  it('is found beside connections of this server and of others, which are waited for', async () => {
+    const own = connect(others[0], roamingConnectionId(newServerId()));
+    const named = others[1].connect();
+    const done = others[0].router.commands.run(to(own.id, id, named.id), { name: 'join', group: 'g' }, false);
+    await farm.pass(1500);
+    await done;
+    for (const member of [own, connection, named]) expect([...member.memberships.keys()]).toEqual(['g']);
+    await others[1].kill();
+    const again = others[0].router.commands.run(to(own.id, id), { name: 'leave', group: 'g' }, false);
+    await farm.pass(1200);
+    await again;
+    for (const member of [own, connection]) expect([...member.memberships.keys()]).toEqual([]);
+  });
+
   it('is listed and watched under its own id', async () => {
     void holder.router.roster.join(connection, 'g');
     await farm.pass(100);
