@@ -61,7 +61,7 @@ export {
   TargetWidenedError,
 } from './broadcast/broadcast.errors.js';
 
-export { Arg, Args, CancelSignal, UploadStream } from './adapter/handler-parameters.js';
+export { Arg, Args, CancelSignal, type ParameterPipe, UploadStream } from './adapter/handler-parameters.js';
 export { UseAuthenticator } from './adapter/use-authenticator.decorator.js';
 export { RedisBackplaneAdapter } from './adapter/redis-backplane.adapter.js';
 export {

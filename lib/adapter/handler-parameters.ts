@@ -1,7 +1,10 @@
-import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
+import { createParamDecorator, type ExecutionContext, type PipeTransform, type Type } from '@nestjs/common';
 import { WsException } from '@nestjs/websockets';
 import { ClientConnection } from '../broadcast/client-connection.js';
 import { MessageContext } from './message-context.js';
+
+/** A pipe for one parameter of a handler, as Nest's own decorators take it. */
+export type ParameterPipe = PipeTransform | Type<PipeTransform>;
 
 /**
  * Injects the argument at this position of a client's message. SignalR clients send any number of arguments. From a plain
@@ -12,10 +15,14 @@ import { MessageContext } from './message-context.js';
  * move(@Arg(0) piece: string, @Arg(1, ParseIntPipe) field: number) { … }
  * ```
  */
-export const Arg = createParamDecorator((index: number, context: ExecutionContext) => argsOf(context)[index]);
+export const Arg: (index: number, ...pipes: ParameterPipe[]) => ParameterDecorator = createParamDecorator(
+  (index: number, context: ExecutionContext) => argsOf(context)[index],
+);
 
 /** Injects all arguments of a client's message as an array. See {@link Arg}. */
-export const Args = createParamDecorator((_: undefined, context: ExecutionContext) => argsOf(context));
+export const Args: (...pipes: ParameterPipe[]) => ParameterDecorator = createParamDecorator(
+  (_: undefined, context: ExecutionContext) => argsOf(context),
+);
 
 /**
  * Injects a stream that a SignalR client uploads, as an `AsyncIterable`. It ends when the client completes it, and throws if
@@ -32,20 +39,26 @@ export const Args = createParamDecorator((_: undefined, context: ExecutionContex
  * The parameter is the position of the stream among the streams of the message. Default: 0. Plain clients cannot upload
  * streams, so they get an error.
  */
-export const UploadStream = createParamDecorator((index: number | undefined, context: ExecutionContext) => {
-  const message = messageOf(context);
-  if (!message) throw new WsException('This message needs a stream, which only SignalR clients can send.');
-  return message.upload(index ?? 0);
-});
+export const UploadStream: (index?: number) => ParameterDecorator = createParamDecorator(
+  (index: number | undefined, context: ExecutionContext) => {
+    const message = messageOf(context);
+    if (!message) throw new WsException('This message needs a stream, which only SignalR clients can send.');
+    return message.upload(index ?? 0);
+  },
+);
 
 /**
  * Injects an `AbortSignal` that aborts when the client disconnects, or when a SignalR client cancels the call or the stream
  * that the handler returned.
  */
-export const CancelSignal = createParamDecorator((_: undefined, context: ExecutionContext) => {
-  const client = context.switchToWs().getClient<unknown>();
-  return messageOf(context)?.signal ?? (client instanceof ClientConnection ? client.closedSignal : undefined);
-});
+export const CancelSignal: () => ParameterDecorator = createParamDecorator(
+  (_: undefined, context: ExecutionContext) => {
+    const client = context.switchToWs().getClient<unknown>();
+    return (
+      messageOf(context)?.signal ?? (client instanceof ClientConnection ? client.closedSignal : undefined)
+    );
+  },
+);
 
 function messageOf(context: ExecutionContext): MessageContext | undefined {
   return context.getArgs<unknown[]>().find((value) => value instanceof MessageContext);
