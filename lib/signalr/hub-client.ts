@@ -92,9 +92,13 @@ export class HubClient implements ClientDialect<Session> {
       this.stateful.attach(sink);
       return this.stateful.sink;
     }
-    const stateful = new StatefulConnection(this.hub, sink, options.maxBytes, () =>
-      session.end(ABNORMAL_CLOSURE),
-    );
+    const stateful = new StatefulConnection(this.hub, sink, options.maxBytes, () => {
+      // Not in this turn: it may be in the middle of a delivery, whose recipients must not change.
+      setImmediate(() => {
+        session.end(ABNORMAL_CLOSURE);
+        session.socket.terminate();
+      });
+    });
     this.stateful = stateful;
     options.began(session);
     session.onDisconnect(() => {

@@ -17,6 +17,7 @@ export class StatefulSink implements SessionSink {
   /** The highest number that the client has acknowledged. */
   private lastAcknowledged = 0;
   private isAway = false;
+  private isLost = false;
 
   constructor(
     private readonly hub: HubProtocol,
@@ -36,13 +37,13 @@ export class StatefulSink implements SessionSink {
   }
 
   write(frame: ClientFrame, volatile: boolean): void {
-    if (volatile && this.isBehind) return;
+    if (this.isLost || (volatile && this.isBehind)) return;
     this.last++;
     this.frames.push(frame);
     this.bytes += frame.wire.length;
     if (!this.isAway) this.inner.write(frame, false);
     if (this.bytes <= this.maxBytes) return;
-    if (this.isAway) this.onLost();
+    if (this.isAway) this.lose();
     else this.forgetOldest();
   }
 
@@ -99,6 +100,12 @@ export class StatefulSink implements SessionSink {
   /** The number of the last message that is no longer kept. */
   private get lastForgotten(): number {
     return this.last - this.frames.length + this.forgotten;
+  }
+
+  /** Nothing more is kept for the client. */
+  private lose(): void {
+    this.isLost = true;
+    this.onLost();
   }
 
   /**
