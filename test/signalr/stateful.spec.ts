@@ -196,7 +196,7 @@ describe('a session without its connection', () => {
 });
 
 describe('a client that comes back to another server', () => {
-  it('connects anew, as without stateful reconnect', async () => {
+  it('starts a new connection, as without stateful reconnect', async () => {
     const [one, other] = [await hubServer(), await hubServer()];
     const proxy = await proxyTo(one);
     const client = await stateful(proxy.port, LATEST, { reconnectDelays: [0, 50, 100, 500] });
@@ -216,7 +216,7 @@ describe('the option statefulReconnect', () => {
     expect(await negotiated(server.port, '?negotiateVersion=1')).not.toHaveProperty('useStatefulReconnect');
   });
 
-  it('may be turned off, and the client connects anew', async () => {
+  it('may be turned off, and the client starts a new connection', async () => {
     const server = await hubServer({ signalr: { statefulReconnect: false } });
     const proxy = await proxyTo(server);
     const client = await stateful(proxy.port, LATEST, { reconnectDelays: [0, 50] });

@@ -183,7 +183,7 @@ describe.each(CASES)(
           if (number === 50) proxy.cut();
           if (number % 10 === 0) await new Promise((resolve) => setImmediate(resolve));
         }
-        // A client connects anew if its connection is cut while it resumes.
+        // A client starts a new connection if its connection is cut while it resumes.
         expect(new Set(await Promise.all(sent))).toEqual(new Set([undefined]));
       }
 
@@ -197,7 +197,7 @@ describe.each(CASES)(
       expect(alice.statuses).toEqual(['connected']);
     });
 
-    it('resumes or connects anew when its connection to the balancer is cut', async () => {
+    it('resumes or starts a new connection when its connection to the balancer is cut', async () => {
       const proxy = await proxyTo(deployment.balancer);
       const applications = await openAll(['alice', 'bob', 'carol', 'dave'], proxy);
       await Promise.all(applications.map((application) => application.join('tea')));
@@ -208,7 +208,7 @@ describe.each(CASES)(
       await expectRoom('tea', 'all here', applications);
     });
 
-    it('connects anew when the balancer sends it to other servers', async () => {
+    it('starts a new connection when the balancer sends it to other servers', async () => {
       const proxy = await proxyTo(deployment.balancer);
       const [alice, bob] = [await open('alice', proxy), await open('bob')];
       await Promise.all([alice.join('tea'), bob.join('tea')]);
@@ -252,7 +252,7 @@ describe.each(CASES)(
     );
 
     // The close message of a shutdown makes a client with stateful reconnect open a WebSocket to another server before it
-    // connects anew. It never uses that WebSocket, and loses its new connection when the other server closes it.
+    // starts a new connection. It never uses that WebSocket, and loses its new connection when the other server closes it.
     it(
       'comes back and rejoins its rooms after each server was restarted, with stateful reconnect',
       restarts({ handshakeTimeout: 2000 }),
