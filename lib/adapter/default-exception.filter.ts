@@ -6,6 +6,7 @@ import { INTERNAL_ERROR } from '../broadcast/exception-payload.js';
 import { BackplaneExceptionFilter, isForClients } from './backplane-exception.filter.js';
 import { isServerFault, readHttpFailure } from './http-failure.js';
 import type { LimitedLog } from '../broadcast/limited-log.js';
+import { Reply } from './reply.js';
 
 /**
  * Handles every error that no filter of the app catches:
@@ -34,6 +35,7 @@ export class DefaultExceptionFilter extends BaseWsExceptionFilter<unknown> {
     if (isForClients(error)) return this.backplaneErrors.catch(error, host);
     const failure = readHttpFailure(error);
     if (failure ? isServerFault(failure) : !(error instanceof IntrinsicException)) this.logBug(error, host);
+    if (!failure) Reply.noteBug(error);
     this.send(failure ? { status: 'error', ...failure } : INTERNAL_ERROR, host);
   }
 

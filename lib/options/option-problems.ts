@@ -102,6 +102,7 @@ const OPTIONS: Readonly<Record<string, Option>> = {
     isNumber: true,
   },
   'signalr.bareErrors': yesOrNo,
+  'signalr.detailedErrors': yesOrNo,
   'signalr.exceptionEvents': yesOrNo,
   'signalr.redirect': {
     expected: 'a function',

@@ -96,6 +96,15 @@ export interface SignalROptions {
   bareErrors?: boolean;
 
   /**
+   * Whether a client gets the name and the message of an error that is neither a `WsException` nor an HTTP exception, in the
+   * form of ASP.NET Core: `An unexpected error occurred invoking 'X' on the server. TypeError: text`. For development only,
+   * because such messages may contain secrets. Errors that a filter of the app handles are not changed.
+   *
+   * @default false: the client learns only that an error occurred, and the log has the details
+   */
+  detailedErrors?: boolean;
+
+  /**
    * Whether a client gets an `exception` event when the handler of a message without a reply (`send`) fails. Plain clients
    * get one; clients of ASP.NET Core do not.
    *
@@ -116,6 +125,7 @@ export interface ResolvedSignalR {
   /** `undefined` if stateful reconnect is turned off. */
   readonly resumeTimeoutMs: number | undefined;
   readonly bareErrors: boolean;
+  readonly detailedErrors: boolean;
   readonly exceptionEvents: boolean;
   readonly redirect: SignalROptions['redirect'];
 }
@@ -134,6 +144,7 @@ export const signalrSchema = z.union([
     tokenSecret: z.string().min(1).optional(),
     statefulReconnect: z.union([z.literal(false), milliseconds]).optional(),
     bareErrors: z.boolean().optional(),
+    detailedErrors: z.boolean().optional(),
     exceptionEvents: z.boolean().optional(),
     redirect: z
       .custom<SignalROptions['redirect']>((value) => typeof value === 'function', 'must be a function')
@@ -158,6 +169,7 @@ export function resolveSignalR(
     tokenSecret: options.tokenSecret ?? channelPrefix,
     resumeTimeoutMs: options.statefulReconnect === false ? undefined : (options.statefulReconnect ?? 15_000),
     bareErrors: options.bareErrors ?? false,
+    detailedErrors: options.detailedErrors ?? false,
     exceptionEvents: options.exceptionEvents ?? false,
     redirect: options.redirect && ((request, path) => options.redirect?.(request, path)),
   };

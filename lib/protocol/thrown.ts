@@ -1,9 +1,20 @@
+const UNSHOWABLE = 'a value that cannot be shown';
+
 /** The message of anything that was thrown. Never throws, although `String` does for some objects. */
 export function messageOf(thrown: unknown): string {
   try {
     return String(thrown instanceof Error ? thrown.message : thrown);
   } catch {
-    return 'a value that cannot be shown';
+    return UNSHOWABLE;
+  }
+}
+
+/** The name and the message of anything that was thrown. Never throws. */
+export function nameAndMessageOf(thrown: unknown): string {
+  try {
+    return String(thrown);
+  } catch {
+    return UNSHOWABLE;
   }
 }
 

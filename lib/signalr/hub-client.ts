@@ -5,7 +5,6 @@ import type { ConnectionHeartbeat } from '../adapter/connection-heartbeat.js';
 import { toBuffer } from '../adapter/raw-data.js';
 import type { Session } from '../adapter/session.js';
 import type { SessionSink } from '../adapter/session-sink.js';
-import { INTERNAL_ERROR } from '../broadcast/exception-payload.js';
 import type { ClientFrame } from '../protocol/client-frame.js';
 import type { FrameShape } from '../protocol/dialect.js';
 import { closeMessageFor } from './close-message.js';
@@ -13,7 +12,7 @@ import { HubCall } from './hub-call.js';
 import { HubErrors } from './hub-errors.js';
 import { type HubInvocation, type HubMessage, HubProtocolError } from './hub-message.js';
 import type { HubProtocol } from './hub-protocol.js';
-import { HubReply, type ReplyOptions } from './hub-reply.js';
+import { type ErrorOptions, HubReply, type ReplyOptions } from './hub-reply.js';
 import { MessageSplitter } from './message-splitter.js';
 import { StatefulConnection } from './stateful-connection.js';
 import { Upload } from './upload.js';
@@ -34,8 +33,7 @@ export interface StatefulOptions {
 }
 
 export interface HubClientOptions {
-  readonly bareErrors: boolean;
-  readonly exceptionEvents: boolean;
+  readonly errors: ErrorOptions;
   readonly maxMessageBytes: number;
   readonly keepAlive: ConnectionHeartbeat;
   /** `undefined` without stateful reconnect: the session then ends with its socket. */
@@ -178,7 +176,7 @@ export class HubClient implements ClientDialect<Session> {
       reply,
       (failed, error) => {
         session.context.log.error('handler', `The handler of '${failed.target}' failed`, error);
-        reply.fail(INTERNAL_ERROR);
+        reply.failInternally(error);
       },
       () => this.ended(call, invocation),
     );
@@ -232,10 +230,8 @@ export class HubClient implements ClientDialect<Session> {
   }
 
   private replyOptions({ context }: Session): ReplyOptions {
-    const { bareErrors, exceptionEvents } = this.options;
     return {
-      bareErrors,
-      exceptionEvents,
+      errors: this.options.errors,
       onUnsendable: ({ target }, reason) =>
         context.log.error(
           'output',

@@ -1,4 +1,5 @@
 import { INTERNAL_ERROR } from '../broadcast/exception-payload.js';
+import { nameAndMessageOf } from '../protocol/thrown.js';
 
 /** The message of the exception that Nest throws if a guard refuses. */
 const FORBIDDEN = 'Forbidden resource';
@@ -21,15 +22,28 @@ export const HubErrors = {
 /** What failed: the call to a handler, or the stream that the handler returned. */
 export type FailedPart = 'call' | 'stream';
 
+/** How much a client learns about an error. */
+export interface ErrorStyle {
+  /** Whether a `WsException`'s text has no sentence before it. */
+  readonly isBare: boolean;
+  /** The error behind an internal error; `undefined` if the client must not see it. */
+  readonly bug: { readonly error: unknown } | undefined;
+}
+
 /** The text that a client gets for an exception that a filter emitted. */
-export function errorText(target: string, part: FailedPart, exception: unknown, isBare: boolean): string {
+export function errorText(
+  target: string,
+  part: FailedPart,
+  exception: unknown,
+  { isBare, bug }: ErrorStyle,
+): string {
   const text = textOf(exception);
   if (text === FORBIDDEN) return `Failed to invoke '${target}' because user is unauthorized`;
   const sentence =
     part === 'call'
       ? `An unexpected error occurred invoking '${target}' on the server.`
       : 'An error occurred on the server while streaming results.';
-  if (text === undefined) return sentence;
+  if (text === undefined) return bug ? `${sentence} ${nameAndMessageOf(bug.error)}` : sentence;
   return isBare ? text : `${sentence} HubException: ${text}`;
 }
 

@@ -2,14 +2,17 @@ import { replyOf, valueIn } from '../adapter/handler-result.js';
 import { Reply } from '../adapter/reply.js';
 import type { Session } from '../adapter/session.js';
 import { INTERNAL_ERROR } from '../broadcast/exception-payload.js';
+import type { ResolvedSignalR } from '../options/signalr-options.js';
 import type { ClientFrame } from '../protocol/client-frame.js';
 import { errorText, type FailedPart } from './hub-errors.js';
 import type { HubInvocation } from './hub-message.js';
 import type { HubProtocol } from './hub-protocol.js';
 
+/** The options that decide what clients learn about errors. */
+export type ErrorOptions = Pick<ResolvedSignalR, 'bareErrors' | 'detailedErrors' | 'exceptionEvents'>;
+
 export interface ReplyOptions {
-  readonly bareErrors: boolean;
-  readonly exceptionEvents: boolean;
+  readonly errors: ErrorOptions;
   /** Called with the reason if the client's protocol cannot carry the output. The client then gets an error. */
   readonly onUnsendable: (invocation: HubInvocation, reason: unknown) => void;
 }
@@ -41,11 +44,16 @@ export class HubReply extends Reply {
   }
 
   override fail(exception: unknown): boolean {
-    const { invocation, options } = this;
     // A client whose message has no id expects no reply. By default, it gets no `exception` event either.
-    if (invocation.id === undefined || this.isSent) return !options.exceptionEvents;
-    this.error(errorText(invocation.target, this.part, exception, options.bareErrors));
+    if (this.invocation.id === undefined || this.isSent) return !this.options.errors.exceptionEvents;
+    this.error(this.textOf(exception));
     return true;
+  }
+
+  /** Sends an internal error. The client sees its details only if the option `detailedErrors` is on. */
+  failInternally(error: unknown): void {
+    this.bug = { error };
+    this.fail(INTERNAL_ERROR);
   }
 
   /** Sends an error with this text. */
@@ -85,13 +93,14 @@ export class HubReply extends Reply {
       this.isSent = isLast;
     } catch (reason) {
       this.options.onUnsendable(this.invocation, reason);
+      this.failInternally(reason);
       this.isSent = true;
-      const { id, target } = this.invocation;
-      if (id !== undefined)
-        this.session.sink.write(
-          this.hub.error(id, errorText(target, this.part, INTERNAL_ERROR, true)),
-          false,
-        );
     }
+  }
+
+  private textOf(exception: unknown): string {
+    const { bareErrors: isBare, detailedErrors } = this.options.errors;
+    const bug = detailedErrors ? this.bug : undefined;
+    return errorText(this.invocation.target, this.part, exception, { isBare, bug });
   }
 }

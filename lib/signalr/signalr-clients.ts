@@ -136,11 +136,10 @@ export class SignalRClients implements DialectProvider {
     { context }: ServedPath,
     plain: ServedPath['plain'] | undefined,
   ): IntroductionOptions {
-    const { bareErrors, exceptionEvents, handshakeTimeoutMs } = this.options;
-    const { keepAlive, hubs } = this;
-    const client = { bareErrors, exceptionEvents, maxMessageBytes: context.edge.maxPayloadBytes, keepAlive };
+    const { keepAlive, hubs, options } = this;
+    const client = { errors: options, maxMessageBytes: context.edge.maxPayloadBytes, keepAlive };
     return {
-      timeoutMs: handshakeTimeoutMs,
+      timeoutMs: options.handshakeTimeoutMs,
       hubs,
       plain,
       dialectOf: (hub, version) => {
