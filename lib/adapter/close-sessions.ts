@@ -10,10 +10,10 @@ const MAX_PAUSE_MS = 20;
 
 /** Closes the connections with 1001, in batches. Stops at the deadline. */
 export async function closeSessions(sessions: readonly Session[], deadline: Deadline): Promise<void> {
-  for (const [index, { sink, socket }] of sessions.entries()) {
-    sink.close(GOING_AWAY, 'The server is shutting down');
+  for (const [index, session] of sessions.entries()) {
+    session.close(GOING_AWAY, 'The server is shutting down');
     // The client's close frame must be read, even if the socket is paused because `handleConnection` is still running.
-    if (socket.isPaused) socket.resume();
+    if (session.socket.isPaused) session.socket.resume();
     if (index % BATCH !== BATCH - 1) continue;
     if (deadline.leftMs === 0) return;
     await delay(Math.random() * MAX_PAUSE_MS);

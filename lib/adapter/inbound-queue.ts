@@ -1,3 +1,5 @@
+import { TOO_MANY_PENDING } from '../broadcast/close-code.js';
+
 /** How much a connection may send, and how many of its messages are handled concurrently. */
 export interface InboundLimits {
   readonly parallelInvocations: number;
@@ -57,7 +59,7 @@ export class InboundQueue {
       this.isCheckScheduled = false;
       if (this.excess <= 0) return;
       this.waiting.splice(-this.excess);
-      this.onTooMany('Too many messages are pending');
+      this.onTooMany(TOO_MANY_PENDING);
     });
   }
 

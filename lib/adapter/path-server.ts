@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { WebSocket, WebSocketServer } from 'ws';
+import type { WebSocketServer } from 'ws';
 import type { BackplaneConnection } from '../broadcast/backplane-connection.js';
 import { closeSessions } from './close-sessions.js';
 import type { Deadline } from './deadline.js';
@@ -57,21 +57,17 @@ export class PathServer {
    */
   async close(deadline: Deadline): Promise<void> {
     this.upgrades.drain();
-    const open = this.sessions.all;
-    const { withoutSession } = this.upgrades;
-    for (const socket of withoutSession) socket.close(GOING_AWAY);
-    const sockets = [...open.map(({ socket }) => socket), ...withoutSession].filter(isNotClosed);
-    const allDisconnected = Promise.all(
-      sockets.map((socket) => new Promise((resolve) => socket.once('close', resolve))),
-    );
+    const sessions = this.sessions.all;
+    const sockets = [...this.upgrades.withoutSession];
+    for (const socket of sockets) socket.close(GOING_AWAY);
+    const allDisconnected = Promise.all([
+      ...sessions.map((session) => new Promise((resolve) => session.onDisconnect(resolve))),
+      ...sockets.map((socket) => new Promise((resolve) => socket.once('close', resolve))),
+    ]);
     const clientsDeadline = deadline.earlier(CLIENTS_SHARE);
-    await closeSessions(open, clientsDeadline);
-    if (!(await clientsDeadline.meets(allDisconnected))) for (const socket of sockets) socket.terminate();
+    await closeSessions(sessions, clientsDeadline);
+    if (!(await clientsDeadline.meets(allDisconnected)))
+      for (const connection of [...sessions, ...sockets]) connection.terminate();
     await this.sessions.hooksEnded(allDisconnected, deadline);
   }
-}
-
-/** False for the socket of a session that waits for its client: it emits no further `close`. */
-function isNotClosed(socket: WebSocket): boolean {
-  return socket.readyState !== socket.CLOSED;
 }

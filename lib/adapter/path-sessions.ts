@@ -71,7 +71,9 @@ export class PathSessions implements SessionHost {
     if (!session.open) return socket.terminate();
     this.watch(socket, session);
     session.resume(socket, this.sinkOf(socket, session.dialect));
-    session.client.renew(expiresAt ?? null);
+    // Otherwise the time that the app has set continues to apply.
+    if (expiresAt) session.client.renew(expiresAt);
+    this.context.userLimits?.resumed(session);
     if (session.isListening) this.read(session);
     else socket.pause();
   }

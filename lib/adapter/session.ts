@@ -5,6 +5,7 @@ import type { BackplaneConnection } from '../broadcast/backplane-connection.js';
 import { ClientConnection, type ConnectionSession } from '../broadcast/client-connection.js';
 import type { Admission } from '../options/authenticate.js';
 import { LocalConnection } from '../routing/local-connection.js';
+import { Absence } from './absence.js';
 import type { AdapterContext } from './adapter-context.js';
 import type { ClientDialect } from './client-dialect.js';
 import { bytesRead } from './fast-write.js';
@@ -49,9 +50,15 @@ export class Session extends LocalConnection implements ConnectionSession, Socke
   heartbeatSlot: Set<Session> | undefined;
   private closeCode: number | undefined;
   private isClosing = false;
+  /** Whether the client has announced that it closes the connection. It may still close its socket seconds later. */
+  hasClientClosed = false;
+  /** Set while the client is away: its socket was lost, and it may resume the session on another one. */
+  private absence: Absence | undefined;
+  /** Whether the gateways' hooks have ended, so that the client's messages may be read. */
+  isListening = false;
+  private isHeld = false;
   /** Created on first use, to save memory. */
   private disconnection: AbortController | undefined;
-  private resumeTimer: NodeJS.Timeout | undefined;
 
   constructor(
     id: string,
@@ -145,13 +152,10 @@ export class Session extends LocalConnection implements ConnectionSession, Socke
     else listener(this.closeCode);
   }
 
-  /** Whether the gateways' hooks have ended, so that the client's messages may be read. */
-  isListening = false;
-  private isHeld = false;
-
   /** Stops or continues reading from the socket, because an upload is full or has room again. */
   holdReading(isHeld: boolean): void {
-    this.isHeld = isHeld;
+    // The close frame of the client must be read.
+    this.isHeld = isHeld && !this.isClosing;
     if (this.isListening) this.startReading();
   }
 
@@ -162,7 +166,7 @@ export class Session extends LocalConnection implements ConnectionSession, Socke
 
   /** Moves the session to another socket. The former one may still look open, so it is terminated. */
   resume(socket: WatchedSocket, sink: SessionSink): void {
-    this.stopWaiting();
+    this.endAbsence();
     const former = this.socket;
     former.session = undefined;
     this.socket = socket;
@@ -172,6 +176,24 @@ export class Session extends LocalConnection implements ConnectionSession, Socke
 
   receive(data: RawData, isBinary: boolean): void {
     this.dialect.receive(this, data, isBinary);
+  }
+
+  /** Closes the connection. If the client is away, the session ends at once. */
+  override close(code: number, reason: string): void {
+    if (this.absence) this.abandon(code);
+    else super.close(code, reason);
+  }
+
+  /** Ends the connection without a close frame. */
+  terminate(): void {
+    if (this.absence) this.abandon(ABNORMAL_CLOSURE);
+    else this.socket.terminate();
+  }
+
+  /** Closes the connection because the client has announced that it does. Its earlier messages are still handled. */
+  closeForClient(code: number): void {
+    this.hasClientClosed = true;
+    this.sink.close(code, '');
   }
 
   clientEnded(): void {
@@ -186,7 +208,9 @@ export class Session extends LocalConnection implements ConnectionSession, Socke
 
   /** Called when this server closes the connection. Drops the client's queued messages. */
   closing(): void {
+    if (this.absence) return this.abandon(ABNORMAL_CLOSURE);
     this.isClosing = true;
+    if (this.isHeld) this.holdReading(false);
     this.dismiss();
   }
 
@@ -204,7 +228,7 @@ export class Session extends LocalConnection implements ConnectionSession, Socke
 
   /** Ends the session: its socket has closed, or its client can no longer resume it. */
   end(closeCode: number): void {
-    this.stopWaiting();
+    this.endAbsence();
     this.dismiss();
     if (this.closeCode === undefined) this.host.ended(this, closeCode);
   }
@@ -220,20 +244,27 @@ export class Session extends LocalConnection implements ConnectionSession, Socke
     return this.dialect.resumeTimeoutMs !== undefined && !this.isClosing && this.open;
   }
 
+  override get isAway(): boolean {
+    return this.absence !== undefined;
+  }
+
   /** Waits for the client after the socket was lost. Ends the session unless the client resumes it in time. */
   private awaitClient(): void {
-    if (this.resumeTimer) return;
-    this.resumeTimer = setTimeout(() => this.end(ABNORMAL_CLOSURE), this.dialect.resumeTimeoutMs);
-    // A waiting session still counts as a connection, but its socket no longer does.
-    this.context.counters.connections++;
+    const { resumeTimeoutMs } = this.dialect;
+    if (this.absence || resumeTimeoutMs === undefined) return;
+    this.absence = new Absence(resumeTimeoutMs, this.context.counters, () => this.end(ABNORMAL_CLOSURE));
     this.dialect.lost();
   }
 
-  private stopWaiting(): void {
-    if (!this.resumeTimer) return;
-    clearTimeout(this.resumeTimer);
-    this.resumeTimer = undefined;
-    this.context.counters.connections--;
+  /** Ends the session of a client that is away. */
+  private abandon(closeCode: number): void {
+    this.isClosing = true;
+    this.end(closeCode);
+  }
+
+  private endAbsence(): void {
+    this.absence?.end();
+    this.absence = undefined;
   }
 
   private get queue(): InboundQueue {
@@ -245,8 +276,8 @@ export class Session extends LocalConnection implements ConnectionSession, Socke
   }
 
   private tooMany(reason: string): void {
-    if (!this.isSocketOpen) return;
+    if (!this.open || this.isClosing) return;
     this.context.counters.tooMany++;
-    this.sink.close(POLICY_VIOLATION, reason);
+    this.close(POLICY_VIOLATION, reason);
   }
 }

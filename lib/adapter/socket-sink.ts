@@ -53,7 +53,7 @@ export class SocketSink implements SessionSink {
     return this.full;
   }
 
-  private get isSlow(): boolean {
+  get isSlow(): boolean {
     const { unsent } = this;
     return unsent > VOLATILE_LIMIT_BYTES || unsent + (this.pending?.bytes ?? 0) > this.maxBufferedBytes;
   }

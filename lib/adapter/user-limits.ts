@@ -53,7 +53,12 @@ export class UserLimits {
   connected(connection: LocalConnection): void {
     if (connection.userId === undefined) return;
     this.connectedAt.set(connection, this.clock.now());
-    void this.enforce(connection.path, connection.userId);
+    this.resumed(connection);
+  }
+
+  /** Called when the client is back. While it was away, the user may have opened other connections. */
+  resumed({ path, userId }: LocalConnection): void {
+    if (userId !== undefined) void this.enforce(path, userId);
   }
 
   /** Never rejects. */
@@ -92,7 +97,9 @@ export class UserLimits {
     const members = this.router.roster.members(path);
     const connections = members ? [...members.of({ kind: 'user', name: userId })] : [];
     const now = this.clock.now();
-    return connections.map((connection) => {
+    // A client that is away may already have opened another connection.
+    const present = connections.filter(({ isAway }) => !isAway);
+    return present.map((connection) => {
       return { id: connection.id, ageMs: now - (this.connectedAt.get(connection) ?? now) };
     });
   }

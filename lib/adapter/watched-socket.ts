@@ -9,6 +9,8 @@ type ClosingOptions = WebSocketServer['options'] & { readonly closeTimeout?: num
 export interface SocketOwner {
   /** Whether the client's messages are handled. */
   readonly acceptsMessages: boolean;
+  /** Whether the client has announced, in a message, that it closes the connection. */
+  readonly hasClientClosed: boolean;
   readonly sink: { pong(payload: Buffer): void };
   receive(data: RawData, isBinary: boolean): void;
   /** The client has sent its close frame. */
@@ -53,7 +55,8 @@ export function watchSockets({ options }: WebSocketServer): void {
     private closeTimer: NodeJS.Timeout | undefined;
 
     override close(code?: number, data?: string | Buffer): void {
-      const isByClient = this.readyState === this.OPEN && closeFrameReceived(this);
+      const isAnnounced = closeFrameReceived(this) || this.session?.hasClientClosed;
+      const isByClient = this.readyState === this.OPEN && isAnnounced;
       super.close(code, data);
       this.limitClosing();
       if (isByClient) this.session?.dismiss();

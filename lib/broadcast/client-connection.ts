@@ -125,7 +125,7 @@ export class ClientConnection<Data = unknown, Events extends object = AnyEvents>
 
   override close(code = 1000, reason = ''): void {
     checkClose(code, reason);
-    this.session.sink.close(code, reason);
+    this.session.close(code, reason);
   }
 
   private emitData(event: string, data: unknown): Promise<Delivery> {

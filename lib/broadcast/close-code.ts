@@ -6,6 +6,9 @@ const MAX_REASON_BYTES = 123;
 /** The reason with which a connection is closed that has expired. */
 export const EXPIRED = 'Expired';
 
+/** The reason with which a connection is closed whose messages arrive faster than they are handled. */
+export const TOO_MANY_PENDING = 'Too many messages are pending';
+
 /** A close code or reason is invalid; `argument` says which. No connection was closed. */
 export class InvalidCloseError extends BackplaneError {
   override readonly name = 'InvalidCloseError';

@@ -40,8 +40,23 @@ interface Done {
 /** A command that waits for replies. */
 interface PendingCommand {
   readonly replies: ServerReplies<CommandReplyRecord>;
-  /** The roaming connections to find on other servers. Empty if the command concerns anything else there. */
-  readonly sought: readonly string[];
+  /** `undefined` if the command concerns more than roaming connections on other servers. */
+  readonly search: Search | undefined;
+}
+
+/** The roaming connections that are still to be found. Every server is asked for them. */
+class Search {
+  constructor(private readonly left: Set<string>) {}
+
+  /** Takes the reply of a server: the ids of the connections that it does not hold. */
+  take(missing: readonly string[]): void {
+    const absent = new Set(missing);
+    for (const id of this.left) if (!absent.has(id)) this.left.delete(id);
+  }
+
+  get isDone(): boolean {
+    return this.left.size === 0;
+  }
 }
 
 /** Runs commands (join, leave, disconnect) for connections on any server and waits until they are done. */
@@ -105,14 +120,14 @@ export class Commands {
   ): Promise<string[]> {
     const replies = new ServerReplies<CommandReplyRecord>(this.bus.peers, this.addressing.serversOf(address));
     const { timeoutMs } = this;
-    const sought = this.soughtBy(address, notHere);
-    this.pending.set(number, { replies, sought });
+    const search = this.searchFor(address, notHere);
+    this.pending.set(number, { replies, search });
     try {
       await this.requests.send(request, replies, { what: 'command', timeoutMs, isRepeatable: true });
     } finally {
       this.pending.delete(number);
     }
-    return missingOf(address, replies, sought, timeoutMs);
+    return missingOf(address, replies, search, timeoutMs);
   }
 
   private receive(body: Buffer, origin: string): void {
@@ -146,20 +161,21 @@ export class Commands {
     const reply = decodeCommandReply(body);
     const pending = this.pending.get(reply.number);
     if (!pending) return;
-    const { replies, sought } = pending;
+    const { replies, search } = pending;
     replies.reply(origin, reply);
-    // Every server was asked for the roaming connections. Once all are found, the other replies do not matter.
-    if (areFound(sought, replies)) replies.end();
+    search?.take(reply.missing);
+    // Once all are found, the other replies do not matter.
+    if (search?.isDone) replies.end();
   }
 
-  /** What a command seeks on other servers, if that is nothing but roaming connections. */
-  private soughtBy(address: Address, notHere: readonly string[]): readonly string[] {
-    if (!namesConnectionsOnly(address)) return [];
+  /** `undefined` if the command concerns anything else on other servers than roaming connections. */
+  private searchFor(address: Address, notHere: readonly string[]): Search | undefined {
+    if (!namesConnectionsOnly(address)) return undefined;
     const { serverId } = this.bus;
     const elsewhere = namedConnections(address).filter((id) =>
       isRoaming(id) ? notHere.includes(id) : serverOf(id) !== serverId,
     );
-    return elsewhere.every(isRoaming) ? elsewhere : [];
+    return elsewhere.length > 0 && elsewhere.every(isRoaming) ? new Search(new Set(elsewhere)) : undefined;
   }
 
   private async execute(address: Address, action: CommandAction): Promise<void> {
@@ -170,7 +186,7 @@ export class Commands {
 
   private async apply(connection: LocalConnection, action: CommandAction): Promise<void> {
     if (action.name === 'join') return this.roster.join(connection, action.group).catch(unlessClosed);
-    if (action.name === 'disconnect') connection.sink.close(action.code, action.reason);
+    if (action.name === 'disconnect') connection.close(action.code, action.reason);
     else this.roster.leave(connection, action.group);
   }
 
@@ -196,17 +212,11 @@ function unlessClosed(error: unknown): void {
   if (!(error instanceof ConnectionClosedError)) throw error;
 }
 
-/** Whether each of the connections is held by a server that has replied. False if there are none. */
-function areFound(ids: readonly string[], { replies }: ServerReplies<CommandReplyRecord>): boolean {
-  const answers = [...replies.values()];
-  return ids.length > 0 && ids.every((id) => answers.some(({ missing }) => !missing.includes(id)));
-}
-
 /** The ids of connections that no other server holds, by the replies. Throws if a server failed, died or timed out. */
 function missingOf(
   address: Address,
   replies: ServerReplies<CommandReplyRecord>,
-  sought: readonly string[],
+  search: Search | undefined,
   timeoutMs: number,
 ): string[] {
   const { outstanding, lost, absent } = replies;
@@ -216,12 +226,11 @@ function missingOf(
   const holders = new Set(named.map(serverOf));
   const dead = lost.find((server) => holders.has(server));
   if (dead !== undefined) throw new ServerLostError(dead);
-  if (outstanding.length > 0 && !areFound(sought, replies))
-    throw new CommandTimeoutError(outstanding, timeoutMs);
+  if (outstanding.length > 0 && !search?.isDone) throw new CommandTimeoutError(outstanding, timeoutMs);
   const nowhere = new Set(absent);
   const gone = named.filter((id) => nowhere.has(serverOf(id) ?? ''));
-  const answers = [...replies.replies.values()].map(({ missing }) => missing);
-  const missing = answers.flat().filter((id) => !isRoaming(id));
-  const roaming = named.filter((id) => isRoaming(id) && answers.every((answer) => answer.includes(id)));
+  const answers = [...replies.replies.values()].map(({ missing }) => new Set(missing));
+  const missing = answers.flatMap((answer) => [...answer]).filter((id) => !isRoaming(id));
+  const roaming = named.filter((id) => isRoaming(id) && answers.every((answer) => answer.has(id)));
   return [...gone, ...missing, ...roaming];
 }

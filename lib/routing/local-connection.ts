@@ -49,9 +49,19 @@ export class LocalConnection {
     return this.joined ?? NO_MEMBERSHIPS;
   }
 
+  /** Whether its client is away for a moment: it may come back to this connection on another socket. */
+  get isAway(): boolean {
+    return false;
+  }
+
   /** What other servers may know of this connection: the result of the option `presence.data`. Throws what that throws. */
   presenceData(): unknown {
     return undefined;
+  }
+
+  /** Closes the connection with a WebSocket close code and a reason of at most 123 bytes. */
+  close(code: number, reason: string): void {
+    this.sink.close(code, reason);
   }
 
   addMembership(group: string, membership: Membership): void {

@@ -1,4 +1,4 @@
-import { EXPIRED } from '../broadcast/close-code.js';
+import { EXPIRED, TOO_MANY_PENDING } from '../broadcast/close-code.js';
 import type { ClientFrame } from '../protocol/client-frame.js';
 import { HubErrors } from './hub-errors.js';
 import type { HubProtocol } from './hub-protocol.js';
@@ -30,8 +30,9 @@ export function closeMessageFor(
   reason: string,
   isStateful: boolean,
 ): ClientFrame | undefined {
-  const isExpired = code === POLICY_VIOLATION && reason === EXPIRED;
-  const allowReconnect = isExpired || COME_BACK.has(code);
+  // A client that resumes its session repeats its messages in one burst, and is not to blame for that.
+  const isTemporary = code === POLICY_VIOLATION && (reason === EXPIRED || reason === TOO_MANY_PENDING);
+  const allowReconnect = isTemporary || COME_BACK.has(code);
   return allowReconnect && isStateful ? undefined : hub.close(errorOf(code, reason), allowReconnect);
 }
 

@@ -1,4 +1,3 @@
-import { WsException } from '@nestjs/websockets';
 import type { RawData } from 'ws';
 import type { ClientDialect } from '../adapter/client-dialect.js';
 import type { ConnectionHeartbeat } from '../adapter/connection-heartbeat.js';
@@ -8,19 +7,17 @@ import type { SessionSink } from '../adapter/session-sink.js';
 import type { ClientFrame } from '../protocol/client-frame.js';
 import type { FrameShape } from '../protocol/dialect.js';
 import { closeMessageFor } from './close-message.js';
-import { HubCall } from './hub-call.js';
+import { HubCalls, UploadError } from './hub-calls.js';
 import { HubErrors } from './hub-errors.js';
 import { type HubInvocation, type HubMessage, HubProtocolError } from './hub-message.js';
 import type { HubProtocol } from './hub-protocol.js';
 import { type ErrorOptions, HubReply, type ReplyOptions } from './hub-reply.js';
 import { MessageSplitter } from './message-splitter.js';
 import { StatefulConnection } from './stateful-connection.js';
-import { Upload } from './upload.js';
 
 /** The close codes of RFC 6455, section 7.4.1. */
 const NORMAL_CLOSURE = 1000;
 const PROTOCOL_ERROR = 1002;
-const ABNORMAL_CLOSURE = 1006;
 
 /** The options of a client with stateful reconnect. */
 export interface StatefulOptions {
@@ -45,18 +42,10 @@ export class HubClient implements ClientDialect<Session> {
   readonly name: string;
   readonly code: number;
   readonly keepAlive: ConnectionHeartbeat;
-  readonly resumeTimeoutMs: number | undefined;
   private splitter: MessageSplitter;
   private stateful: StatefulConnection | undefined;
-  /** The calls in progress. The client can cancel those that have an id. */
-  private readonly calls = new Set<HubCall>();
-  private readonly callsById = new Map<string, HubCall>();
-  private readonly uploads = new Map<string, Upload>();
-  /** How many of the calls have requested a stream. */
-  private streams = 0;
-  /** How many uploads are full. While any is, nothing is read from the socket. */
-  private full = 0;
-  private isWatching = false;
+  /** Created with the first call, because most clients call no handler, and the empty maps would take 700 bytes. */
+  private calls: HubCalls | undefined;
 
   constructor(
     private readonly hub: HubProtocol,
@@ -65,8 +54,12 @@ export class HubClient implements ClientDialect<Session> {
     this.name = hub.name;
     this.code = hub.code;
     this.keepAlive = options.keepAlive;
-    this.resumeTimeoutMs = options.stateful?.resumeTimeoutMs;
     this.splitter = this.newSplitter();
+  }
+
+  /** `undefined` also if the client may need a message that is no longer kept. */
+  get resumeTimeoutMs(): number | undefined {
+    return this.stateful?.canResume ? this.options.stateful?.resumeTimeoutMs : undefined;
   }
 
   get protocol(): HubProtocol['protocol'] {
@@ -90,13 +83,16 @@ export class HubClient implements ClientDialect<Session> {
       this.stateful.attach(sink);
       return this.stateful.sink;
     }
-    const stateful = new StatefulConnection(this.hub, sink, options.maxBytes, () => {
-      // Not in this turn: it may be in the middle of a delivery, whose recipients must not change.
-      setImmediate(() => {
-        session.end(ABNORMAL_CLOSURE);
-        session.socket.terminate();
-      });
-    });
+    const stateful = new StatefulConnection(
+      this.hub,
+      sink,
+      options.maxBytes,
+      session.context.counters,
+      () => {
+        // Not in this turn: it may be in the middle of a delivery, whose recipients must not change.
+        setImmediate(() => session.terminate());
+      },
+    );
     this.stateful = stateful;
     options.began(session);
     session.onDisconnect(() => {
@@ -119,31 +115,32 @@ export class HubClient implements ClientDialect<Session> {
   receive(session: Session, data: RawData): void {
     try {
       for (const bytes of this.splitter.push(toBuffer(data))) {
-        if (!session.acceptsMessages) return;
+        if (!session.acceptsMessages || session.hasClientClosed) return;
         this.handle(session, this.hub.decode(bytes, session.context.edge.payload));
       }
     } catch (error) {
       if (!(error instanceof HubProtocolError))
         session.context.log.error('message', 'A message could not be handled', error);
-      session.sink.close(PROTOCOL_ERROR, HubErrors.closed);
+      session.close(PROTOCOL_ERROR, HubErrors.closed);
     }
   }
 
   private handle(session: Session, message: HubMessage): void {
+    // Before anything is counted, because a client that resumes its session repeats its messages in one burst.
+    if (this.stateful && isNumbered(message) && !this.stateful.takeNumber()) return;
     // Calls are counted by the queue.
     if (message.kind !== 'invocation' && !session.admitsMessage()) return;
-    if (this.stateful && isNumbered(message) && !this.stateful.takeNumber()) return;
     switch (message.kind) {
       case 'invocation':
         return this.invoke(session, message);
       case 'item':
-        return this.uploads.get(message.id)?.push(message.item);
+        return this.calls?.upload(message.id)?.push(message.item);
       case 'completion':
         return this.complete(session, message);
       case 'cancel':
-        return this.callsById.get(message.id)?.cancel();
+        return this.calls?.cancel(message.id);
       case 'close':
-        return session.sink.close(NORMAL_CLOSURE, '');
+        return session.closeForClient(NORMAL_CLOSURE);
       case 'acknowledgment':
         return this.stateful?.sink.acknowledged(message.number);
       case 'sequence':
@@ -155,78 +152,25 @@ export class HubClient implements ClientDialect<Session> {
 
   private invoke(session: Session, invocation: HubInvocation): void {
     const reply = new HubReply(session, invocation, this.hub, this.replyOptions(session));
-    const { id, streamIds } = invocation;
-    if (id !== undefined && this.callsById.has(id)) return reply.error(HubErrors.idInUse(id));
-    const taken = streamIds.find(
-      (streamId, index) => this.uploads.has(streamId) || streamIds.indexOf(streamId) !== index,
-    );
-    if (taken !== undefined) return reply.error(HubErrors.idInUse(taken));
-    const { maxPendingMessages } = session.context.edge;
-    // The session's queue limits all other calls, but does not count streams.
-    const streams = streamIds.length + (invocation.isStream ? 1 : 0);
-    if (streams > 0 && this.streams + this.uploads.size + streams > maxPendingMessages)
-      return reply.error(HubErrors.tooManyStreams(maxPendingMessages));
-    if (invocation.isStream) this.streams++;
-    this.watch(session);
-    const uploads = streamIds.map((streamId) => this.open(session, streamId));
-    const call: HubCall = new HubCall(
-      session,
-      invocation,
-      uploads,
-      reply,
-      (failed, error) => {
-        session.context.log.error('handler', `The handler of '${failed.target}' failed`, error);
-        reply.failInternally(error);
-      },
-      () => this.ended(call, invocation),
-    );
-    this.calls.add(call);
-    if (id !== undefined) this.callsById.set(id, call);
-    session.enqueue(() => call.run());
+    const calls = (this.calls ??= new HubCalls(session));
+    const refusal = calls.refusalOf(invocation);
+    if (refusal === undefined) calls.begin(invocation, reply);
+    // A call that is not queued must be counted, too.
+    else if (session.admitsMessage()) reply.error(refusal);
   }
 
   private complete(
     session: Session,
     { id, outcome, value }: Extract<HubMessage, { kind: 'completion' }>,
   ): void {
-    const upload = this.uploads.get(id);
+    const upload = this.calls?.upload(id);
     if (upload) upload.close(outcome === 'error' ? new UploadError(String(value)) : undefined);
     // `respond` ignores a completion for an invocation of another connection.
     else session.context.router.invocations.respond(session, id, { outcome, value });
   }
 
-  private open(session: Session, streamId: string): Upload {
-    const upload = new Upload((isFull) => this.hold(session, isFull));
-    this.uploads.set(streamId, upload);
-    return upload;
-  }
-
-  private ended(call: HubCall, { id, streamIds, isStream }: HubInvocation): void {
-    this.calls.delete(call);
-    if (isStream) this.streams--;
-    if (id !== undefined && this.callsById.get(id) === call) this.callsById.delete(id);
-    for (const streamId of streamIds) this.uploads.delete(streamId);
-  }
-
   private newSplitter(): MessageSplitter {
     return new MessageSplitter(this.hub.find, this.options.maxMessageBytes);
-  }
-
-  /** Stops reading from the socket while an upload is full. */
-  private hold(session: Session, isFull: boolean): void {
-    this.full += isFull ? 1 : -1;
-    session.holdReading(this.full > 0);
-  }
-
-  /** Ends calls and uploads on disconnect. Added with the first call, because most clients call no handler. */
-  private watch(session: Session): void {
-    if (this.isWatching) return;
-    this.isWatching = true;
-    session.onDisconnect(() => {
-      for (const upload of this.uploads.values())
-        upload.close(new UploadError('The client has disconnected.'));
-      for (const call of this.calls) call.cancel();
-    });
   }
 
   private replyOptions({ context }: Session): ReplyOptions {
@@ -246,6 +190,3 @@ export class HubClient implements ClientDialect<Session> {
 function isNumbered({ kind }: HubMessage): boolean {
   return kind === 'invocation' || kind === 'item' || kind === 'completion' || kind === 'cancel';
 }
-
-/** The error with which an upload ends. Nest's filters send its message to the client. */
-class UploadError extends WsException {}

@@ -1,3 +1,4 @@
+import type { EdgeCounters } from '../broadcast/edge-counters.js';
 import type { SessionSink } from '../adapter/session-sink.js';
 import { HubErrors } from './hub-errors.js';
 import { HubProtocolError } from './hub-message.js';
@@ -23,10 +24,11 @@ export class StatefulConnection {
     private readonly hub: HubProtocol,
     sink: SessionSink,
     maxBytes: number,
+    counters: Pick<EdgeCounters, 'volatileDropped'>,
     /** Called when the connection can no longer be resumed. */
     onLost: () => void,
   ) {
-    this.sink = new StatefulSink(hub, sink, maxBytes, onLost);
+    this.sink = new StatefulSink(hub, sink, maxBytes, counters, onLost);
   }
 
   /** Counts a numbered message. Returns false if it is a repetition, which must be ignored. */
@@ -39,10 +41,14 @@ export class StatefulConnection {
     return true;
   }
 
-  /** Sets the number of the client's next message. Throws HubProtocolError if that would skip messages. */
+  /** Sets the number of the client's next message. Throws HubProtocolError if it is 0, or would skip messages. */
   sequence(number: number): void {
-    if (number > this.received + 1) throw new HubProtocolError(HubErrors.sequence);
+    if (number < 1 || number > this.received + 1) throw new HubProtocolError(HubErrors.sequence);
     this.next = number;
+  }
+
+  get canResume(): boolean {
+    return this.sink.canResume;
   }
 
   detach(): void {
@@ -51,9 +57,10 @@ export class StatefulConnection {
   }
 
   attach(sink: SessionSink): void {
+    this.stopTimer();
     this.sink.attach(sink);
     // Not at once: a client that is still repeating messages would count this as an acknowledgment of them.
-    if (this.received > 0) this.timer ??= setTimeout(() => this.acknowledge(), ACKNOWLEDGE_MS);
+    if (this.received > 0) this.timer = setTimeout(() => this.acknowledge(), ACKNOWLEDGE_MS);
   }
 
   close(): void {

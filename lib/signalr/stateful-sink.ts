@@ -1,4 +1,5 @@
 import type { SessionSink } from '../adapter/session-sink.js';
+import type { EdgeCounters } from '../broadcast/edge-counters.js';
 import type { ClientFrame } from '../protocol/client-frame.js';
 import type { HubProtocol } from './hub-protocol.js';
 
@@ -24,6 +25,7 @@ export class StatefulSink implements SessionSink {
     /** Writes to the current socket. */
     private inner: SessionSink,
     private readonly maxBytes: number,
+    private readonly counters: Pick<EdgeCounters, 'volatileDropped'>,
     /** Called when the client can no longer resume its session. */
     private readonly onLost: () => void,
   ) {}
@@ -36,8 +38,16 @@ export class StatefulSink implements SessionSink {
     return this.isAway || this.inner.isBehind;
   }
 
+  get isSlow(): boolean {
+    return this.isAway || this.inner.isSlow;
+  }
+
   write(frame: ClientFrame, volatile: boolean): void {
-    if (this.isLost || (volatile && this.isBehind)) return;
+    if (this.isLost) return;
+    if (volatile && this.isSlow) {
+      this.counters.volatileDropped++;
+      return;
+    }
     this.last++;
     this.frames.push(frame);
     this.bytes += frame.wire.length;
@@ -61,8 +71,11 @@ export class StatefulSink implements SessionSink {
   /** Called when the socket was lost. */
   detach(): void {
     this.isAway = true;
-    // The client may need a message that is no longer kept, so it cannot resume.
-    if (this.lastForgotten > this.lastAcknowledged) this.onLost();
+  }
+
+  /** Whether the client could resume its session. False if it may need a message that is no longer kept. */
+  get canResume(): boolean {
+    return !this.isLost && this.lastForgotten <= this.lastAcknowledged;
   }
 
   /** Continues on another socket. Repeats unacknowledged messages; the client ignores those that it already has. */
@@ -93,8 +106,7 @@ export class StatefulSink implements SessionSink {
   }
 
   close(code: number, reason: string): void {
-    if (this.isAway) this.onLost();
-    else this.inner.close(code, reason);
+    if (!this.isAway) this.inner.close(code, reason);
   }
 
   /** The number of the last message that is no longer kept. */

@@ -10,6 +10,7 @@ class Recorder implements SessionSink {
   readonly written: string[] = [];
   isFull = false;
   isBehind = false;
+  isSlow = false;
   write({ payload }: ClientFrame): void {
     this.written.push(payload.toString());
   }
@@ -21,11 +22,12 @@ class Recorder implements SessionSink {
   }
 }
 
-function filled(count: number, maxBytes = Infinity): { sink: StatefulSink; lost: () => number } {
-  let lost = 0;
-  const sink = new StatefulSink(jsonHubProtocol, new Recorder(), maxBytes, () => lost++);
+const counters = { volatileDropped: 0 };
+
+function filled(count: number, maxBytes = Infinity): StatefulSink {
+  const sink = new StatefulSink(jsonHubProtocol, new Recorder(), maxBytes, counters, () => undefined);
   for (let number = 1; number <= count; number++) sink.write(ClientFrame.text(String(number)), false);
-  return { sink, lost: () => lost };
+  return sink;
 }
 
 function resumed(sink: StatefulSink): string[] {
@@ -39,7 +41,7 @@ const sequence = (sequenceId: number): string => `${JSON.stringify({ type: 9, se
 
 describe('a client that resumes its connection', () => {
   it('gets what it has not acknowledged, after the number of the first of it', () => {
-    const { sink } = filled(5);
+    const sink = filled(5);
     sink.acknowledged(3);
     expect(resumed(sink)).toEqual([sequence(4), '4', '5']);
     sink.acknowledged(5);
@@ -47,24 +49,30 @@ describe('a client that resumes its connection', () => {
   });
 
   it('may acknowledge what was never sent, or what it has acknowledged before', () => {
-    const { sink } = filled(3);
+    const sink = filled(3);
     for (const number of [0, 2, 1, 2, 1e15]) sink.acknowledged(number);
     expect(resumed(sink)).toEqual([sequence(4)]);
   });
 
   it('cannot, if what it has not acknowledged was too much to keep, until it has acknowledged that', () => {
-    const { sink, lost } = filled(100, 50);
+    const sink = filled(100, 50);
     sink.acknowledged(10);
+    expect(sink.canResume).toBe(false);
+    sink.acknowledged(99);
+    expect(sink.canResume).toBe(true);
+    expect(resumed(sink)).toEqual([sequence(100), '100']);
+  });
+
+  it('cannot, if more was kept for it than the limit while it was away', () => {
+    let lost = 0;
+    const sink = new StatefulSink(jsonHubProtocol, new Recorder(), 50, counters, () => lost++);
     sink.detach();
-    expect(lost()).toBe(1);
-    const other = filled(100, 50);
-    other.sink.acknowledged(99);
-    expect(resumed(other.sink)).toEqual([sequence(100), '100']);
-    expect(other.lost()).toBe(0);
+    for (let number = 0; number < 50; number++) sink.write(ClientFrame.text('x'), false);
+    expect([lost, sink.canResume]).toEqual([1, false]);
   });
 
   it(`acknowledges ${FRAMES} messages one by one in linear time`, () => {
-    const { sink } = filled(FRAMES);
+    const sink = filled(FRAMES);
     const started = performance.now();
     for (let number = 1; number <= FRAMES; number++) sink.acknowledged(number);
     // Moving the rest for each of them would take seconds.
