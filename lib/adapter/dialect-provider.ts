@@ -43,8 +43,10 @@ export interface DialectProvider {
 
 /** How a provider handles one client that introduces itself. */
 export interface Claim {
-  /** Whether the client asks to resume a session. Only `identify` verifies that it may. */
-  isResumption(): boolean;
+  /** Whether the client may turn out to be a plain one. */
+  readonly mayBePlain: boolean;
+  /** The session that the client asks to resume, if any. Only `identify` verifies that it may. */
+  sessionToResume(): Session | undefined;
   /**
    * Called when the client is admitted.
    *

@@ -9,7 +9,7 @@ type MessageListener = (this: WebSocket, data: RawData, isBinary: boolean) => vo
 export class EarlyMessages {
   private readonly messages: [data: RawData, isBinary: boolean][] = [];
 
-  /** @param first called with each message until {@link keep} is called */
+  /** @param first called with each message until {@link keep} or {@link drop} is called */
   constructor(
     private readonly socket: WebSocket,
     private first: ((data: RawData, isBinary: boolean) => void) | undefined,
@@ -25,6 +25,12 @@ export class EarlyMessages {
   keep(...messages: [data: RawData, isBinary: boolean][]): void {
     this.first = undefined;
     for (const message of messages) this.messages.push(message);
+  }
+
+  /** Drops these messages and all that arrive from now on. */
+  drop(): void {
+    this.socket.off('message', this.onMessage);
+    this.messages.length = 0;
   }
 
   /** Passes the kept messages, and all later ones, to a listener. */

@@ -5,6 +5,7 @@ import { admit } from './admission.js';
 import { type Admitted, type AdmissionResult, logRefusal, type Refusal } from './admission-result.js';
 import type { Claim } from './dialect-provider.js';
 import type { PathContext } from './path-context.js';
+import type { Session } from './session.js';
 import type { AdmittedClient, PathSessions } from './path-sessions.js';
 import { TimeLimits } from './time-limits.js';
 import { refuseUpgrade, WaitingSocket } from './waiting-socket.js';
@@ -18,6 +19,7 @@ import {
 
 const POLICY_VIOLATION = 1008;
 const INTERNAL_ERROR = 1011;
+const NOT_FOUND = 404;
 const INTERNAL_SERVER_ERROR = 500;
 const UNAVAILABLE = 503;
 const NO_BYTES = Buffer.alloc(0);
@@ -29,6 +31,8 @@ export class PathUpgrades {
   private readonly upgrading = new Set<Duplex>();
   /** Open sockets without a session: of refused clients that get a close code, and of clients in their handshake. */
   readonly withoutSession = new Set<WebSocket>();
+  /** The upgrades that are about to resume a session. */
+  private readonly resuming = new Map<Session, Duplex>();
   private readonly admissionLimits = new TimeLimits();
   private isDraining = false;
   /** One function for all sockets, to save memory. */
@@ -50,7 +54,7 @@ export class PathUpgrades {
     const { counters, edge } = this.context;
     const claim = this.context.provider?.claim(this.key, request);
     // A session that is resumed already counts as a connection.
-    const isResumption = claim?.isResumption() ?? false;
+    const isResumption = this.beginResumption(claim?.sessionToResume(), socket);
     const isFull = counters.connections >= edge.maxConnections && !isResumption;
     if (this.isDraining || isFull) {
       counters.refused++;
@@ -67,6 +71,21 @@ export class PathUpgrades {
       if (head.length > 0) socket.unshift(head);
       this.finish(request, socket, admission, claim);
     } else void this.finishLater(request, socket, new WaitingSocket(socket, head), admission, claim);
+  }
+
+  /**
+   * Whether the upgrade may resume the session without counting against the limits. Only one upgrade at a time may: the
+   * session's client could otherwise open any number of them.
+   */
+  private beginResumption(session: Session | undefined, socket: Duplex): boolean {
+    if (!session || this.resuming.has(session)) return false;
+    this.resuming.set(session, socket);
+    socket.once('close', () => this.endResumption(session, socket));
+    return true;
+  }
+
+  private endResumption(session: Session, socket: Duplex): void {
+    if (this.resuming.get(session) === socket) this.resuming.delete(session);
   }
 
   /** Stops accepting clients, and refuses those that are waiting for admission. Connected clients are still served. */
@@ -112,8 +131,9 @@ export class PathUpgrades {
     if (!result.admitted) {
       counters.refused++;
       logRefusal(this.context.log, this.key, result);
-      // A client that introduces itself expects an HTTP status instead of a close code.
-      if (edge.refusal === 'status' || claim) return refuseUpgrade(socket, result.status);
+      // Other clients than plain ones expect an HTTP status instead of a close code.
+      if (edge.refusal === 'status' || (claim && !claim.mayBePlain))
+        return refuseUpgrade(socket, result.status);
       return this.complete(request, socket, (webSocket) => this.refuse(webSocket, result));
     }
     if (!claim) return this.complete(request, socket, (webSocket) => this.admit(webSocket, request, result));
@@ -123,11 +143,16 @@ export class PathUpgrades {
       return refuseUpgrade(socket, identity.status);
     }
     if ('resumed' in identity)
-      return this.complete(request, socket, (webSocket) =>
-        this.sessions.resume(identity.resumed, webSocket, result.admission),
-      );
+      return this.complete(request, socket, (webSocket) => {
+        this.endResumption(identity.resumed, socket);
+        this.sessions.resume(identity.resumed, webSocket, result.admission);
+      });
     const { admission } = result;
     const { connectionId } = identity;
+    if (this.isTaken(connectionId)) {
+      counters.refused++;
+      return refuseUpgrade(socket, NOT_FOUND);
+    }
     this.complete(
       request,
       socket,
@@ -180,7 +205,18 @@ export class PathUpgrades {
     this.holdWithoutSession(socket);
     const introduction = await claim.introduce(socket);
     this.withoutSession.delete(socket);
-    if (introduction) this.sessions.accept(socket, request, { ...client, ...introduction });
+    // The socket may have begun to close during the handshake.
+    if (!introduction || socket.readyState !== socket.OPEN) return;
+    if (this.isTaken(client.connectionId)) socket.terminate();
+    else this.sessions.accept(socket, request, { ...client, ...introduction });
+  }
+
+  /** Whether a connection of this server has the id. A client can bring that about with a forged or replayed token. */
+  private isTaken(connectionId: string | undefined): boolean {
+    return (
+      connectionId !== undefined &&
+      this.context.router.roster.members(this.key)?.get(connectionId) !== undefined
+    );
   }
 
   private holdWithoutSession(socket: WatchedSocket): void {

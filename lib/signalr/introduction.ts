@@ -45,6 +45,8 @@ class IntroductionUnderWay {
   }
 
   private receive(bytes: Buffer, isBinary: boolean): void {
+    // The server is shutting down.
+    if (this.socket.readyState !== this.socket.OPEN) return;
     const { plain } = this.options;
     if (plain && !findSeparated(bytes)) return this.acceptPlain(plain, [bytes, isBinary]);
     if (this.splitter.rest.length === 0 && !mayBeHandshake(bytes)) return this.abandon();
@@ -89,12 +91,14 @@ class IntroductionUnderWay {
    * it starts a new connection.
    */
   private abandon(): void {
-    this.early.keep();
     this.socket.close(NORMAL);
     this.fail();
   }
 
-  private readonly fail = (): void => this.finish(undefined);
+  private readonly fail = (): void => {
+    this.early.drop();
+    this.finish(undefined);
+  };
 
   private finish(introduction: Introduction | undefined): void {
     clearTimeout(this.timeout);

@@ -3,7 +3,7 @@ import { admit } from '../adapter/admission.js';
 import { logRefusal } from '../adapter/admission-result.js';
 import type { ServedPath } from '../adapter/dialect-provider.js';
 import type { TimeLimits } from '../adapter/time-limits.js';
-import type { ResolvedSignalR } from '../options/signalr-options.js';
+import type { ResolvedSignalR, SignalRRedirect } from '../options/signalr-options.js';
 import type { ConnectionTokens } from './connection-tokens.js';
 import { corsHeaders } from './cors.js';
 import { negotiate } from './negotiate.js';
@@ -37,15 +37,14 @@ export async function answerNegotiation(
   const answer = (status: number, body?: object): HttpAnswer => ({ status, headers, body });
   if (request.method === 'OPTIONS') return answer(NO_CONTENT);
   if (request.method !== 'POST') return answer(METHOD_NOT_ALLOWED);
-  // The limits per user are checked when the client opens its WebSocket.
-  const result = await admit({ ...context, userLimits: undefined }, request, key, limits);
+  const result = await admit(context, request, key, limits);
   if (!result.admitted) {
     logRefusal(context.log, key, result);
     return answer(result.status);
   }
   try {
     const elsewhere = await redirect?.(request, key);
-    if (elsewhere) return answer(OK, elsewhere);
+    if (elsewhere) return answer(OK, checkRedirect(elsewhere));
   } catch (error) {
     context.log.error('redirect', `The option signalr.redirect failed for a client of ${key}`, error);
     return answer(UNAVAILABLE);
@@ -55,4 +54,14 @@ export async function answerNegotiation(
     ...answer(OK, negotiate(request.url ?? '', tokens, key, userId, hasStatefulReconnect)),
     headers: { ...headers, 'cache-control': 'no-store' },
   };
+}
+
+/** Throws a TypeError if the result of the option `signalr.redirect` is invalid. */
+function checkRedirect({ url, accessToken }: SignalRRedirect): SignalRRedirect {
+  if (typeof url !== 'string')
+    throw new TypeError('The result of signalr.redirect must have a url, which is a string.');
+  if (accessToken === undefined) return { url };
+  if (typeof accessToken !== 'string')
+    throw new TypeError('The accessToken of signalr.redirect must be a string.');
+  return { url, accessToken };
 }

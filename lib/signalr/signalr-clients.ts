@@ -23,7 +23,8 @@ const STATEFUL_VERSION = 2;
 /** Serves SignalR clients: their negotiation, their handshake, and a dialect for each. */
 export class SignalRClients implements DialectProvider {
   private readonly tokens: ConnectionTokens;
-  private readonly keepAlive: ConnectionHeartbeat;
+  /** Created with the first client: in an app without gateways, nothing would close it. */
+  private keepAlive: ConnectionHeartbeat | undefined;
   private readonly limits = new TimeLimits();
   private isDraining = false;
   /** The paths that serve SignalR clients, by key. */
@@ -34,19 +35,10 @@ export class SignalRClients implements DialectProvider {
   constructor(
     private readonly options: ResolvedSignalR,
     private readonly hubs: readonly HubProtocol[],
-    counters: EdgeCounters,
+    private readonly counters: EdgeCounters,
     now: () => number,
   ) {
     this.tokens = new ConnectionTokens(options.tokenSecret, options.tokenLifetimeMs, now);
-    this.keepAlive = new ConnectionHeartbeat(
-      options.keepAliveIntervalMs,
-      options.clientTimeoutMs,
-      pingClient,
-      ({ socket }) => {
-        counters.vanished++;
-        socket.terminate();
-      },
-    );
   }
 
   serve(path: ServedPath): void {
@@ -66,11 +58,11 @@ export class SignalRClients implements DialectProvider {
   claim(key: string, request: IncomingMessage): Claim | undefined {
     const path = this.paths.get(key);
     if (!path) return undefined;
+    // Only plain clients request a subprotocol.
+    if (request.headers['sec-websocket-protocol'] !== undefined) return undefined;
     const token = queryValue(request.url ?? '', 'id');
     if (token !== undefined) return this.negotiated(path, token);
-    // Only plain clients request a subprotocol.
-    const isPlain = request.headers['sec-websocket-protocol'] !== undefined;
-    return this.options.skipNegotiation && !isPlain ? this.undecided(path) : undefined;
+    return this.options.skipNegotiation ? this.undecided(path) : undefined;
   }
 
   answer(request: IncomingMessage, response: ServerResponse): boolean {
@@ -89,7 +81,7 @@ export class SignalRClients implements DialectProvider {
   }
 
   close(): void {
-    this.keepAlive.close();
+    this.keepAlive?.close();
     this.limits.giveUp(new Error('the server is shutting down'));
   }
 
@@ -110,13 +102,17 @@ export class SignalRClients implements DialectProvider {
   /** The claim on a client that has negotiated. */
   private negotiated(path: ServedPath, token: string): Claim {
     return {
-      isResumption: () => this.resumable.get(connectionIdOf(token) ?? '')?.open ?? false,
+      mayBePlain: false,
+      sessionToResume: () => this.sessionOf(connectionIdOf(token)),
       identify: ({ userId }) => {
         const read = this.tokens.read(token, path.key, userId);
-        if (!read) return { status: NOT_FOUND };
+        if (!read) {
+          warnOfInvalidToken(path);
+          return { status: NOT_FOUND };
+        }
         const { connectionId } = read;
-        const resumed = this.resumable.get(connectionId);
-        if (resumed?.open) return { resumed };
+        const resumed = this.sessionOf(connectionId);
+        if (resumed) return { resumed };
         return this.tokens.use(read) ? { connectionId } : { status: NOT_FOUND };
       },
       introduce: (socket) => introduce(socket, this.introductionTo(path, undefined)),
@@ -126,17 +122,38 @@ export class SignalRClients implements DialectProvider {
   /** The claim on a client that has not negotiated: its first message shows whether it is a SignalR or a plain client. */
   private undecided(path: ServedPath): Claim {
     return {
-      isResumption: () => false,
+      mayBePlain: true,
+      sessionToResume: () => undefined,
       identify: () => ({ connectionId: undefined }),
       introduce: (socket) => introduce(socket, this.introductionTo(path, path.plain)),
     };
+  }
+
+  private createKeepAlive(): ConnectionHeartbeat {
+    const { options, counters } = this;
+    return new ConnectionHeartbeat(
+      options.keepAliveIntervalMs,
+      options.clientTimeoutMs,
+      pingClient,
+      ({ socket }) => {
+        counters.vanished++;
+        socket.terminate();
+      },
+    );
+  }
+
+  /** The session that a client may resume. */
+  private sessionOf(connectionId: string | undefined): Session | undefined {
+    const session = this.resumable.get(connectionId ?? '');
+    return session?.canResume ? session : undefined;
   }
 
   private introductionTo(
     { context }: ServedPath,
     plain: ServedPath['plain'] | undefined,
   ): IntroductionOptions {
-    const { keepAlive, hubs, options } = this;
+    const { hubs, options } = this;
+    const keepAlive = (this.keepAlive ??= this.createKeepAlive());
     const client = { errors: options, maxMessageBytes: context.edge.maxPayloadBytes, keepAlive };
     return {
       timeoutMs: options.handshakeTimeoutMs,
@@ -163,6 +180,13 @@ export class SignalRClients implements DialectProvider {
       ended: ({ id }) => void this.resumable.delete(id),
     };
   }
+}
+
+function warnOfInvalidToken({ key, context }: ServedPath): void {
+  context.log.warn(
+    'token',
+    `A SignalR client of ${key} was refused, because its token is invalid or belongs to another user or path. \`authenticate\` must return the same user for the negotiation and for the WebSocket, and all servers must have the same \`channelPrefix\` and \`signalr.tokenSecret\`.`,
+  );
 }
 
 /**
