@@ -180,8 +180,9 @@ export class Session extends LocalConnection implements ConnectionSession, Socke
 
   /** Closes the connection. If the client is away, the session ends at once. */
   override close(code: number, reason: string): void {
-    if (this.absence) this.abandon(code);
-    else super.close(code, reason);
+    if (this.absence) return this.abandon(code);
+    this.isClosing = true;
+    super.close(code, reason);
   }
 
   /** Ends the connection without a close frame. */

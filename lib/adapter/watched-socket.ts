@@ -55,8 +55,8 @@ export function watchSockets({ options }: WebSocketServer): void {
     private closeTimer: NodeJS.Timeout | undefined;
 
     override close(code?: number, data?: string | Buffer): void {
-      const isAnnounced = closeFrameReceived(this) || this.session?.hasClientClosed;
-      const isByClient = this.readyState === this.OPEN && isAnnounced;
+      const isByClient =
+        this.session?.hasClientClosed || (this.readyState === this.OPEN && closeFrameReceived(this));
       super.close(code, data);
       this.limitClosing();
       if (isByClient) this.session?.dismiss();

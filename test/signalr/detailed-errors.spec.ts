@@ -32,7 +32,6 @@ class FailingGateway {
 
   @SubscribeMessage('Unshowable')
   unshowable(): void {
-     
     throw Object.create(null);
   }
 
