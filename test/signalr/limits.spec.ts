@@ -60,7 +60,7 @@ it('the messages after a refused handshake are not kept', async () => {
 
 describe('limits.connections', () => {
   it('lets one more client in, if it resumes a session, and not several with one token', async () => {
-    let admission: Promise<void> | undefined;
+    let admission = Promise.resolve();
     const server = await hubServer(farm, {
       // Longer than the test, because a client whose admission takes too long gets 503, too.
       limits: { connections: 2, admissionTime: 60_000 },

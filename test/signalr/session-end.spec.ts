@@ -85,30 +85,27 @@ describe('a client that is away', () => {
     expect(gateway.log).toEqual(['connected', 'disconnected']);
   });
 
-  it.each([
+  it.each<[string, (ended: { server: ChatServer; connection: BackplaneConnection }) => unknown]>([
     ['close()', ({ connection }) => connection.close(4000, 'Banned')],
     [
       'a command',
       ({ server, connection }) =>
         server.broadcaster.gateway('/hub').connection(connection.id).disconnect(4000, 'Banned'),
     ],
-  ] satisfies [string, (ended: { server: ChatServer; connection: BackplaneConnection }) => unknown][])(
-    'ends at once with the code of %s',
-    async (_how, close) => {
-      const { server, gateway } = await start();
-      const { client, connection } = await clientThatIsAway(farm, server, {}, (online) => {
-        online.send(invocation('1', 'Join', 'room'));
-        return online.completion('1');
-      });
-      expect([...connection.groups]).toEqual(['room']);
-      await close({ server, connection });
-      expect([...connection.groups]).toEqual([]);
-      expect([...server.broadcaster.gateway('/hub').localConnections]).toEqual([]);
-      expect(await connection.emit('Said')).toMatchObject({ local: 0 });
-      await expect.poll(() => gateway.codes).toEqual([4000]);
-      expect(await upgrade(farm, server.port, `?id=${client.token}`)).toBe(404);
-    },
-  );
+  ])('ends at once with the code of %s', async (_how, close) => {
+    const { server, gateway } = await start();
+    const { client, connection } = await clientThatIsAway(farm, server, {}, (online) => {
+      online.send(invocation('1', 'Join', 'room'));
+      return online.completion('1');
+    });
+    expect([...connection.groups]).toEqual(['room']);
+    await close({ server, connection });
+    expect([...connection.groups]).toEqual([]);
+    expect([...server.broadcaster.gateway('/hub').localConnections]).toEqual([]);
+    expect(await connection.emit('Said')).toMatchObject({ local: 0 });
+    await expect.poll(() => gateway.codes).toEqual([4000]);
+    expect(await upgrade(farm, server.port, `?id=${client.token}`)).toBe(404);
+  });
 
   it.each(['close', 'terminate'] as const)('ends at once when the app calls socket.%s()', async (method) => {
     const { server, gateway } = await start();
