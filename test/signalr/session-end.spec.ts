@@ -13,6 +13,7 @@ import { negotiated, upgrade } from '../support/negotiation.js';
 import { clientFrame, RawClient } from '../support/raw-client.js';
 import { RawHubClient } from '../support/raw-hub-client.js';
 import { GENERATIONS, startHub } from '../support/signalr-clients.js';
+import { closed } from '../support/stubborn-client.js';
 import { turn, useTestFarm } from '../support/test-farm.js';
 
 @WebSocketGateway({ path: '/hub' })
@@ -152,8 +153,7 @@ describe.each([
     const [socket] = await accepted;
     await client.until('101 Switching Protocols');
     const closing = server.app.close();
-    // The server's close frame, with 1001.
-    await client.until('\x88\x02\x03\xe9');
+    await closed(client, 1001);
     client.write(clientFrame(`${JSON.stringify({ protocol: 'json', version })}\u001e`));
     await expect.poll(() => socket.bytesRead).toBe(client.socket.bytesWritten);
     await turn();

@@ -77,12 +77,15 @@ describe('a client that resumes its connection', () => {
 describe('the acknowledgment of what a client has sent', () => {
   const acknowledgment = (sequenceId: number): string => `${JSON.stringify({ type: 8, sequenceId })}\u001e`;
 
+  const connectionOn = (socket: Recorder): StatefulConnection =>
+    new StatefulConnection(jsonHubProtocol, socket, Infinity, () => undefined);
+
   beforeEach(() => vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
   afterEach(() => vi.useRealTimers());
 
   it('is sent a second after the first message', () => {
     const socket = new Recorder();
-    const connection = new StatefulConnection(jsonHubProtocol, socket, Infinity, () => undefined);
+    const connection = connectionOn(socket);
     connection.takeNumber();
     vi.advanceTimersByTime(999);
     connection.takeNumber();
@@ -96,7 +99,7 @@ describe('the acknowledgment of what a client has sent', () => {
     'waits a full second after a resume, so that the client can repeat its messages, if the former socket %s',
     (state) => {
       const [former, socket] = [new Recorder(), new Recorder()];
-      const connection = new StatefulConnection(jsonHubProtocol, former, Infinity, () => undefined);
+      const connection = connectionOn(former);
       connection.takeNumber();
       vi.advanceTimersByTime(950);
       if (state === 'was lost before') connection.detach();
