@@ -1,7 +1,8 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { SessionSink } from '../../lib/adapter/session-sink.js';
 import { ClientFrame } from '../../lib/protocol/client-frame.js';
 import { jsonHubProtocol } from '../../lib/signalr/json-hub-protocol.js';
+import { StatefulConnection } from '../../lib/signalr/stateful-connection.js';
 import { StatefulSink } from '../../lib/signalr/stateful-sink.js';
 
 const FRAMES = 80_000;
@@ -79,4 +80,43 @@ describe('a client that resumes its connection', () => {
     expect(performance.now() - started).toBeLessThan(500);
     expect(resumed(sink)).toEqual([sequence(FRAMES + 1)]);
   });
+});
+
+describe('the acknowledgment of what a client has sent', () => {
+  const acknowledgment = (sequenceId: number): string => `${JSON.stringify({ type: 8, sequenceId })}\u001e`;
+
+  const connectionOn = (socket: Recorder): StatefulConnection =>
+    new StatefulConnection(jsonHubProtocol, socket, Infinity, () => undefined);
+
+  beforeEach(() => vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
+  afterEach(() => vi.useRealTimers());
+
+  it('is sent a second after the first message', () => {
+    const socket = new Recorder();
+    const connection = connectionOn(socket);
+    connection.takeNumber();
+    vi.advanceTimersByTime(999);
+    connection.takeNumber();
+    expect(socket.written).toEqual([]);
+    vi.advanceTimersByTime(1);
+    expect(socket.written).toEqual([acknowledgment(2)]);
+    connection.close();
+  });
+
+  it.each(['was lost before', 'still looked open'])(
+    'waits a full second after a resume, so that the client can repeat its messages, if the former socket %s',
+    (state) => {
+      const [former, socket] = [new Recorder(), new Recorder()];
+      const connection = connectionOn(former);
+      connection.takeNumber();
+      vi.advanceTimersByTime(950);
+      if (state === 'was lost before') connection.detach();
+      connection.attach(socket);
+      vi.advanceTimersByTime(999);
+      expect([former.written, socket.written]).toEqual([[], [sequence(1)]]);
+      vi.advanceTimersByTime(1);
+      expect(socket.written).toEqual([sequence(1), acknowledgment(1)]);
+      connection.close();
+    },
+  );
 });

@@ -44,9 +44,14 @@ export class RawHubClient {
     const user = `&access_token=${userId}`;
     const query = `?negotiateVersion=1${isStateful ? '&useStatefulReconnect=true' : ''}${user}`;
     const { connectionToken = '' } = await negotiated(port, query);
-    const socket = new WebSocket(`ws://127.0.0.1:${port}/hub?id=${connectionToken}${user}`);
+    return RawHubClient.withToken(farm, port, connectionToken, userId);
+  }
+
+  /** Connects with a token: to resume a session, if it is the token of one. */
+  static async withToken(farm: TestFarm, port: number, token: string, userId = ''): Promise<RawHubClient> {
+    const socket = new WebSocket(`ws://127.0.0.1:${port}/hub?id=${token}&access_token=${userId}`);
     farm.onEnd(() => socket.terminate());
-    const client = new RawHubClient(socket, connectionToken);
+    const client = new RawHubClient(socket, token);
     await once(socket, 'open');
     return client;
   }
