@@ -19,6 +19,8 @@ export class StatefulConnection {
   /** The highest number that has been received. */
   private received = 0;
   private timer: NodeJS.Timeout | undefined;
+  /** Whether the client has resumed its session, and has not sent the number of its next message. */
+  private isSequenceDue = false;
 
   constructor(
     private readonly hub: HubProtocol,
@@ -41,9 +43,16 @@ export class StatefulConnection {
     return true;
   }
 
-  /** Sets the number of the client's next message. Throws HubProtocolError if it is 0, or would skip messages. */
+  /**
+   * Sets the number of the client's next message. A client sends this once per resumption, because repetitions are not
+   * counted by any limit.
+   *
+   * @throws HubProtocolError for any other sequence message, and if it would skip messages
+   */
   sequence(number: number): void {
-    if (number < 1 || number > this.received + 1) throw new HubProtocolError(HubErrors.sequence);
+    if (!this.isSequenceDue || number < 1 || number > this.received + 1)
+      throw new HubProtocolError(HubErrors.sequence);
+    this.isSequenceDue = false;
     this.next = number;
   }
 
@@ -58,6 +67,7 @@ export class StatefulConnection {
 
   attach(sink: SessionSink): void {
     this.stopTimer();
+    this.isSequenceDue = true;
     this.sink.attach(sink);
     // Not at once: a client that is still repeating messages would count this as an acknowledgment of them.
     if (this.received > 0) this.timer = setTimeout(() => this.acknowledge(), ACKNOWLEDGE_MS);

@@ -105,15 +105,14 @@ describe('limits.messagesPerSecond', () => {
   });
 
   it('does not count what a client repeats after a resume', async () => {
-    const server = await hubServer(farm, { limits: { messagesPerSecond: 30 } });
+    const server = await hubServer(farm, { limits: { messagesPerSecond: 20 } });
     const notes = Array.from({ length: 15 }, (_, number) => invocation(`${number}`, 'Note', `${number}`));
     const { client } = await clientThatIsAway(farm, server, {}, (online) => {
       online.send(...notes);
       return online.completion('14');
     });
     const again = await RawHubClient.withToken(farm, server.port, client.token);
-    const repetition = [{ type: 9, sequenceId: 1 }, ...notes];
-    again.send(...repetition, ...repetition, ...repetition, invocation('new', 'Note', 'new'));
+    again.send({ type: 9, sequenceId: 1 }, ...notes, invocation('new', 'Note', 'new'));
     await again.until(
       ({ closeCode, frames }) =>
         closeCode !== undefined || frames.some(({ invocationId }) => invocationId === 'new'),
