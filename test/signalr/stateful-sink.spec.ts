@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { SessionSink } from '../../lib/adapter/session-sink.js';
 import { ClientFrame } from '../../lib/protocol/client-frame.js';
+import { HubProtocolError } from '../../lib/signalr/hub-message.js';
 import { jsonHubProtocol } from '../../lib/signalr/json-hub-protocol.js';
 import { StatefulConnection } from '../../lib/signalr/stateful-connection.js';
 import { StatefulSink } from '../../lib/signalr/stateful-sink.js';
@@ -82,11 +83,43 @@ describe('a client that resumes its connection', () => {
   });
 });
 
+const connectionOn = (socket: Recorder): StatefulConnection =>
+  new StatefulConnection(jsonHubProtocol, socket, Infinity, counters, () => undefined);
+
+describe('the number of the next message that a client names', () => {
+  const received = (count: number): StatefulConnection => {
+    const connection = connectionOn(new Recorder());
+    for (let number = 0; number < count; number++) connection.takeNumber();
+    return connection;
+  };
+
+  it('decides, after a resume, which messages are repetitions', () => {
+    const connection = received(3);
+    connection.attach(new Recorder());
+    connection.sequence(2);
+    expect([2, 3, 4].map(() => connection.takeNumber())).toEqual([false, false, true]);
+    connection.close();
+  });
+
+  it.each([0, 5])('is refused if it is %i after three messages', (number) => {
+    const connection = received(3);
+    connection.attach(new Recorder());
+    expect(() => connection.sequence(number)).toThrow(HubProtocolError);
+    connection.close();
+  });
+
+  it('is refused without a resume, and a second time after one', () => {
+    const connection = received(3);
+    expect(() => connection.sequence(1)).toThrow(HubProtocolError);
+    connection.attach(new Recorder());
+    connection.sequence(1);
+    expect(() => connection.sequence(1)).toThrow(HubProtocolError);
+    connection.close();
+  });
+});
+
 describe('the acknowledgment of what a client has sent', () => {
   const acknowledgment = (sequenceId: number): string => `${JSON.stringify({ type: 8, sequenceId })}\u001e`;
-
-  const connectionOn = (socket: Recorder): StatefulConnection =>
-    new StatefulConnection(jsonHubProtocol, socket, Infinity, () => undefined);
 
   beforeEach(() => vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
   afterEach(() => vi.useRealTimers());
