@@ -1,5 +1,8 @@
-import { type ArgumentsHost, Catch } from '@nestjs/common';
+import { inspect } from 'node:util';
+import { type ArgumentsHost, Catch, IntrinsicException } from '@nestjs/common';
 import { BaseWsExceptionFilter, type ErrorPayload, WsException } from '@nestjs/websockets';
+import { ClientConnection } from '../broadcast/client-connection.js';
+import { INTERNAL_ERROR } from '../broadcast/exception-payload.js';
 import { InvalidNameError } from '../protocol/channel-names.js';
 import {
   ClientResultError,
@@ -18,6 +21,9 @@ import {
   NotPublishedError,
   PublishOutcomeUnknownError,
 } from '../routing/routing.errors.js';
+import { foreignLog } from './gateway-hooks.js';
+import { isServerFault, readHttpFailure } from './http-failure.js';
+import { Reply } from './reply.js';
 
 /**
  * The texts that clients get. The errors' own messages are for operators: they mention Redis and server ids. Errors that
@@ -54,7 +60,7 @@ export interface BackplaneExceptionPayload extends ErrorPayload<Record<string, u
  * `client.join()`. The client gets an `exception` message with `{ status: 'error', error: 'NotJoinedError', message, cause }`.
  * If it sent its frame with an `id`, it gets that object as the `error` of the reply instead.
  *
- * Every gateway does this by default. Extend the filter only to change the texts:
+ * Every gateway does this by default. Extend the filter to change the texts:
  *
  * ```ts
  * class GermanFilter extends BackplaneExceptionFilter {
@@ -65,19 +71,40 @@ export interface BackplaneExceptionPayload extends ErrorPayload<Record<string, u
  * @WebSocketGateway({ path: '/chat' })
  * export class ChatGateway {}
  * ```
+ *
+ * A subclass with `@Catch()` gets every error. Its `super.catch(error, host)` does what happens without a filter:
+ *
+ * - `WsException`: the client gets its content, as in Nest
+ * - an error of the backplane that concerns the client: see above
+ * - `HttpException`: the client gets its message and status; a status of 500 or above is also logged
+ * - anything else is a bug: the client gets "Internal server error", and the log gets the stack
+ *
+ * ```ts
+ * @Catch()
+ * class CountingFilter extends BackplaneExceptionFilter {
+ *   override catch(error: unknown, host: ArgumentsHost) {
+ *     failures.inc();
+ *     super.catch(error, host);
+ *   }
+ * }
+ * ```
  */
 @Catch(...TEXTS.keys())
-export class BackplaneExceptionFilter extends BaseWsExceptionFilter<Error> {
-  override catch(error: Error, host: ArgumentsHost): void {
-    const ws = host.switchToWs();
-    const { includeCause, causeFactory } = this.options;
-    const payload: BackplaneExceptionPayload = {
-      status: 'error',
-      error: error.name,
-      message: this.messageOf(error),
-      ...(includeCause && { cause: causeFactory?.(ws.getPattern(), ws.getData()) }),
-    };
-    super.catch(new WsException(payload), host);
+export class BackplaneExceptionFilter extends BaseWsExceptionFilter<unknown> {
+  override catch(error: unknown, host: ArgumentsHost): void {
+    if (error instanceof WsException) return super.catch(error, host);
+    if (isForClients(error)) {
+      const payload: BackplaneExceptionPayload = {
+        status: 'error',
+        error: error.name,
+        message: this.messageOf(error),
+      };
+      return this.send(payload, host);
+    }
+    const failure = readHttpFailure(error);
+    if (failure ? isServerFault(failure) : !(error instanceof IntrinsicException)) logBug(error, host);
+    if (!failure) Reply.noteBug(error);
+    this.send(failure ? { status: 'error', ...failure } : INTERNAL_ERROR, host);
   }
 
   /** Returns the text for the client. Override it to translate the texts. */
@@ -85,10 +112,37 @@ export class BackplaneExceptionFilter extends BaseWsExceptionFilter<Error> {
     for (const [type, text] of TEXTS) if (error instanceof type) return text;
     return error.message;
   }
+
+  private send(payload: object, host: ArgumentsHost): void {
+    const { includeCause, causeFactory } = this.options;
+    const ws = host.switchToWs();
+    const cause = includeCause ? { cause: causeFactory?.(ws.getPattern(), ws.getData()) } : undefined;
+    super.catch(new WsException({ ...payload, ...cause }), host);
+  }
 }
 
-/** Whether {@link BackplaneExceptionFilter} handles the error. */
-export function isForClients(error: unknown): error is Error {
+/** Whether the error concerns the client whose message failed, so that it has a text for clients. */
+function isForClients(error: unknown): error is Error {
   for (const type of TEXTS.keys()) if (error instanceof type) return true;
   return false;
+}
+
+function logBug(error: unknown, host: ArgumentsHost): void {
+  const ws = host.switchToWs();
+  // The argument of `@SubscribeMessage()`, so a client cannot choose it. A hook has no pattern.
+  const pattern: unknown = ws.getPattern();
+  const what = typeof pattern === 'string' ? `The handler of '${pattern}'` : 'A gateway';
+  const isPlainObject = typeof error === 'object' && error !== null && !(error instanceof Error);
+  const client = ws.getClient<unknown>();
+  const log = client instanceof ClientConnection ? client.log : foreignLog;
+  log.error(what, `${what} failed`, isPlainObject ? shown(error) : error);
+}
+
+/** Shortens a thrown object for the log. It may be of any size, and its own code may throw. */
+function shown(value: object): string {
+  try {
+    return inspect(value, { depth: 1, breakLength: Infinity, maxArrayLength: 10, maxStringLength: 200 });
+  } catch {
+    return 'an object that cannot be shown';
+  }
 }

@@ -12,7 +12,7 @@ type HookHost = { [name in HookName]?: Hook };
 const INTERNAL_ERROR = 1011;
 const TRY_AGAIN_LATER = 1013;
 /** Logs for clients of another app in this process that uses the same gateway class with another adapter. */
-const foreignLog = new LimitedLog(loggerFor('RedisBackplaneAdapter', undefined));
+export const foreignLog = new LimitedLog(loggerFor('RedisBackplaneAdapter', undefined));
 const guardedHooks = new WeakSet<Hook>();
 
 /** A hook that was called for a client. */

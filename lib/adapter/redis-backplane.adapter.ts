@@ -64,7 +64,7 @@ export class RedisBackplaneAdapter extends WsAdapter {
     // Set in the constructor, because Nest binds the gateways to this adapter before any lifecycle hook runs.
     config.setIoAdapter(this);
     // Not in `create`, because by then Nest has already read the filters of the gateway's handlers.
-    installExceptionFilter(modules, new DefaultExceptionFilter(context.log));
+    installExceptionFilter(modules, new DefaultExceptionFilter());
   }
 
   /**

@@ -17,13 +17,19 @@ export abstract class BackplaneConnection<Data = unknown, Events extends object 
    * The underlying `ws` socket. What you send on it directly may overtake messages of `emit`. It counts towards
    * `limits.bufferedBytes`, but that limit is enforced only on the next emit. So check `bufferedAmount` before you send
    * large amounts.
+   *
+   * When a SignalR client with stateful reconnect resumes its connection, this becomes another socket. Listeners that you
+   * added to the former one are lost.
    */
   abstract readonly socket: WebSocket;
 
   /** The `data` that `authenticate` returned, or an empty object. Stays the same object for as long as the connection exists. */
   abstract readonly data: Data;
 
-  /** The id of the connection, unique in the farm: `<serverId>.<random>`. */
+  /**
+   * The id of the connection, unique in the farm: `<serverId>.<random>`. For a SignalR client it is `~<random>`, which does
+   * not name the server.
+   */
   abstract get id(): string;
 
   /** The `userId` that `authenticate` returned, if any. A user may have many connections. */

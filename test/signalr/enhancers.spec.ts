@@ -109,7 +109,7 @@ describe('for a SignalR client,', () => {
 
   it('a pipe that refuses an argument names all its reasons', async () => {
     await expect(connection.invoke('Shout', 'a', 5)).rejects.toThrow(
-      error('Shout', 'text must be a string, in custom'),
+      error('Shout', 'text must be a string, in body'),
     );
   });
 
