@@ -106,7 +106,6 @@ export class HubCall extends MessageContext {
   }
 
   private end(): void {
-    this.cancel();
     for (const upload of this.uploads) upload.discard();
     this.ended();
   }
