@@ -11,23 +11,36 @@ export interface ItemObserver {
   readonly isDone: () => boolean;
 }
 
+/** Never throws, although the operator `in` does for a revoked proxy. */
 export function isAsyncIterable(value: unknown): value is AsyncIterable<unknown> {
-  return typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
+  try {
+    return typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
+  } catch {
+    return false;
+  }
 }
 
-/** What a client gets for an error that did not pass Nest's exception filters; `undefined` for an internal error. */
+/**
+ * What a client gets for an error that did not pass Nest's exception filters; `undefined` for an internal error. Never
+ * throws.
+ */
 export function exceptionOf(error: unknown): unknown {
   const failure = readHttpFailure(error);
   if (failure && !isServerFault(failure)) return { status: 'error', ...failure };
-  if (!(error instanceof WsException)) return undefined;
-  const content = error.getError();
-  return typeof content === 'string' ? { status: 'error', message: content } : content;
+  try {
+    if (!(error instanceof WsException)) return undefined;
+    const content = error.getError();
+    return typeof content === 'string' ? { status: 'error', message: content } : content;
+  } catch {
+    // The error may be a revoked proxy, and an app may override getError().
+    return undefined;
+  }
 }
 
 /**
  * Passes the items of an async iterable that a handler returned to the observer. The iterable waits while the client reads
- * slowly. Resolves when the iterable has ended or the signal aborts, even if the iterable does not react to that. Never
- * rejects.
+ * slowly. Resolves when the iterable has ended or the signal aborts, even if the iterable does not react to that. Ends the
+ * iterable in any case, even if the client needs none of the items. Never rejects.
  *
  * @returns whether the iterable ended by itself and without an error
  */
