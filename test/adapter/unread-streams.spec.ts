@@ -43,7 +43,7 @@ class StreamingGateway {
   }
 
   @SubscribeMessage('many')
-  many(): Observable<object> {
+  many(): Observable<number> {
     return range(0, MANY).pipe(tap(() => this.values++));
   }
 
