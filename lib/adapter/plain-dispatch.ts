@@ -1,4 +1,4 @@
-import { isObservable, type Observable } from 'rxjs';
+import { isObservable, type Observable, takeWhile } from 'rxjs';
 import type { RawData } from 'ws';
 import { INTERNAL_ERROR } from '../broadcast/exception-payload.js';
 import type { ClientMessage } from '../protocol/client-message.js';
@@ -6,6 +6,7 @@ import { MessageFrames } from '../protocol/message-frames.js';
 import { readClientFrame } from '../protocol/read-client-frame.js';
 import { PlainReply } from './plain-reply.js';
 import { eachItem, exceptionOf, isAsyncIterable } from './async-items.js';
+import { discard } from './discard.js';
 import { messageOf } from './handler-result.js';
 import { failingWithin } from './nest-stream.js';
 import { toBuffer } from './raw-data.js';
@@ -80,32 +81,54 @@ function deliver(
   else if (!isAckHandledManually) answer.result(result);
 }
 
-/** Without an id, each value of an Observable is sent as a message. */
-function sendEach(session: Session, message: EventMessage, stream$: Observable<unknown>): Promise<void> {
-  return session.follow(stream$, {
-    next: (value) => send(session, message, value),
+/**
+ * Without an id, each value of an Observable is sent as a message. If an interceptor runs, Nest wraps an async iterable in an
+ * Observable. Such a value is sent item by item.
+ */
+async function sendEach(
+  session: Session,
+  message: EventMessage,
+  stream$: Observable<unknown>,
+): Promise<void> {
+  let iterables: Promise<unknown> = Promise.resolve();
+  // An Observable cannot pause. Once the client's buffer is full, no further value can be sent.
+  await session.follow(stream$.pipe(takeWhile(() => session.isWritable, true)), {
+    next: (value) => {
+      if (!isAsyncIterable(value)) return send(session, message, value);
+      iterables = iterables.then(() => deliverItems(session, message, undefined, false, value));
+    },
     error: (error) => filterFailed(session, message, error),
     complete: () => undefined,
   });
+  await iterables;
 }
 
 /**
  * With an id, the last value of an Observable is the reply. If a stream fails, Nest's filter emits an `exception`, which
  * becomes the reply. Then Nest completes the stream, and the last value is ignored.
  */
-function answerWithLast(
+async function answerWithLast(
   session: Session,
   message: EventMessage,
   answer: PlainReply,
   isAckHandledManually: boolean,
   stream$: Observable<unknown>,
 ): Promise<void> {
-  let last: unknown;
-  return session.follow(failingWithin(answer, stream$), {
-    next: (value) => (last = value),
+  const result: { last: unknown; isComplete: boolean } = { last: undefined, isComplete: false };
+  await session.follow(failingWithin(answer, stream$), {
+    next: (value) => {
+      if (isAsyncIterable(result.last)) discard(result.last);
+      result.last = value;
+    },
     error: (error) => filterFailed(session, message, error),
-    complete: () => deliver(session, message, answer, isAckHandledManually, last),
+    complete: () => (result.isComplete = true),
   });
+  const { last, isComplete } = result;
+  if (isAsyncIterable(last)) {
+    if (!isComplete) return discard(last);
+    return deliverItems(session, message, answer, isAckHandledManually, last);
+  }
+  if (isComplete) deliver(session, message, answer, isAckHandledManually, last);
 }
 
 /** Without an id, each item of an async iterable is sent as a message. With one, the last item is the reply. */

@@ -1,6 +1,7 @@
 import { WsException, type MessageMappingProperties } from '@nestjs/websockets';
 import { isObservable } from 'rxjs';
 import { exceptionOf, isAsyncIterable } from '../adapter/async-items.js';
+import { discard } from '../adapter/discard.js';
 import { MessageContext } from '../adapter/message-context.js';
 import { failingWithin } from '../adapter/nest-stream.js';
 import type { Session } from '../adapter/session.js';
@@ -82,20 +83,29 @@ export class HubCall extends MessageContext {
 
   private async answer({ isAckHandledManually }: MessageMappingProperties, result: unknown): Promise<void> {
     const { reply, session } = this;
-    if (isAsyncIterable(result)) return reply.error(HubErrors.streaming(this.invocation.target));
     let last = result;
     if (isObservable(result)) {
       last = undefined;
       // Without an id, each value is sent as its own message, as for plain clients.
       const isEach = this.invocation.id === undefined;
       await session.follow(untilCanceled(failingWithin(reply, result), this.signal), {
-        next: (value) => (isEach ? reply.result(value) : (last = value)),
+        next: (value) => {
+          if (isAsyncIterable(value)) this.refuseStream(value);
+          else if (isEach) reply.result(value);
+          else last = value;
+        },
         error: (error) => this.fail(error),
         complete: () => undefined,
       });
     }
-    if (isAsyncIterable(last)) return reply.error(HubErrors.streaming(this.invocation.target));
-    if (!isAckHandledManually) reply.result(last);
+    if (isAsyncIterable(last)) this.refuseStream(last);
+    else if (!isAckHandledManually) reply.result(last);
+  }
+
+  /** The client has asked for a single result. */
+  private refuseStream(items: AsyncIterable<unknown>): void {
+    discard(items);
+    this.reply.error(HubErrors.streaming(this.invocation.target));
   }
 
   /** Handles an error that did not pass Nest's exception filters: thrown by a filter or an async iterable. */
@@ -106,7 +116,6 @@ export class HubCall extends MessageContext {
   }
 
   private end(): void {
-    this.cancel();
     for (const upload of this.uploads) upload.discard();
     this.ended();
   }

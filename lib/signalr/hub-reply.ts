@@ -45,8 +45,15 @@ export class HubReply extends Reply {
 
   override fail(exception: unknown): boolean {
     // A client whose message has no id expects no reply. By default, it gets no `exception` event either.
-    if (this.invocation.id === undefined || this.isSent) return !this.options.errors.exceptionEvents;
-    this.error(this.textOf(exception));
+    if (this.invocation.id === undefined) return !this.options.errors.exceptionEvents;
+    if (this.isSent) return false;
+    try {
+      this.error(this.textOf(exception));
+    } catch (reason) {
+      // A getter of the exception may throw.
+      this.options.onUnsendable(this.invocation, reason);
+      this.failInternally(reason);
+    }
     return true;
   }
 
@@ -76,20 +83,24 @@ export class HubReply extends Reply {
 
   /** Sends a handler's `{ event, data }` as an event to a client that expects no reply. Drops any other result. */
   private event(result: unknown): void {
-    if (typeof result !== 'object' || result === null || !('event' in result) || !('data' in result)) return;
-    const { event } = result;
-    if (typeof event !== 'string') return;
+    if (typeof result !== 'object' || result === null) return;
     this.send(() => {
+      if (!('event' in result) || !('data' in result)) return undefined;
+      const { event } = result;
+      if (typeof event !== 'string') return undefined;
       const data = valueIn(this.hub.protocol, result.data);
       return this.hub.event(event, data === undefined ? [] : [data]);
     }, false);
   }
 
-  private send(encode: () => ClientFrame, isLast: boolean): void {
+  /** @param encode returns `undefined` if there is nothing to send. It may throw, because it runs code of the app. */
+  private send(encode: () => ClientFrame | undefined, isLast: boolean): void {
     // Encoding would be wasted work, because the frame could not be written.
     if (this.isSent || !this.session.isWritable) return;
     try {
-      this.session.sink.write(encode(), false);
+      const frame = encode();
+      if (!frame) return;
+      this.session.sink.write(frame, false);
       this.isSent = isLast;
     } catch (reason) {
       this.options.onUnsendable(this.invocation, reason);

@@ -21,7 +21,10 @@ export async function sendValues(stream$: Observable<unknown>, call: StreamCall)
   const { session, reply, signal, failed } = call;
   let iterables: Promise<unknown> = Promise.resolve();
   const items$ = untilCanceled(failingWithin(reply, stream$), signal);
-  await session.follow(items$.pipe(takeWhile(() => reply.isOpen)), {
+  // Once the client's buffer is full, no further value can be sent. The last value is included, because an async iterable
+  // must be ended.
+  const wanted$ = items$.pipe(takeWhile(() => reply.isOpen && session.isWritable, true));
+  await session.follow(wanted$, {
     next: (value) => {
       if (isAsyncIterable(value)) iterables = iterables.then(() => sendItems(value, call));
       else reply.item(value);

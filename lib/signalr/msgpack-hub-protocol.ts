@@ -1,7 +1,6 @@
-import { encode as encodeMsgpack } from '@msgpack/msgpack';
 import { ClientFrame } from '../protocol/client-frame.js';
 import type { FrameShape } from '../protocol/dialect.js';
-import { msgpackProtocol } from '../protocol/msgpack-protocol.js';
+import { encodeMsgpack, msgpackProtocol } from '../protocol/msgpack-protocol.js';
 import type { PayloadLimits } from '../protocol/payload-limits.js';
 import { argumentsOf, plainMessage } from './derived-message.js';
 import { findLengthPrefixed, lengthPrefix } from './framing.js';
@@ -57,7 +56,7 @@ export const msgpackHubProtocol: HubProtocol = {
 };
 
 function encode(message: readonly unknown[]): ClientFrame {
-  const bytes = encodeMsgpack(message, { ignoreUndefined: true, maxDepth: MAX_DEPTH });
+  const bytes = encodeMsgpack(message, MAX_DEPTH);
   return ClientFrame.join([lengthPrefix(bytes.length), bytes], true);
 }
 

@@ -36,7 +36,7 @@ export class Upload implements AsyncIterableIterator<unknown, undefined> {
   }
 
   next(): Promise<Step> {
-    return new Promise((resolve, reject) => {
+    const step = new Promise<Step>((resolve, reject) => {
       const [item] = this.items;
       if (this.items.length > 0) {
         this.items.shift();
@@ -45,6 +45,9 @@ export class Upload implements AsyncIterableIterator<unknown, undefined> {
       } else if (this.end) finish({ resolve, reject }, this.end.error);
       else this.readers.push({ resolve, reject });
     });
+    // A handler may read ahead. If the client fails before the handler awaits the item, that must not crash the process.
+    step.catch(() => undefined);
+    return step;
   }
 
   /** Called when the consumer stops reading. */
