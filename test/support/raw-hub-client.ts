@@ -44,9 +44,14 @@ export class RawHubClient {
     const user = `&access_token=${userId}`;
     const query = `?negotiateVersion=1${isStateful ? '&useStatefulReconnect=true' : ''}${user}`;
     const { connectionToken = '' } = await negotiated(port, query);
-    const socket = new WebSocket(`ws://127.0.0.1:${port}/hub?id=${connectionToken}${user}`);
+    return RawHubClient.connectWith(farm, port, connectionToken, user);
+  }
+
+  /** Connects with a token, without a handshake: to resume the session of that token. */
+  static async connectWith(farm: TestFarm, port: number, token: string, query = ''): Promise<RawHubClient> {
+    const socket = new WebSocket(`ws://127.0.0.1:${port}/hub?id=${token}${query}`);
     farm.onEnd(() => socket.terminate());
-    const client = new RawHubClient(socket, connectionToken);
+    const client = new RawHubClient(socket, token);
     await once(socket, 'open');
     return client;
   }
