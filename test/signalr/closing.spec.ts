@@ -11,8 +11,10 @@ import type { BackplaneConnection } from '../../lib/broadcast/backplane-connecti
 import type { RedisBackplaneOptions } from '../../lib/options/redis-backplane-options.js';
 import { CommandTimeoutError } from '../../lib/routing/request.errors.js';
 import type { ChatServer } from '../support/chat-app.js';
+import { heapUsed } from '../support/heap.js';
 import { HubGateway } from '../support/hub.gateway.js';
 import { useLog } from '../support/logged.js';
+import { upgrade } from '../support/negotiation.js';
 import { RawHubClient } from '../support/raw-hub-client.js';
 import { useTestFarm } from '../support/test-farm.js';
 
@@ -114,6 +116,35 @@ describe('a session with stateful reconnect', () => {
     await expect.poll(() => disconnected, { timeout: 5000 }).toEqual(connected);
     expect(connected).toHaveLength(1);
   });
+
+  it('that has ended takes no memory, and its token is refused', async () => {
+    const server = await start(HubGateway, { signalr: { statefulReconnect: 20 } });
+    const { disconnected } = server.app.get(HubGateway);
+    const { token, sessions } = await lostSessions(server);
+    await expect.poll(() => disconnected.length).toBe(sessions.length);
+    expect(await upgrade(farm, server.port, `?id=${token}`)).toBe(404);
+    await expect
+      .poll(async () => {
+        await heapUsed();
+        return sessions.filter((session) => session.deref()).length;
+      })
+      // V8 may hold on to the last one.
+      .toBeLessThanOrEqual(1);
+  });
+
+  /** Ten sessions whose clients have lost their sockets, and the token of the last one. */
+  async function lostSessions({
+    port,
+    broadcaster,
+  }: ChatServer): Promise<{ token: string; sessions: WeakRef<BackplaneConnection>[] }> {
+    const clients: RawHubClient[] = [];
+    for (let count = 0; count < 10; count++)
+      clients.push(await RawHubClient.open(farm, port, { isStateful: true }));
+    const { localConnections } = broadcaster.gateway(HubGateway);
+    const sessions = [...localConnections].map((connection) => new WeakRef(connection));
+    for (const { socket } of clients) socket.terminate();
+    return { token: clients.at(-1)?.token ?? '', sessions };
+  }
 });
 
 describe('a client that does not read', () => {
