@@ -61,6 +61,10 @@ export const JSON_VECTORS: readonly Vector[] = [
   [json('{"type":6}'), { kind: 'ping' }],
   [json('{"type":7}'), { kind: 'close' }],
   [json('{"type":7,"error":"Error!","allowReconnect":true}'), { kind: 'close' }],
+  [json('{"type":7,"allowReconnect":true}'), { kind: 'close' }],
+  [json('{"type":7,"error":""}'), { kind: 'close' }],
+  [json('{"type":8,"sequenceId":1394}'), { kind: 'acknowledgment', number: 1394 }],
+  [json('{"type":9,"sequenceId":1234}'), { kind: 'sequence', number: 1234 }],
   [json('{"type":42,"whatever":1}'), { kind: 'unknown' }],
 ];
 
@@ -82,9 +86,15 @@ export const MSGPACK_VECTORS: readonly Vector[] = [
   ],
   [hex('08 94 02 80 a3 78 79 7a 2a'), { kind: 'item', id: 'xyz', item: 42 }],
   [hex('08 94 02 80 a3 78 79 7a c0'), { kind: 'item', id: 'xyz', item: null }],
+  [hex('0e 94 02 80 a3 78 79 7a a6 73 74 72 69 6e 67'), { kind: 'item', id: 'xyz', item: 'string' }],
   [hex('0c 94 02 80 a3 78 79 7a ca 42 28 00 00'), { kind: 'item', id: 'xyz', item: 42 }],
   [hex('08 94 03 80 a3 78 79 7a 02'), { kind: 'completion', id: 'xyz', outcome: 'data', value: null }],
   [hex('09 95 03 80 a3 78 79 7a 03 2a'), { kind: 'completion', id: 'xyz', outcome: 'data', value: 42 }],
+  [hex('09 95 03 80 a3 78 79 7a 03 c3'), { kind: 'completion', id: 'xyz', outcome: 'data', value: true }],
+  [
+    hex('0b 95 03 80 a3 61 62 63 03 a2 4f 4b'),
+    { kind: 'completion', id: 'abc', outcome: 'data', value: 'OK' },
+  ],
   [hex('09 95 03 80 a3 78 79 7a 03 c0'), { kind: 'completion', id: 'xyz', outcome: 'data', value: null }],
   [
     hex('19 95 03 80 a3 78 79 7a 01 b0 45 72 72 6f 72 20 6e 6f 74 20 66 6f 75 6e 64 21'),
@@ -99,6 +109,12 @@ export const MSGPACK_VECTORS: readonly Vector[] = [
   [hex('07 93 05 80 a3 78 79 7a'), { kind: 'cancel', id: 'xyz' }],
   [hex('02 91 06'), { kind: 'ping' }],
   [hex('04 93 07 c0 c2'), { kind: 'close' }],
+  [hex('04 93 07 c0 c3'), { kind: 'close' }],
+  [hex('0a 93 07 a6 45 72 72 6f 72 21 c3'), { kind: 'close' }],
   [hex('03 92 07 c0'), { kind: 'close' }],
+  [hex('03 92 08 2a'), { kind: 'acknowledgment', number: 42 }],
+  // A number in more bytes than it needs.
+  [hex('04 92 08 cc 24'), { kind: 'acknowledgment', number: 36 }],
+  [hex('04 92 09 cc 92'), { kind: 'sequence', number: 146 }],
   [hex('04 92 63 cc 24'), { kind: 'unknown' }],
 ];

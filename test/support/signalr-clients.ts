@@ -16,6 +16,7 @@ import type { TestFarm } from './test-farm.js';
 export interface HubConnection {
   readonly connectionId?: string | null;
   readonly state: unknown;
+  serverTimeoutInMilliseconds: number;
   start(): Promise<void>;
   stop(): Promise<void>;
   on(target: string, handler: (...args: never[]) => unknown): void;
