@@ -1,4 +1,4 @@
-import { Observable, type Subscriber, type TeardownLogic } from 'rxjs';
+import { Observable, type Subscriber, takeWhile, type TeardownLogic } from 'rxjs';
 import type { Reply } from './reply.js';
 
 /** Private members of the Observable that `source.pipe(operator)` returns. A contract test pins them. */
@@ -19,7 +19,8 @@ export function failingWithin(reply: Reply, stream$: Observable<unknown>): Obser
   const { source, operator }: Piped = stream$;
   if (!source || !operator) return stream$;
   const within = new Observable<unknown>((subscriber) =>
-    source.subscribe({
+    // A synchronous source ends only if an operator unsubscribes from it.
+    source.pipe(takeWhile(() => !subscriber.closed)).subscribe({
       next: (value) => subscriber.next(value),
       error: (error) => reply.run(() => subscriber.error(error)),
       complete: () => subscriber.complete(),

@@ -32,5 +32,5 @@ function check(bytes: Buffer, limits: PayloadLimits): PayloadProblem | undefined
   if (problem) return problem;
   // Few messages have either, and the searches for them take a small part of the time that parsing takes.
   if (!bytes.includes(BACKSLASH) && !bytes.includes(PROTO)) return undefined;
-  return PROTO_KEY.test(bytes.toString('latin1')) ? 'malformed' : undefined;
+  return PROTO_KEY.test(bytes.toString('latin1')) ? 'key' : undefined;
 }

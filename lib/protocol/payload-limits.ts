@@ -9,5 +9,8 @@ export interface PayloadLimits {
 /** No limits, for payloads that another server has already checked against its own. Malformed bytes are still found. */
 export const NO_PAYLOAD_LIMITS: PayloadLimits = { maxDepth: Infinity, maxElements: Infinity };
 
-/** Why a message must not be decoded. `malformed`: a header claims more than the bytes can contain. */
-export type PayloadProblem = 'malformed' | 'depth' | 'elements';
+/**
+ * Why a message must not be decoded. `malformed`: a header claims more than the bytes can contain. `key`: an object has the
+ * key `__proto__`.
+ */
+export type PayloadProblem = 'malformed' | 'depth' | 'elements' | 'key';

@@ -23,5 +23,6 @@ export function readClientFrame(
 function describe(problem: PayloadProblem, { name }: ClientProtocol, limits: PayloadLimits): string {
   if (problem === 'depth') return `A message must not be nested more than ${limits.maxDepth} levels deep.`;
   if (problem === 'elements') return `A message must not have more than ${limits.maxElements} elements.`;
+  if (problem === 'key') return 'A message must not have the key __proto__.';
   return `A message must be ${name}.`;
 }

@@ -1,40 +1,30 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { SessionSink } from '../../lib/adapter/session-sink.js';
 import type { RedisBackplaneOptions } from '../../lib/options/redis-backplane-options.js';
-import type { ClientFrame } from '../../lib/protocol/client-frame.js';
 import { jsonHubProtocol } from '../../lib/signalr/json-hub-protocol.js';
 import { StatefulConnection } from '../../lib/signalr/stateful-connection.js';
 import type { ChatServer } from '../support/chat-app.js';
 import { HubGateway } from '../support/hub.gateway.js';
 import { RawHubClient } from '../support/raw-hub-client.js';
+import { RecordingSink } from '../support/recording-sink.js';
 import { useTestFarm } from '../support/test-farm.js';
-
-class Recorder implements SessionSink {
-  readonly written: string[] = [];
-  readonly isFull = false;
-  readonly isBehind = false;
-  write({ payload }: ClientFrame): void {
-    this.written.push(payload.toString());
-  }
-  flush(): void {}
-  close(): void {}
-  pong(): void {}
-  drained(): Promise<void> {
-    return Promise.resolve();
-  }
-}
 
 const acknowledgment = (sequenceId: number): string => `${JSON.stringify({ type: 8, sequenceId })}\u001e`;
 const sequence = (sequenceId: number): string => `${JSON.stringify({ type: 9, sequenceId })}\u001e`;
 
 describe('the server acknowledges', () => {
-  let recorder: Recorder;
+  let recorder: RecordingSink;
   let connection: StatefulConnection;
 
   beforeEach(() => {
     vi.useFakeTimers();
-    recorder = new Recorder();
-    connection = new StatefulConnection(jsonHubProtocol, recorder, Infinity, () => undefined);
+    recorder = new RecordingSink();
+    connection = new StatefulConnection(
+      jsonHubProtocol,
+      recorder,
+      Infinity,
+      { volatileDropped: 0 },
+      () => undefined,
+    );
   });
   afterEach(() => void vi.useRealTimers());
 
@@ -59,25 +49,33 @@ describe('the server acknowledges', () => {
     expect(recorder.written).toEqual([]);
   });
 
-  it('nothing while the client is away, and everything a second after it has come back', () => {
-    connection.takeNumber();
-    connection.detach();
-    vi.advanceTimersByTime(60_000);
-    expect(recorder.written).toEqual([]);
-    const resumed = new Recorder();
-    connection.attach(resumed);
-    vi.advanceTimersByTime(999);
-    expect(resumed.written).toEqual([sequence(1)]);
-    vi.advanceTimersByTime(1);
-    expect(resumed.written).toEqual([sequence(1), acknowledgment(1)]);
-  });
+  it.each(['was lost', 'still looks open'])(
+    'everything a second after the client has come back, and nothing before, if its former socket %s',
+    (state) => {
+      connection.takeNumber();
+      vi.advanceTimersByTime(950);
+      if (state === 'was lost') {
+        connection.detach();
+        vi.advanceTimersByTime(60_000);
+      }
+      expect(recorder.written).toEqual([]);
+      const resumed = new RecordingSink();
+      connection.attach(resumed);
+      vi.advanceTimersByTime(999);
+      expect(resumed.written).toEqual([sequence(1)]);
+      vi.advanceTimersByTime(1);
+      expect(resumed.written).toEqual([sequence(1), acknowledgment(1)]);
+    },
+  );
 
   it('messages that the client repeats, which it ignores', () => {
     expect([connection.takeNumber(), connection.takeNumber()]).toEqual([true, true]);
+    const resumed = new RecordingSink();
+    connection.attach(resumed);
     connection.sequence(2);
     expect([connection.takeNumber(), connection.takeNumber()]).toEqual([false, true]);
     vi.advanceTimersByTime(1000);
-    expect(recorder.written).toEqual([acknowledgment(3)]);
+    expect(resumed.written).toEqual([sequence(1), acknowledgment(3)]);
   });
 });
 
@@ -115,9 +113,12 @@ describe('a client with stateful reconnect', () => {
   it('that skips a number is closed', async () => {
     const server = await start();
     const client = await RawHubClient.open(farm, server.port, { isStateful: true });
-    client.send(note('first'), { type: 9, sequenceId: 3 });
-    await client.until(({ closeCode }) => closeCode !== undefined);
-    expect([client.frames, client.closeCode]).toEqual([[], 1002]);
+    client.send(note('first'));
+    await expect.poll(() => server.app.get(HubGateway).log).toEqual(['first']);
+    const again = await resumed(client, server);
+    again.send({ type: 9, sequenceId: 3 });
+    await again.until(({ closeCode }) => closeCode !== undefined);
+    expect([again.frames, again.closeCode]).toEqual([[{ type: 9, sequenceId: 1 }], 1002]);
   });
 
   it('does not number pings, in either direction', async () => {

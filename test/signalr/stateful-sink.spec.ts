@@ -1,39 +1,23 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { SessionSink } from '../../lib/adapter/session-sink.js';
+import { describe, expect, it } from 'vitest';
 import { ClientFrame } from '../../lib/protocol/client-frame.js';
 import { HubProtocolError } from '../../lib/signalr/hub-message.js';
 import { jsonHubProtocol } from '../../lib/signalr/json-hub-protocol.js';
 import { StatefulConnection } from '../../lib/signalr/stateful-connection.js';
 import { StatefulSink } from '../../lib/signalr/stateful-sink.js';
+import { RecordingSink } from '../support/recording-sink.js';
 
 const FRAMES = 80_000;
-
-class Recorder implements SessionSink {
-  readonly written: string[] = [];
-  isFull = false;
-  isBehind = false;
-  isSlow = false;
-  write({ payload }: ClientFrame): void {
-    this.written.push(payload.toString());
-  }
-  flush(): void {}
-  close(): void {}
-  pong(): void {}
-  drained(): Promise<void> {
-    return Promise.resolve();
-  }
-}
 
 const counters = { volatileDropped: 0 };
 
 function filled(count: number, maxBytes = Infinity): StatefulSink {
-  const sink = new StatefulSink(jsonHubProtocol, new Recorder(), maxBytes, counters, () => undefined);
+  const sink = new StatefulSink(jsonHubProtocol, new RecordingSink(), maxBytes, counters, () => undefined);
   for (let number = 1; number <= count; number++) sink.write(ClientFrame.text(String(number)), false);
   return sink;
 }
 
 function resumed(sink: StatefulSink): string[] {
-  const recorder = new Recorder();
+  const recorder = new RecordingSink();
   sink.detach();
   sink.attach(recorder);
   return recorder.written;
@@ -67,7 +51,7 @@ describe('a client that resumes its connection', () => {
 
   it('cannot, if more was kept for it than the limit while it was away', () => {
     let lost = 0;
-    const sink = new StatefulSink(jsonHubProtocol, new Recorder(), 50, counters, () => lost++);
+    const sink = new StatefulSink(jsonHubProtocol, new RecordingSink(), 50, counters, () => lost++);
     sink.detach();
     for (let number = 0; number < 50; number++) sink.write(ClientFrame.text('x'), false);
     expect([lost, sink.canResume]).toEqual([1, false]);
@@ -83,19 +67,19 @@ describe('a client that resumes its connection', () => {
   });
 });
 
-const connectionOn = (socket: Recorder): StatefulConnection =>
+const connectionOn = (socket: RecordingSink): StatefulConnection =>
   new StatefulConnection(jsonHubProtocol, socket, Infinity, counters, () => undefined);
 
 describe('the number of the next message that a client names', () => {
   const received = (count: number): StatefulConnection => {
-    const connection = connectionOn(new Recorder());
+    const connection = connectionOn(new RecordingSink());
     for (let number = 0; number < count; number++) connection.takeNumber();
     return connection;
   };
 
   it('decides, after a resume, which messages are repetitions', () => {
     const connection = received(3);
-    connection.attach(new Recorder());
+    connection.attach(new RecordingSink());
     connection.sequence(2);
     expect([2, 3, 4].map(() => connection.takeNumber())).toEqual([false, false, true]);
     connection.close();
@@ -103,7 +87,7 @@ describe('the number of the next message that a client names', () => {
 
   it.each([0, 5])('is refused if it is %i after three messages', (number) => {
     const connection = received(3);
-    connection.attach(new Recorder());
+    connection.attach(new RecordingSink());
     expect(() => connection.sequence(number)).toThrow(HubProtocolError);
     connection.close();
   });
@@ -111,45 +95,9 @@ describe('the number of the next message that a client names', () => {
   it('is refused without a resume, and a second time after one', () => {
     const connection = received(3);
     expect(() => connection.sequence(1)).toThrow(HubProtocolError);
-    connection.attach(new Recorder());
+    connection.attach(new RecordingSink());
     connection.sequence(1);
     expect(() => connection.sequence(1)).toThrow(HubProtocolError);
     connection.close();
   });
-});
-
-describe('the acknowledgment of what a client has sent', () => {
-  const acknowledgment = (sequenceId: number): string => `${JSON.stringify({ type: 8, sequenceId })}\u001e`;
-
-  beforeEach(() => vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
-  afterEach(() => vi.useRealTimers());
-
-  it('is sent a second after the first message', () => {
-    const socket = new Recorder();
-    const connection = connectionOn(socket);
-    connection.takeNumber();
-    vi.advanceTimersByTime(999);
-    connection.takeNumber();
-    expect(socket.written).toEqual([]);
-    vi.advanceTimersByTime(1);
-    expect(socket.written).toEqual([acknowledgment(2)]);
-    connection.close();
-  });
-
-  it.each(['was lost before', 'still looked open'])(
-    'waits a full second after a resume, so that the client can repeat its messages, if the former socket %s',
-    (state) => {
-      const [former, socket] = [new Recorder(), new Recorder()];
-      const connection = connectionOn(former);
-      connection.takeNumber();
-      vi.advanceTimersByTime(950);
-      if (state === 'was lost before') connection.detach();
-      connection.attach(socket);
-      vi.advanceTimersByTime(999);
-      expect([former.written, socket.written]).toEqual([[], [sequence(1)]]);
-      vi.advanceTimersByTime(1);
-      expect(socket.written).toEqual([sequence(1), acknowledgment(1)]);
-      connection.close();
-    },
-  );
 });
