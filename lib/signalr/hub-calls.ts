@@ -4,7 +4,7 @@ import { HubCall } from './hub-call.js';
 import { HubErrors } from './hub-errors.js';
 import type { HubInvocation } from './hub-message.js';
 import type { HubReply } from './hub-reply.js';
-import { Upload } from './upload.js';
+import { Upload, UploadBacklog } from './upload.js';
 
 /** The calls and uploads in progress on one connection. */
 export class HubCalls {
@@ -14,10 +14,12 @@ export class HubCalls {
   private readonly uploads = new Map<string, Upload>();
   /** How many of the calls have requested a stream. */
   private streams = 0;
-  /** How many uploads are full. While any is, nothing is read from the socket. */
-  private full = 0;
+  private readonly backlog: UploadBacklog;
 
   constructor(private readonly session: Session) {
+    this.backlog = new UploadBacklog(session.context.edge.maxBufferedBytes, (isHolding) =>
+      session.holdReading(isHolding),
+    );
     session.onDisconnect(() => {
       for (const upload of this.uploads.values())
         upload.close(new UploadError('The client has disconnected.'));
@@ -72,15 +74,9 @@ export class HubCalls {
   }
 
   private open(streamId: string): Upload {
-    const upload = new Upload((isFull) => this.hold(isFull));
+    const upload = new Upload(this.backlog);
     this.uploads.set(streamId, upload);
     return upload;
-  }
-
-  /** Stops reading from the socket while an upload is full. */
-  private hold(isFull: boolean): void {
-    this.full += isFull ? 1 : -1;
-    this.session.holdReading(this.full > 0);
   }
 
   private ended(call: HubCall, { id, isStream, streamIds }: HubInvocation): void {

@@ -116,7 +116,7 @@ export class HubClient implements ClientDialect<Session> {
     try {
       for (const bytes of this.splitter.push(toBuffer(data))) {
         if (!session.acceptsMessages || session.hasClientClosed) return;
-        this.handle(session, this.hub.decode(bytes, session.context.edge.payload));
+        this.handle(session, this.hub.decode(bytes, session.context.edge.payload), bytes.length);
       }
     } catch (error) {
       if (!(error instanceof HubProtocolError))
@@ -125,7 +125,7 @@ export class HubClient implements ClientDialect<Session> {
     }
   }
 
-  private handle(session: Session, message: HubMessage): void {
+  private handle(session: Session, message: HubMessage, bytes: number): void {
     // Before anything is counted, because a client that resumes its session repeats its messages in one burst.
     if (this.stateful && isNumbered(message) && !this.stateful.takeNumber()) return;
     // Calls are counted by the queue.
@@ -134,7 +134,7 @@ export class HubClient implements ClientDialect<Session> {
       case 'invocation':
         return this.invoke(session, message);
       case 'item':
-        return this.calls?.upload(message.id)?.push(message.item);
+        return this.calls?.upload(message.id)?.push(message.item, bytes);
       case 'completion':
         return this.complete(session, message);
       case 'cancel':

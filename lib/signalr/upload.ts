@@ -1,7 +1,37 @@
-/** With this many unread items, the server stops reading from the connection. As in ASP.NET Core. */
+/** With this many waiting items in one upload, the server stops reading from the connection. As in ASP.NET Core. */
 const MAX_WAITING = 10;
 
 type Step = IteratorResult<unknown, undefined>;
+
+interface Item {
+  readonly value: unknown;
+  /** The size of the message that brought it. */
+  readonly bytes: number;
+}
+
+/** What waits in all uploads of a connection. Decides whether the server reads from it. */
+export class UploadBacklog {
+  private bytes = 0;
+  /** How many uploads are full. */
+  private full = 0;
+  private isHolding = false;
+
+  constructor(
+    private readonly maxBytes: number,
+    /** Called with true when too much waits, and with false when there is room again. */
+    private readonly hold: (isHolding: boolean) => void,
+  ) {}
+
+  /** Called when items of an upload were added or taken, with the difference in bytes and in full uploads. */
+  change(bytes: number, full: number): void {
+    this.bytes += bytes;
+    this.full += full;
+    const isHolding = this.full > 0 || this.bytes > this.maxBytes;
+    if (isHolding === this.isHolding) return;
+    this.isHolding = isHolding;
+    this.hold(isHolding);
+  }
+}
 
 interface Reader {
   readonly resolve: (step: Step) => void;
@@ -10,22 +40,20 @@ interface Reader {
 
 /** A stream that a client uploads, for a single consumer. */
 export class Upload implements AsyncIterableIterator<unknown, undefined> {
-  private readonly items: unknown[] = [];
+  private readonly items: Item[] = [];
   private readonly readers: Reader[] = [];
   private end: { readonly error: Error | undefined } | undefined;
-  private isHolding = false;
+  private isFull = false;
 
-  constructor(
-    /** Called with true when too many items wait, and with false when there is room again. */
-    private readonly hold: (isHolding: boolean) => void,
-  ) {}
+  constructor(private readonly backlog: UploadBacklog) {}
 
-  push(item: unknown): void {
+  /** @param bytes the size of the message that brought the item */
+  push(value: unknown, bytes: number): void {
     if (this.end) return;
     const reader = this.readers.shift();
-    if (reader) reader.resolve({ done: false, value: item });
-    else this.items.push(item);
-    this.updateHold();
+    if (reader) return reader.resolve({ done: false, value });
+    this.items.push({ value, bytes });
+    this.changed(bytes);
   }
 
   /** Ends the stream, with an error if the client or the connection failed. The consumer still gets the waiting items. */
@@ -37,11 +65,10 @@ export class Upload implements AsyncIterableIterator<unknown, undefined> {
 
   next(): Promise<Step> {
     const step = new Promise<Step>((resolve, reject) => {
-      const [item] = this.items;
-      if (this.items.length > 0) {
-        this.items.shift();
-        this.updateHold();
-        resolve({ done: false, value: item });
+      const item = this.items.shift();
+      if (item) {
+        this.changed(-item.bytes);
+        resolve({ done: false, value: item.value });
       } else if (this.end) finish({ resolve, reject }, this.end.error);
       else this.readers.push({ resolve, reject });
     });
@@ -58,20 +85,20 @@ export class Upload implements AsyncIterableIterator<unknown, undefined> {
 
   /** Drops the waiting items and ignores all further ones. */
   discard(): void {
-    this.items.length = 0;
     this.close();
-    this.updateHold();
+    const dropped = this.items.splice(0);
+    this.changed(-dropped.reduce((sum, { bytes }) => sum + bytes, 0));
   }
 
   [Symbol.asyncIterator](): this {
     return this;
   }
 
-  private updateHold(): void {
-    const isHolding = this.items.length >= MAX_WAITING;
-    if (isHolding === this.isHolding) return;
-    this.isHolding = isHolding;
-    this.hold(isHolding);
+  /** @param bytes by how much the waiting bytes have changed */
+  private changed(bytes: number): void {
+    const isFull = this.items.length >= MAX_WAITING;
+    this.backlog.change(bytes, Number(isFull) - Number(this.isFull));
+    this.isFull = isFull;
   }
 }
 

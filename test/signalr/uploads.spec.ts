@@ -113,4 +113,24 @@ describe('an upload', () => {
     expect(await client.completion('3')).toMatchObject({ result: 'read again' });
     expect(connection?.socket.isPaused).toBe(false);
   });
+
+  it('is not read further when the uploads of its connection together take too many bytes', async () => {
+    const server = await start({ limits: { bufferedBytes: 100_000 } });
+    const { held } = server.app.get(UploadGateway);
+    const client = await RawHubClient.open(farm, server.port);
+    const [connection] = server.broadcaster.gateway(UploadGateway).localConnections;
+    const large = (streamId: string): object => ({
+      type: 2,
+      invocationId: streamId,
+      item: 'x'.repeat(40_000),
+    });
+    client.send(upload('1', 'Hold', 'a'), upload('2', 'Hold', 'b'), large('a'), large('b'));
+    await expect.poll(() => held.size).toBe(2);
+    expect(connection?.socket.isPaused).toBe(false);
+    client.send(large('a'));
+    await expect.poll(() => connection?.socket.isPaused).toBe(true);
+    held.get('1')?.resolve();
+    await client.completion('1');
+    expect(connection?.socket.isPaused).toBe(false);
+  });
 });
