@@ -1,6 +1,8 @@
 import type { ModulesContainer } from '@nestjs/core';
+import { WsException } from '@nestjs/websockets';
 import { BackplaneError } from '../protocol/backplane.error.js';
 import { ClientConnection } from '../broadcast/client-connection.js';
+import { asCloseReason, HOOK_FAILED } from '../broadcast/close-code.js';
 import { isGateway } from '../broadcast/gateway-metadata.js';
 import { loggerFor } from '../broadcast/library-logger.js';
 import { LimitedLog } from '../broadcast/limited-log.js';
@@ -99,11 +101,16 @@ async function callHook(call: () => unknown, client: unknown, name: HookName): P
   try {
     await call();
   } catch (error) {
-    const isOurs = client instanceof ClientConnection;
-    const log = isOurs ? client.log : foreignLog;
-    log.error(name, `${name} failed`, error);
-    if (name === 'handleConnection' && isOurs) client.close(codeFor(error), 'handleConnection failed');
+    const refused = name === 'handleConnection' && client instanceof ClientConnection ? client : undefined;
+    const text = refused && error instanceof WsException ? error.message : '';
+    // A WsException is the app's answer to the client, not a bug.
+    if (text === '') logOf(client).error(name, `${name} failed`, error);
+    refused?.close(codeFor(error), asCloseReason(text || HOOK_FAILED));
   }
+}
+
+function logOf(client: unknown): LimitedLog {
+  return client instanceof ClientConnection ? client.log : foreignLog;
 }
 
 /** 1013 for an error that a retry may fix: SignalR clients reconnect after it, but not after 1011. */

@@ -27,8 +27,8 @@ export abstract class BackplaneConnection<Data = unknown, Events extends object 
   abstract readonly data: Data;
 
   /**
-   * The id of the connection, unique in the farm: `<serverId>.<random>`. For a SignalR client it is `~<random>`, which does
-   * not name the server.
+   * The id of the connection, unique in the farm: `<serverId>.<random>`. For a SignalR client that negotiates, it is
+   * `~<random>`, which does not name the server.
    */
   abstract get id(): string;
 

@@ -1,3 +1,4 @@
+import { StringDecoder } from 'node:string_decoder';
 import { BackplaneError } from '../protocol/backplane.error.js';
 import { shown } from '../protocol/invalid-argument.error.js';
 
@@ -8,6 +9,9 @@ export const EXPIRED = 'Expired';
 
 /** The reason with which a connection is closed whose messages arrive faster than they are handled. */
 export const TOO_MANY_PENDING = 'Too many messages are pending';
+
+/** The reason with which a connection is closed because of an error that its client must not see. */
+export const HOOK_FAILED = 'handleConnection failed';
 
 /** A close code or reason is invalid; `argument` says which. No connection was closed. */
 export class InvalidCloseError extends BackplaneError {
@@ -42,6 +46,13 @@ export function checkClose(code: number, reason: string): void {
       'reason',
       `expected at most ${MAX_REASON_BYTES} bytes in UTF-8, got ${bytes}`,
     );
+}
+
+/** Shortens a text to a valid close reason. Does not split a character. */
+export function asCloseReason(text: string): string {
+  if (Buffer.byteLength(text) <= MAX_REASON_BYTES) return text;
+  const bytes = Buffer.from(text).subarray(0, MAX_REASON_BYTES - Buffer.byteLength('…'));
+  return `${new StringDecoder('utf8').write(bytes)}…`;
 }
 
 function isRegistered(code: number): boolean {

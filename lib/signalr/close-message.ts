@@ -1,4 +1,4 @@
-import { EXPIRED, TOO_MANY_PENDING } from '../broadcast/close-code.js';
+import { EXPIRED, HOOK_FAILED, TOO_MANY_PENDING } from '../broadcast/close-code.js';
 import type { ClientFrame } from '../protocol/client-frame.js';
 import { HubErrors } from './hub-errors.js';
 import type { HubProtocol } from './hub-protocol.js';
@@ -37,7 +37,10 @@ export function closeMessageFor(
 }
 
 function errorOf(code: number, reason: string): string | undefined {
-  if (code === INTERNAL_ERROR) return HubErrors.closed;
+  if (code === INTERNAL_ERROR) {
+    const isForClient = reason !== '' && reason !== HOOK_FAILED;
+    return isForClient ? `${HubErrors.closed} HubException: ${reason}` : HubErrors.closed;
+  }
   // A shutdown is not an error that the client should report.
   return code === GOING_AWAY || reason === '' ? undefined : reason;
 }

@@ -53,7 +53,20 @@ describe.each(['Express', 'Fastify'])('with %s, a client negotiates', (name) => 
     expect(await negotiated(await start(), query)).toEqual({ error });
   });
 
-  it.each(['/c++', '/chat(room)', '/a:b', '/what!'])('for a gateway at %s', async (path) => {
+  it.each([
+    '/c++',
+    '/chat(room)',
+    '/a:b',
+    '/what!',
+    '/a%20b',
+    '/caf%C3%A9',
+    '/50%25',
+    '/%252F',
+    '/a%2Fb',
+    '/%3A:c',
+    '/*',
+    '/a**b*(c)/*',
+  ])('for a gateway at %s', async (path) => {
     @WebSocketGateway({ path })
     class OddGateway {}
     const app = await farm.app(
