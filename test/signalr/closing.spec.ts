@@ -5,6 +5,7 @@ import {
   SubscribeMessage,
   WebSocketGateway,
 } from '@nestjs/websockets';
+import { type Observable, range, tap } from 'rxjs';
 import { describe, expect, it } from 'vitest';
 import { Arg, UploadStream } from '../../lib/adapter/handler-parameters.js';
 import type { BackplaneConnection } from '../../lib/broadcast/backplane-connection.js';
@@ -33,6 +34,14 @@ class KickingGateway implements OnGatewayConnection {
   @SubscribeMessage('Kick')
   kick(@ConnectedSocket() client: BackplaneConnection): void {
     client.close(4000, 'Kicked');
+  }
+
+  /** How many values of `Counting` were made. */
+  counted = 0;
+
+  @SubscribeMessage('Counting')
+  counting(): Observable<number> {
+    return range(1, 5_000_000).pipe(tap(() => this.counted++));
   }
 
   @SubscribeMessage('Note')
@@ -148,6 +157,16 @@ describe('a session with stateful reconnect', () => {
 });
 
 describe('a client that does not read', () => {
+  it('ends an Observable, even one that never yields to the event loop', async () => {
+    const server = await start(KickingGateway);
+    const gateway = server.app.get(KickingGateway);
+    const client = await RawHubClient.open(farm, server.port);
+    client.socket.pause();
+    client.send({ ...call('Counting'), type: 4, invocationId: '1' });
+    await expect.poll(() => server.backplane.counters.tooSlow).toBe(1);
+    expect(gateway.counted).toBeLessThan(1_000_000);
+  });
+
   it('an Observable of a million items is closed as too slow, and may come back', async () => {
     const server = await start(HubGateway);
     const client = await RawHubClient.open(farm, server.port);
