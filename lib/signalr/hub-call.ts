@@ -116,6 +116,8 @@ export class HubCall extends MessageContext {
   }
 
   private end(): void {
+    // A stream also ends because its client has begun to disconnect.
+    if (!this.session.open) this.cancel();
     for (const upload of this.uploads) upload.discard();
     this.ended();
   }
