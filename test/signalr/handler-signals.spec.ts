@@ -55,6 +55,12 @@ class SignalGateway {
     yield 'line';
   }
 
+  @SubscribeMessage('EndlessLines')
+  async *endlessLines(@CancelSignal() signal: AbortSignal): AsyncGenerator<string> {
+    this.note(signal);
+    for (;;) yield await new Promise((resolve) => setImmediate(resolve, 'line'));
+  }
+
   @SubscribeMessage('Pair')
   async pair(
     @UploadStream(0) left: AsyncIterable<number>,
@@ -120,6 +126,17 @@ describe('@CancelSignal()', () => {
     other.socket.terminate();
     await expect.poll(() => gateway.log.slice(3).sort()).toEqual(['aborted', 'disconnected']);
   });
+});
+
+it.each([
+  ['announces that it disconnects', (client: RawHubClient) => client.send({ type: 7 })],
+  ['closes its socket', ({ socket }: RawHubClient) => socket.close()],
+])('@CancelSignal() aborts in the middle of a stream when the client %s', async (_how, disconnect) => {
+  const { gateway, client } = await start();
+  client.send(streamInvocation('1', 'EndlessLines'));
+  await client.until(({ frames }) => frames.length > 2);
+  disconnect(client);
+  await expect.poll(() => gateway.log.toSorted()).toEqual(['aborted', 'disconnected']);
 });
 
 it('a handler that has asked two uploads for an item does not crash the server when the client disconnects', async () => {
