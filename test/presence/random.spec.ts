@@ -186,7 +186,7 @@ describe('after joins, leaves, updates, kills, restarts, partitions, delays, los
       off();
       await expect(
         withSeed(async (random) => {
-          for (let attempt = 0; attempt < 40; attempt++) await new Story(random).play();
+          for (let attempt = 0; attempt < 400; attempt++) await new Story(random).play();
         }),
       ).rejects.toThrow();
     },

@@ -35,7 +35,7 @@ const packages = {
       Object.assign(instance ?? {}, plain);
       return instance;
     },
-    classToPlain: () => ({}),
+    classToPlain: (instance: object) => ({ ...instance }),
   },
 };
 
