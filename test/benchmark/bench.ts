@@ -35,7 +35,7 @@ const IDLE_SECONDS = 10;
 /** Used if this run has no flood of socket.io: its deliveries per second on the slowest machine so far. */
 const ASSUMED_FLOOD = 60_000;
 
-/** Runs scenarios. In each round every contestant has one turn, in an order that rotates. */
+/** Runs scenarios. In each round every contestant has one turn, in an order that changes. */
 export class Bench {
   readonly results = new Results();
   private socketIoFlood = ASSUMED_FLOOD;
@@ -86,7 +86,7 @@ export class Bench {
     const floods: number[] = [];
     for (const farm of farms.values()) await farm.warm(this.effort.warmingSeconds);
     for (let round = -1; round < this.effort.rounds; round++) {
-      for (const contestant of rotated(contestants, round)) {
+      for (const contestant of inTurns(contestants, round)) {
         const farm = farms.get(contestant);
         const turn = farm && (await this.turn(farm, scenario));
         if (!turn || round < 0) continue;
@@ -104,7 +104,7 @@ export class Bench {
     contestants: readonly ContestantName[],
   ): Promise<void> {
     for (let round = 0; round < this.effort.isolatedRounds; round++) {
-      for (const contestant of rotated(contestants, round)) {
+      for (const contestant of inTurns(contestants, round)) {
         const farm = await this.farm(contestant, scenario);
         await this.turn(farm, scenario);
         this.results.add(TURN_GOALS, name, contestant, await this.turn(farm, scenario));
@@ -123,7 +123,7 @@ export class Bench {
       farms.set(contestant, await ContestantFarm.start(contestant, scenario, this.load, this.redis));
     // Two warm-up rounds, because after one the JIT compiler still uses a tenth of the CPU time of an accept.
     for (let round = -2; round < this.effort.rounds; round++) {
-      for (const contestant of rotated(contestants, round)) {
+      for (const contestant of inTurns(contestants, round)) {
         const accepts = await farms.get(contestant)?.accepts();
         if (accepts && round >= 0) this.results.add(ACCEPT_GOALS, name, contestant, accepts);
       }
@@ -137,7 +137,7 @@ export class Bench {
     contestants: readonly ContestantName[],
   ): Promise<void> {
     for (let round = 0; round < this.effort.isolatedRounds; round++) {
-      for (const contestant of rotated(contestants, round)) {
+      for (const contestant of inTurns(contestants, round)) {
         const farm = await ContestantFarm.start(contestant, scenario, this.load, this.redis);
         this.results.add(IDLE_GOALS, name, contestant, await farm.idle());
         await farm.end();
@@ -180,7 +180,9 @@ export class Bench {
   }
 }
 
-function rotated<T>(items: readonly T[], by: number): T[] {
-  const start = Math.abs(by) % Math.max(1, items.length);
-  return [...items.slice(start), ...items.slice(0, start)];
+/** Rotated, and reversed in every second round: the cost of a turn may depend on whose turn came before. */
+function inTurns<T>(items: readonly T[], round: number): T[] {
+  const start = Math.abs(round) % Math.max(1, items.length);
+  const rotated = [...items.slice(start), ...items.slice(0, start)];
+  return round % 2 === 0 ? rotated : rotated.reverse();
 }
