@@ -13,6 +13,8 @@ export interface KeepAlive<Session> {
 export interface ClientDialect<Session> extends Dialect {
   /** `undefined` if keep-alive is turned off. */
   readonly keepAlive: KeepAlive<Session> | undefined;
+  /** Makes the client send something, and shows it that this server is alive. Called by `keepAlive`. */
+  ping(session: Session): void;
   /** Handles a WebSocket message from the client. Never throws. */
   receive(session: Session, data: RawData, isBinary: boolean): void;
   /** The message that the client gets before a close frame with this code; `undefined` if there is none. */

@@ -1,3 +1,4 @@
+import type { EdgeCounters } from '../broadcast/edge-counters.js';
 import type { Session } from './session.js';
 
 /** How long each slot of the wheel lasts. The connections of a slot are pinged together. */
@@ -9,8 +10,8 @@ interface Ping {
 }
 
 /**
- * Detects clients that have vanished. Each client is pinged once per interval, and any byte that it sends afterwards
- * counts as a sign of life. One timer serves all connections. It spreads them over the slots of a wheel, so that ten
+ * Detects clients that have vanished, and closes their connections. Each client is pinged once per interval, and any byte
+ * that it sends afterwards counts as a sign of life. One timer serves all connections. It spreads them over the slots of a wheel, so that ten
  * thousand are never pinged in one tick.
  */
 export class ConnectionHeartbeat {
@@ -27,8 +28,7 @@ export class ConnectionHeartbeat {
   constructor(
     intervalMs: number,
     private readonly timeoutMs: number,
-    private readonly ping: (session: Session) => void,
-    private readonly onVanished: (session: Session) => void,
+    private readonly counters: Pick<EdgeCounters, 'vanished'>,
   ) {
     const count = Math.max(1, Math.floor(intervalMs / TICK_MS));
     this.slots = Array.from({ length: count }, () => new Set());
@@ -59,7 +59,7 @@ export class ConnectionHeartbeat {
     this.cutOff();
     this.currentSlot = (this.currentSlot + 1) % this.slots.length;
     for (const session of this.slots[this.currentSlot] ?? []) {
-      this.ping(session);
+      session.dialect.ping(session);
       const { bytesRead } = session;
       // If the timeout is longer than the interval, the client may have been silent since an earlier ping. That one counts.
       if (this.pinged.get(session)?.bytesRead === bytesRead) continue;
@@ -75,7 +75,9 @@ export class ConnectionHeartbeat {
       this.pinged.delete(session);
       // The socket is not being read, for example because `handleConnection` is running, so no sign of life can arrive.
       if (session.socket.isPaused || !session.isSocketOpen) continue;
-      if (session.bytesRead === bytesRead) this.onVanished(session);
+      if (session.bytesRead !== bytesRead) continue;
+      this.counters.vanished++;
+      session.socket.terminate();
     }
   }
 }

@@ -38,8 +38,9 @@ export const Args = (...pipes: ParameterPipe[]): ParameterDecorator =>
 
 /**
  * Injects a stream that a SignalR client uploads, as an `AsyncIterable`. It ends when the client completes it, and throws if
- * the client ends it with an error or disconnects. When ten items are waiting for the handler, the server stops reading from
- * the connection.
+ * the client ends it with an error or disconnects. While ten items are waiting for the handler, or more than
+ * `limits.bufferedBytes` of all streams of the connection, the server reads nothing from the client: no cancellation, and no
+ * response to `invoke`.
  *
  * ```ts
  * @SubscribeMessage('Upload')

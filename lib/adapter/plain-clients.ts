@@ -37,6 +37,10 @@ export class PlainClients implements ClientDialect<Session> {
 
   lost(): void {}
 
+  ping({ socket }: Session): void {
+    socket.ping();
+  }
+
   /** Plain clients need none, because the close frame has the code and the reason. */
   closeMessage(): undefined {
     return undefined;

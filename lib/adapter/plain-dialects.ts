@@ -30,13 +30,5 @@ export class PlainDialects {
 function createHeartbeat({ edge, counters }: AdapterContext): ConnectionHeartbeat | undefined {
   if (!edge.heartbeat) return undefined;
   const { intervalMs, timeoutMs } = edge.heartbeat;
-  return new ConnectionHeartbeat(
-    intervalMs,
-    timeoutMs,
-    ({ socket }) => socket.ping(),
-    ({ socket }) => {
-      counters.vanished++;
-      socket.terminate();
-    },
-  );
+  return new ConnectionHeartbeat(intervalMs, timeoutMs, counters);
 }

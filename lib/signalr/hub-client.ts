@@ -106,10 +106,11 @@ export class HubClient implements ClientDialect<Session> {
     this.stateful?.detach();
   }
 
-  /** Sends a ping. Clients do not answer it, but they close the connection if they receive nothing for a while. */
-  ping({ sink }: Session): void {
+  /** Sends two pings: SignalR's own, which keeps the client from timing out, and a WebSocket ping, which the client answers. */
+  ping({ sink, socket }: Session): void {
     if (this.stateful) this.stateful.sink.writeUnnumbered(this.hub.ping());
     else sink.write(this.hub.ping(), false);
+    socket.ping();
   }
 
   receive(session: Session, data: RawData): void {

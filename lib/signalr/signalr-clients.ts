@@ -130,16 +130,8 @@ export class SignalRClients implements DialectProvider {
   }
 
   private createKeepAlive(): ConnectionHeartbeat {
-    const { options, counters } = this;
-    return new ConnectionHeartbeat(
-      options.keepAliveIntervalMs,
-      options.clientTimeoutMs,
-      pingClient,
-      ({ socket }) => {
-        counters.vanished++;
-        socket.terminate();
-      },
-    );
+    const { keepAliveIntervalMs, clientTimeoutMs } = this.options;
+    return new ConnectionHeartbeat(keepAliveIntervalMs, clientTimeoutMs, this.counters);
   }
 
   /** The session that a client may resume. */
@@ -187,15 +179,6 @@ function warnOfInvalidToken({ key, context }: ServedPath): void {
     'token',
     `A SignalR client of ${key} was refused, because its token is invalid or belongs to another user or path. \`authenticate\` must return the same user for the negotiation and for the WebSocket, and all servers must have the same \`channelPrefix\` and \`signalr.tokenSecret\`.`,
   );
-}
-
-/**
- * Sends two pings: SignalR's own, so that the client does not time out, and a WebSocket ping, whose pong shows that the client
- * is alive.
- */
-function pingClient(session: Session): void {
-  if (session.dialect instanceof HubClient) session.dialect.ping(session);
-  session.socket.ping();
 }
 
 function negotiationPath(urlPath: string): string {

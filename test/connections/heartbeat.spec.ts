@@ -127,12 +127,7 @@ describe('a process that stalls', () => {
       const socket = await socketTo(peer, read);
       const vanished = new Deferred();
       const pinged = new Deferred();
-      const heartbeat = new ConnectionHeartbeat(
-        50,
-        100,
-        ({ socket }) => socket.ping(),
-        () => vanished.resolve(),
-      );
+      const heartbeat = new ConnectionHeartbeat(50, 100, { vanished: 0 });
       farm.onEnd(() => heartbeat.close());
       let pings = 0;
       const ping = (): void => {
@@ -145,7 +140,8 @@ describe('a process that stalls', () => {
           Atomics.wait(read, 0, Atomics.load(read, 0), STALL_MS);
         });
       };
-      const session = { isSocketOpen: true, socket: { ping, isPaused: false } };
+      const terminate = (): void => vanished.resolve();
+      const session = { isSocketOpen: true, dialect: { ping }, socket: { terminate, isPaused: false } };
       Object.defineProperty(session, 'bytesRead', { get: () => socket.bytesRead });
       heartbeat.add(session as unknown as Session);
 
@@ -172,19 +168,15 @@ describe('pings', () => {
       });
       let inTick = 0;
       const pings = new Map<number, number>();
-      const heartbeat = new ConnectionHeartbeat(
-        intervalMs,
-        1000,
-        ({ socket }) => socket.ping(),
-        () => expect.unreachable('All are alive.'),
-      );
+      const counters = { vanished: 0 };
+      const heartbeat = new ConnectionHeartbeat(intervalMs, 1000, counters);
       for (let index = 0; index < count; index++) {
         const ping = (): void => {
           inTick++;
           pings.set(index, (pings.get(index) ?? 0) + 1);
         };
         let bytesRead = 0;
-        const session = { isSocketOpen: true, socket: { ping, isPaused: false } };
+        const session = { isSocketOpen: true, dialect: { ping }, socket: { isPaused: false } };
         Object.defineProperty(session, 'bytesRead', { get: () => bytesRead++ });
         heartbeat.add(session as unknown as Session);
       }
@@ -197,6 +189,7 @@ describe('pings', () => {
         ticks.push(inTick);
       }
       heartbeat.close();
+      expect(counters.vanished).toBe(0);
 
       expect(Math.max(...ticks)).toBeLessThanOrEqual((2 * count * TICK_MS) / intervalMs);
       expect(pings.size).toBe(count);
