@@ -1,4 +1,5 @@
 import { expect, it, vi } from 'vitest';
+import type { SignalROptions } from '../../lib/options/signalr-options.js';
 import { jsonHubProtocol } from '../../lib/signalr/json-hub-protocol.js';
 import type { ChatServer } from '../support/chat-app.js';
 import { HubGateway } from '../support/hub.gateway.js';
@@ -12,8 +13,9 @@ const CLIENT_TIMEOUT_MS = 400;
 /** These take half as long again as the client's timeout. */
 const PINGS = 30;
 
-function start(): Promise<ChatServer> {
-  return farm.server({ ...farm.options(), signalr: { keepAliveInterval: INTERVAL_MS } }, {}, HubGateway);
+function start(options: SignalROptions = {}): Promise<ChatServer> {
+  const signalr = { keepAliveInterval: INTERVAL_MS, ...options };
+  return farm.server({ ...farm.options(), signalr }, {}, HubGateway);
 }
 
 it('an idle client stays connected for longer than its timeout, because of the pings', async () => {
@@ -30,6 +32,21 @@ it('an idle client stays connected for longer than its timeout, because of the p
   expect(performance.now() - started).toBeGreaterThan(CLIENT_TIMEOUT_MS);
   expect(closed).not.toHaveBeenCalled();
   expect(await connection.invoke('Echo', 'connected')).toBe('connected');
+});
+
+it.each([
+  ['answers WebSocket pings stays connected', true],
+  ['answers no WebSocket pings is closed', false],
+])('a client that sends no messages and %s', async (_what, answers) => {
+  const server = await start({ clientTimeout: CLIENT_TIMEOUT_MS });
+  const client = await RawHubClient.open(farm, server.port);
+  if (!answers) client.socket.pong = () => undefined;
+  const started = performance.now();
+  const isLongEnough = (): boolean => performance.now() - started > 2 * CLIENT_TIMEOUT_MS;
+  // The server's own pings wake this up.
+  await client.until(({ closeCode }) => closeCode !== undefined || (answers && isLongEnough()));
+  expect(client.closeCode).toBe(answers ? undefined : 1006);
+  expect(server.backplane.counters.vanished).toBe(answers ? 0 : 1);
 });
 
 it('a client that receives other messages all the time gets pings, too', async () => {
