@@ -1,4 +1,3 @@
-import { Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { Deferred } from '../../lib/bus/deferred.js';
 import { DEAD_AFTER_MS } from '../../lib/bus/peers.js';
@@ -14,6 +13,7 @@ import {
   useRedis,
 } from '../support/acceptance.js';
 import type { ChatServer } from '../support/chat-app.js';
+import { DrainDelay } from '../support/drain-delay.js';
 import { collect, eventually, next } from '../support/observe.js';
 import { RawClient, refusal } from '../support/raw-client.js';
 import { RedisInspector } from '../support/redis-inspector.js';
@@ -21,18 +21,6 @@ import { useTestFarm } from '../support/test-farm.js';
 
 const farm = useTestFarm();
 const redis = useRedis({ own: true });
-
-/** The delay that an app adds between refusing new clients and closing, so that load balancers notice. */
-@Injectable()
-class DrainDelay implements BeforeApplicationShutdown {
-  readonly begun = new Deferred();
-  readonly over = new Deferred();
-
-  beforeApplicationShutdown(): Promise<void> {
-    this.begun.resolve();
-    return this.over.promise;
-  }
-}
 
 interface Draining {
   readonly peer: ChatServer;

@@ -6,6 +6,7 @@ import type { RedisBackplaneOptions } from '../../lib/options/redis-backplane-op
 import type { ChatServer } from '../support/chat-app.js';
 import { HubGateway } from '../support/hub.gateway.js';
 import { Ack, HAS_ACK } from '../support/nest-release.js';
+import { invocation, streamInvocation } from '../support/hub-server.js';
 import { RawHubClient } from '../support/raw-hub-client.js';
 import { useTestFarm } from '../support/test-farm.js';
 
@@ -45,16 +46,6 @@ const farm = useTestFarm();
 let server: ChatServer;
 let client: RawHubClient;
 
-const call = (id: string, target: string, ...args: unknown[]): object => ({
-  type: 1,
-  invocationId: id,
-  target,
-  arguments: args,
-});
-const stream = (id: string, target: string, ...args: unknown[]): object => ({
-  ...call(id, target, ...args),
-  type: 4,
-});
 const cancel = (id: string): object => ({ type: 5, invocationId: id });
 
 describe('a call to the hub', () => {
@@ -66,9 +57,9 @@ describe('a call to the hub', () => {
 
   it('does not wait for a stream that is running, even if calls are handled one after the other', async () => {
     await start({ parallelInvocations: 1 });
-    client.send(stream('1', 'Forever'));
+    client.send(streamInvocation('1', 'Forever'));
     await client.until(({ frames }) => frames.length > 0);
-    client.send(call('2', 'Echo', 'not delayed'));
+    client.send(invocation('2', 'Echo', 'not delayed'));
     expect(await client.completion('2')).toMatchObject({ result: 'not delayed' });
     client.send(cancel('1'));
     await client.completion('1');
@@ -76,7 +67,7 @@ describe('a call to the hub', () => {
 
   it('that its client cancels aborts the signal of the handler, and is completed', async () => {
     const { log } = await start();
-    client.send(call('1', 'Wait'));
+    client.send(invocation('1', 'Wait'));
     await expect.poll(() => log).toEqual(['waits']);
     client.send(cancel('1'));
     expect(await client.completion('1')).toEqual({ type: 3, invocationId: '1', result: null });
@@ -85,24 +76,24 @@ describe('a call to the hub', () => {
 
   it('gets the last value of an Observable', async () => {
     await start();
-    client.send(call('1', 'Numbers', 3), call('2', 'Numbers', 0));
+    client.send(invocation('1', 'Numbers', 3), invocation('2', 'Numbers', 0));
     expect(await client.completion('1')).toEqual({ type: 3, invocationId: '1', result: 3 });
     expect(await client.completion('2')).toEqual({ type: 3, invocationId: '2', result: null });
     expect(client.frames).toHaveLength(2);
   });
 
   it.each([
-    ['nowhere', call, "Unknown hub method 'nowhere'"],
-    ['CRASH', call, "An unexpected error occurred invoking 'CRASH' on the server."],
-    ['forBIDDEN', call, "Failed to invoke 'forBIDDEN' because user is unauthorized"],
+    ['nowhere', invocation, "Unknown hub method 'nowhere'"],
+    ['CRASH', invocation, "An unexpected error occurred invoking 'CRASH' on the server."],
+    ['forBIDDEN', invocation, "Failed to invoke 'forBIDDEN' because user is unauthorized"],
     [
       'LINES',
-      call,
+      invocation,
       "The client attempted to invoke the streaming 'LINES' method with a non-streaming invocation.",
     ],
     [
       'echo',
-      stream,
+      streamInvocation,
       "The client attempted to invoke the non-streaming 'echo' method with a streaming invocation.",
     ],
   ])('of %s gets an error that spells the target as the client does', async (target, send, error) => {
@@ -119,26 +110,26 @@ describe('a handler', () => {
   });
 
   it('whose name is exactly the target comes before one that differs in the letter case', async () => {
-    client.send(call('1', 'move'), call('2', 'MOVE'), call('3', 'Move'));
+    client.send(invocation('1', 'move'), invocation('2', 'MOVE'), invocation('3', 'Move'));
     expect(await client.completion('1')).toMatchObject({ result: 'move' });
     expect(await client.completion('2')).toMatchObject({ result: 'MOVE' });
     expect(await client.completion('3')).toMatchObject({ result: 'MOVE' });
   });
 
   it.runIf(HAS_ACK)('with @Ack() completes the call only by that, not by what it returns', async () => {
-    client.send(call('1', 'Acknowledge later'));
-    client.send(call('2', 'Note', 'a round trip later'));
+    client.send(invocation('1', 'Acknowledge later'));
+    client.send(invocation('2', 'Note', 'a round trip later'));
     await client.completion('2');
     expect(client.frames).toHaveLength(1);
     server.app.get(ReplyingGateway).acknowledge.resolve();
     expect(await client.completion('1')).toEqual({ type: 3, invocationId: '1', result: 'acked' });
-    client.send(call('3', 'Note', 'another round trip'));
+    client.send(invocation('3', 'Note', 'another round trip'));
     await client.completion('3');
     expect(client.frames).toHaveLength(3);
   });
 
   it('that throws a WsException with an object tells the client its JSON', async () => {
-    client.send(call('1', 'Refuse'));
+    client.send(invocation('1', 'Refuse'));
     expect(await client.completion('1')).toMatchObject({
       error: 'An unexpected error occurred invoking \'Refuse\' on the server. HubException: {"code":5}',
     });

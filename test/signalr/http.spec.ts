@@ -1,25 +1,12 @@
 import type { INestApplication } from '@nestjs/common';
-import { Injectable, type BeforeApplicationShutdown } from '@nestjs/common';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { describe, expect, it } from 'vitest';
-import { Deferred } from '../../lib/bus/deferred.js';
 import type { RedisBackplaneOptions } from '../../lib/options/redis-backplane-options.js';
+import { DrainDelay } from '../support/drain-delay.js';
 import { HubGateway } from '../support/hub.gateway.js';
 import { post, startHubApp } from '../support/negotiation.js';
 import { useTestFarm } from '../support/test-farm.js';
-
-/** Delays the shutdown, as an app does whose load balancer must notice it first. */
-@Injectable()
-class DrainDelay implements BeforeApplicationShutdown {
-  readonly begun = new Deferred();
-  readonly over = new Deferred();
-
-  beforeApplicationShutdown(): Promise<void> {
-    this.begun.resolve();
-    return this.over.promise;
-  }
-}
 
 const farm = useTestFarm();
 const ALLOWED = 'https://app.example';

@@ -5,6 +5,7 @@ import { Arg, CancelSignal, UploadStream } from '../../lib/adapter/handler-param
 import { BackplaneConnection } from '../../lib/broadcast/backplane-connection.js';
 import { Deferred } from '../../lib/bus/deferred.js';
 import { useLog } from '../support/logged.js';
+import { invocation, streamInvocation } from '../support/hub-server.js';
 import { RawHubClient } from '../support/raw-hub-client.js';
 import { turn, useTestFarm } from '../support/test-farm.js';
 
@@ -122,19 +123,8 @@ beforeEach(async () => {
   client = await RawHubClient.open(farm, server.port);
 });
 
-const call = (id: string, target: string, ...args: unknown[]): object => ({
-  type: 1,
-  invocationId: id,
-  target,
-  arguments: args,
-});
-const stream = (id: string, target: string, ...args: unknown[]): object => ({
-  ...call(id, target, ...args),
-  type: 4,
-});
-
 async function isServed(): Promise<void> {
-  client.send(call('echo', 'Echo'));
+  client.send(invocation('echo', 'Echo'));
   expect(await client.completion('echo')).toMatchObject({ result: 'echo' });
   await turn();
   expect(escaped).toEqual([]);
@@ -142,7 +132,7 @@ async function isServed(): Promise<void> {
 
 describe('the signal of @CancelSignal()', () => {
   it('does not abort when a call ends, nor when its client disconnects later', async () => {
-    client.send(call('1', 'Watch'));
+    client.send(invocation('1', 'Watch'));
     await client.completion('1');
     await isServed();
     client.socket.terminate();
@@ -152,21 +142,21 @@ describe('the signal of @CancelSignal()', () => {
   });
 
   it('does not abort when a stream ends', async () => {
-    client.send(stream('1', 'WatchStream'));
+    client.send(streamInvocation('1', 'WatchStream'));
     expect(await client.completion('1')).not.toHaveProperty('error');
     await isServed();
     expect(gateway.log).toEqual([]);
   });
 
   it('aborts when the client cancels the call', async () => {
-    client.send(call('1', 'WatchLong'));
+    client.send(invocation('1', 'WatchLong'));
     await expect.poll(() => gateway.log).toEqual(['running']);
     client.send({ type: 5, invocationId: '1' });
     await expect.poll(() => gateway.log).toEqual(['running', 'aborted']);
   });
 
   it('aborts when the client disconnects', async () => {
-    client.send(call('1', 'WatchLong'));
+    client.send(invocation('1', 'WatchLong'));
     await expect.poll(() => gateway.log).toEqual(['running']);
     client.socket.terminate();
     await expect.poll(() => gateway.log).toEqual(['running', 'aborted']);
@@ -178,7 +168,7 @@ describe('a handler that reads an upload ahead', () => {
     ['ends the upload with an error', { type: 3, invocationId: 's', error: 'boom' }],
     ['disconnects', undefined],
   ])('crashes nothing if its client %s', async (_name, message) => {
-    client.send({ ...call('1', 'ReadAhead'), streamIds: ['s'] });
+    client.send({ ...invocation('1', 'ReadAhead'), streamIds: ['s'] });
     await expect.poll(() => gateway.log).toEqual(['reading']);
     if (message) client.send(message);
     else client.socket.terminate();
@@ -195,7 +185,7 @@ describe('an `exception` that a handler emits after its reply', () => {
   const isException = ({ target }: { readonly target?: unknown }): boolean => target === 'exception';
 
   it('arrives as an event', async () => {
-    client.send(call('1', 'Late'));
+    client.send(invocation('1', 'Late'));
     await client.completion('1');
     gateway.gate.resolve();
     await client.until(({ frames }) => frames.some(isException));
@@ -216,13 +206,13 @@ describe('an error that cannot be read', () => {
   const kinds = Object.keys(UNREADABLE);
 
   it.each(kinds)('fails the call that throws it: %s', async (kind) => {
-    client.send(call('1', 'Throw', kind));
+    client.send(invocation('1', 'Throw', kind));
     expect(await client.completion('1')).toHaveProperty('error');
     await isServed();
   });
 
   it.each(kinds)('fails the async iterable that throws it: %s', async (kind) => {
-    client.send(stream('1', 'ThrowInStream', kind));
+    client.send(streamInvocation('1', 'ThrowInStream', kind));
     expect(await client.completion('1')).toEqual({
       type: 3,
       invocationId: '1',
@@ -233,7 +223,7 @@ describe('an error that cannot be read', () => {
   });
 
   it.each(kinds)('fails the Observable that throws it: %s', async (kind) => {
-    client.send(stream('1', 'FailObservable', kind));
+    client.send(streamInvocation('1', 'FailObservable', kind));
     expect(await client.completion('1')).toHaveProperty('error');
     await isServed();
   });
@@ -241,7 +231,7 @@ describe('an error that cannot be read', () => {
 
 describe('a value of an Observable', () => {
   it('that is a revoked proxy fails the stream, and the call', async () => {
-    client.send(stream('1', 'Proxies'), call('2', 'Proxies'));
+    client.send(streamInvocation('1', 'Proxies'), invocation('2', 'Proxies'));
     expect(await client.completion('1')).toHaveProperty('error');
     expect(await client.completion('2')).toHaveProperty('error');
     await isServed();
